@@ -1,0 +1,153 @@
+"""Every error that satisfice raises on purpose.
+
+    SatisficeError                what went wrong, in one sentence, and a hint
+    ├── InputError                the input is wrong; nothing was written (exit code 2)
+    │   ├── SpecError             a study file or dict
+    │   ├── DataError             a data set or data file
+    │   ├── StorageError          the storage URL, its database, its migrations
+    │   ├── StudyNotFound
+    │   ├── StudyChanged          same name, another spec or other data
+    │   └── MissingExtra          an optional dependency is not installed
+    ├── BudgetSpent               `ask`: no slot of the budget is left
+    ├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
+    ├── NoFeasibleTrial           `best`: nothing finished fits; carries the nearest miss
+    ├── LeaseLost                 another worker took the trial over
+    ├── TrialFinished             the trial was told before
+    └── StorageLost               the database stayed away longer than the stated patience
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SatisficeError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: One sentence that says what is wrong.
+        hint: What to do about it; appended to the sentence.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """The sentence with its hint."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross process borders (Ray, multiprocessing): rebuild them without their constructor."""
+        return (_rebuild, (type(self), self.__dict__, self.args))
+
+
+def _rebuild(cls: type[SatisficeError], state: dict[str, Any], args: tuple[Any, ...]) -> SatisficeError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class InputError(SatisficeError):
+    """The input is wrong and nothing was written."""
+
+    exit_code = 2
+
+
+class SpecError(InputError):
+    """A study file or dict is wrong.
+
+    Args:
+        message: What is wrong.
+        file: The study file, or None for a dict.
+        key: Dotted path of the key, for instance ``space.dropout.low``.
+        hint: The fix.
+    """
+
+    def __init__(self, message: str, *, key: str = "", file: str | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
+        self.file = file
+
+    def __str__(self) -> str:
+        """File, key, sentence, fix."""
+        where = ": ".join(part for part in (self.file or "study", self.key) if part)
+        return f"{where}: {super().__str__()}"
+
+
+class DataError(InputError):
+    """A data set or data file is wrong."""
+
+
+class StorageError(InputError):
+    """The storage URL, its database or its migrations are wrong."""
+
+
+class StudyNotFound(InputError):
+    """No study of that name is in the storage."""
+
+
+class StudyChanged(InputError):
+    """A study of that name exists with another spec or other data."""
+
+
+class MissingExtra(InputError):
+    """An optional dependency is not installed.
+
+    Args:
+        module: The module that failed to import.
+        extra: The extra that installs it.
+    """
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed", hint=f"pip install 'satisfice[{extra}]'")
+        self.module = module
+        self.extra = extra
+
+
+class BudgetSpent(SatisficeError):
+    """No slot of the budget is left."""
+
+
+class NoFeasibleProposal(SatisficeError):
+    """Nothing that fits was found.
+
+    Args:
+        message: What was tried.
+        feasible_share: Upper estimate of the share of the space that fits (0.0 where it is known to be empty).
+        hint: The constraint that turns most away.
+    """
+
+    def __init__(self, message: str, *, feasible_share: float, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.feasible_share = feasible_share
+
+
+class NoFeasibleTrial(SatisficeError):
+    """No finished trial satisfies every constraint.
+
+    Args:
+        message: What was asked.
+        nearest: The trial that misses by least, or None when nothing has finished.
+        hint: By how much it misses.
+    """
+
+    def __init__(self, message: str, *, nearest: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.nearest = nearest
+
+
+class LeaseLost(SatisficeError):
+    """This worker's lease on the trial ran out and another one took the trial over."""
+
+
+class TrialFinished(SatisficeError):
+    """The trial was told before."""
+
+
+class StorageLost(SatisficeError):
+    """The database stayed away longer than the stated patience."""

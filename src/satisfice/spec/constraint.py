@@ -1,0 +1,97 @@
+"""Constraints on satisficing metrics: the one place that judges feasibility.
+
+Everyone else reads a verdict that was made here.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from satisfice.errors import InputError
+
+Operator = Literal["<=", "<", ">=", ">"]
+
+# A strict bound met with equality is violated, by an amount that no measurement confuses with another.
+_STRICT_EQUALITY = 1e-12
+
+_NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
+_BOUND = re.compile(rf"^\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
+_CLAUSE = re.compile(rf"^\s*([A-Za-z_][\w.]*)\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Constraint:
+    """One bound on one metric, in the metric's own unit."""
+
+    metric: str  # as the study names it, for instance "size_mb"
+    operator: Operator
+    bound: float  # finite
+
+    @property
+    def key(self) -> str:
+        """How the constraint is written; also its key in Optuna's tables."""
+        return f"{self.metric} {self.operator} {self.bound:g}"
+
+    @property
+    def is_upper(self) -> bool:
+        """Whether the metric must stay below the bound."""
+        return self.operator in ("<=", "<")
+
+    def violation(self, value: float) -> float:
+        """How far the value misses the bound: satisfied exactly if <= 0.
+
+        The difference is divided by the bound's size (by 1 for a bound of zero), so that violations of different
+        metrics compare. NaN violates by infinity.
+        """
+        if math.isnan(value):
+            return math.inf
+        scale = abs(self.bound) or 1.0
+        excess = (value - self.bound) if self.is_upper else (self.bound - value)
+        if excess == 0 and self.operator in ("<", ">"):
+            return _STRICT_EQUALITY
+        return excess / scale
+
+    def satisfied(self, value: float) -> bool:
+        """Whether the value meets the bound."""
+        return self.violation(value) <= 0
+
+
+def parse_bound(metric: str, text: str) -> Constraint:
+    """Read ``"<= 0.5"``.
+
+    Raises:
+        InputError: It is no bound.
+    """
+    match = _BOUND.match(text)
+    if match is None or not math.isfinite(float(match[2])):
+        raise InputError(
+            f"{text!r} is not a bound",
+            hint=f"write an operator ({', '.join(get_args(Operator))}) and a number, for instance '<= 0.5'",
+        )
+    return Constraint(metric=metric, operator=match[1], bound=float(match[2]))  # type: ignore[arg-type]  # by the regex
+
+
+def parse_clause(text: str) -> Constraint:
+    """Read ``"size_mb <= 8"``.
+
+    Raises:
+        InputError: It is no clause.
+    """
+    match = _CLAUSE.match(text)
+    if match is None:
+        raise InputError(f"{text!r} is not a condition", hint="write it as 'size_mb <= 8'")
+    return parse_bound(match[1], f"{match[2]} {match[3]}")
+
+
+def violations(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> dict[str, float]:
+    """Violation by constraint key, for those whose metric is known."""
+    return {c.key: c.violation(metrics[c.metric]) for c in constraints if c.metric in metrics}
+
+
+def is_feasible(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> bool:
+    """Whether every constraint is known and met."""
+    return all(c.metric in metrics and c.satisfied(metrics[c.metric]) for c in constraints)

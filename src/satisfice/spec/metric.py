@@ -1,0 +1,93 @@
+"""The metrics that satisfice knows by name, their units, and when each is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+Direction = Literal["maximize", "minimize"]
+
+
+class Known(Enum):
+    """When a metric of a built-in family becomes known."""
+
+    BEFORE = "before training"  # an exact function of the configuration (for some families: after fitting)
+    UNTRAINED = "measured on the untrained model"
+    AFTER = "after training"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Metric:
+    """One metric."""
+
+    name: str
+    direction: Direction  # what is better
+    known: Known
+    quantity: str  # metrics of one quantity convert into each other by `scale`
+    scale: float = 1.0  # how many base units one of this is
+    task: Literal["classification", "regression", "any"] = "any"
+    lower: float = float("-inf")  # no value is below
+    upper: float = float("inf")  # no value is above
+
+
+def _efficiency() -> Iterable[Metric]:
+    for unit, scale in {"bytes": 1.0, "kb": 1e3, "mb": 1e6}.items():
+        yield Metric(name=f"size_{unit}", direction="minimize", known=Known.BEFORE, quantity="size", scale=scale, lower=0.0)
+        for kind in ("memory", "train_memory"):
+            known = Known.UNTRAINED if kind == "memory" else Known.AFTER
+            yield Metric(name=f"{kind}_{unit}", direction="minimize", known=known, quantity=kind, scale=scale, lower=0.0)
+    for unit, scale in {"us": 1e-3, "ms": 1.0, "s": 1e3}.items():
+        for kind in ("latency", "latency_p95", "pipeline_latency"):
+            yield Metric(name=f"{kind}_{unit}", direction="minimize", known=Known.UNTRAINED, quantity=kind, scale=scale, lower=0.0)
+    for name in ("n_parameters", "flops"):
+        yield Metric(name=name, direction="minimize", known=Known.BEFORE, quantity=name, lower=0.0)
+    yield Metric(name="throughput", direction="maximize", known=Known.UNTRAINED, quantity="throughput", lower=0.0)
+    for name in ("train_seconds", "epochs_to_target"):
+        yield Metric(name=name, direction="minimize", known=Known.AFTER, quantity=name, lower=0.0)
+
+
+def _predictive() -> Iterable[Metric]:
+    for name in ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
+        yield Metric(
+            name=name, direction="maximize", known=Known.AFTER, quantity=name, task="classification", lower=0.0, upper=1.0
+        )
+    yield Metric(name="log_loss", direction="minimize", known=Known.AFTER, quantity="log_loss", task="classification", lower=0.0)
+    yield Metric(name="r2", direction="maximize", known=Known.AFTER, quantity="r2", task="regression", upper=1.0)
+    for name in ("mae", "rmse"):
+        yield Metric(name=name, direction="minimize", known=Known.AFTER, quantity=name, task="regression", lower=0.0)
+    yield Metric(name="generalization_gap", direction="minimize", known=Known.AFTER, quantity="generalization_gap")
+
+
+METRICS: Mapping[str, Metric] = {m.name: m for m in (*_predictive(), *_efficiency())}
+
+# The unit in which each quantity is recorded and shown unless the study says another.
+DEFAULT_UNIT: Mapping[str, str] = {
+    "size": "size_mb",
+    "memory": "memory_mb",
+    "train_memory": "train_memory_mb",
+    "latency": "latency_ms",
+    "latency_p95": "latency_p95_ms",
+    "pipeline_latency": "pipeline_latency_ms",
+}
+
+
+def convert(metrics: Mapping[str, float], names: Iterable[str] = ()) -> dict[str, float]:
+    """``metrics`` with the default unit of each quantity and every one of ``names`` that follows by conversion.
+
+    >>> convert({"size_bytes": 2e6}, ["size_kb"])["size_kb"]
+    2000.0
+    """
+    out = dict(metrics)
+    base: dict[str, float] = {}
+    for name, value in metrics.items():
+        known = METRICS.get(name)
+        if known is not None:
+            base.setdefault(known.quantity, value * known.scale)
+    wanted = [*(DEFAULT_UNIT[q] for q in base if q in DEFAULT_UNIT), *names]
+    for name in wanted:
+        known = METRICS.get(name)
+        if known is not None and name not in out and known.quantity in base:
+            out[name] = base[known.quantity] / known.scale
+    return out

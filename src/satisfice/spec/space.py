@@ -1,0 +1,193 @@
+"""The search space: parameters, their distributions, and on which choices of others they depend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One parameter of the search space."""
+
+    name: str
+    distribution: BaseDistribution
+    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # parent -> values; several parents mean AND
+
+    @property
+    def cardinality(self) -> float:
+        """Number of distinct values; ``math.inf`` for a continuous one."""
+        d = self.distribution
+        if isinstance(d, CategoricalDistribution):
+            return len(d.choices)
+        if isinstance(d, IntDistribution):
+            return (d.high - d.low) // d.step + 1
+        if isinstance(d, FloatDistribution) and d.step is not None:
+            return math.floor((d.high - d.low) / d.step + 1e-9) + 1
+        assert isinstance(d, FloatDistribution)
+        return 1 if d.single() else math.inf
+
+    def draw(self, rng: np.random.Generator) -> Any:
+        """A value drawn uniformly (in the logarithm where ``log``)."""
+        return self.from_unit(float(rng.random()))
+
+    def from_unit(self, u: float) -> Any:
+        """The value at quantile ``u`` of [0, 1): the inverse of the uniform (or log-uniform) distribution."""
+        d = self.distribution
+        if isinstance(d, CategoricalDistribution):
+            return d.choices[min(int(u * len(d.choices)), len(d.choices) - 1)]
+        if isinstance(d, IntDistribution):
+            if d.log:
+                value = math.exp(math.log(d.low - 0.5) + u * (math.log(d.high + 0.5) - math.log(d.low - 0.5)))
+                return int(min(max(round(value), d.low), d.high))
+            steps = (d.high - d.low) // d.step + 1
+            return d.low + d.step * min(int(u * steps), steps - 1)
+        assert isinstance(d, FloatDistribution)
+        if d.log:
+            low, high = math.log(d.low), math.log(d.high)
+            return float(min(max(math.exp(low + u * (high - low)), d.low), d.high))
+        if d.step is not None:
+            steps = int(self.cardinality)
+            return float(min(d.low + d.step * min(int(u * steps), steps - 1), d.high))
+        return d.low + u * (d.high - d.low)
+
+    def clip(self, value: Any) -> Any:
+        """The value of the distribution nearest to ``value``; for an unknown choice the first one."""
+        d = self.distribution
+        if isinstance(d, CategoricalDistribution):
+            return _nearest_choice(value, d.choices)
+        number = min(max(float(value), d.low), d.high)  # type: ignore[attr-defined]  # int and float have bounds
+        if isinstance(d, IntDistribution):
+            return d.low + d.step * round((number - d.low) / d.step)
+        assert isinstance(d, FloatDistribution)
+        return number if d.step is None else d.low + d.step * round((number - d.low) / d.step)
+
+    def contains(self, value: Any) -> bool:
+        """Whether ``value`` belongs to the distribution (``True`` is not ``1``)."""
+        d = self.distribution
+        if isinstance(d, CategoricalDistribution):
+            return any(type(value) is type(c) and value == c for c in d.choices)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        if isinstance(d, IntDistribution) and value != int(value):
+            return False
+        return bool(d._contains(float(value)))  # noqa: SLF001  # the only spelling of "contains" that Optuna has
+
+
+def _nearest_choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if type(choice) is type(value) and choice == value:
+            return choice
+    numbers = [c for c in choices if isinstance(c, int | float) and not isinstance(c, bool)]
+    if numbers and isinstance(value, int | float) and not isinstance(value, bool):
+        return min(numbers, key=lambda c: abs(c - value))
+    return choices[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSpace:
+    """Parameters in the order of the study file. Conditions name other parameters and make no circle."""
+
+    parameters: tuple[Parameter, ...]
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Parameter]:
+        """Parameters by name."""
+        return {p.name: p for p in self.parameters}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names in the order of the study file."""
+        return tuple(p.name for p in self.parameters)
+
+    @cached_property
+    def ordered(self) -> tuple[Parameter, ...]:
+        """Parameters so that parents come before those that depend on them."""
+        done: dict[str, Parameter] = {}
+
+        def add(p: Parameter) -> None:
+            for parent in p.when:
+                if parent not in done:
+                    add(self.by_name[parent])
+            done.setdefault(p.name, p)
+
+        for p in self.parameters:
+            add(p)
+        return tuple(done.values())
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether some parameter is not always active."""
+        return any(p.when for p in self.parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self.parameters)
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    def is_active(self, parameter: Parameter, params: Params) -> bool:
+        """Whether the parameter is active; a parent that is itself inactive deactivates it."""
+        return all(parent in params and params[parent] in values for parent, values in parameter.when.items())
+
+    def restrict(self, params: Params) -> dict[str, Any]:
+        """Only the active parameters of ``params``, in the order of the study file."""
+        active: dict[str, Any] = {}
+        for p in self.ordered:
+            if p.name in params and self.is_active(p, active):
+                active[p.name] = params[p.name]
+        return {name: active[name] for name in self.names if name in active}
+
+    def complete(self, params: Params, fill: Mapping[str, Any]) -> dict[str, Any]:
+        """``params`` clipped to the space, with active parameters that are missing taken from ``fill`` or the middle."""
+        out: dict[str, Any] = {}
+        for p in self.ordered:
+            if not self.is_active(p, out):
+                continue
+            value = params.get(p.name, fill.get(p.name))
+            out[p.name] = p.from_unit(0.5) if value is None else p.clip(value)
+        return {name: out[name] for name in self.names if name in out}
+
+    def sample(self, rng: np.random.Generator) -> dict[str, Any]:
+        """One configuration drawn uniformly: active parameters only."""
+        out: dict[str, Any] = {}
+        for p in self.ordered:
+            if self.is_active(p, out):
+                out[p.name] = p.draw(rng)
+        return {name: out[name] for name in self.names if name in out}
+
+    def problem_with(self, params: Params) -> str | None:
+        """Why ``params`` is no configuration of this space, or None."""
+        for name in params:
+            if name not in self.by_name:
+                return f"{name!r} is not a parameter of the space"
+        active: dict[str, Any] = {}
+        for p in self.ordered:
+            if not self.is_active(p, active):
+                if p.name in params:
+                    return f"{p.name!r} is not active here"
+                continue
+            if p.name not in params:
+                return f"{p.name!r} is missing"
+            if not p.contains(params[p.name]):
+                return f"{p.name} = {params[p.name]!r} is outside its distribution"
+            active[p.name] = params[p.name]
+        return None
+
+    @cached_property
+    def cardinality(self) -> float:
+        """Upper bound of the number of configurations (conditions ignored); ``math.inf`` if any is continuous."""
+        return math.prod(p.cardinality for p in self.parameters)

@@ -1,0 +1,125 @@
+"""The study spec: a study file once it has been checked. Frozen; inside the first wall it is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.metric import Direction
+from satisfice.spec.space import SearchSpace
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Objective:
+    """A metric to optimise."""
+
+    metric: str
+    direction: Direction
+
+    @property
+    def sign(self) -> float:
+        """Factor that makes the metric one to minimise."""
+        return -1.0 if self.direction == "maximize" else 1.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DataSpec:
+    """Which data, and how it is split."""
+
+    name: str | None = None  # a registered data set
+    file: str | None = None  # or a CSV or Parquet file, relative to the study file
+    target: str | None = None  # column to predict (with `file`)
+    drop: tuple[str, ...] = ()  # columns that must not be seen
+    positive: Any = None  # the positive class of a binary target; None: the rarer one
+    task: str | None = None  # "classification" or "regression"; None: inferred from the target
+    time: str | None = None  # column to split by time
+    valid: float = 0.2  # share of the rows
+    test: float = 0.2  # share of the rows
+    limit: int | None = None  # use only so many rows, drawn by the seed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSpec:
+    """Which family of models, and its fixed hyperparameters."""
+
+    family: str
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TaskSpec:
+    """A person's own training code."""
+
+    entry: str  # "package.module:Name"
+    options: Mapping[str, Any] = field(default_factory=dict)  # other keys of [task]: keyword arguments of a class
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What the study may spend: the one part of a stored study that may be changed later."""
+
+    trials: int  # exact, over all workers
+    epochs: int | None = None  # at most, for one trial
+    total_epochs: int | None = None  # over all trials
+    timeout_s: float | None = None  # wall time over all workers, since the first trial began
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchOptions:
+    """How to search."""
+
+    sampler: str = "auto"
+    pruner: str = "auto"
+    replicate: int = 1  # trainings in all of each top candidate, with other seeds, inside the budget
+    start: tuple[Mapping[str, Any], ...] = ()  # first trials
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MeasureOptions:
+    """How to measure latency, memory and throughput."""
+
+    threads: int = 1
+    batch: int = 1
+    throughput_batch: int = 64
+    on: str | None = None  # only workers with this label measure
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySpec:
+    """A checked study."""
+
+    name: str
+    seed: int = 0
+    data: DataSpec | None = None
+    model: ModelSpec | None = None  # given exactly with `data`
+    task: TaskSpec | None = None  # given instead; None also for a task object passed from Python
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...] = ()
+    space: SearchSpace
+    budget: Budget
+    search: SearchOptions = field(default_factory=SearchOptions)
+    measure: MeasureOptions = field(default_factory=MeasureOptions)
+    source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
+
+    @property
+    def base_dir(self) -> Path:
+        """Folder that relative paths start from."""
+        return self.source.parent if self.source is not None else Path.cwd()
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics that the study names: objectives, then constraints, each once."""
+        return tuple(dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints]))
+
+    def digest(self) -> str:
+        """SHA-256 of everything but the budget, which may change."""
+        from satisfice.spec.render import to_dict  # noqa: PLC0415  # render needs this module
+
+        content = to_dict(self)
+        content.pop("budget")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

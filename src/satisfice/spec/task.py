@@ -1,0 +1,110 @@
+"""What trains a configuration: a built-in family or a person's own code. All but ``train`` is optional."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+Params = Mapping[str, Any]
+
+
+class TrainingTrial(Protocol):
+    """What a task sees of the trial it trains."""
+
+    number: int
+    params: Mapping[str, Any]  # active parameters only
+    seed: int  # of this trial's own random stream; the same whenever the trial is taken up again
+    max_epochs: int | None  # `epochs` of the budget
+    threads: int  # CPU threads this worker may use
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Report metrics after ``step`` epochs (1-based). Renews the lease."""
+
+    def should_prune(self) -> bool:
+        """Whether to stop here. The trial is then PRUNED, and what it reported is kept."""
+
+    def keep_alive(self) -> None:
+        """Renew the lease, for long stretches without a report."""
+
+    def batch_end(self) -> None:
+        """Call between batches: cheap, and lets a latency measurement have the host's quiet for a short while."""
+
+    def save_checkpoint(self, state: Any) -> None:
+        """Keep a state to go on from: a path, bytes, or an object (tensors, numbers, strings, dicts, lists)."""
+
+    def load_checkpoint(self) -> Any:
+        """The state last saved (a path if a path was saved), or None."""
+
+    def save_model(self, model: Any) -> None:
+        """Keep the model that scored (a torch module or state dict, or a path) as the trial's artefact."""
+
+
+class Task(Protocol):
+    """Own training code, or a built-in family bound to its data. Only ``train`` is required."""
+
+    def train(self, params: Params, trial: TrainingTrial) -> Mapping[str, float]:
+        """Train, report, and return the final metrics."""
+
+
+@runtime_checkable
+class Profiles(Protocol):
+    """A task that knows some metrics without training."""
+
+    def profile(self, params: Params) -> Mapping[str, float]:
+        """Metrics known without training, exact. Called before any training, about 1 ms."""
+
+
+@runtime_checkable
+class Bounds(Protocol):
+    """A task that can bound metrics which it only knows after fitting (trees, forests)."""
+
+    def bounds(self, params: Params) -> Mapping[str, tuple[float, float]]:
+        """Lower and upper bound by metric name. A constraint is decided where the bound already decides."""
+
+
+@runtime_checkable
+class BuildsModule(Protocol):
+    """A task whose model is a torch module: satisfice then knows size and measures latency before training."""
+
+    def build(self, params: Params) -> torch.nn.Module:
+        """The untrained module."""
+
+    def example_input(self, params: Params) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """One item (batch of one), as the module takes it."""
+
+
+@runtime_checkable
+class Predicts(Protocol):
+    """A task that hands out what is timed: one prepared item through the model."""
+
+    def predictor(self, params: Params, model: Any = None) -> Callable[[], object] | None:
+        """A call that predicts one prepared item with ``model`` (None: an untrained one).
+
+        None where this is known only after fitting.
+        """
+
+    def architecture(self, params: Params) -> Mapping[str, Any]:
+        """The parameters that size and latency depend on, with their values; equal means equal architecture."""
+
+
+@runtime_checkable
+class ScoresTest(Protocol):
+    """A task with a test split that is scored once, for the chosen model."""
+
+    def load_model(self, params: Params, path: Path) -> Any:
+        """The model saved at ``path``, ready to predict."""
+
+    def score_test(self, params: Params, model: Any) -> Mapping[str, float]:
+        """Metrics on the test split."""
+
+
+@runtime_checkable
+class HasDefaults(Protocol):
+    """A task with a default configuration, trained first."""
+
+    def defaults(self) -> Mapping[str, Any]:
+        """Hyperparameter values that a practitioner would start with; clipped to the space."""
