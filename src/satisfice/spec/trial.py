@@ -1,0 +1,40 @@
+"""What is known of a trial, as everyone reads it: search, choice, reports, JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from optuna.trial import TrialState
+
+__all__ = ["TrialRecord", "TrialState"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial, read from the storage.
+
+    The life of a state: WAITING (enqueued, or given back by a preempted worker) -> RUNNING -> COMPLETE, PRUNED
+    (stopped midway, diverged, or found not to fit after fitting) or FAIL (its code raised, or three deaths).
+    """
+
+    number: int
+    state: TrialState
+    params: Mapping[str, Any]  # active parameters only
+    metrics: Mapping[str, float] = field(default_factory=dict)  # all recorded, in the units the study names
+    violations: Mapping[str, float] = field(default_factory=dict)  # by constraint key; satisfied if <= 0
+    feasible: bool | None = None  # None: not every constraint is known yet
+    reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)  # by step; empty unless asked for
+    steps: int = 0  # last reported step
+    reason: str | None = None  # why it was pruned or failed: "diverged", "dominated at step 9", ...
+    proposal: Mapping[str, Any] = field(default_factory=dict)  # why it was proposed, JSON-able
+    seed: int = 0
+    replicate_of: int | None = None  # number of the trial that it repeats with another seed
+    attempts: int = 1
+    started_at: datetime | None = None  # UTC
+    finished_at: datetime | None = None  # UTC
+    worker: str | None = None
+    host: str | None = None  # fingerprint of the host that trained it
+    measured_on: str | None = None  # fingerprint of the host that measured latency
