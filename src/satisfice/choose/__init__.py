@@ -1,0 +1,22 @@
+"""Choosing among finished trials: pure functions on records, without a trial or a database.
+
+Every function reads the verdict of ``satisfice.spec.constraint``; nothing here judges on its own.
+"""
+
+from satisfice.choose.best import best, describe_miss, nearest_miss
+from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
+from satisfice.choose.close import CloseCall, close_calls
+from satisfice.choose.front import pareto_front, resolve_objectives
+
+__all__ = [
+    "CloseCall",
+    "best",
+    "close_calls",
+    "describe_miss",
+    "feasible_trials",
+    "merge_constraints",
+    "nearest_miss",
+    "pareto_front",
+    "resolve_objectives",
+    "trial_violations",
+]

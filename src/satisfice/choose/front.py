@@ -1,0 +1,107 @@
+"""The feasible Pareto front."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+
+from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
+from satisfice.choose.candidate import candidates
+from satisfice.errors import InputError
+from satisfice.registry import did_you_mean
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.metric import METRICS
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord
+
+
+def resolve_objectives(
+    names: Sequence[str | Objective] | None, study_objectives: Sequence[Objective] = ()
+) -> tuple[Objective, ...]:
+    """Objectives by name: the direction is the study's, else the metric's natural one.
+
+    Args:
+        names: Metric names or objectives; None means the study's own.
+        study_objectives: The study's own.
+
+    Raises:
+        InputError: A name whose direction nobody knows, or no name at all.
+    """
+    own = {o.metric: o for o in study_objectives}
+    out: dict[str, Objective] = {}
+    for name in study_objectives if names is None else names:
+        if isinstance(name, Objective):
+            out[name.metric] = name
+        elif name in own:
+            out[name] = own[name]
+        elif name in METRICS:
+            out[name] = Objective(metric=name, direction=METRICS[name].direction)
+        else:
+            raise InputError(
+                f"{name!r} is neither an objective of the study nor a metric of known direction",
+                hint=did_you_mean(name, [*own, *METRICS]) if name else "name a metric",
+            )
+    if not out:
+        raise InputError("no objective is named", hint="name at least one metric, for instance 'accuracy'")
+    return tuple(out.values())
+
+
+def non_dominated(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which rows no other row dominates; equal rows stay together.
+
+    Args:
+        losses: Shape (n, m), all to be minimised, no NaN.
+
+    Returns:
+        Mask of shape (n,). Computed by moocore's C library (for m <= 3 in O(n log n), Kung et al. 1975).
+    """
+    if len(losses) == 0:
+        return np.zeros(0, dtype=bool)
+    if losses.shape[1] == 1:
+        mask: npt.NDArray[np.bool_] = losses[:, 0] == losses[:, 0].min()
+        return mask
+    # Ranks order exactly as the values do, and carry an infinite value as a finite one.
+    ranks = np.column_stack([np.unique(column, return_inverse=True)[1] for column in losses.T])
+    front: npt.NDArray[np.bool_] = moocore.is_nondominated(ranks.astype(float), keep_weakly=True)
+    return front
+
+
+def pareto_front(
+    records: Sequence[TrialRecord],
+    objectives: Sequence[str | Objective] | None,
+    constraints: Sequence[Constraint],
+    where: Sequence[Clause] = (),
+    *,
+    study_objectives: Sequence[Objective] = (),
+) -> list[TrialRecord]:
+    """Feasible COMPLETE trials that no other such trial dominates, best on the first objective first.
+
+    Replicates are judged by their mean, as in `best`. With one objective: the best trials, ties included.
+
+    Args:
+        records: All trials of the study.
+        objectives: Objectives, or names (see `resolve_objectives`); None means ``study_objectives``.
+        constraints: The study's.
+        where: Clauses such as ``"size_mb <= 8"``; see `merge_constraints`.
+        study_objectives: The study's, to resolve names.
+
+    Raises:
+        InputError: A metric that no trial has, or a malformed clause.
+    """
+    goals = resolve_objectives(objectives, study_objectives)
+    asked = merge_constraints(constraints, where)
+    named = [*(o.metric for o in study_objectives), *(c.metric for c in constraints)]
+    named += [o.metric for o in objectives or () if isinstance(o, Objective)]
+    check_metrics(records, [*(o.metric for o in goals), *(c.metric for c in asked)], known=named)
+    rows = []
+    for candidate in candidates(records, asked):
+        losses = [o.sign * candidate.mean(o.metric) for o in goals]
+        if not any(math.isnan(v) for v in losses):
+            rows.append((losses, candidate.trial))
+    matrix = np.array([losses for losses, _ in rows], dtype=float).reshape(len(rows), len(goals))
+    front = [rows[i] for i in np.flatnonzero(non_dominated(matrix))]
+    return [trial for _, trial in sorted(front, key=lambda row: (row[0], row[1].number))]

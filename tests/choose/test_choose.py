@@ -1,0 +1,231 @@
+"""Choosing: the constrained best, the feasible front, near misses, what else was close."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satisfice.choose import (
+    best,
+    close_calls,
+    feasible_trials,
+    merge_constraints,
+    nearest_miss,
+    pareto_front,
+    resolve_objectives,
+)
+from satisfice.choose.front import non_dominated
+from satisfice.errors import InputError, NoFeasibleTrial
+from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord, TrialState
+
+ACCURACY = Objective(metric="accuracy", direction="maximize")
+LATENCY = Objective(metric="latency_ms", direction="minimize")
+SIZE = parse_clause("size_mb <= 10")
+
+
+def trial(
+    number: int,
+    state: TrialState = TrialState.COMPLETE,
+    *,
+    replicate_of: int | None = None,
+    violations: dict[str, float] | None = None,
+    **metrics: float,
+) -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state=state,
+        params={},
+        metrics=metrics,
+        replicate_of=replicate_of,
+        violations=violations or {},
+    )
+
+
+A = trial(0, accuracy=0.99, size_mb=15.0)
+B = trial(1, accuracy=0.95, size_mb=10.0)
+C = trial(2, accuracy=0.80, size_mb=8.0)
+
+
+def test_the_best_that_fits_is_b():
+    assert best([A, B, C], [ACCURACY], [SIZE]) is B
+    assert best([A, B, C], [ACCURACY], []) is A
+    assert best([A, B, C], [ACCURACY], [parse_clause("size_mb < 10")]) is C
+    assert best([A, B, C], [ACCURACY], [SIZE], minimize="size_mb") is C
+    assert best([A, B, C], [ACCURACY], [SIZE], maximize="size_mb") is B
+
+
+def test_where_replaces_the_bound_on_the_same_quantity_and_side_and_adds_otherwise():
+    assert best([A, B, C], [ACCURACY], [SIZE], where=["size_kb <= 16_000"]) is A
+    assert best([A, B, C], [ACCURACY], [SIZE], where=["size_bytes < 1e7"]) is C
+    merged = merge_constraints(
+        [SIZE, parse_clause("accuracy >= 0.5")], ["size_kb <= 8", "size_mb >= 0.001", "accuracy <= 1"]
+    )
+    assert [c.key for c in merged] == ["accuracy >= 0.5", "size_kb <= 8", "size_mb >= 0.001", "accuracy <= 1"]
+
+
+def test_only_complete_trials_are_chosen_from():
+    records = [
+        trial(0, TrialState.PRUNED, accuracy=0.99, size_mb=1.0),
+        trial(1, TrialState.RUNNING, accuracy=0.98, size_mb=1.0),
+        trial(2, TrialState.FAIL, accuracy=0.98, size_mb=1.0),
+        trial(3, accuracy=0.5, size_mb=1.0),
+    ]
+    assert best(records, [ACCURACY], [SIZE]).number == 3
+    assert [r.number for r in feasible_trials(records, [SIZE])] == [3]
+    assert [r.number for r in pareto_front(records, [ACCURACY], [SIZE])] == [3]
+
+
+def test_an_unknown_constrained_metric_is_not_feasible():
+    assert feasible_trials([trial(0, accuracy=0.9)], [SIZE]) == []
+
+
+def test_the_verdict_written_with_the_trial_is_read():
+    judged = trial(0, accuracy=0.9, size_mb=9.0, violations={SIZE.key: 0.2})
+    assert feasible_trials([judged], [SIZE]) == []
+    assert feasible_trials([judged], [SIZE], ["size_mb <= 9.5"]) == [judged]
+
+
+def test_ties_go_to_the_other_objectives_then_to_the_lower_number():
+    records = [
+        trial(0, accuracy=0.9, latency_ms=3.0),
+        trial(1, accuracy=0.9, latency_ms=2.0),
+        trial(2, accuracy=0.9, latency_ms=2.0),
+    ]
+    assert best(records, [ACCURACY, LATENCY], []).number == 1
+    assert best(records, [ACCURACY], []).number == 0
+
+
+def test_replicates_are_judged_by_their_mean():
+    lucky = [
+        trial(0, accuracy=0.99),
+        trial(3, accuracy=0.80, replicate_of=0),
+        trial(4, accuracy=0.82, replicate_of=0),
+    ]
+    steady = [trial(1, accuracy=0.95), trial(5, accuracy=0.94, replicate_of=1)]
+    assert best([*lucky, *steady], [ACCURACY], []).number == 1
+    assert [r.number for r in pareto_front([*lucky, *steady], [ACCURACY], [])] == [1]
+
+
+def test_a_configuration_whose_mean_misses_a_bound_does_not_fit():
+    records = [trial(0, accuracy=0.91), trial(1, accuracy=0.80, replicate_of=0), trial(2, accuracy=0.905)]
+    assert best(records, [ACCURACY], [parse_clause("accuracy >= 0.9")]).number == 2
+
+
+def test_nothing_fits_says_by_how_much():
+    with pytest.raises(NoFeasibleTrial) as caught:
+        best([A, B, C], [ACCURACY], [SIZE], where=["size_mb <= 7.6"])
+    assert caught.value.nearest is C
+    assert str(caught.value) == (
+        "no finished trial satisfies size_mb <= 7.6 "
+        "(the nearest is trial 2: size_mb = 8 misses size_mb <= 7.6 by 0.4 (5.3%))"
+    )
+
+
+def test_nothing_finished_has_no_nearest():
+    with pytest.raises(NoFeasibleTrial, match="no trial is complete") as caught:
+        best([trial(0, TrialState.RUNNING)], [ACCURACY], [SIZE])
+    assert caught.value.nearest is None
+    with pytest.raises(NoFeasibleTrial):
+        best([], [ACCURACY], [SIZE], where=["latency_ms <= 3"])
+
+
+def test_the_nearest_miss_has_the_smallest_worst_violation():
+    latency = parse_clause("latency_ms <= 2")
+    near_one_far_other = trial(0, accuracy=1.0, size_mb=10.1, latency_ms=8.0)
+    both_a_bit = trial(1, accuracy=0.1, size_mb=12.0, latency_ms=2.2)
+    stopped = trial(2, TrialState.PRUNED, size_mb=11.0, latency_ms=2.0)
+    assert nearest_miss([near_one_far_other, both_a_bit], [SIZE, latency]) is both_a_bit
+    assert nearest_miss([near_one_far_other, both_a_bit, stopped], [SIZE, latency]) is stopped
+    assert nearest_miss([B], [SIZE]) is None
+
+
+def test_a_metric_that_no_trial_has_is_named_with_the_nearest():
+    for call in (
+        lambda: best([A, B], [ACCURACY], [SIZE], where=["sise_mb <= 3"]),
+        lambda: best([A, B], [ACCURACY], [SIZE], minimize="sise_mb"),
+        lambda: feasible_trials([A, B], [SIZE], ["sise_mb <= 3"]),
+    ):
+        with pytest.raises(InputError, match=r"no trial has a metric 'sise_mb' \(did you mean 'size_mb'\?\)"):
+            call()
+    with pytest.raises(InputError, match="throughput"):
+        pareto_front([A, B], ["accuracy", "throughput"], [])
+    with pytest.raises(InputError, match="both maximize and minimize"):
+        best([A], [ACCURACY], [], maximize="accuracy", minimize="size_mb")
+    with pytest.raises(InputError, match="is not a condition"):
+        best([A], [ACCURACY], [], where=["size_mb below 3"])
+
+
+def test_nan_is_never_the_best():
+    assert best([trial(0, accuracy=math.nan), trial(1, accuracy=0.1)], [ACCURACY], []).number == 1
+
+
+def test_the_front_holds_what_nothing_dominates_best_first():
+    records = [
+        trial(0, accuracy=0.9, latency_ms=3.0, size_mb=1.0),
+        trial(1, accuracy=0.8, latency_ms=1.0, size_mb=1.0),
+        trial(2, accuracy=0.7, latency_ms=2.0, size_mb=1.0),  # dominated by 1
+        trial(3, accuracy=1.0, latency_ms=0.1, size_mb=11.0),  # does not fit
+        trial(4, accuracy=0.9, latency_ms=3.0, size_mb=2.0),  # equal to 0
+    ]
+    assert [r.number for r in pareto_front(records, [ACCURACY, LATENCY], [SIZE])] == [0, 4, 1]
+    assert [r.number for r in pareto_front(records, ["accuracy", "size_kb"], [SIZE])] == [0]
+    assert [r.number for r in pareto_front(records, None, [SIZE], study_objectives=[LATENCY])] == [1]
+    assert pareto_front(records, [ACCURACY], [SIZE], ["size_mb <= 0.5"]) == []
+
+
+def test_objectives_by_name_take_the_studys_direction():
+    own = Objective(metric="accuracy", direction="minimize")
+    assert resolve_objectives(["accuracy"], [own]) == (own,)
+    with pytest.raises(InputError, match="'profit' is neither"):
+        resolve_objectives(["profit"], [own])
+    with pytest.raises(InputError, match="no objective"):
+        resolve_objectives([], [own])
+
+
+def test_what_else_was_close():
+    latency = parse_clause("latency_ms <= 5")
+    records = [
+        trial(0, accuracy=0.980, size_mb=9.0, latency_ms=4.0),
+        trial(1, accuracy=0.975, size_mb=3.0, latency_ms=4.1),
+        trial(2, accuracy=0.970, size_mb=8.9, latency_ms=3.9),  # hardly cheaper
+        trial(3, accuracy=0.900, size_mb=1.0, latency_ms=1.0),  # too much worse
+        trial(4, accuracy=0.990, size_mb=10.3, latency_ms=4.0),
+        trial(5, accuracy=0.999, size_mb=30.0, latency_ms=4.0),  # far outside
+    ]
+    chosen = best(records, [ACCURACY], [SIZE, latency])
+    calls = close_calls(records, chosen, [ACCURACY], [SIZE, latency])
+    assert [(c.trial.number, c.kind) for c in calls] == [(1, "cheaper"), (4, "just misses")]
+    assert calls[0].sentence == "trial 1 gives up 0.005 of accuracy (0.975) for size_mb 3 instead of 9"
+    assert (
+        calls[1].sentence
+        == "trial 4 reaches accuracy 0.99, but size_mb = 10.3 misses size_mb <= 10 by 0.3 (3%)"
+    )
+
+
+metric = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6), st.just(math.inf))
+
+
+@given(st.lists(st.tuples(metric, metric, metric), max_size=25))
+def test_the_front_is_what_the_definition_says(rows):
+    losses = np.array(rows, dtype=float).reshape(len(rows), 3)
+
+    def dominated(i: int) -> bool:
+        return any(np.all(losses[j] <= losses[i]) and np.any(losses[j] < losses[i]) for j in range(len(rows)))
+
+    assert non_dominated(losses).tolist() == [not dominated(i) for i in range(len(rows))]
+
+
+@given(st.lists(st.tuples(metric, st.floats(0, 20)), max_size=20), st.sampled_from([5.0, 10.0, 15.0]))
+def test_the_best_fits_and_nothing_that_fits_is_better(rows, bound):
+    records = [trial(i, accuracy=a, size_mb=s) for i, (a, s) in enumerate(rows)]
+    constraint = Constraint(metric="size_mb", operator="<=", bound=bound)
+    fitting = [(a, -i) for i, (a, s) in enumerate(rows) if s <= bound]
+    if not fitting:
+        with pytest.raises(NoFeasibleTrial):
+            best(records, [ACCURACY], [constraint])
+    else:
+        assert best(records, [ACCURACY], [constraint]).number == -max(fitting)[1]
