@@ -20,7 +20,7 @@ _STRICT_EQUALITY = 1e-12
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _BOUND = re.compile(rf"^\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
-_CLAUSE = re.compile(rf"^\s*([A-Za-z_][\w.]*)\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
+_CLAUSE = re.compile(rf"^\s*([^\s<>=](?:[^<>=]*[^\s<>=])?)\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class Constraint:
     @property
     def key(self) -> str:
         """How the constraint is written; also its key in Optuna's tables."""
-        return f"{self.metric} {self.operator} {self.bound:g}"
+        return f"{self.metric} {self.operator} {self.bound:.12g}"
 
     @property
     def is_upper(self) -> bool:

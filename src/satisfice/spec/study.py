@@ -117,9 +117,13 @@ class StudySpec:
         return tuple(dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints]))
 
     def digest(self) -> str:
-        """SHA-256 of everything but the budget, which may change."""
-        from satisfice.spec.render import to_dict  # noqa: PLC0415  # render needs this module
+        """SHA-256 of everything but the budget, which may change.
+
+        The order of the objectives counts, since the first is the default for `best`; no other order does.
+        """
+        from satisfice.spec.render import to_dict  # render needs this module
 
         content = to_dict(self)
         content.pop("budget")
+        content["objectives"] = list(content["objectives"].items())
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

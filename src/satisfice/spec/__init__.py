@@ -1,0 +1,52 @@
+"""The study spec: what a study file says, checked once, and the vocabulary that everything else shares."""
+
+from satisfice.spec.constraint import Constraint, is_feasible, parse_bound, parse_clause, violations
+from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against
+from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metric, convert
+from satisfice.spec.parse import parse_dict, parse_file
+from satisfice.spec.render import to_dict, to_toml
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.spec.study import (
+    Budget,
+    DataSpec,
+    MeasureOptions,
+    ModelSpec,
+    Objective,
+    SearchOptions,
+    StudySpec,
+    TaskSpec,
+)
+from satisfice.spec.trial import TrialRecord, TrialState
+
+__all__ = [
+    "DEFAULT_UNIT",
+    "METRICS",
+    "Budget",
+    "Constraint",
+    "DataSpec",
+    "Direction",
+    "FamilyInfo",
+    "HyperparameterInfo",
+    "Known",
+    "MeasureOptions",
+    "Metric",
+    "ModelSpec",
+    "Objective",
+    "Parameter",
+    "SearchOptions",
+    "SearchSpace",
+    "StudySpec",
+    "TaskSpec",
+    "TrialRecord",
+    "TrialState",
+    "check_against",
+    "convert",
+    "is_feasible",
+    "parse_bound",
+    "parse_clause",
+    "parse_dict",
+    "parse_file",
+    "to_dict",
+    "to_toml",
+    "violations",
+]

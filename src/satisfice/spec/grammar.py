@@ -1,0 +1,224 @@
+"""The grammar of a study file as tables: the parser, the JSON schema and the docs all read these.
+
+Tables whose keys a person chooses (objectives, constraints, space) are not listed key by key; ``OPEN`` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """What a value may be; the text is how an error message says it."""
+
+    TEXT = "a string"
+    INTEGER = "an integer"
+    NUMBER = "a number"
+    FLAG = "true or false"
+    TEXTS = "a list of strings"
+    SCALAR = "a string, a number, true or false"
+    DURATION = 'a time such as "10m", "1h30m" or a number of seconds'
+    TABLES = "a list of tables"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Key:
+    """One key of a study file."""
+
+    kind: Kind
+    doc: str
+    example: str  # as written after "=", used in hints
+    required: bool = False
+    default: Any = None  # what leaving it out means; None: nothing
+    minimum: float | None = None
+    above: float | None = None  # exclusive minimum
+    below: float | None = None  # exclusive maximum
+    choices: tuple[str, ...] = ()  # for strings
+
+
+Keys = Mapping[str, Key]
+
+LARGEST_INTEGER = 2**63 - 1  # of TOML and of every database
+
+TOP: Keys = {
+    "name": Key(
+        kind=Kind.TEXT,
+        required=True,
+        example='"digits-edge"',
+        doc="Name of the study in its storage: letters, digits, '-', '_' and '.', at most 200.",
+    ),
+    "seed": Key(
+        kind=Kind.INTEGER, default=0, minimum=0, example="7", doc="Everything random derives from it."
+    ),
+}
+
+DATA: Keys = {
+    "name": Key(
+        kind=Kind.TEXT, example='"digits"', doc="A registered data set; or give `file` and `target`."
+    ),
+    "file": Key(
+        kind=Kind.TEXT,
+        example='"mails.csv"',
+        doc="CSV or Parquet file, relative to the study file; needs `target`.",
+    ),
+    "target": Key(kind=Kind.TEXT, example='"label"', doc="Column of `file` to predict."),
+    "drop": Key(kind=Kind.TEXTS, default=(), example='["id"]', doc="Columns that the model must not see."),
+    "positive": Key(
+        kind=Kind.SCALAR, example='"spam"', doc="Positive class of a binary target; left out: the rarer one."
+    ),
+    "task": Key(
+        kind=Kind.TEXT,
+        choices=("classification", "regression"),
+        example='"classification"',
+        doc="What kind of target it is; left out: inferred from the column.",
+    ),
+    "time": Key(
+        kind=Kind.TEXT,
+        example='"date"',
+        doc="Column of `file` to split by: the latest rows are the test split.",
+    ),
+    "valid": Key(
+        kind=Kind.NUMBER,
+        default=0.2,
+        above=0.0,
+        below=1.0,
+        example="0.2",
+        doc="Share of the rows for validation.",
+    ),
+    "test": Key(
+        kind=Kind.NUMBER,
+        default=0.2,
+        above=0.0,
+        below=1.0,
+        example="0.2",
+        doc="Share of the rows kept for the one score of the chosen model.",
+    ),
+    "limit": Key(
+        kind=Kind.INTEGER, minimum=1, example="5000", doc="Use only so many rows, drawn by the seed."
+    ),
+}
+
+MODEL: Keys = {
+    "family": Key(
+        kind=Kind.TEXT,
+        required=True,
+        example='"mlp"',
+        doc="A registered family of models. Every other key fixes one of its hyperparameters.",
+    ),
+}
+
+TASK: Keys = {
+    "entry": Key(
+        kind=Kind.TEXT,
+        required=True,
+        example='"package.module:Name"',
+        doc="Your own training code. Every other key is handed to the class as an argument.",
+    ),
+}
+
+BUDGET: Keys = {
+    "trials": Key(
+        kind=Kind.INTEGER,
+        required=True,
+        minimum=1,
+        example="60",
+        doc="Trials whose training begins, exact over all workers. What is turned away does not count.",
+    ),
+    "epochs": Key(kind=Kind.INTEGER, minimum=1, example="30", doc="At most so many epochs for one trial."),
+    "total_epochs": Key(
+        kind=Kind.INTEGER, minimum=1, example="1200", doc="At most so many epochs over all trials."
+    ),
+    "timeout": Key(
+        kind=Kind.DURATION, example='"10m"', doc="Wall time over all workers, since the first trial began."
+    ),
+}
+
+SEARCH: Keys = {
+    "sampler": Key(
+        kind=Kind.TEXT,
+        default="auto",
+        example='"auto"',
+        doc="auto, tpe, nsga2, gp, qmc, random, or a registered name.",
+    ),
+    "pruner": Key(kind=Kind.TEXT, default="auto", example='"auto"', doc="auto, none, or a registered name."),
+    "replicate": Key(
+        kind=Kind.INTEGER,
+        default=1,
+        minimum=1,
+        example="3",
+        doc="Train each of the top candidates so many times in all, with other seeds, inside the budget.",
+    ),
+    "start": Key(
+        kind=Kind.TABLES,
+        default=(),
+        example="[{ learning_rate = 1e-3 }]",
+        doc="First trials: values of parameters; those left out come from the defaults.",
+    ),
+}
+
+MEASURE: Keys = {
+    "threads": Key(kind=Kind.INTEGER, default=1, minimum=1, example="1", doc="CPU threads while measuring."),
+    "batch": Key(kind=Kind.INTEGER, default=1, minimum=1, example="1", doc="Items in one timed call."),
+    "throughput_batch": Key(
+        kind=Kind.INTEGER,
+        default=64,
+        minimum=1,
+        example="64",
+        doc="Items in one call when measuring throughput.",
+    ),
+    "on": Key(kind=Kind.TEXT, example='"edge-box"', doc="Only workers with this label measure."),
+}
+
+RANGE: Keys = {
+    "low": Key(
+        kind=Kind.NUMBER,
+        required=True,
+        example="0.0",
+        doc="Lower end, included. Both ends integers: an int parameter.",
+    ),
+    "high": Key(kind=Kind.NUMBER, required=True, example="0.5", doc="Upper end, included."),
+    "step": Key(kind=Kind.NUMBER, above=0.0, example="2", doc="Distance between values, counted from `low`."),
+    "log": Key(
+        kind=Kind.FLAG,
+        default=False,
+        example="true",
+        doc="Search in the logarithm; needs low > 0 and no step.",
+    ),
+}
+
+# Keys of the parameter's table that hold no plain value.
+CHOICES_DOC = "The values of a categorical parameter: strings, numbers, true or false."
+WHEN_DOC = (
+    'Active only if each named parameter has one of the listed values, for instance { optimizer = ["sgd"] }.'
+)
+
+DIRECTIONS = ("maximize", "minimize")
+
+# Tables with fixed keys.
+SECTIONS: Mapping[str, Keys] = {
+    "data": DATA,
+    "model": MODEL,
+    "task": TASK,
+    "budget": BUDGET,
+    "search": SEARCH,
+    "measure": MEASURE,
+}
+
+# What each table is for, in the order of a study file.
+TABLE_DOCS: Mapping[str, str] = {
+    "data": "Which data, and how it is split. Together with [model]; or give [task] instead of both.",
+    "model": "Which family of models, and its fixed hyperparameters.",
+    "task": "Your own training code, instead of [data] and [model].",
+    "objectives": 'Metrics to optimise: metric = "maximize" or "minimize". The first is the default for `best`.',
+    "constraints": 'Metrics that must meet a bound: metric = "<= 0.5", or a list of two bounds.',
+    "space": "What is searched: a range, a list of choices, or either with `when`.",
+    "budget": "What the study may spend; the one part of a stored study that may be changed later.",
+    "search": "How to search.",
+    "measure": "How to measure latency, memory and throughput.",
+}
+
+OPEN = ("objectives", "constraints", "space")  # a person chooses their keys
+REQUIRED_TABLES = ("objectives", "space", "budget")

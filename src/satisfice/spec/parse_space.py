@@ -1,0 +1,252 @@
+"""Reading ``[space]`` and ``search.start``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+
+from satisfice.registry import did_you_mean
+from satisfice.spec.grammar import RANGE
+from satisfice.spec.read import Table, is_scalar, show
+from satisfice.spec.space import Parameter, SearchSpace
+
+_LONGEST_NAME = 200  # of a parameter or metric: Optuna's key columns hold 512 characters
+_FORMS = "write { low = 0.0, high = 0.5 } or a list of choices"
+
+
+def read_space(table: Table) -> SearchSpace:
+    """The search space.
+
+    Raises:
+        SpecError: Something in it is wrong.
+    """
+    table.texts()
+    if not table.content:
+        raise table.error(
+            "has no parameter",
+            hint="name at least one, for instance learning_rate = { low = 1e-4, high = 1e-1, log = true }",
+        )
+    parameters = [_parameter(table, name, value) for name, value in table.content.items()]
+    by_name = {p.name: p for p in parameters}
+    parameters = [
+        Parameter(name=p.name, distribution=p.distribution, when=_conditions(table, p, by_name))
+        for p in parameters
+    ]
+    by_name = {p.name: p for p in parameters}
+    for p in parameters:
+        _check_circle(table, p, by_name)
+    for p in parameters:
+        _check_reachable(table, p, by_name)
+    return SearchSpace(parameters=tuple(parameters))
+
+
+def _parameter(table: Table, name: str, value: Any) -> Parameter:
+    """A parameter with its distribution; ``when`` still as written."""
+    if len(name) > _LONGEST_NAME:
+        raise table.error(f"the name is longer than {_LONGEST_NAME} characters", key=name, hint="shorten it")
+    if isinstance(value, list | tuple):
+        return Parameter(name=name, distribution=_categorical(table, name, value))
+    if not isinstance(value, Mapping):
+        raise table.error(
+            f"must be a range or a list of choices, not {show(value)}",
+            key=name,
+            hint=f"{_FORMS}; a fixed value belongs in [model]",
+        )
+    entry = table.child(name)
+    if "choices" in value:
+        for key in value:
+            if key in RANGE:
+                raise entry.error(
+                    "stands beside `choices`", key=key, hint="give either choices or low and high"
+                )
+        entry.check_keys({}, ("choices", "when"))
+        distribution: BaseDistribution = _categorical(table, f"{name}.choices", value["choices"])
+    else:
+        entry.check_keys(RANGE, ("choices", "when"))
+        distribution = _range(entry)
+    return Parameter(name=name, distribution=distribution, when=entry.child("when").content)
+
+
+def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution:
+    if not isinstance(values, list | tuple):
+        raise table.error(
+            f"must be a list of choices, not {show(values)}", key=key, hint='write ["sgd", "adam"]'
+        )
+    if not values:
+        raise table.error("has no choice", key=key, hint="name at least one value")
+    _check_scalars(table, key, values)
+    return CategoricalDistribution(tuple(values))
+
+
+def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) -> None:
+    """Each a string, finite number or bool, and none twice (``1``, ``1.0`` and ``true`` are equal to Optuna)."""
+    for index, value in enumerate(values):
+        if not is_scalar(value):
+            raise table.error(
+                f"{show(value)} is not a value", key=key, hint="use strings, finite numbers, true or false"
+            )
+        for earlier in values[:index]:
+            if earlier == value:
+                same = f"{show(value)} stands twice"
+                if type(earlier) is not type(value):
+                    same = f"{show(earlier)} and {show(value)} are the same value"
+                raise table.error(same, key=key, hint="remove one of them")
+
+
+def _range(entry: Table) -> IntDistribution | FloatDistribution:
+    read = entry.section(RANGE)
+    low, high, step, log = read["low"], read["high"], read["step"], read["log"]
+    if low > high:
+        raise entry.error(f"low {low} is above high {high}", hint="swap them")
+    if log and low <= 0:
+        raise entry.error(
+            f"log = true needs a low above 0, not {low}",
+            key="low",
+            hint="give a small positive low, or remove log",
+        )
+    if log and step is not None:
+        raise entry.error("does not go with log = true", key="step", hint="remove one of the two")
+    whole = isinstance(low, int) and isinstance(high, int)
+    if whole and step is not None and step != int(step):
+        raise entry.error(
+            f"must be an integer where low and high are integers, not {step}",
+            key="step",
+            hint=f"write step = {max(1, round(step))}, or low = {float(low)} for a float parameter",
+        )
+    if step is not None:
+        _check_step(entry, low, high, step)
+    if whole:
+        return IntDistribution(low, high, log=log, step=1 if step is None else int(step))
+    return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
+
+
+def _check_step(entry: Table, low: float, high: float, step: float) -> None:
+    """Refuse a step that does not reach ``high``: Optuna would silently lower it."""
+    first, last, width = Decimal(str(low)), Decimal(str(high)), Decimal(str(step))
+    reached = first + (last - first) // width * width
+    if reached != last:
+        raise entry.error(
+            f"steps of {step} from {low} never reach high {high}",
+            key="step",
+            hint=f"write high = {reached} or high = {reached + width}",
+        )
+
+
+def _conditions(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> dict[str, tuple[Any, ...]]:
+    """``when``, checked against the parents."""
+    conditions: dict[str, tuple[Any, ...]] = {}
+    for parent, values in p.when.items():
+        key = f"{p.name}.when.{parent}"
+        if parent not in by_name:
+            raise table.error(
+                f"{show(parent)} is not a parameter of the space",
+                key=key,
+                hint=did_you_mean(str(parent), list(by_name)),
+            )
+        if not isinstance(values, list | tuple) or not values:
+            example = values if is_scalar(values) else "sgd"
+            raise table.error(
+                f"must be a list of values, not {show(values)}",
+                key=key,
+                hint=f"write {parent} = [{show(example)}]",
+            )
+        _check_scalars(table, key, values)
+        of = by_name[parent]
+        if isinstance(of.distribution, FloatDistribution):
+            raise table.error(
+                f"{show(parent)} is a float, which hardly ever equals a listed value",
+                key=key,
+                hint=f"make {parent} a list of choices or an int",
+            )
+        for value in values:
+            if not of.contains(value):
+                raise table.error(
+                    f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of)
+                )
+        conditions[parent] = tuple(of.clip(value) for value in values)
+    return conditions
+
+
+def _takes(p: Parameter) -> str:
+    d = p.distribution
+    if isinstance(d, CategoricalDistribution):
+        return "it takes " + ", ".join(show(choice) for choice in d.choices)
+    assert isinstance(d, IntDistribution | FloatDistribution)
+    steps = f" in steps of {d.step}" if d.step not in (None, 1) else ""
+    kind = "integers" if isinstance(d, IntDistribution) else "numbers"
+    return f"it takes {kind} from {d.low} to {d.high}{steps}"
+
+
+def _check_circle(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> None:
+    """Refuse a parameter that depends on itself, directly or through others."""
+
+    def walk(path: tuple[str, ...]) -> None:
+        for parent in by_name[path[-1]].when:
+            if parent == p.name:
+                raise table.error(
+                    f"depends on itself: {' -> '.join((*path, parent))}",
+                    key=f"{p.name}.when",
+                    hint="remove one of these conditions",
+                )
+            if parent not in path:
+                walk((*path, parent))
+
+    walk((p.name,))
+
+
+def _check_reachable(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> None:
+    """Refuse a parameter that no configuration activates, since its conditions exclude each other."""
+    needed: dict[str, set[Any]] = {}
+
+    def gather(name: str) -> None:
+        for parent, values in by_name[name].when.items():
+            needed[parent] = needed.get(parent, set(values)) & set(values)
+            if not needed[parent]:
+                raise table.error(
+                    f"is never active: its conditions on {show(parent)} exclude each other",
+                    key=f"{p.name}.when",
+                    hint="change or remove one of them",
+                )
+            gather(parent)
+
+    gather(p.name)
+
+
+def read_start(table: Table, space: SearchSpace) -> tuple[Mapping[str, Any], ...]:
+    """``search.start``: each entry checked against the space.
+
+    Raises:
+        SpecError: An entry names an unknown or inactive parameter, or a value outside its distribution.
+    """
+    entries = table.content.get("start", ())
+    return tuple(
+        _start(Table(entry, f"{table.path}.start[{i}]", table.file), space) for i, entry in enumerate(entries)
+    )
+
+
+def _start(entry: Table, space: SearchSpace) -> dict[str, Any]:
+    entry.texts()
+    out: dict[str, Any] = {}
+    for name, value in entry.content.items():
+        if name not in space.by_name:
+            raise entry.error(
+                "is not a parameter of the space", key=name, hint=did_you_mean(name, list(space.by_name))
+            )
+        p = space.by_name[name]
+        if not is_scalar(value) or not p.contains(value):
+            raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=_takes(p))
+        for parent, values in p.when.items():
+            if parent in entry.content and entry.content[parent] not in values:
+                raise entry.error(
+                    f"is not active when {parent} is {show(entry.content[parent])}",
+                    key=name,
+                    hint="leave it out here",
+                )
+        is_float = isinstance(p.distribution, FloatDistribution)
+        out[name] = (
+            float(value) if is_float else int(value) if isinstance(p.distribution, IntDistribution) else value
+        )
+    return out

@@ -1,0 +1,188 @@
+"""Reading one table of a study file key by key, so that every complaint names file, dotted key and fix."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from satisfice.errors import SpecError
+from satisfice.registry import did_you_mean
+from satisfice.spec.grammar import LARGEST_INTEGER, SECTIONS, TOP, Key, Keys, Kind
+
+_DURATION = re.compile(
+    r"(?:(\d+(?:\.\d+)?)d)?(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?"
+)
+_SECONDS = (86400.0, 3600.0, 60.0, 1.0)
+
+
+def show(value: Any) -> str:
+    """A value as an error message names it, close to how TOML writes it; long ones are cut."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}..."'
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, list | tuple):
+        return "an empty list" if not value else "a list"
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an int or a float, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether it is a string, a finite number or a bool."""
+    return isinstance(value, str | bool) or (is_number(value) and math.isfinite(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of the study file and where it stands."""
+
+    content: Mapping[str, Any]
+    path: str  # dotted; empty for the whole file
+    file: str | None  # for messages
+
+    def where(self, key: str = "") -> str:
+        """Dotted path of a key of this table, or of the table itself."""
+        return ".".join(part for part in (self.path, key) if part)
+
+    def error(self, message: str, *, key: str = "", hint: str = "") -> SpecError:
+        """An error about this table, or about one of its keys."""
+        return SpecError(message, key=self.where(key), file=self.file, hint=hint)
+
+    def child(self, key: str) -> Table:
+        """The table under ``key``; empty where there is none.
+
+        Raises:
+            SpecError: What stands there is no table.
+        """
+        value = self.content.get(key, {})
+        if not isinstance(value, Mapping):
+            fix = (
+                f"write [{key}] on a line of its own and its keys below"
+                if not self.path
+                else "write { key = value }"
+            )
+            raise self.error(f"must be a table, not {show(value)}", key=key, hint=fix)
+        return Table(value, self.where(key), self.file)
+
+    def texts(self) -> None:
+        """Check that every key is a string (a dict may have others).
+
+        Raises:
+            SpecError: One is not.
+        """
+        for key in self.content:
+            if not isinstance(key, str) or not key.strip() or key != key.strip():
+                raise self.error(
+                    f"{key!r} is not a key", hint="a key is a string, not empty, without spaces at its ends"
+                )
+
+    def check_keys(self, known: Keys, also: tuple[str, ...] = ()) -> None:
+        """Check that every key is known.
+
+        Raises:
+            SpecError: One is not; the hint names the table it belongs in, or the nearest key.
+        """
+        self.texts()
+        names = [*known, *also]
+        for key in self.content:
+            if key not in names:
+                homes = [f"[{name}]" for name, keys in SECTIONS.items() if key in keys and name != self.path]
+                homes += ["the top of the file"] if key in TOP and self.path else []
+                near = did_you_mean(key, names)
+                elsewhere = homes and not near.startswith("did you mean")
+                raise self.error(
+                    "unknown key", key=key, hint=f"it belongs in {' or '.join(homes)}" if elsewhere else near
+                )
+
+    def read(self, name: str, key: Key) -> Any:
+        """The value of a key, checked; its default where it is left out.
+
+        Raises:
+            SpecError: It is missing, of the wrong type, or out of range.
+        """
+        if name not in self.content:
+            if key.required:
+                raise self.error("is missing", key=name, hint=f"write {name} = {key.example}")
+            return key.default
+        value = self.content[name]
+        fix = f"write {name} = {key.example}"
+        problem = _type_problem(value, key)
+        if problem:
+            raise self.error(problem, key=name, hint=fix)
+        if key.kind is Kind.DURATION:
+            return self._duration(name, value)
+        if key.kind in (Kind.NUMBER, Kind.INTEGER):
+            self._check_range(name, value, key)
+        if key.choices and value not in key.choices:
+            raise self.error(f"{show(value)} is not allowed", key=name, hint=_one_of(value, key.choices))
+        if key.kind is Kind.TEXTS:
+            return tuple(value)
+        return value
+
+    def section(self, keys: Keys) -> dict[str, Any]:
+        """All of ``keys``, read."""
+        return {name: self.read(name, key) for name, key in keys.items()}
+
+    def _check_range(self, name: str, value: float, key: Key) -> None:
+        fix = f"write for instance {name} = {key.example}"
+        if key.minimum is not None and value < key.minimum:
+            raise self.error(f"must be at least {key.minimum:g}, not {value}", key=name, hint=fix)
+        if key.above is not None and value <= key.above:
+            raise self.error(f"must be above {key.above:g}, not {value}", key=name, hint=fix)
+        if key.below is not None and value >= key.below:
+            raise self.error(f"must be below {key.below:g}, not {value}", key=name, hint=fix)
+
+    def _duration(self, name: str, value: Any) -> float:
+        """Seconds, from a number or from text such as ``1h30m``."""
+        if isinstance(value, str):
+            match = _DURATION.fullmatch(value.strip().lower())
+            if match is None or not any(match.groups()):
+                raise self.error(
+                    f"{show(value)} is not a time",
+                    key=name,
+                    hint='write "10m", "90s", "1h30m" or a number of seconds',
+                )
+            value = sum(float(n) * s for n, s in zip(match.groups(), _SECONDS, strict=True) if n)
+        if value <= 0:
+            raise self.error(
+                f"must be above 0 seconds, not {value:g}", key=name, hint=f'write {name} = "10m"'
+            )
+        return float(value)
+
+
+def _one_of(value: str, choices: tuple[str, ...]) -> str:
+    near = did_you_mean(value, list(choices))
+    return near if near.startswith("did you mean") else "write " + " or ".join(f'"{c}"' for c in choices)
+
+
+def _type_problem(value: Any, key: Key) -> str:
+    """Why the value is not of the key's kind; empty if it is."""
+    ok = {
+        Kind.TEXT: isinstance(value, str),
+        Kind.INTEGER: isinstance(value, int) and not isinstance(value, bool),
+        Kind.NUMBER: is_number(value),
+        Kind.FLAG: isinstance(value, bool),
+        Kind.TEXTS: isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
+        Kind.SCALAR: is_scalar(value),
+        Kind.DURATION: isinstance(value, str) or is_number(value),
+        Kind.TABLES: isinstance(value, list | tuple) and all(isinstance(item, Mapping) for item in value),
+    }[key.kind]
+    if not ok:
+        return f"must be {key.kind.value}, not {show(value)}"
+    if is_number(value) and not math.isfinite(value):
+        return f"must be finite, not {value}"
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        return f"{show(value)} is too large"
+    if isinstance(value, str) and not value.strip():
+        return "must not be empty"
+    return ""
