@@ -1,6 +1,7 @@
 """The study spec: what a study file says, checked once, and the vocabulary that everything else shares."""
 
 from satisfice.spec.constraint import Constraint, is_feasible, parse_bound, parse_clause, violations
+from satisfice.spec.entry import load_task
 from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against
 from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metric, convert
 from satisfice.spec.parse import parse_dict, parse_file
@@ -42,6 +43,7 @@ __all__ = [
     "check_against",
     "convert",
     "is_feasible",
+    "load_task",
     "parse_bound",
     "parse_clause",
     "parse_dict",

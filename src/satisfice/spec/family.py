@@ -74,8 +74,8 @@ def check_against(
         file: How errors name the study file; by default the spec's source.
 
     Raises:
-        SpecError: A hyperparameter is unknown or may take a value that the family does not allow; a metric is not
-            measured by the family or does not go with the data.
+        SpecError: A hyperparameter is unknown or may take a value that the family does not allow; a metric is
+            not measured by the family or does not go with the data.
     """
     file = file or (str(spec.source) if spec.source is not None else None)
     assert spec.model is not None

@@ -1,6 +1,6 @@
 """The grammar of a study file as tables: the parser, the JSON schema and the docs all read these.
 
-Tables whose keys a person chooses (objectives, constraints, space) are not listed key by key; ``OPEN`` names them.
+Tables whose keys a person chooses (objectives, constraints, space) are not listed key by key.
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "data": "Which data, and how it is split. Together with [model]; or give [task] instead of both.",
     "model": "Which family of models, and its fixed hyperparameters.",
     "task": "Your own training code, instead of [data] and [model].",
-    "objectives": 'Metrics to optimise: metric = "maximize" or "minimize". The first is the default for `best`.',
+    "objectives": 'Metrics to optimise: metric = "maximize" or "minimize". The first is `best`\'s default.',
     "constraints": 'Metrics that must meet a bound: metric = "<= 0.5", or a list of two bounds.',
     "space": "What is searched: a range, a list of choices, or either with `when`.",
     "budget": "What the study may spend; the one part of a stored study that may be changed later.",
@@ -220,5 +220,4 @@ TABLE_DOCS: Mapping[str, str] = {
     "measure": "How to measure latency, memory and throughput.",
 }
 
-OPEN = ("objectives", "constraints", "space")  # a person chooses their keys
 REQUIRED_TABLES = ("objectives", "space", "budget")

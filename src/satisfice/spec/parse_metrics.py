@@ -148,8 +148,8 @@ def _unit_hint(metric: str, operator: str, number: str, unit: str) -> str:
 def _check_possible(table: Table, c: Constraint, *, own: bool) -> None:
     """Refuse a bound that no value of a known metric meets.
 
-    A task of one's own may mean something else by ``accuracy`` (per cent), hardly by ``size_mb``: only negative
-    sizes, times and counts are refused there.
+    A task of one's own may mean something else by ``accuracy`` (per cent), hardly by ``size_mb``: only
+    negative sizes, times and counts are refused there.
     """
     metric = METRICS.get(c.metric)
     if metric is None or (own and metric.quantity not in _POSITIVE):
@@ -161,10 +161,11 @@ def _check_possible(table: Table, c: Constraint, *, own: bool) -> None:
     if beyond or (strict and c.bound == limit):
         word = "above" if c.is_upper else "below"
         at_least = "" if strict or positive else " or equal to"
+        domain = _domain(metric, positive=positive)
         raise table.error(
             f"no model can meet {c.operator} {c.bound:.12g}",
             key=c.metric,
-            hint=f"{c.metric} is {_domain(metric, positive=positive)}; give a bound {word}{at_least} {limit:g}",
+            hint=f"{c.metric} is {domain}; give a bound {word}{at_least} {limit:g}",
         )
 
 

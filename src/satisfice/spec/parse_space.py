@@ -82,7 +82,7 @@ def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution
 
 
 def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) -> None:
-    """Each a string, finite number or bool, and none twice (``1``, ``1.0`` and ``true`` are equal to Optuna)."""
+    """Strings, finite numbers or bools, and none twice: ``1``, ``1.0`` and ``true`` are equal to Optuna."""
     for index, value in enumerate(values):
         if not is_scalar(value):
             raise table.error(

@@ -1,0 +1,121 @@
+"""Reading what trains: ``[data]`` and ``[model]``, or ``[task]``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from satisfice.spec import grammar
+from satisfice.spec.read import Table, is_scalar, show
+from satisfice.spec.study import DataSpec, ModelSpec, TaskSpec
+
+_ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def read_training(top: Table, *, has_task: bool) -> tuple[DataSpec | None, ModelSpec | None, TaskSpec | None]:
+    """[data] with [model], or [task], or none of them for a task that is passed from Python.
+
+    Raises:
+        SpecError: Something in them is wrong, or they do not go together.
+    """
+    given = [name for name in ("data", "model", "task") if name in top.content]
+    if has_task:
+        if given:
+            raise top.error(
+                "does not go with a task that is passed from Python",
+                key=given[0],
+                hint=f"remove [{given[0]}]",
+            )
+        return None, None, None
+    if "task" in given:
+        if len(given) > 1:
+            raise top.error("does not go with [task]", key=given[0], hint=f"remove [{given[0]}] or [task]")
+        return None, None, _task(top.child("task"))
+    for name in ("data", "model"):
+        if name not in given:
+            raise top.error(
+                f"the table [{name}] is missing",
+                hint="give [data] and [model], or [task] for your own training code",
+            )
+    return _data(top.child("data")), _model(top.child("model")), None
+
+
+def _data(table: Table) -> DataSpec:
+    table.check_keys(grammar.DATA)
+    read = table.section(grammar.DATA)
+    if (read["name"] is None) == (read["file"] is None):
+        both = read["name"] is not None
+        raise table.error(
+            "has both name and file" if both else "names no data",
+            hint='give one of name = "digits" and file = "mails.csv"' if not both else "remove one of them",
+        )
+    if read["file"] is not None and read["target"] is None:
+        raise table.error("is missing", key="target", hint='name the column to predict: target = "label"')
+    for key in ("target", "time"):
+        if read["name"] is not None and read[key] is not None:
+            raise table.error("goes with file, not with a registered data set", key=key, hint=f"remove {key}")
+    if read["target"] in read["drop"]:
+        raise table.error(
+            f"drops the target {show(read['target'])}", key="drop", hint="remove it from the list"
+        )
+    if read["valid"] + read["test"] >= 1:
+        raise table.error(
+            f"valid {read['valid']} and test {read['test']} leave no row to train on",
+            hint="make their sum less than 1",
+        )
+    return DataSpec(**{**read, "valid": float(read["valid"]), "test": float(read["test"])})
+
+
+def _model(table: Table) -> ModelSpec:
+    table.texts()
+    family = table.read("family", grammar.MODEL["family"])
+    fixed = {key: value for key, value in table.content.items() if key != "family"}
+    for key, value in fixed.items():
+        if isinstance(value, Mapping):
+            raise table.error("must be one value, not a table", key=key, hint="a range belongs in [space]")
+        if not _plain(value):
+            raise table.error(
+                f"{show(value)} is not a value of a hyperparameter",
+                key=key,
+                hint="write a finite number, a string, true or false",
+            )
+    return ModelSpec(family=family, fixed={key: _listed(value) for key, value in fixed.items()})
+
+
+def _task(table: Table) -> TaskSpec:
+    table.texts()
+    entry = table.read("entry", grammar.TASK["entry"])
+    if not _ENTRY.fullmatch(entry):
+        raise table.error(
+            f"{show(entry)} names no object of a module", key="entry", hint='write "package.module:Name"'
+        )
+    options = {key: value for key, value in table.content.items() if key != "entry"}
+    for key, value in options.items():
+        if not key.isidentifier():
+            raise table.error("is not the name of an argument", key=key, hint="use letters, digits and _")
+        if not _plain(value):
+            raise table.error(
+                f"{show(value)} cannot be kept",
+                key=key,
+                hint="use strings, finite numbers, true or false, lists, tables",
+            )
+    return TaskSpec(entry=entry, options={key: _listed(value) for key, value in options.items()})
+
+
+def _plain(value: Any) -> bool:
+    """Whether JSON and TOML both can hold it."""
+    if isinstance(value, list | tuple):
+        return all(_plain(item) for item in value)
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+    return is_scalar(value)
+
+
+def _listed(value: Any) -> Any:
+    """The same with lists for tuples and dicts for other mappings."""
+    if isinstance(value, list | tuple):
+        return [_listed(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: _listed(item) for key, item in value.items()}
+    return value
