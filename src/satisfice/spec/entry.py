@@ -134,7 +134,7 @@ def _nowhere(missing: str, study_dir: Path, file: str | None) -> SpecError:
     )
     near = did_you_mean(missing, beside) if beside else ""
     return SpecError(
-        f"there is no module {missing!r} on the Python path, beside the study file or in the working directory",
+        f"no module {missing!r} is on the Python path, beside the study file or in the working directory",
         key="task.entry",
         file=file,
         hint=near

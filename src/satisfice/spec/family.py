@@ -5,7 +5,7 @@ The families themselves live in `satisfice.train`, which this package may not im
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -13,7 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean
 from satisfice.spec.metric import METRICS
-from satisfice.spec.read import is_number, show
+from satisfice.spec.read import show
 from satisfice.spec.space import Parameter
 from satisfice.spec.study import StudySpec
 
@@ -23,31 +23,18 @@ class HyperparameterInfo(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of "float", "int", "choice", "bool"."""
+        """One of "float", "int" and "categorical"."""
 
     @property
-    def low(self) -> float | None:
-        """Smallest allowed number, included; None: no limit."""
+    def allowed(self) -> str:
+        """The allowed values in words."""
 
-    @property
-    def high(self) -> float | None:
-        """Largest allowed number, included; None: no limit."""
-
-    @property
-    def choices(self) -> tuple[Any, ...]:
-        """Allowed values of a "choice"; also of a number that has only a few."""
-
-    @property
-    def default(self) -> Any:
-        """What a practitioner would start with."""
+    def problem_with(self, value: Any) -> str | None:
+        """Why the value is not allowed, or None."""
 
 
 class FamilyInfo(Protocol):
     """A family of models as the spec sees it."""
-
-    @property
-    def name(self) -> str:
-        """As [model] names it."""
 
     @property
     def hyperparameters(self) -> Mapping[str, HyperparameterInfo]:
@@ -77,98 +64,70 @@ def check_against(
         SpecError: A hyperparameter is unknown or may take a value that the family does not allow; a metric is
             not measured by the family or does not go with the data.
     """
+    assert spec.model is not None
     file = file or (str(spec.source) if spec.source is not None else None)
+    family = spec.model.family
+    for key, problem, hint in _problems(spec, family, info, data_task):
+        raise SpecError(problem, key=key, file=file, hint=hint)
+
+
+def _problems(
+    spec: StudySpec, family: str, info: FamilyInfo, data_task: str | None
+) -> Iterator[tuple[str, str, str]]:
+    """Dotted key, problem and hint."""
     assert spec.model is not None
     for name, value in spec.model.fixed.items():
-        problem, hint = _unknown(name, info) or _outside(value, info.hyperparameters[name])
-        if problem:
-            raise SpecError(problem, key=f"model.{name}", file=file, hint=hint)
+        of = info.hyperparameters.get(name)
+        problem = _unknown(name, family, info) if of is None else _outside(value, of)
+        if problem is not None:
+            yield f"model.{name}", *problem
     for p in spec.space:
-        problem, hint = _unknown(p.name, info) or _range_outside(p, info.hyperparameters[p.name])
-        if problem:
-            raise SpecError(problem, key=f"space.{p.name}", file=file, hint=hint)
+        of = info.hyperparameters.get(p.name)
+        problem = _unknown(p.name, family, info) if of is None else _range_outside(p, of)
+        if problem is not None:
+            yield f"space.{p.name}", *problem
     task = data_task or (spec.data.task if spec.data is not None else None)
     if task is not None and task not in info.tasks:
-        raise SpecError(
-            f"{show(info.name)} does not learn a {task}",
-            key="model.family",
-            file=file,
-            hint=f"it learns {' and '.join(sorted(info.tasks))}",
-        )
-    for section, metrics in (
-        ("objectives", [o.metric for o in spec.objectives]),
-        ("constraints", [c.metric for c in spec.constraints]),
-    ):
-        for metric in metrics:
-            problem, hint = _metric_problem(metric, info, task)
-            if problem:
-                raise SpecError(problem, key=f"{section}.{metric}", file=file, hint=hint)
+        hint = f"it learns {' and '.join(sorted(info.tasks))}"
+        yield "model.family", f"{show(family)} does not learn {task}", hint
+    for o in spec.objectives:
+        yield from _metric(f"objectives.{o.metric}", o.metric, family, info, task)
+    for c in spec.constraints:
+        yield from _metric(f"constraints.{c.metric}", c.metric, family, info, task)
 
 
-def _unknown(name: str, info: FamilyInfo) -> tuple[str, str] | None:
-    if name in info.hyperparameters:
-        return None
-    return f"is not a hyperparameter of {show(info.name)}", did_you_mean(name, list(info.hyperparameters))
+def _unknown(name: str, family: str, info: FamilyInfo) -> tuple[str, str]:
+    return f"is not a hyperparameter of {show(family)}", did_you_mean(name, list(info.hyperparameters))
 
 
-def _allowed(of: HyperparameterInfo) -> str:
-    """What a hyperparameter takes, for hints."""
-    if of.choices:
-        return "it takes " + ", ".join(show(choice) for choice in of.choices)
-    if of.kind == "bool":
-        return "it takes true or false"
-    low, high = of.low, of.high
-    noun = "an integer" if of.kind == "int" else "a number"
-    if low is not None and high is not None:
-        return f"it takes {noun} from {low:g} to {high:g}"
-    if low is not None:
-        return f"it takes {noun} of at least {low:g}"
-    return f"it takes {noun}" + (f" of at most {high:g}" if high is not None else "")
+def _outside(value: Any, of: HyperparameterInfo) -> tuple[str, str] | None:
+    """Problem and hint of one value."""
+    problem = of.problem_with(value)
+    return None if problem is None else (problem, f"it takes {of.allowed}")
 
 
-def _outside(value: Any, of: HyperparameterInfo) -> tuple[str, str]:
-    """Problem and hint of one value; empty if it is allowed."""
-    if of.choices:
-        ok = any(
-            value == choice and isinstance(value, bool) == isinstance(choice, bool) for choice in of.choices
-        )
-    elif of.kind == "bool":
-        ok = isinstance(value, bool)
-    elif of.kind in ("int", "float"):
-        ok = is_number(value) and (of.kind == "float" or value == int(value))
-        ok = ok and (of.low is None or value >= of.low) and (of.high is None or value <= of.high)
-    else:
-        ok = isinstance(value, str)
-    return ("", "") if ok else (f"{show(value)} is not allowed", _allowed(of))
-
-
-def _range_outside(p: Parameter, of: HyperparameterInfo) -> tuple[str, str]:
+def _range_outside(p: Parameter, of: HyperparameterInfo) -> tuple[str, str] | None:
     """Problem and hint of a searched parameter: every value that it may take must be allowed."""
     d = p.distribution
     if isinstance(d, CategoricalDistribution):
-        problems = (_outside(value, of) for value in d.choices)
-        return next((problem for problem in problems if problem[0]), ("", ""))
+        return next((problem for value in d.choices if (problem := _outside(value, of))), None)
     assert isinstance(d, IntDistribution | FloatDistribution)
-    if of.kind not in ("int", "float") or of.choices:
-        return (
-            f"a range of {'integers' if isinstance(d, IntDistribution) else 'numbers'} does not fit",
-            _allowed(of),
-        )
-    if isinstance(d, FloatDistribution) and of.kind == "int" and not d.single():
-        return "a range of floats does not fit", f"{_allowed(of)}; write low and high without a decimal point"
-    for end in (d.low, d.high):
-        problem = _outside(end, of)
-        if problem[0]:
-            return problem
-    return "", ""
+    if of.kind == "categorical":
+        return "does not take a range", f"list its choices: {of.allowed}"
+    if isinstance(d, FloatDistribution) and of.kind == "int":
+        return "takes whole numbers", "write low and high without a decimal point"
+    return _outside(d.low, of) or _outside(d.high, of)
 
 
-def _metric_problem(metric: str, info: FamilyInfo, task: str | None) -> tuple[str, str]:
+def _metric(
+    key: str, metric: str, family: str, info: FamilyInfo, task: str | None
+) -> Iterator[tuple[str, str, str]]:
+    """The metric must go with the data, and be measured in some unit."""
     known = METRICS.get(metric)
     if known is not None and task is not None and known.task not in ("any", task):
         fitting = [m.name for m in METRICS.values() if m.task == task]
-        return f"is a metric of {known.task}, and the data is a {task}", "use one of " + ", ".join(fitting)
+        yield key, f"is a metric of {known.task}, and the data is for {task}", f"use {' or '.join(fitting)}"
+        return
     quantities = {METRICS[name].quantity for name in info.measures if name in METRICS}
-    if metric in info.measures or (known is not None and known.quantity in quantities):
-        return "", ""
-    return f"{show(info.name)} never measures it", did_you_mean(metric, sorted(info.measures))
+    if metric not in info.measures and (known is None or known.quantity not in quantities):
+        yield key, f"{show(family)} never measures it", did_you_mean(metric, sorted(info.measures))
