@@ -1,0 +1,133 @@
+"""Records of a plain Optuna study: one that satisfice did not write, or only the Optuna tables of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from satisfice.errors import InputError
+from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord
+
+METRICS_ATTRIBUTE = (
+    "satisfice:metrics"  # user attribute of a trial: every metric by name, where one was written
+)
+
+
+def objectives_from_optuna(
+    directions: Sequence[StudyDirection], names: Sequence[str] | None
+) -> tuple[Objective, ...]:
+    """Objectives in Optuna's order; ``objective``, or ``objective_0`` and so on, where none is named."""
+    default = ["objective"] if len(directions) == 1 else [f"objective_{i}" for i in range(len(directions))]
+    return tuple(
+        Objective(metric=name, direction="maximize" if d == StudyDirection.MAXIMIZE else "minimize")
+        for name, d in zip(names or default, directions, strict=True)
+    )
+
+
+def constraints_from_optuna(trials: Sequence[FrozenTrial]) -> tuple[Constraint, ...]:
+    """Constraints by the keys of the trials' verdicts, in the order of their first appearance.
+
+    A key that satisfice wrote (``size_mb <= 8``) gives that bound back; any other key is a metric that must
+    be at most 0, as Optuna has it.
+    """
+    return tuple(_constraint(key) for key in dict.fromkeys(key for t in trials for key in t.constraints))
+
+
+def _constraint(key: str) -> Constraint:
+    try:
+        return parse_clause(key)
+    except InputError:
+        return Constraint(metric=_metric_of(key), operator="<=", bound=0.0)
+
+
+def _metric_of(key: str) -> str:
+    return f"constraint_{key}" if key.isdigit() else key
+
+
+def records_from_optuna(study: Study) -> list[TrialRecord]:
+    """Every trial of an Optuna study as a record, by number."""
+    objectives = objectives_from_optuna(study.directions, study.metric_names)
+    return records_from_trials(study.get_trials(deepcopy=False), objectives)
+
+
+def records_from_trials(trials: Sequence[FrozenTrial], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    """Records of trials whose values stand in the order of ``objectives``."""
+    constraints = {key: _constraint(key) for t in trials for key in t.constraints}
+    return [_record(t, objectives, constraints) for t in sorted(trials, key=lambda t: t.number)]
+
+
+def _record(
+    trial: FrozenTrial, objectives: Sequence[Objective], constraints: Mapping[str, Constraint]
+) -> TrialRecord:
+    verdicts = {constraints[key].key: float(value) for key, value in trial.constraints.items()}
+    first = objectives[0].metric
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state,
+        params=dict(trial.params),
+        metrics=_metrics(trial, objectives, constraints),
+        violations=verdicts,
+        feasible=all(v <= 0 for v in verdicts.values()) if verdicts or trial.state.is_finished() else None,
+        reports={step: {first: value} for step, value in sorted(trial.intermediate_values.items())},
+        steps=max(trial.intermediate_values, default=0),
+        started_at=trial.datetime_start,
+        finished_at=trial.datetime_complete,
+    )
+
+
+def _metrics(
+    trial: FrozenTrial, objectives: Sequence[Objective], constraints: Mapping[str, Constraint]
+) -> dict[str, float]:
+    metrics = {
+        name: float(value)
+        for name, value in trial.user_attrs.items()
+        if isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and not name.startswith("satisfice:")
+    }
+    for key, violation in trial.constraints.items():
+        value = _value_behind(constraints[key], violation)
+        if math.isfinite(value):
+            metrics[constraints[key].metric] = value
+    metrics |= {name: float(value) for name, value in trial.user_attrs.get(METRICS_ATTRIBUTE, {}).items()}
+    if trial.values is not None:
+        metrics |= {o.metric: v for o, v in zip(objectives, trial.values, strict=True)}
+    return metrics
+
+
+def _value_behind(constraint: Constraint, violation: float) -> float:
+    """The metric whose violation this is: the inverse of ``Constraint.violation``."""
+    excess = violation * (abs(constraint.bound) or 1.0)
+    return constraint.bound + excess if constraint.is_upper else constraint.bound - excess
+
+
+def space_from_optuna(trials: Sequence[FrozenTrial]) -> SearchSpace:
+    """The union of the trials' search spaces: every parameter, its range wide enough for every trial."""
+    found: dict[str, BaseDistribution] = {}
+    for t in trials:
+        for name, distribution in t.distributions.items():
+            found[name] = _wider(found[name], distribution) if name in found else distribution
+    return SearchSpace(parameters=tuple(Parameter(name=n, distribution=d) for n, d in found.items()))
+
+
+def _wider(a: BaseDistribution, b: BaseDistribution) -> BaseDistribution:
+    if a == b:
+        return a
+    if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
+        choices: dict[tuple[type, Any], Any] = {(type(c), c): c for c in (*a.choices, *b.choices)}
+        return CategoricalDistribution(tuple(choices.values()))
+    if isinstance(a, IntDistribution) and isinstance(b, IntDistribution):
+        return IntDistribution(min(a.low, b.low), max(a.high, b.high), log=a.log and b.log)
+    if isinstance(a, FloatDistribution | IntDistribution) and isinstance(
+        b, FloatDistribution | IntDistribution
+    ):
+        return FloatDistribution(float(min(a.low, b.low)), float(max(a.high, b.high)), log=a.log and b.log)
+    return b  # the kind of the parameter changed: the later trials tell

@@ -1,0 +1,124 @@
+"""Every figure of a study, by name: the same for the report's pages and for the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from satisfice.report import figures
+from satisfice.report.context import Absent, StudyView
+from satisfice.report.plot_data import curves_plots, history_plots, parallel_plot, pareto_plots
+from satisfice.report.response import importances, surface
+
+Group = Literal["pareto", "history", "importances", "contours", "parallel", "curves"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Titled:
+    """A figure with its heading, or the sentence that stands in its place."""
+
+    group: Group
+    title: str
+    caption: str  # how to read it, or why there is nothing to read
+    figure: figures.Figure | None
+
+
+def all_figures(view: StudyView) -> list[Titled]:
+    """Every figure of the study, in reading order.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    return [
+        *pareto_figures(view),
+        *history_figures(view),
+        *response_figures(view),
+        *_parallel(view),
+        *_curves(view),
+    ]
+
+
+def pareto_figures(view: StudyView) -> list[Titled]:
+    """One for each pair of objectives."""
+    caption = (
+        "Each point is a finished trial. The line is the front: what fits and is not beaten on both axes. "
+        "The shaded side of a dashed line does not fit."
+    )
+    out = []
+    for plot in pareto_plots(view):
+        if isinstance(plot, Absent):
+            out.append(_absent("pareto", plot))
+        else:
+            title = f"{plot.y.metric} against {plot.x.metric}"
+            out.append(Titled(group="pareto", title=title, caption=caption, figure=figures.pareto(plot)))
+    return out
+
+
+def history_figures(view: StudyView) -> list[Titled]:
+    """One for each objective."""
+    out = []
+    for plot in history_plots(view):
+        if isinstance(plot, Absent):
+            out.append(_absent("history", plot))
+        else:
+            title = f"{plot.objective.metric} over the trials"
+            caption = "" if plot.best else "No trial fits yet, so there is no best so far."
+            out.append(Titled(group="history", title=title, caption=caption, figure=figures.history(plot)))
+    return out
+
+
+def response_figures(view: StudyView) -> list[Titled]:
+    """Importances, then surfaces: one of each for each objective and each constrained metric."""
+    ranked = [(metric, importances(view, metric)) for metric in view.metric_names]
+    bars, maps = [], []
+    for metric, importance in ranked:
+        if isinstance(importance, Absent):
+            bars.append(_absent("importances", importance))
+        else:
+            caption = f"From {importance.n_trials} trials. " + _trust(importance.explained)
+            title = f"What drives {metric}"
+            figure = figures.importance(importance)
+            bars.append(Titled(group="importances", title=title, caption=caption, figure=figure))
+        plot = surface(view, metric, importance)
+        if isinstance(plot, Absent):
+            maps.append(_absent("contours", plot))
+        else:
+            title = f"{metric} over {plot.x.name} and {plot.y.name}"
+            caption = "Colour is a smooth estimate; what the other parameters do is averaged over."
+            if plot.bounds and not (plot.x.choices or plot.y.choices):
+                caption += " A dashed line is the estimated edge of a constraint, where one runs through."
+            maps.append(Titled(group="contours", title=title, caption=caption, figure=figures.surface(plot)))
+    return [*bars, *maps]
+
+
+def _trust(explained: float) -> str:
+    share = f"{max(0.0, explained):.0%}"
+    if explained < 0.3:
+        return f"The parameters explain only {share} of the spread on trials held out: the order is a guess."
+    return f"The parameters explain {share} of the spread on trials held out."
+
+
+def _parallel(view: StudyView) -> list[Titled]:
+    plot = parallel_plot(view)
+    if isinstance(plot, Absent):
+        return [_absent("parallel", plot)]
+    caption = "One line a complete trial. Drag along an axis to keep only the trials that pass there."
+    return [
+        Titled(group="parallel", title="Parallel coordinates", caption=caption, figure=figures.parallel(plot))
+    ]
+
+
+def _curves(view: StudyView) -> list[Titled]:
+    out = []
+    for plot in curves_plots(view):
+        if isinstance(plot, Absent):
+            out.append(_absent("curves", plot))
+        else:
+            caption = f"{plot.left_out} earlier trials are not drawn." if plot.left_out else ""
+            title = f"{plot.metric} while training"
+            out.append(Titled(group="curves", title=title, caption=caption, figure=figures.curves(plot)))
+    return out
+
+
+def _absent(group: Group, absent: Absent) -> Titled:
+    return Titled(group=group, title=absent.title, caption=absent.sentence, figure=None)

@@ -1,0 +1,91 @@
+"""What a report and its plots are made from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from satisfice.choose import trial_violations
+from satisfice.choose.bounds import metric_value
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.metric import METRICS, Known
+from satisfice.spec.space import SearchSpace
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord, TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportContext:
+    """What the records alone do not tell."""
+
+    # As the command line's JSON status: name, states, budget {trials, used}, workers, turned_away; and
+    # turned_away_by_constraint, a count per constraint key.
+    status: Mapping[str, Any]
+    chosen: int | None  # number of the chosen trial
+    default: int | None = None  # number of the trial of the family's default configuration
+    default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
+    test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
+    notes: Sequence[str] = ()  # sentences for the reader, plain text
+    host: str = ""  # where it was measured, in words
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyView:
+    """A study as the plots see it."""
+
+    records: Sequence[TrialRecord]  # by number
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    space: SearchSpace
+    chosen: int | None = None
+    default: int | None = None
+
+    @cached_property
+    def complete(self) -> list[TrialRecord]:
+        """COMPLETE trials."""
+        return [r for r in self.records if r.state == TrialState.COMPLETE]
+
+    @cached_property
+    def feasible(self) -> frozenset[int]:
+        """Numbers of the COMPLETE trials that meet every constraint."""
+        fit = (
+            r for r in self.complete if all(v <= 0 for v in trial_violations(r, self.constraints).values())
+        )
+        return frozenset(r.number for r in fit)
+
+    def measured(self, metric: str) -> list[TrialRecord]:
+        """Trials whose value of the metric is final and finite.
+
+        What is known before training is final in any trial; a score of one that was stopped midway is not.
+        """
+        known = METRICS.get(metric)
+        early = known is not None and known.known is not Known.AFTER
+        rows = self.records if early else self.complete
+        return [r for r in rows if finite(r, metric) is not None]
+
+    @cached_property
+    def metric_names(self) -> tuple[str, ...]:
+        """Metrics that the study names: objectives, then constraints, each once."""
+        names = [o.metric for o in self.objectives] + [c.metric for c in self.constraints]
+        return tuple(dict.fromkeys(names))
+
+    def record(self, number: int | None) -> TrialRecord | None:
+        """The trial of that number, if there is one."""
+        return next((r for r in self.records if r.number == number), None)
+
+
+def finite(record: TrialRecord, metric: str) -> float | None:
+    """The metric if it is known and finite."""
+    value = metric_value(record, metric)
+    return value if value is not None and math.isfinite(value) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Absent:
+    """A plot that cannot be drawn, and why, in one sentence."""
+
+    title: str
+    sentence: str

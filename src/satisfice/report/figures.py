@@ -1,0 +1,392 @@
+"""Plot data drawn with plotly. Nothing is computed here but where ink goes.
+
+Colour-blind readers tell the colours apart too (after Okabe and Ito 2008), and every kind has its own symbol.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from satisfice.errors import MissingExtra
+from satisfice.report.plot_data import (
+    CurvesPlot,
+    HistoryPlot,
+    Kind,
+    ParallelPlot,
+    ParetoPlot,
+    Point,
+)
+from satisfice.report.response import Axis, Importances, Mark, Surface
+from satisfice.spec.constraint import Constraint
+
+BLUE, SKY, ORANGE, GREY, GOLD, VIOLET = "#2f7ed8", "#86b6ec", "#e0592a", "#8a8f98", "#f2b01e", "#a05bc8"
+
+# Kind: legend, colour, symbol, size
+_LOOK: dict[Kind, tuple[str, str, str, int]] = {
+    "infeasible": ("does not fit", ORANGE, "x-thin", 8),
+    "pruned": ("stopped early", GREY, "triangle-down-open", 7),
+    "dominated": ("fits, dominated", SKY, "circle", 8),
+    "other front": ("fits, on the front of all objectives", BLUE, "circle-open", 9),
+    "front": ("fits, on the front", BLUE, "circle", 10),
+}
+
+Figure = Any  # plotly ships no types
+
+
+def _plotly() -> Any:
+    """Plotly's graph objects, imported on use.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    try:
+        import plotly.graph_objects as go  # an optional dependency
+    except ModuleNotFoundError as missing:
+        raise MissingExtra("plotly", "plots") from missing
+    return go
+
+
+def plotly_script() -> str:
+    """The text of ``plotly.min.js`` as it comes with the package: nothing is fetched.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    _plotly()
+    from plotly.offline import get_plotlyjs  # an optional dependency
+
+    script: str = get_plotlyjs()
+    return script
+
+
+def _figure(traces: Sequence[Any], **layout: Any) -> Figure:
+    base = {
+        "template": "none",
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "system-ui, sans-serif", "size": 13, "color": GREY},
+        "margin": {"l": 64, "r": 16, "t": 16, "b": 52},
+        "hovermode": "closest",
+        "hoverlabel": {"align": "left"},
+        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "itemsizing": "constant"},
+    }
+    return _plotly().Figure(data=list(traces), layout={**base, **layout})
+
+
+def _axis(title: str, **more: Any) -> dict[str, Any]:
+    line = {"gridcolor": "rgba(138,143,152,0.22)", "zeroline": False, "automargin": True, "showline": False}
+    return {"title": {"text": html.escape(title)}, **line, **more}
+
+
+def _hover(text: str) -> str:
+    return html.escape(text).replace("\n", "<br>")
+
+
+def _scatter(points: Sequence[Point], kind: Kind, labels: dict[Kind, str]) -> Any:
+    name, colour, symbol, size = _LOOK[kind]
+    return _plotly().Scatter(
+        x=[p.x for p in points],
+        y=[p.y for p in points],
+        mode="markers",
+        name=labels.get(kind, name),
+        text=[_hover(p.hover) for p in points],
+        customdata=[p.number for p in points],
+        hovertemplate="%{text}<extra></extra>",
+        marker={
+            "color": colour,
+            "symbol": symbol,
+            "size": size,
+            "line": {"color": colour, "width": 2 if "thin" in symbol or "open" in symbol else 0},
+        },
+    )
+
+
+def _kinds(points: Sequence[Point], labels: dict[Kind, str] | None = None) -> list[Any]:
+    groups = {kind: [p for p in points if p.kind == kind] for kind in _LOOK}
+    return [_scatter(group, kind, labels or {}) for kind, group in groups.items() if group]
+
+
+def _special(
+    points: Sequence[Point | Mark], number: int | None, name: str, symbol: str, colour: str
+) -> list[Any]:
+    return [
+        _plotly().Scatter(
+            x=[p.x],
+            y=[p.y],
+            mode="markers",
+            name=f"{name} (trial {p.number})",
+            text=[_hover(p.hover)],
+            customdata=[p.number],
+            hovertemplate="%{text}<extra></extra>",
+            marker={
+                "symbol": symbol,
+                "size": 17 if symbol == "star" else 15,
+                "color": colour,
+                "line": {
+                    "color": "#1c1e21" if symbol == "star" else colour,
+                    "width": 1 if symbol == "star" else 2,
+                },
+            },
+        )
+        for p in points
+        if p.number == number
+    ]
+
+
+def _span(values: Sequence[float], *, log: bool) -> list[float]:
+    """Axis range with air on both sides, in the axis' own coordinates."""
+    at = [math.log10(v) for v in values if v > 0] if log else list(values)
+    low, high = min(at), max(at)
+    pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
+    return [low - pad, high + pad]
+
+
+def _bound(c: Constraint, axis: str, span: Sequence[float], *, log: bool) -> tuple[list[Any], list[Any]]:
+    """The line of a bound and the shade over what it excludes, with its label."""
+    if log and c.bound <= 0:
+        return [], []
+    edge = span[1] if c.is_upper else span[0]
+    other = "y" if axis == "x" else "x"
+    place = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1, f"{axis}ref": axis}
+    far = 10**edge if log else edge
+    shade = {
+        "type": "rect",
+        **place,
+        f"{axis}0": c.bound,
+        f"{axis}1": far,
+        "layer": "below",
+        "line": {"width": 0},
+    }
+    line = {"type": "line", **place, f"{axis}0": c.bound, f"{axis}1": c.bound}
+    dash = {"color": ORANGE, "width": 1.5, "dash": "dash"}
+    label = {
+        "text": html.escape(c.key),
+        "showarrow": False,
+        "font": {"color": ORANGE, "size": 12},
+        axis: math.log10(c.bound) if log else c.bound,
+        other: 1 if axis == "x" else 0,
+        f"{axis}ref": axis,
+        f"{other}ref": "paper",
+        "xanchor": ("right" if c.is_upper else "left") if axis == "x" else "left",
+        "yanchor": "top" if axis == "x" else ("bottom" if c.is_upper else "top"),
+    }
+    return [shade | {"fillcolor": ORANGE, "opacity": 0.07}, line | {"line": dash}], [label]
+
+
+def pareto(plot: ParetoPlot) -> Figure:
+    """Front, dominated and infeasible trials with the bounds on both axes."""
+    traces = _kinds(plot.points)
+    if len(plot.front) > 1:
+        xs, ys = zip(*plot.front, strict=True)
+        step = "hv" if plot.x.direction == "minimize" else "vh"
+        line = {"color": BLUE, "width": 1.5, "shape": step}
+        traces.append(
+            _plotly().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+        )
+    traces += _special(plot.points, plot.default, "default configuration", "diamond-open", VIOLET)
+    traces += _special(plot.points, plot.chosen, "chosen", "star", GOLD)
+    spans = {}
+    shapes: list[Any] = []
+    labels: list[Any] = []
+    for axis, metric, log in (("x", plot.x.metric, plot.log_x), ("y", plot.y.metric, plot.log_y)):
+        own = [c for c in plot.bounds if c.metric == metric]
+        spans[axis] = _span([getattr(p, axis) for p in plot.points] + [c.bound for c in own], log=log)
+        for c in own:
+            drawn, written = _bound(c, axis, spans[axis], log=log)
+            shapes, labels = shapes + drawn, labels + written
+    return _figure(
+        traces,
+        xaxis=_axis(_worded(plot.x.metric, plot.x.direction), range=spans["x"], type=_scale(log=plot.log_x)),
+        yaxis=_axis(_worded(plot.y.metric, plot.y.direction), range=spans["y"], type=_scale(log=plot.log_y)),
+        shapes=shapes,
+        annotations=labels,
+        height=460,
+    )
+
+
+def _worded(metric: str, direction: str) -> str:
+    return f"{metric} ({'more' if direction == 'maximize' else 'less'} is better)"
+
+
+def _scale(*, log: bool) -> str:
+    return "log" if log else "linear"
+
+
+def history(plot: HistoryPlot) -> Figure:
+    """Every complete trial, and the best feasible one so far."""
+    labels: dict[Kind, str] = {"front": "fits, best so far", "dominated": "fits"}
+    traces = _kinds(plot.points, labels)
+    if plot.best:
+        xs, ys = zip(*plot.best, strict=True)
+        line = {"color": BLUE, "width": 2, "shape": "hv"}
+        name = "best that fits, so far"
+        traces.append(_plotly().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name=name))
+    traces += _special(plot.points, plot.chosen, "chosen", "star", GOLD)
+    span = _span([p.y for p in plot.points] + [c.bound for c in plot.bounds], log=False)
+    drawn = [_bound(c, "y", span, log=False) for c in plot.bounds]
+    return _figure(
+        traces,
+        xaxis=_axis("trial"),
+        yaxis=_axis(_worded(plot.objective.metric, plot.objective.direction), range=span),
+        shapes=[shape for shapes, _ in drawn for shape in shapes],
+        annotations=[label for _, labels in drawn for label in labels],
+        height=380,
+    )
+
+
+def importance(plot: Importances) -> Figure:
+    """Bars, the most important parameter on top."""
+    names = [name for name, _ in reversed(plot.shares)]
+    shares = [share for _, share in reversed(plot.shares)]
+    bars = _plotly().Bar(
+        x=shares,
+        y=[html.escape(n) for n in names],
+        orientation="h",
+        marker={"color": BLUE},
+        text=[f"{100 * s:.0f}%" for s in shares],
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    x = _axis("share of the importance", tickformat=".0%", range=[0, max(shares) * 1.15])
+    return _figure(
+        [bars], xaxis=x, yaxis=_axis("", type="category"), height=90 + 30 * len(names), showlegend=False
+    )
+
+
+def surface(plot: Surface) -> Figure:
+    """The metric as colour over two parameters, the trials on it, and where each bound runs."""
+    go = _plotly()
+    shown = [[10**v for v in row] for row in plot.z] if plot.log_z else plot.z
+    common: dict[str, Any] = {
+        "x": plot.x.positions,
+        "y": plot.y.positions,
+        "z": plot.z,
+        "customdata": shown,
+        "colorscale": "Viridis",
+        "colorbar": {
+            "title": {"text": html.escape(plot.metric), "side": "right"},
+            "thickness": 12,
+            "outlinewidth": 0,
+        },
+        "hovertemplate": f"{html.escape(plot.metric)} about %{{customdata:.4g}}<extra></extra>",
+    }
+    if plot.log_z:
+        common["colorbar"] |= _log_ticks(plot.z)
+    stepped = bool(plot.x.choices or plot.y.choices)  # between two choices lies nothing to interpolate
+    traces = [go.Heatmap(**common) if stepped else go.Contour(**common, line={"width": 0}, ncontours=24)]
+    if not stepped:
+        traces += [_frontier(plot, c, over) for c, over in plot.bounds if _crosses(over)]
+    for fits, name, symbol in ((False, "does not fit", "x-thin"), (True, "fits", "circle")):
+        marks = [m for m in plot.marks if m.fits == fits]
+        if marks:
+            traces.append(_marks(marks, name, symbol))
+    traces += _special(plot.marks, plot.chosen, "chosen", "star", GOLD)
+    return _figure(traces, xaxis=_parameter(plot.x), yaxis=_parameter(plot.y), height=420)
+
+
+def _crosses(over: Sequence[Sequence[float]]) -> bool:
+    return min(map(min, over)) < 0 < max(map(max, over))
+
+
+def _frontier(plot: Surface, constraint: Constraint, over: Sequence[Sequence[float]]) -> Any:
+    """The level line where the violation is zero."""
+    return _plotly().Contour(
+        x=plot.x.positions,
+        y=plot.y.positions,
+        z=over,
+        contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
+        line={"color": ORANGE, "width": 2.5, "dash": "dash"},
+        name=html.escape(f"edge of {constraint.key}"),
+        showlegend=True,
+        showscale=False,
+        hoverinfo="skip",
+    )
+
+
+def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
+    thin = "thin" in symbol
+    return _plotly().Scatter(
+        x=[m.x for m in marks],
+        y=[m.y for m in marks],
+        mode="markers",
+        name=name,
+        text=[_hover(m.hover) for m in marks],
+        hovertemplate="%{text}<extra></extra>",
+        marker={
+            "symbol": symbol,
+            "size": 7,
+            "color": ORANGE if thin else "#ffffff",
+            "line": {"color": ORANGE if thin else "#1c1e21", "width": 1.5 if thin else 1},
+        },
+    )
+
+
+def _parameter(axis: Axis) -> dict[str, Any]:
+    if axis.choices:
+        words = [html.escape(c) for c in axis.choices]
+        return _axis(axis.name, tickvals=axis.positions, ticktext=words)
+    low, high = axis.positions[0], axis.positions[-1]
+    span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
+    return _axis(axis.name, type=_scale(log=axis.log), range=span)
+
+
+def _log_ticks(z: Sequence[Sequence[float]]) -> dict[str, Any]:
+    low, high = min(map(min, z)), max(map(max, z))
+    at = [low + (high - low) * i / 4 for i in range(5)]
+    return {"tickvals": at, "ticktext": [f"{10**v:.3g}" for v in at]}
+
+
+def curves(plot: CurvesPlot) -> Figure:
+    """One line a trial; those stopped early end in a cross."""
+    look = {
+        "other": ("still running or failed", GREY, 1.0),
+        "pruned": ("stopped early", ORANGE, 1.2),
+        "complete": ("complete", SKY, 1.2),
+        "chosen": ("chosen", GOLD, 3.5),
+    }
+    seen: set[str] = set()
+    traces = []
+    for curve in sorted(plot.curves, key=lambda c: list(look).index(c.kind)):
+        name, colour, width = look[curve.kind]
+        symbols = ["circle"] * (len(curve.steps) - 1) + ["x" if curve.kind == "pruned" else "circle"]
+        sizes = [0] * (len(curve.steps) - 1) + [6]
+        traces.append(
+            _plotly().Scatter(
+                x=curve.steps,
+                y=curve.values,
+                mode="lines+markers",
+                name=name,
+                legendgroup=curve.kind,
+                showlegend=curve.kind not in seen,
+                text=[_hover(curve.hover)] * len(curve.steps),
+                hovertemplate="epoch %{x}: %{y:.4g}<br>%{text}<extra></extra>",
+                line={"color": colour, "width": width},
+                marker={"color": colour, "symbol": symbols, "size": sizes},
+            )
+        )
+        seen.add(curve.kind)
+    return _figure(traces, xaxis=_axis("epoch"), yaxis=_axis(plot.metric), height=420)
+
+
+def parallel(plot: ParallelPlot) -> Figure:
+    """Parallel coordinates; drag along an axis to keep only the trials that pass there."""
+    dimensions = []
+    for d in plot.dimensions:
+        ticks = {
+            "tickvals": [at for at, _ in d.ticks],
+            "ticktext": [html.escape(text) for _, text in d.ticks],
+        }
+        dimensions.append({"label": html.escape(d.name), "values": d.values, **(ticks if d.ticks else {})})
+    line = {
+        "color": plot.colour,
+        "colorscale": "Viridis",
+        "showscale": True,
+        "colorbar": {"title": {"text": html.escape(plot.colour_name), "side": "right"}, "thickness": 12},
+    }
+    trace = _plotly().Parcoords(line=line, dimensions=dimensions, labelangle=-20, labelside="top")
+    margin = {"l": 70, "r": 20, "t": 90, "b": 24}
+    return _figure([trace], height=460, margin=margin)

@@ -1,0 +1,333 @@
+"""What each plot shows, as plain values: tested without pixels, drawn by ``figures``."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from optuna.distributions import CategoricalDistribution
+
+from satisfice.choose import pareto_front
+from satisfice.choose.bounds import metric_value
+from satisfice.report.context import Absent, StudyView, finite
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.metric import METRICS
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord, TrialState
+
+# On the front of both axes; on that of all objectives only; feasible but dominated; beyond a bound; stopped.
+Kind = Literal["front", "other front", "dominated", "infeasible", "pruned"]
+
+_MANY = 30.0  # a ratio of largest to smallest value that a linear axis shows badly
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One trial in a plot."""
+
+    number: int
+    x: float
+    y: float
+    kind: Kind
+    hover: str  # lines joined by "\n", plain text
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParetoPlot:
+    """Two metrics against each other."""
+
+    x: Objective
+    y: Objective
+    log_x: bool
+    log_y: bool
+    points: tuple[Point, ...]
+    front: tuple[tuple[float, float], ...]  # the front's points, by x
+    bounds: tuple[Constraint, ...]  # on either metric
+    chosen: int | None
+    default: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryPlot:
+    """One objective over the trials."""
+
+    objective: Objective
+    points: tuple[Point, ...]  # x: trial number
+    best: tuple[
+        tuple[int, float], ...
+    ]  # (number, best feasible value so far), where it improves, and at the end
+    bounds: tuple[Constraint, ...]
+    chosen: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """What one trial reported."""
+
+    number: int
+    kind: Literal["chosen", "complete", "pruned", "other"]
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+    hover: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurvesPlot:
+    """One metric over the epochs."""
+
+    metric: str
+    curves: tuple[Curve, ...]
+    left_out: int  # trials not drawn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dimension:
+    """One axis of the parallel coordinates."""
+
+    name: str
+    values: tuple[float, ...]  # as drawn: logarithms, positions of choices
+    ticks: tuple[tuple[float, str], ...]  # empty: the axis labels itself
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParallelPlot:
+    """Every COMPLETE trial across all parameters and metrics."""
+
+    dimensions: tuple[Dimension, ...]
+    colour: tuple[float, ...]  # first objective, one a trial
+    colour_name: str
+    numbers: tuple[int, ...]
+
+
+def show(value: Any) -> str:
+    """A number or choice as a reader wants it."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def hover_text(record: TrialRecord, metrics: Sequence[str]) -> str:
+    """Trial, its state where it is not COMPLETE, its metrics, its parameters; one a line."""
+    lines = [f"trial {record.number}"]
+    if record.state != TrialState.COMPLETE:
+        lines.append(f"{record.state.name.lower()}{f': {record.reason}' if record.reason else ''}")
+    values = ((name, metric_value(record, name)) for name in metrics)
+    lines += [f"{name} {show(value)}" for name, value in values if value is not None]
+    lines += [f"{name} = {show(value)}" for name, value in record.params.items()]
+    return "\n".join(lines)
+
+
+def pareto_plots(view: StudyView) -> list[ParetoPlot | Absent]:
+    """Every pair of objectives; with a single one, the objective against each bounded metric."""
+    pairs = list(itertools.combinations(view.objectives, 2)) or [
+        (view.objectives[0], other) for other in _bounded(view, view.objectives[0])
+    ]
+    if not pairs:
+        sentence = (
+            "The study has one objective and no constraint on another metric, so nothing is traded off."
+        )
+        return [Absent(title="Pareto front", sentence=sentence)]
+    # The cheaper-to-know metric (size, latency) reads best on the horizontal axis.
+    return [_pareto_plot(view, x=second, y=first) for first, second in pairs]
+
+
+def _bounded(view: StudyView, objective: Objective) -> list[Objective]:
+    others = {c.metric: "minimize" if c.is_upper else "maximize" for c in view.constraints}
+    return [
+        Objective(metric=m, direction="minimize" if d == "minimize" else "maximize")
+        for m, d in others.items()
+        if m != objective.metric
+    ]
+
+
+def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot | Absent:
+    in_pair = {r.number for r in pareto_front(view.records, [x, y], view.constraints)}
+    in_all = {r.number for r in pareto_front(view.records, view.objectives, view.constraints)}
+    points = []
+    for r in view.records:
+        value_x, value_y = finite(r, x.metric), finite(r, y.metric)
+        if value_x is None or value_y is None or r.state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            continue
+        kind: Kind = "pruned"
+        if r.state == TrialState.COMPLETE:
+            kind = _kind(r.number, in_pair, in_all if len(view.objectives) > 1 else set(), view.feasible)
+        points.append(
+            Point(number=r.number, x=value_x, y=value_y, kind=kind, hover=hover_text(r, view.metric_names))
+        )
+    title = f"{y.metric} against {x.metric}"
+    if not points:
+        return Absent(title=title, sentence="No finished trial has both metrics yet.")
+    bounds = tuple(c for c in view.constraints if c.metric in (x.metric, y.metric))
+    return ParetoPlot(
+        x=x,
+        y=y,
+        log_x=wants_log(x.metric, [p.x for p in points]),
+        log_y=wants_log(y.metric, [p.y for p in points]),
+        points=tuple(points),
+        front=tuple(sorted({(p.x, p.y) for p in points if p.kind == "front"})),
+        bounds=bounds,
+        chosen=view.chosen,
+        default=view.default,
+    )
+
+
+def _kind(number: int, in_pair: set[int], in_all: set[int], feasible: frozenset[int]) -> Kind:
+    if number in in_pair:
+        return "front"
+    if number in in_all:
+        return "other front"
+    return "dominated" if number in feasible else "infeasible"
+
+
+def wants_log(metric: str, values: Sequence[float]) -> bool:
+    """Whether a metric spans so many orders that a linear axis would crush it. Shares of one never do."""
+    known = METRICS.get(metric)
+    if known is not None and known.upper == 1.0:
+        return False
+    return bool(values) and min(values) > 0 and max(values) / min(values) > _MANY
+
+
+def history_plots(view: StudyView) -> list[HistoryPlot | Absent]:
+    """Each objective over the trials, with the best feasible value so far."""
+    return [_history(view, objective) for objective in view.objectives]
+
+
+def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
+    points = []
+    best: list[tuple[int, float]] = []
+    for r in sorted(view.complete, key=lambda r: r.number):
+        value = finite(r, objective.metric)
+        if value is None:
+            continue
+        fits = r.number in view.feasible
+        kind: Kind = "dominated" if fits else "infeasible"
+        if fits and (not best or objective.sign * value < objective.sign * best[-1][1]):
+            best.append((r.number, value))
+            kind = "front"
+        text = hover_text(r, view.metric_names)
+        points.append(Point(number=r.number, x=float(r.number), y=value, kind=kind, hover=text))
+    if not points:
+        title = f"{objective.metric} over the trials"
+        return Absent(title=title, sentence=f"No trial with a value of {objective.metric} is complete yet.")
+    if best:
+        best.append((max(r.number for r in view.records), best[-1][1]))
+    return HistoryPlot(
+        objective=objective,
+        points=tuple(points),
+        best=tuple(best),
+        bounds=tuple(c for c in view.constraints if c.metric == objective.metric),
+        chosen=view.chosen,
+    )
+
+
+def curves_plots(view: StudyView, *, most: int = 120) -> list[CurvesPlot | Absent]:
+    """What the trials reported, epoch by epoch: the objectives, else whatever was reported.
+
+    Args:
+        view: The study, its records with ``reports``.
+        most: Draw at most so many curves; the chosen trial and those that came last are kept.
+    """
+    reported = list(dict.fromkeys(m for r in view.records for step in r.reports.values() for m in step))
+    wanted = [o.metric for o in view.objectives if o.metric in reported] or reported[:3]
+    if not wanted:
+        return [Absent(title="Learning curves", sentence="No trial reported anything while it trained.")]
+    return [_curves(view, metric, most) for metric in wanted]
+
+
+def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot:
+    curves = []
+    for r in view.records:
+        at = {s: v[metric] for s, v in sorted(r.reports.items()) if metric in v and math.isfinite(v[metric])}
+        if at:
+            curves.append(
+                Curve(
+                    number=r.number,
+                    kind=_curve_kind(r, view.chosen),
+                    steps=tuple(at),
+                    values=tuple(at.values()),
+                    hover=hover_text(r, view.metric_names),
+                )
+            )
+    chosen = [c for c in curves if c.kind == "chosen"]
+    rest = [c for c in curves if c.kind != "chosen"]
+    kept = rest[max(0, len(rest) - most + len(chosen)) :]
+    return CurvesPlot(metric=metric, curves=(*kept, *chosen), left_out=len(curves) - len(kept) - len(chosen))
+
+
+def _curve_kind(record: TrialRecord, chosen: int | None) -> Literal["chosen", "complete", "pruned", "other"]:
+    if record.number == chosen:
+        return "chosen"
+    if record.state == TrialState.COMPLETE:
+        return "complete"
+    return "pruned" if record.state == TrialState.PRUNED else "other"
+
+
+def parallel_plot(view: StudyView) -> ParallelPlot | Absent:
+    """Parameters, then the metrics that the study names; one line a COMPLETE trial."""
+    goal = view.objectives[0].metric
+    rows = [r for r in view.complete if finite(r, goal) is not None]
+    if len(rows) < 2:
+        return Absent(title="Parallel coordinates", sentence="Fewer than two trials are complete.")
+    dimensions = [_parameter_dimension(view, name, rows) for name in view.space.names]
+    for metric in view.metric_names:
+        values = [finite(r, metric) for r in rows]
+        known = [v for v in values if v is not None]
+        if len(known) == len(rows):
+            dimensions.append(_number_dimension(metric, known, log=wants_log(metric, known)))
+    fits = tuple(1.0 if r.number in view.feasible else 0.0 for r in rows)
+    dimensions.append(Dimension(name="fits", values=fits, ticks=((0.0, "no"), (1.0, "yes"))))
+    return ParallelPlot(
+        dimensions=tuple(d for d in dimensions if d is not None),
+        colour=tuple(v for v in (finite(r, goal) for r in rows) if v is not None),
+        colour_name=goal,
+        numbers=tuple(r.number for r in rows),
+    )
+
+
+def _parameter_dimension(view: StudyView, name: str, rows: Sequence[TrialRecord]) -> Dimension | None:
+    distribution = view.space.by_name[name].distribution
+    raw = [r.params.get(name) for r in rows]
+    present = [v for v in raw if v is not None or None in getattr(distribution, "choices", ())]
+    if not present:
+        return None
+    if isinstance(distribution, CategoricalDistribution):
+        at = {_identity(choice): float(i) for i, choice in enumerate(distribution.choices)}
+        ticks = [(float(i), show(choice)) for i, choice in enumerate(distribution.choices)]
+        values = [at.get(_identity(r.params[name]), -1.0) if name in r.params else -1.0 for r in rows]
+    else:
+        log = bool(getattr(distribution, "log", False))
+        numbers = [_along(v, log=log) for v in present]
+        # An inactive parameter has no value: it runs through a tick of its own below the axis.
+        below = min(numbers) - 0.12 * ((max(numbers) - min(numbers)) or 1.0)
+        values = [below if v is None else _along(v, log=log) for v in raw]
+        ticks = _ticks(numbers, log=log)
+        if below in values:
+            return Dimension(name=name, values=tuple(values), ticks=((below, "not active"), *ticks))
+    if -1.0 in values and isinstance(distribution, CategoricalDistribution):
+        ticks = [(-1.0, "not active"), *ticks]
+    return Dimension(name=name, values=tuple(values), ticks=tuple(ticks))
+
+
+def _along(value: Any, *, log: bool) -> float:
+    return math.log10(value) if log else float(value)
+
+
+def _identity(choice: Any) -> tuple[str, Any]:
+    """Keeps True apart from 1, which Python calls equal."""
+    return type(choice).__name__, choice
+
+
+def _number_dimension(name: str, values: Sequence[float], *, log: bool) -> Dimension:
+    drawn = [math.log10(v) if log else v for v in values]
+    return Dimension(name=name, values=tuple(drawn), ticks=tuple(_ticks(drawn, log=log)))
+
+
+def _ticks(drawn: Sequence[float], *, log: bool) -> list[tuple[float, str]]:
+    low, high = min(drawn), max(drawn)
+    if low == high:
+        return [(low, show(float(10**low if log else low)))]
+    steps = [low + (high - low) * i / 4 for i in range(5)]
+    return [(at, f"{10**at if log else at:.3g}") for at in steps]

@@ -1,0 +1,256 @@
+"""How metrics respond to parameters: which parameters matter, and the surface over the two that matter most.
+
+Importance is the permutation importance (Breiman 2001) of a random forest fitted to the trials; surfaces are
+the mean of a Gaussian process with a noise term, so that what the other parameters do is smoothed over.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from optuna.distributions import CategoricalDistribution
+
+from satisfice.report.context import Absent, StudyView, finite
+from satisfice.report.plot_data import hover_text, show, wants_log
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.space import Parameter
+from satisfice.spec.trial import TrialRecord
+
+Floats = npt.NDArray[np.float64]
+
+_FEWEST = 8  # trials below which neither importances nor a surface mean anything
+_MOST = 400  # trials that a Gaussian process is fitted to; the latest are taken
+_GRID = 40
+_INACTIVE = -1.0  # stands below the unit interval, so that a tree can split it off
+
+
+@dataclass(frozen=True, kw_only=True)
+class Importances:
+    """How much of a metric's spread each parameter explains."""
+
+    metric: str
+    shares: tuple[tuple[str, float], ...]  # largest first, summing to 1
+    explained: float  # out-of-bag R2 of the forest: below about 0.3 the order is a guess
+    n_trials: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """One parameter as an axis."""
+
+    name: str
+    log: bool
+    positions: tuple[float, ...]  # of the grid, in the parameter's own unit; 0, 1, ... for choices
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One trial on a surface."""
+
+    number: int
+    x: float
+    y: float
+    fits: bool
+    hover: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A metric over two parameters."""
+
+    metric: str
+    x: Axis
+    y: Axis
+    z: tuple[tuple[float, ...], ...]  # by row of y, then x; logarithms to base 10 where log_z
+    log_z: bool
+    marks: tuple[Mark, ...]
+    bounds: tuple[
+        tuple[Constraint, tuple[tuple[float, ...], ...]], ...
+    ]  # each with its violation over the same grid
+    chosen: int | None
+
+
+def encode(parameter: Parameter, value: Any) -> float:
+    """A value in [0, 1] along the distribution, linear in the logarithm where it is log."""
+    d = parameter.distribution
+    if isinstance(d, CategoricalDistribution):
+        position = next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value)
+        return position / max(1, len(d.choices) - 1)
+    low, high = float(getattr(d, "low", 0.0)), float(getattr(d, "high", 1.0))
+    if low == high:
+        return 0.0
+    if getattr(d, "log", False):
+        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
+    return (float(value) - low) / (high - low)
+
+
+def design(view: StudyView, rows: Sequence[TrialRecord]) -> Floats:
+    """Encoded parameters, shape (trials, parameters); -1 where a parameter is not active."""
+    return np.array(
+        [
+            [encode(p, r.params[p.name]) if p.name in r.params else _INACTIVE for p in view.space]
+            for r in rows
+        ],
+        dtype=float,
+    ).reshape(len(rows), len(view.space))
+
+
+def importances(view: StudyView, metric: str) -> Importances | Absent:
+    """Permutation importances of the parameters for one metric."""
+    from sklearn.ensemble import RandomForestRegressor  # a second to import
+    from sklearn.inspection import permutation_importance
+
+    rows = view.measured(metric)
+    title = f"What drives {metric}"
+    if len(rows) < _FEWEST:
+        return Absent(title=title, sentence=_too_few(metric, len(rows)))
+    y, _ = _target(metric, rows)
+    if np.ptp(y) == 0:
+        return Absent(title=title, sentence=f"{metric} is the same in every trial.")
+    x = design(view, rows)
+    forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, oob_score=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a trial in every tree's sample has no out-of-bag score
+        forest.fit(x, y)
+    raw = permutation_importance(forest, x, y, n_repeats=5, random_state=0).importances_mean
+    positive = np.maximum(raw, 0.0)
+    total = positive.sum()
+    if total == 0:
+        return Absent(title=title, sentence=f"No parameter explains the spread of {metric}.")
+    order = np.argsort(-positive, kind="stable")
+    names = view.space.names
+    return Importances(
+        metric=metric,
+        shares=tuple((names[i], float(positive[i] / total)) for i in order),
+        explained=float(forest.oob_score_),
+        n_trials=len(rows),
+    )
+
+
+def _too_few(metric: str, n: int) -> str:
+    have = {0: "No trial has", 1: "Only one trial has"}.get(n, f"Only {n} trials have")
+    return f"{have} a value of {metric}; at least {_FEWEST} are needed."
+
+
+def _target(metric: str, rows: Sequence[TrialRecord]) -> tuple[Floats, bool]:
+    values = np.array([finite(r, metric) for r in rows], dtype=float)
+    if wants_log(metric, values.tolist()):
+        return np.log10(values), True
+    return values, False
+
+
+def surface(view: StudyView, metric: str, ranked: Importances | Absent) -> Surface | Absent:
+    """The metric over the two parameters that matter most to it and are active together often enough."""
+    title = f"{metric} over its two most important parameters"
+    if isinstance(ranked, Absent):
+        return Absent(title=title, sentence=ranked.sentence)
+    if len(ranked.shares) < 2:
+        return Absent(title=title, sentence="The space has a single parameter.")
+    names = [name for name, _ in ranked.shares]
+    for second in names[1:]:
+        pair = (view.space.by_name[names[0]], view.space.by_name[second])
+        rows = [r for r in view.measured(metric) if all(p.name in r.params for p in pair)]
+        if len(rows) >= _FEWEST and all(len({str(r.params[p.name]) for r in rows}) > 1 for p in pair):
+            return _surface(view, metric, *pair, rows[-_MOST:])
+    sentence = f"No second parameter was varied together with {names[0]} in at least {_FEWEST} trials."
+    return Absent(title=title, sentence=sentence)
+
+
+def _surface(
+    view: StudyView, metric: str, px: Parameter, py: Parameter, rows: Sequence[TrialRecord]
+) -> Surface:
+    axis_x, axis_y = _axis(px), _axis(py)
+    y, log = _target(metric, rows)
+    grid = _grid(px, py, axis_x, axis_y)
+    shape = (len(axis_y.positions), len(axis_x.positions))
+    z = _smooth(_pair(px, py, rows), y, grid).reshape(shape)
+    bounds = []
+    for constraint in view.constraints:
+        judged = [r for r in rows if finite(r, constraint.metric) is not None]
+        values, log_bound = _target(constraint.metric, judged)
+        if len(judged) < _FEWEST or np.ptp(values) == 0:
+            continue
+        at = _smooth(_pair(px, py, judged), values, grid).reshape(shape)
+        over = np.vectorize(constraint.violation)(10**at if log_bound else at)
+        bounds.append((constraint, tuple(map(tuple, over.tolist()))))
+    marks = tuple(
+        Mark(
+            number=r.number,
+            x=_position(px, r.params[px.name]),
+            y=_position(py, r.params[py.name]),
+            fits=all(c.satisfied(v) for c in view.constraints if (v := finite(r, c.metric)) is not None),
+            hover=hover_text(r, view.metric_names),
+        )
+        for r in rows
+    )
+    return Surface(
+        metric=metric,
+        x=axis_x,
+        y=axis_y,
+        z=tuple(map(tuple, z.tolist())),
+        log_z=log,
+        marks=marks,
+        bounds=tuple(bounds),
+        chosen=view.chosen,
+    )
+
+
+def _axis(parameter: Parameter) -> Axis:
+    d = parameter.distribution
+    if isinstance(d, CategoricalDistribution):
+        positions = tuple(float(i) for i in range(len(d.choices)))
+        return Axis(
+            name=parameter.name, log=False, positions=positions, choices=tuple(show(c) for c in d.choices)
+        )
+    log = bool(getattr(d, "log", False))
+    low, high = float(getattr(d, "low", 0.0)), float(getattr(d, "high", 1.0))
+    spaced = np.geomspace(low, high, _GRID) if log else np.linspace(low, high, _GRID)
+    return Axis(name=parameter.name, log=log, positions=tuple(spaced.tolist()))
+
+
+def _position(parameter: Parameter, value: Any) -> float:
+    d = parameter.distribution
+    if isinstance(d, CategoricalDistribution):
+        return float(next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value))
+    return float(value)
+
+
+def _grid(px: Parameter, py: Parameter, axis_x: Axis, axis_y: Axis) -> Floats:
+    """Encoded grid points, shape (rows of y times columns of x, 2)."""
+    encoded = []
+    for parameter, axis in ((px, axis_x), (py, axis_y)):
+        d = parameter.distribution
+        values = d.choices if isinstance(d, CategoricalDistribution) else axis.positions
+        encoded.append([encode(parameter, v) for v in values])
+    x, y = np.meshgrid(np.array(encoded[0]), np.array(encoded[1]))
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def _pair(px: Parameter, py: Parameter, rows: Sequence[TrialRecord]) -> Floats:
+    return np.array(
+        [[encode(px, r.params[px.name]), encode(py, r.params[py.name])] for r in rows], dtype=float
+    )
+
+
+def _smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
+    """Posterior mean at the grid, shape (len(grid),). Rasmussen and Williams 2006, section 2.2."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+    kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern([0.4, 0.4], (0.08, 5.0), nu=2.5) + WhiteKernel(
+        0.1, (1e-4, 1.0)
+    )
+    model = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its limit is a flat direction
+        model.fit(x, y)
+        mean: Floats = model.predict(grid)
+    return mean

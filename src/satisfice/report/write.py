@@ -1,0 +1,57 @@
+"""A report in a folder: an index, a page for each kind of plot, and plotly beside them: it opens offline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from satisfice.report import pages
+from satisfice.report.all_figures import all_figures
+from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.figures import plotly_script
+from satisfice.spec.study import StudySpec
+from satisfice.spec.trial import TrialRecord
+
+
+def write_report(
+    spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext, directory: Path
+) -> Path:
+    """Write the report of a study.
+
+    Args:
+        spec: The study.
+        records: All its trials, with ``reports`` for the learning curves.
+        context: What the records do not tell.
+        directory: Where to; made if missing. Files of an earlier report are replaced, others are left alone.
+
+    Returns:
+        The index page.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+        OSError: The folder cannot be written.
+    """
+    script = plotly_script()  # before anything is written
+    view = StudyView(
+        records=sorted(records, key=lambda r: r.number),
+        objectives=spec.objectives,
+        constraints=spec.constraints,
+        space=spec.space,
+        chosen=context.chosen,
+        default=context.default,
+    )
+    figures = all_figures(view)
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "plotly.min.js").write_text(script, encoding="utf-8")
+    footer = f"Measured on {context.host}." if context.host else ""
+    for name, (_, heading, group) in pages.PAGES.items():
+        if name == "index":
+            body = pages.index_body(view, context, figures)
+        elif name == "trials":
+            body = pages.trials_body(view)
+        else:
+            sections = "\n".join(pages.figure_section(f) for f in figures if f.group == group)
+            body = f"<h1>{heading}</h1>\n{sections}"
+        page = pages.render(name, body, study=spec.name, footer=footer, plots='class="plot' in body)
+        (directory / f"{name}.html").write_text(page, encoding="utf-8")
+    return directory / "index.html"
