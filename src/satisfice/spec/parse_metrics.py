@@ -124,7 +124,9 @@ def _bound(table: Table, metric: str, value: Any) -> Constraint:
             f"{show(value)} is not a bound", key=metric, hint=f'write {metric} = "<= {show(value)}", or ">="'
         )
     if not isinstance(value, str):
-        raise table.error(f'must be a bound such as "<= 0.5", not {show(value)}', key=metric)
+        raise table.error(
+            f"must be a bound, not {show(value)}", key=metric, hint=f'write {metric} = "<= 0.5"'
+        )
     try:
         return parse_bound(metric, value)
     except InputError as error:

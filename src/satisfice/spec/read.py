@@ -98,11 +98,8 @@ class Table:
             if key not in names:
                 homes = [f"[{name}]" for name, keys in SECTIONS.items() if key in keys and name != self.path]
                 homes += ["the top of the file"] if key in TOP and self.path else []
-                near = did_you_mean(key, names)
-                elsewhere = homes and not near.startswith("did you mean")
-                raise self.error(
-                    "unknown key", key=key, hint=f"it belongs in {' or '.join(homes)}" if elsewhere else near
-                )
+                hint = f"it belongs in {' or '.join(homes)}" if homes else did_you_mean(key, names)
+                raise self.error("unknown key", key=key, hint=hint)
 
     def read(self, name: str, key: Key) -> Any:
         """The value of a key, checked; its default where it is left out.
