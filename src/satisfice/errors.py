@@ -11,6 +11,7 @@
     ├── BudgetSpent               `ask`: no slot of the budget is left
     ├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
     ├── NoFeasibleTrial           `best`: nothing finished fits; carries the nearest miss
+    ├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
     ├── LeaseLost                 another worker took the trial over
     ├── TrialFinished             the trial was told before
     └── StorageLost               the database stayed away longer than the stated patience
@@ -139,6 +140,10 @@ class NoFeasibleTrial(SatisficeError):
     def __init__(self, message: str, *, nearest: Any = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.nearest = nearest
+
+
+class Diverged(SatisficeError):
+    """A training's loss is NaN or grows away from any solution. The trial ends PRUNED, with the reason "diverged"."""
 
 
 class LeaseLost(SatisficeError):

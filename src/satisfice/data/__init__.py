@@ -1,0 +1,21 @@
+"""Data: registered sets and a person's own files, split and prepared."""
+
+from satisfice.data.catalog import DATASETS
+from satisfice.data.image import ImageScaler
+from satisfice.data.load import Fold, Preprocessor, Splits, dataset_of, fingerprint, load
+from satisfice.data.raw import Dataset, RawData
+from satisfice.data.table import TableEncoder
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Fold",
+    "ImageScaler",
+    "Preprocessor",
+    "RawData",
+    "Splits",
+    "TableEncoder",
+    "dataset_of",
+    "fingerprint",
+    "load",
+]

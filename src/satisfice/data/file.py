@@ -1,0 +1,90 @@
+"""A person's own CSV or Parquet file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from satisfice.data.raw import RawData
+from satisfice.data.table import is_moment
+from satisfice.errors import DataError, MissingExtra
+from satisfice.registry import did_you_mean
+from satisfice.spec.study import DataSpec
+
+_SEPARATORS = (",", ";", "\t", "|")
+
+
+def find_file(spec: DataSpec, base_dir: Path) -> Path:
+    """Where ``data.file`` lies.
+
+    Raises:
+        DataError: There is no such file.
+    """
+    path = base_dir / (spec.file or "")
+    if not path.is_file():
+        raise DataError(f"data.file: {path} does not exist", hint="the path is relative to the study file")
+    return path
+
+
+def read_file(spec: DataSpec, base_dir: Path) -> RawData:
+    """Read the file, and set the target and the time column apart.
+
+    Raises:
+        DataError: The file or one of the named columns is missing or empty, or the file cannot be read.
+    """
+    path = find_file(spec, base_dir)
+    frame = _read_frame(path)
+    if frame.empty:
+        raise DataError(f"data.file: {path} holds no rows")
+    frame.columns = [str(name) for name in frame.columns]
+    if spec.target is None:
+        raise DataError("data.target is missing", hint=f"name the column of {path} to predict")
+    for key, name in [("target", spec.target), ("time", spec.time), *(("drop", name) for name in spec.drop)]:
+        if name is not None and name not in frame.columns:
+            hint = did_you_mean(name, list(frame.columns))
+            raise DataError(f"data.{key}: {path} has no column {name!r}", hint=hint)
+    time = None if spec.time is None else _moments(frame[spec.time], path)
+    unseen = {spec.target, *spec.drop} | ({spec.time} if spec.time is not None else set())
+    items = frame.drop(columns=sorted(unseen))
+    if items.shape[1] == 0:
+        raise DataError(f"data.file: {path} has no column left to learn from")
+    return RawData(items=items, target=frame[spec.target], time=time)
+
+
+def _read_frame(path: Path) -> pd.DataFrame:
+    try:
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return pd.read_parquet(path)
+        return pd.read_csv(path, sep=_separator(path), na_values=["?"], skipinitialspace=True)
+    except ImportError as error:
+        raise MissingExtra("pyarrow", "parquet") from error
+    except pd.errors.EmptyDataError as error:
+        raise DataError(f"data.file: {path} is empty") from error
+    except (ValueError, OSError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise DataError(f"data.file: {path} cannot be read: {reason}") from error
+
+
+def _separator(path: Path) -> str:
+    """The separator that the first line uses most; compressed files are taken to use commas."""
+    if path.suffix.lower() in (".gz", ".zip", ".bz2", ".xz", ".zst"):
+        return ","
+    with path.open(encoding="utf-8", errors="replace") as file:
+        first = file.readline()
+    return max(_SEPARATORS, key=first.count)
+
+
+def _moments(series: pd.Series[Any], path: Path) -> pd.Series[Any]:
+    if series.isna().any():
+        raise DataError(
+            f"data.time: {int(series.isna().sum())} rows of {path} have no value in {series.name!r}"
+        )
+    if is_moment(series):
+        return pd.to_datetime(series, utc=True)
+    if pd.api.types.is_numeric_dtype(series):
+        return series
+    raise DataError(
+        f"data.time: column {series.name!r} of {path} holds neither times nor numbers", hint="use ISO 8601"
+    )

@@ -1,0 +1,212 @@
+"""From a `[data]` table to prepared folds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from satisfice.data.catalog import DATASETS
+from satisfice.data.file import find_file, read_file
+from satisfice.data.image import ImageScaler, fit_images
+from satisfice.data.raw import Dataset, Kind, RawData, Task
+from satisfice.data.split import Folds, draw, split
+from satisfice.data.table import TableEncoder, fit_table
+from satisfice.data.target import encode_target
+from satisfice.errors import DataError
+from satisfice.registry import did_you_mean
+from satisfice.spec.study import DataSpec
+
+Preprocessor = TableEncoder | ImageScaler
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """Prepared items and their targets."""
+
+    x: NDArray[np.float32]  # table: (n, d); images: (n, channels, height, width)
+    y: NDArray[Any]  # classification: int64 codes; regression: float32; shape (n,)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Splits:
+    """Data ready to train on. The preprocessor has seen the training fold only."""
+
+    train: Fold
+    valid: Fold
+    test: Fold
+    task: Task
+    kind: Kind
+    classes: tuple[Any, ...]  # by code; of two, the positive one is the second; empty for regression
+    preprocessor: Preprocessor
+    raw_item: RawData  # one item of the validation fold, as it was read
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes; 0 for regression."""
+        return len(self.classes)
+
+
+def dataset_of(spec: DataSpec) -> Dataset | None:
+    """The registered data set, or None for a file.
+
+    Raises:
+        InputError: It is not registered.
+    """
+    return None if spec.name is None else DATASETS.get(spec.name)
+
+
+def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
+    """Read, split and prepare the data.
+
+    Args:
+        spec: Which data, and how it is split.
+        base_dir: Where relative paths start.
+        seed: Of the split: the same seed gives the same rows on every machine.
+
+    Raises:
+        DataError: The data is missing, empty, has a single class or too few rows, or lacks a named column.
+    """
+    where = f"data set {spec.name}" if spec.name is not None else f"data.file: {base_dir / (spec.file or '')}"
+    raw, task, positive = _read(spec, base_dir)
+    target = encode_target(raw.target, task, positive, where)
+    strata = target.values if target.task == "classification" else None
+    values = target.values
+    if spec.limit is not None:
+        rows = draw(len(raw), spec.limit, seed, strata)
+        raw, values = raw.take(rows), values[rows]
+    folds = split(
+        len(raw),
+        valid=spec.valid,
+        test=spec.test,
+        seed=seed,
+        strata=None if target.task == "regression" else values,
+        time=raw.time,
+    )
+    _check_classes(values, folds, len(target.classes), where)
+    train = raw.take(folds.train)
+    preprocessor = _fit(train, where)
+
+    def prepare(rows: NDArray[np.int64]) -> Fold:
+        items: Any = raw.take(rows).items
+        return Fold(x=preprocessor.transform(items), y=values[rows])
+
+    return Splits(
+        train=prepare(folds.train),
+        valid=prepare(folds.valid),
+        test=prepare(folds.test),
+        task=target.task,
+        kind=raw.kind,
+        classes=target.classes,
+        preprocessor=preprocessor,
+        raw_item=raw.take(folds.valid[:1]),
+    )
+
+
+def fingerprint(spec: DataSpec, base_dir: Path) -> str:
+    """SHA-256 of the data's content and of the settings that decide who sees which row; equal on every machine.
+
+    Raises:
+        DataError: The data is missing.
+    """
+    digest = hashlib.sha256()
+    settings = {
+        "target": spec.target,
+        "drop": sorted(spec.drop),
+        "positive": spec.positive,
+        "task": spec.task,
+        "time": spec.time,
+        "valid": spec.valid,
+        "test": spec.test,
+        "limit": spec.limit,
+    }
+    digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
+    dataset = dataset_of(spec)
+    if dataset is None:
+        with find_file(spec, base_dir).open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    else:
+        _digest_raw(dataset.read(), digest.update)
+    return digest.hexdigest()
+
+
+def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
+    """The raw data, its task if stated, and its positive class if stated."""
+    dataset = dataset_of(spec)
+    if dataset is None:
+        return read_file(spec, base_dir), spec.task, spec.positive  # type: ignore[return-value]  # checked by the parser
+    if spec.task not in (None, dataset.task):
+        raise DataError(
+            f"data set {dataset.name} is for {dataset.task}, not {spec.task}", hint="leave out data.task"
+        )
+    raw = dataset.read()
+    if spec.drop:
+        if not isinstance(raw.items, pd.DataFrame):
+            raise DataError(f"data.drop: data set {dataset.name} holds images, which have no columns")
+        known = [str(c) for c in raw.items.columns]
+        for name in spec.drop:
+            if name not in known:
+                raise DataError(
+                    f"data.drop: data set {dataset.name} has no column {name!r}",
+                    hint=did_you_mean(name, known),
+                )
+        raw = RawData(items=raw.items.drop(columns=list(spec.drop)), target=raw.target, time=raw.time)
+    positive = dataset.positive if spec.positive is None else spec.positive
+    return raw, dataset.task, positive
+
+
+def _fit(train: RawData, where: str) -> Preprocessor:
+    if not isinstance(train.items, pd.DataFrame):
+        return fit_images(train.items)
+    encoder = fit_table(train.items)
+    if encoder.n_features == 0:
+        raise DataError(
+            f"{where} has no column to learn from", hint="every column is constant or different in every row"
+        )
+    return encoder
+
+
+def _check_classes(codes: NDArray[Any], folds: Folds, n_classes: int, where: str) -> None:
+    """A split by time may leave classes out of a fold: training needs all, scoring at least two."""
+    if n_classes == 0:
+        return
+    for name, rows, least in (
+        ("training", folds.train, n_classes),
+        ("validation", folds.valid, 2),
+        ("test", folds.test, 2),
+    ):
+        found = len(np.unique(codes[rows]))
+        if found < least:
+            raise DataError(
+                f"{where}: the {name} fold has {found} of {n_classes} classes",
+                hint="choose other shares, or do not split by time",
+            )
+
+
+def _digest_raw(raw: RawData, update: Callable[[bytes], object]) -> None:
+    if isinstance(raw.items, pd.DataFrame):
+        for name in raw.items.columns:
+            update(f"\x1e{name}\x1e".encode())
+            update(_column_bytes(raw.items[name]))
+    else:
+        update(str(raw.items.shape).encode())
+        update(np.ascontiguousarray(raw.items, dtype="<f4").tobytes())
+    update(_column_bytes(raw.target))
+
+
+def _column_bytes(series: pd.Series[Any]) -> bytes:
+    """The same bytes under every release of pandas: numbers as float64, all else as text."""
+    if pd.api.types.is_numeric_dtype(series):
+        return series.to_numpy(dtype="<f8", na_value=np.nan).tobytes()
+    return "\x1f".join("" if pd.isna(value) else str(value) for value in series.tolist()).encode()

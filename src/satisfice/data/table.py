@@ -1,0 +1,243 @@
+"""Rows of a table to numbers, learnt on the training fold only.
+
+Notation: n rows, d output features. What a column becomes:
+
+- a number: missing values filled with the median, log(1+x) if it is far from symmetric, then zero mean and unit
+  variance; a 0/1 feature tells where it was missing, if it ever was
+- a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones, which is also
+  where values go that training never saw; missing is a value of its own
+- a moment in time: its number of days, and where they vary its month, weekday and hour
+- text that is nearly unique in every row, or a column with one value: nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+_MISSING = "\0missing"  # no value of a CSV file is written so
+_MOST_CATEGORIES = 40
+_RARE_SHARE = 0.01
+_RARE_ROWS = 5
+_SKEWED = 3.0  # skewness above which a non-negative number is taken in the logarithm
+_MOMENT_PARTS = ("month", "weekday", "hour")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """How one numeric or categorical input is read. A moment is several numeric ones with a `part`."""
+
+    name: str  # of the source column
+    part: str = ""  # of a moment: "days", "month", "weekday" or "hour"
+    categories: tuple[str, ...] | None = None  # frequent values; None for a number
+    rare: bool = False  # whether a feature gathers all other values
+    missing: bool = False  # of a number: whether a feature tells where it was missing
+    log: bool = False  # of a number: whether log(1+x) is taken
+
+    @property
+    def width(self) -> int:
+        """Number of features it becomes."""
+        return 1 + self.missing if self.categories is None else len(self.categories) + self.rare
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TableEncoder:
+    """A fitted encoder. Its numbers are float32 from the start, so that the file that ships gives the same features."""
+
+    columns: tuple[Column, ...]
+    fill: Floats  # of each numeric column, in their order
+    mean: Floats
+    scale: Floats
+    ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
+
+    kind = "table"
+
+    @property
+    def n_features(self) -> int:
+        """D."""
+        return sum(column.width for column in self.columns)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one prepared item: (d,)."""
+        return (self.n_features,)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Of the d features, in their order."""
+        names: list[str] = []
+        for c in self.columns:
+            label = f"{c.name}.{c.part}" if c.part else c.name
+            if c.categories is None:
+                names += [label, f"{label} is missing"][: c.width]
+            else:
+                names += [f"{label}={'missing' if v == _MISSING else v}" for v in c.categories]
+                names += [f"{label}=other"] * c.rare
+        return names
+
+    def transform(self, frame: pd.DataFrame) -> Floats:
+        """Rows to features, shape (n, d)."""
+        out = np.zeros((len(frame), self.n_features), dtype=np.float32)
+        at = number = 0
+        for column in self.columns:
+            if column.categories is None:
+                self._put_number(out, at, column, number, frame)
+                number += 1
+            else:
+                _put_categories(out, at, column, frame)
+            at += column.width
+        return out
+
+    def _put_number(self, out: Floats, at: int, column: Column, i: int, frame: pd.DataFrame) -> None:
+        values = read_number(frame[column.name], column.part)
+        missing = ~np.isfinite(values)
+        values = np.where(missing, self.fill[i], values)
+        if column.log:
+            values = np.log1p(np.maximum(values, 0.0))
+        out[:, at] = ((values - self.mean[i]) / self.scale[i]).astype(np.float32)
+        if column.missing:
+            out[:, at + 1] = missing
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The numbers it has learnt, for the file that ships."""
+        return {"fill": self.fill, "mean": self.mean, "scale": self.scale}
+
+    def describe(self) -> dict[str, Any]:
+        """All else it has learnt, JSON-able."""
+        return {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+
+    @classmethod
+    def restore(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TableEncoder:
+        """The encoder that `describe` and `arrays` told of."""
+        columns = tuple(
+            Column(**{**c, "categories": None if c.get("categories") is None else tuple(c["categories"])})
+            for c in description["columns"]
+        )
+        return cls(columns=columns, fill=arrays["fill"], mean=arrays["mean"], scale=arrays["scale"])
+
+
+def fit_table(frame: pd.DataFrame) -> TableEncoder:
+    """Learn the encoder from the training fold."""
+    columns: list[Column] = []
+    numbers: list[tuple[float, float, float]] = []
+    ignored: list[str] = []
+    for name in frame.columns:
+        series = frame[name]
+        if is_moment(series):
+            found = [_fit_number(series, part) for part in ("days", *_MOMENT_PARTS)]
+        elif pd.api.types.is_numeric_dtype(series):
+            found = [_fit_number(series, "")]
+        else:
+            category = _fit_category(series)
+            found = []
+            if category is not None:
+                columns.append(category)
+                continue
+        kept = [fit for fit in found if fit is not None]
+        columns += [column for column, _ in kept]
+        numbers += [number for _, number in kept]
+        if not kept:
+            ignored.append(str(name))
+    table = np.asarray(numbers, dtype=np.float32).reshape(len(numbers), 3)
+    fill, mean, scale = (np.ascontiguousarray(table[:, i]) for i in range(3))
+    return TableEncoder(columns=tuple(columns), fill=fill, mean=mean, scale=scale, ignored=tuple(ignored))
+
+
+def is_moment(series: pd.Series[Any]) -> bool:
+    """Whether the column holds moments in time, as such or written in ISO 8601."""
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return True
+    if pd.api.types.is_numeric_dtype(series):
+        return False
+    sample = series.dropna().head(50).astype(str)
+    return len(sample) > 0 and bool(
+        sample.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ][\d:.]+([Zz]|[+-]\d{2}:?\d{2})?)?").all()
+    )
+
+
+def read_number(series: pd.Series[Any], part: str = "") -> NDArray[np.float64]:
+    """A numeric column, or one part of a moment, as float64 with NaN where it is missing; shape (n,)."""
+    if not part:
+        return pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    moments = pd.to_datetime(
+        series, errors="coerce", utc=True, format="ISO8601" if series.dtype.kind != "M" else None
+    )
+    if part == "days":
+        ns = moments.dt.as_unit("ns").astype("int64").to_numpy(dtype=np.float64)
+        return np.where(moments.isna(), np.nan, ns / 86_400e9)
+    values = getattr(moments.dt, part)
+    return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
+
+
+def _fit_number(series: pd.Series[Any], part: str) -> tuple[Column, tuple[float, float, float]] | None:
+    values = read_number(series, part)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return None
+    known = values[finite]
+    missing = not bool(finite.all())
+    fill = float(np.float32(np.median(known)))
+    filled = np.where(finite, values, fill)
+    log = bool(filled.min() >= 0) and _skewness(filled) > _SKEWED
+    if log:
+        filled = np.log1p(filled)
+    mean, scale = float(filled.mean()), float(filled.std())
+    if scale <= 1e-12 * max(1.0, abs(mean)):
+        if not missing:
+            return None
+        scale = 1.0
+    column = Column(name=str(series.name), part=part, missing=missing, log=log)
+    return column, (fill, mean, scale)
+
+
+def _skewness(values: NDArray[np.float64]) -> float:
+    deviation = values - values.mean()
+    spread = deviation.std()
+    return float((deviation**3).mean() / spread**3) if spread > 0 else 0.0
+
+
+def _fit_category(series: pd.Series[Any]) -> Column | None:
+    values = _texts(series)
+    counts = values.value_counts()
+    counts = counts.iloc[np.lexsort((counts.index.to_numpy(dtype=object).astype(str), -counts.to_numpy()))]
+    if len(counts) < 2 or len(counts) > max(50, 0.5 * len(values)):
+        return None
+    enough = max(_RARE_ROWS if len(counts) > 2 else 1, _RARE_SHARE * len(values) if len(counts) > 10 else 1)
+    frequent = [str(value) for value, count in counts.items() if count >= enough][:_MOST_CATEGORIES]
+    if not frequent:
+        return None
+    rare = len(frequent) < len(counts)
+    if len(frequent) == 2 and not rare:
+        frequent = frequent[1:]  # the other value is then all zeros
+    return Column(name=str(series.name), categories=tuple(frequent), rare=rare)
+
+
+def _texts(series: pd.Series[Any]) -> pd.Series[str]:
+    return series.astype(object).where(series.notna(), _MISSING).astype(str).str.strip(" ")
+
+
+def _put_categories(out: Floats, at: int, column: Column, frame: pd.DataFrame) -> None:
+    categories: Sequence[str] = column.categories or ()
+    codes = pd.Index(list(categories)).get_indexer(pd.Index(_texts(frame[column.name]).tolist()))
+    known = codes >= 0
+    out[np.flatnonzero(known), at + codes[known]] = 1.0
+    if column.rare:
+        out[~known, at + len(categories)] = 1.0
+
+
+def _shorten(column: Column) -> dict[str, Any]:
+    """Only what differs from the defaults: it ships."""
+    out: dict[str, Any] = {"name": column.name}
+    for key in ("part", "rare", "missing", "log"):
+        if getattr(column, key):
+            out[key] = getattr(column, key)
+    if column.categories is not None:
+        out["categories"] = list(column.categories)
+    return out

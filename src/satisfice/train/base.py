@@ -1,0 +1,188 @@
+"""What the tasks of all built-in families share: data, hyperparameter values, the file that ships, the test score."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
+from satisfice.errors import DataError
+from satisfice.spec.metric import METRICS, convert
+from satisfice.spec.study import DataSpec, StudySpec
+from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train import shipping
+from satisfice.train.model import ShippedModel, predict
+from satisfice.train.model import load as load_shipped
+from satisfice.train.score import score
+from satisfice.train.trainer import Trainer
+
+_MOST_CACHED = 4  # prepared data sets kept in one process
+
+_cache: OrderedDict[tuple[str, int], Splits] = OrderedDict()
+
+
+def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
+    """The prepared data; read once per process and content."""
+    key = (f"{spec.name or ''} {fingerprint(spec, base_dir)}", seed)
+    if key not in _cache:
+        _cache[key] = load(spec, base_dir, seed)
+        while len(_cache) > _MOST_CACHED:
+            _cache.popitem(last=False)
+    return _cache[key]
+
+
+class FamilyTask(ABC):
+    """A family bound to a study's data.
+
+    ``params`` are always a trial's active search parameters; values that the study fixes and the family's defaults are
+    added here.
+    """
+
+    def __init__(self, trainer: Trainer, spec: StudySpec) -> None:
+        assert spec.data is not None
+        assert spec.model is not None
+        self.trainer = trainer
+        self.spec = spec
+        self._data: DataSpec = spec.data
+        self._fixed = dict(spec.model.fixed)
+        self._splits: Splits | None = None
+        self._refuse_unfit_data()
+
+    @property
+    def splits(self) -> Splits:
+        """The prepared data, loaded on first use.
+
+        Raises:
+            DataError: They cannot be loaded, or are not what the family learns from.
+        """
+        if self._splits is None:
+            splits = load_cached(self._data, self.spec.base_dir, self.spec.seed)
+            self._refuse_kind(splits.kind)
+            self._splits = splits
+        return self._splits
+
+    def defaults(self) -> dict[str, Any]:
+        """The family's defaults for every hyperparameter."""
+        return {name: h.default for name, h in self.trainer.hyperparameters.items()}
+
+    def values(self, params: Params) -> dict[str, Any]:
+        """A value for every hyperparameter."""
+        return {**self.defaults(), **self._fixed, **params}
+
+    def architecture(self, params: Params) -> dict[str, Any]:
+        """The hyperparameters that size and latency depend on, with their values."""
+        values = self.values(params)
+        return {name: values[name] for name, h in self.trainer.hyperparameters.items() if h.architecture}
+
+    def header(self, params: Params) -> shipping.Header:
+        """All of the file that ships but the tensors."""
+        return shipping.header_of(self.trainer.family, self.splits, self.architecture(params))
+
+    @abstractmethod
+    def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
+        """The tensors of a bare model, as they ship."""
+
+    @abstractmethod
+    def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+        """Train, report, and return the final metrics: those of the model that ships, on the validation split."""
+
+    @abstractmethod
+    def untrained(self, params: Params) -> Any:
+        """A bare model as slow as a trained one, or None where that is known only after fitting."""
+
+    def predictor(self, params: Params, model: Any = None, batch: int = 1) -> Callable[[], object] | None:
+        """A call that predicts ``batch`` prepared items with ``model`` (None: an untrained one), if that can be known."""
+        core = self.untrained(params) if model is None else _core(model)
+        if core is None:
+            return None
+        x = np.ascontiguousarray(np.resize(self.splits.valid.x[:1], (batch, *self.splits.valid.x.shape[1:])))
+        return self._call(core, x)
+
+    def pipeline(self, params: Params, model: Any = None) -> Callable[[], object] | None:
+        """A call that takes one raw item through preprocessing and model, if that can be known."""
+        core = self.untrained(params) if model is None else _core(model)
+        if core is None:
+            return None
+        preprocessor, item = self.splits.preprocessor, self.splits.raw_item.items
+
+        def call() -> object:
+            return self._call(core, preprocessor.transform(item))()  # type: ignore[arg-type]  # of the matching kind
+
+        return call
+
+    def _call(self, core: Any, x: NDArray[np.float32]) -> Callable[[], object]:
+        return lambda: core(x)
+
+    def save(self, params: Params, model: Any, path: Path) -> int:
+        """Write the file that ships; returns its length in bytes."""
+        return shipping.write(self.header(params), self.arrays(_core(model)), path)
+
+    def load_model(self, params: Params, path: Path) -> ShippedModel:  # the file says all
+        """The model that was saved there, ready to predict."""
+        return load_shipped(path)
+
+    def score_test(self, params: Params, model: Any) -> dict[str, float]:  # the seam's signature
+        """Predictive metrics on the test split."""
+        return self._score(_core(model), self.splits.test)
+
+    def _score(self, core: Any, fold: Fold) -> dict[str, float]:
+        classify = self.splits.task == "classification"
+        return score(self.splits.task, fold.y, predict(core, fold.x, classify=classify))
+
+    def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
+        """Score the model that ships, hand it to the trial, and say what it weighs."""
+        metrics = self._score(core, self.splits.valid)
+        main = main_metric(self.splits.task)
+        metrics["generalization_gap"] = self._score(core, self.splits.train)[main] - metrics[main]
+        with TemporaryDirectory(prefix="satisfice-") as folder:
+            path = Path(folder) / "model.safetensors"
+            size = self.save(params, core, path)
+            trial.save_model(path)
+        return metrics | self._convert({"size_bytes": float(size)})
+
+    def _convert(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """With the units that the study names."""
+        return convert(metrics, self.spec.metric_names)
+
+    def _refuse_unfit_data(self) -> None:
+        dataset = dataset_of(self._data)
+        if dataset is not None:
+            self._refuse_kind(dataset.kind)
+        elif "table" not in self.trainer.kinds:
+            self._refuse_kind("table")
+
+    def _refuse_kind(self, kind: str) -> None:
+        if kind not in self.trainer.kinds:
+            name = self._data.name or self._data.file
+            raise DataError(
+                f"model.family: {self.trainer.family} cannot learn from {name}, which is a {kind}",
+                hint="choose mlp, linear, forest or boosting",
+            )
+
+
+def main_metric(task: str) -> str:
+    """The score that `generalization_gap` and `epochs_to_target` are about."""
+    return "accuracy" if task == "classification" else "r2"
+
+
+def monitored(spec: StudySpec, task: str) -> tuple[str, float]:
+    """The metric by which a training's best epoch is chosen, and the factor that makes it one to maximise.
+
+    It is the study's first objective that is a predictive metric of the task, else `main_metric`.
+    """
+    for objective in spec.objectives:
+        metric = METRICS.get(objective.metric)
+        if metric is not None and metric.task == task:
+            return metric.name, 1.0 if objective.direction == "maximize" else -1.0
+    return main_metric(task), 1.0
+
+
+def _core(model: Any) -> Any:
+    return model.core if isinstance(model, ShippedModel) else model

@@ -1,0 +1,34 @@
+"""The registered families of models."""
+
+from __future__ import annotations
+
+from satisfice.errors import SpecError
+from satisfice.registry import Registry
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Task
+from satisfice.train.trainer import Trainer
+
+TRAINERS: Registry[Trainer] = Registry(
+    "model family",
+    "satisfice.trainers",
+    {
+        "mlp": "satisfice.train.mlp:MLP",
+        "cnn": "satisfice.train.cnn:CNN",
+        "linear": "satisfice.train.linear:LINEAR",
+        "forest": "satisfice.train.forest:FOREST",
+        "boosting": "satisfice.train.boosting:BOOSTING",
+    },
+)
+
+
+def make_task(spec: StudySpec) -> Task:
+    """The task of a study that names `[data]` and `[model]`.
+
+    Raises:
+        SpecError: The study brings its own task.
+        InputError: The family is not registered, or cannot learn from such data.
+    """
+    if spec.model is None or spec.data is None:
+        file = None if spec.source is None else str(spec.source)
+        raise SpecError("the study names no data and model", file=file, hint="add [data] and [model]")
+    return TRAINERS.get(spec.model.family).make_task(spec)

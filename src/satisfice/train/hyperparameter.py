@@ -1,0 +1,50 @@
+"""What a family of models can be tuned by. The study parser, the JSON schema and the docs read this: no torch here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hyperparameter:
+    """One name that `[space]` and `[model]` may use."""
+
+    kind: Literal["float", "int", "categorical"]
+    default: Any
+    doc: str  # one line
+    low: float = -math.inf  # least value that makes sense; of numbers
+    high: float = math.inf  # greatest value that makes sense; of numbers
+    choices: tuple[Any, ...] = ()  # of categories
+    architecture: bool = False  # whether size or latency depend on it
+
+    def problem_with(self, value: Any) -> str | None:
+        """Why ``value`` is not allowed, or None."""
+        if self.kind == "categorical":
+            if any(type(value) is type(choice) and value == choice for choice in self.choices):
+                return None
+            return f"{value!r} is none of {', '.join(repr(c) for c in self.choices)}"
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return f"{value!r} is not a number"
+        if self.kind == "int" and value != int(value):
+            return f"{value!r} is not a whole number"
+        if not self.low <= value <= self.high:
+            return f"{value!r} is outside {self.allowed}"
+        return None
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values, as the docs show them."""
+        if self.kind == "categorical":
+            return ", ".join(_show(c) for c in self.choices)
+        high = "∞" if math.isinf(self.high) else f"{self.high:g}"
+        return f"{self.low:g} to {high}"
+
+
+Hyperparameters = Mapping[str, Hyperparameter]
+
+
+def _show(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

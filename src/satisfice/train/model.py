@@ -1,0 +1,78 @@
+"""A model that shipped, with its preprocessing: from raw items to predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from satisfice.data import ImageScaler
+from satisfice.train import shipping
+from satisfice.train.shipping import Header
+
+_CHUNK = 1024  # items at a time, to bound memory
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShippedModel:
+    """What `load_model` gives back.
+
+    Called with prepared items it is the bare model; `predict` takes raw ones.
+    """
+
+    header: Header
+    core: Any  # torch module, or a callable from arrays to arrays
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """By column of `predict_proba`; empty for regression."""
+        return self.header.classes
+
+    def __call__(self, items: Any) -> Any:
+        """The bare model's output for prepared items."""
+        return self.core(items)
+
+    def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
+        """Raw items (rows of a table; images (n, channels, height, width) or (n, height, width)) to model input."""
+        preprocessor = self.header.preprocessor
+        if isinstance(preprocessor, ImageScaler):
+            images = np.asarray(items)
+            return preprocessor.transform(images[:, None] if images.ndim == 3 else images)
+        return preprocessor.transform(pd.DataFrame(items))
+
+    def predict_proba(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities, shape (n, k), in the order of `classes`."""
+        return predict(self.core, self.prepare(items), classify=True)
+
+    def predict(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:
+        """Class labels, or values for regression; shape (n,)."""
+        if self.header.task == "regression":
+            return predict(self.core, self.prepare(items), classify=False)
+        return np.asarray(self.classes)[self.predict_proba(items).argmax(axis=1)]
+
+
+def load(path: str | Path) -> ShippedModel:
+    """Open a model file, without the study that made it.
+
+    Raises:
+        DataError: The file is missing or is no model of satisfice.
+    """
+    from satisfice.train.catalog import TRAINERS  # the families import this module
+
+    header, arrays = shipping.read(Path(path))
+    return ShippedModel(header=header, core=TRAINERS.get(header.family).restore(header, arrays))
+
+
+def predict(core: Any, x: NDArray[np.float32], *, classify: bool) -> NDArray[np.float64]:
+    """Probabilities (n, k), or values (n,), from a bare model of any family."""
+    if hasattr(core, "state_dict"):
+        from satisfice.train.network import predict as predict_torch  # imports torch
+
+        return predict_torch(core, x, classify=classify)
+    parts = [core(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]
+    out: NDArray[np.float64] = np.concatenate(parts)
+    return out

@@ -1,0 +1,48 @@
+"""Optimizers from hyperparameters. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def weights_of(module: nn.Module) -> list[nn.Parameter]:
+    """What penalties act on: matrices and filters, but neither biases nor batch norm."""
+    return [p for p in module.parameters() if p.ndim >= 2]
+
+
+def make_optimizer(module: nn.Module, values: Mapping[str, Any]) -> torch.optim.Optimizer:
+    """The optimizer of a configuration.
+
+    ``l2`` is added to the gradient (the derivative of half the squared weights), but with adamw it is the decoupled
+    weight decay (Loshchilov and Hutter 2019). Fused and foreach forms are the fast ones for many small tensors.
+    """
+    weights = weights_of(module)
+    chosen = {id(p) for p in weights}
+    others = [p for p in module.parameters() if id(p) not in chosen]
+    groups = [
+        {"params": weights, "weight_decay": float(values["l2"])},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    rate = float(values["learning_rate"])
+    match values["optimizer"]:
+        case "sgd":
+            momentum = float(values["momentum"])
+            nesterov = bool(values["nesterov"]) and momentum > 0
+            return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=nesterov, fused=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, lr=rate, foreach=True)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=rate, fused=True)
+        case _:
+            return torch.optim.Adam(groups, lr=rate, fused=True)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """For all parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,102 @@
+"""Predictive metrics.
+
+Notation: n items, k classes. `proba` (n, k) sums to one in each row; `y` (n,) holds codes, or numbers for regression. Of
+two classes, code 1 is the positive one and precision, recall, specificity, f1 and roc_auc are about it; with more they are
+the mean over the classes, one against the rest. Definitions are scikit-learn's (the tests compare); computed here
+because scikit-learn's checks cost more than a small model's epoch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.data.raw import Task
+
+Floats = NDArray[np.float64]
+
+
+def score(task: Task, y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
+    """All metrics of the task.
+
+    Args:
+        task: Of the data.
+        y: Shape (n,).
+        prediction: Classification: probabilities (n, k). Regression: values (n,).
+    """
+    if task == "regression":
+        return score_regression(y, prediction)
+    return score_classification(y, prediction)
+
+
+def score_classification(y: NDArray[Any], proba: NDArray[Any]) -> dict[str, float]:
+    """accuracy, balanced_accuracy, precision, recall, specificity, f1, roc_auc and log_loss."""
+    proba = proba.astype(np.float64)
+    n, k = proba.shape
+    confusion = np.bincount(y * k + proba.argmax(axis=1), minlength=k * k).reshape(
+        k, k
+    )  # [truth, prediction]
+    hits = np.diag(confusion).astype(np.float64)
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    recall = _divide(hits, support)
+    precision = _divide(hits, predicted)
+    f1 = _divide(2 * hits, support + predicted)
+    specificity = _divide(n - support - predicted + hits, n - support)
+    seen = support > 0
+    used = np.array([1]) if k == 2 else np.flatnonzero(seen | (predicted > 0))
+    return {
+        "accuracy": float(hits.sum() / n),
+        "balanced_accuracy": float(recall[seen].mean()),
+        "precision": float(precision[used].mean()),
+        "recall": float(recall[used].mean()),
+        "specificity": float(specificity[used].mean()),
+        "f1": float(f1[used].mean()),
+        "roc_auc": _mean_auc(y, proba),
+        "log_loss": _log_loss(y, proba),
+    }
+
+
+def score_regression(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
+    """r2, mae and rmse."""
+    error = prediction.astype(np.float64) - y
+    spread = float(((y - y.mean(dtype=np.float64)) ** 2).sum())
+    squares = float((error**2).sum())
+    if spread > 0:
+        r2 = 1.0 - squares / spread
+    else:
+        r2 = 1.0 if squares == 0 else 0.0
+    return {"r2": r2, "mae": float(np.abs(error).mean()), "rmse": float(np.sqrt(squares / len(y)))}
+
+
+def _divide(a: NDArray[Any], b: NDArray[Any]) -> Floats:
+    """A / b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(len(a)), where=b > 0)
+
+
+def _log_loss(y: NDArray[Any], proba: Floats) -> float:
+    eps = np.finfo(np.float64).eps
+    total = proba.sum(axis=1)
+    chosen = proba[np.arange(len(y)), y] / total
+    return float(-np.log(np.clip(chosen, eps, 1 - eps)).mean())
+
+
+def _mean_auc(y: NDArray[Any], proba: Floats) -> float:
+    """Area under the ROC curve; NaN where no class tells anything (all of one class)."""
+    k = proba.shape[1]
+    areas = [_auc(y == code, proba[:, code]) for code in ([1] if k == 2 else range(k))]
+    known = [area for area in areas if not np.isnan(area)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _auc(positive: NDArray[np.bool_], value: Floats) -> float:
+    """The Mann-Whitney statistic with mid-ranks for ties (Hanley and McNeil 1982)."""
+    n_positive = int(positive.sum())
+    n_negative = len(positive) - n_positive
+    if n_positive == 0 or n_negative == 0:
+        return float("nan")
+    _, inverse, counts = np.unique(value, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks = (last - (counts - 1) / 2.0)[inverse]
+    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))

@@ -1,0 +1,52 @@
+"""The trainer seam: a family of models, and the task it makes of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from satisfice.spec.metric import METRICS, Known
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Task
+from satisfice.train.hyperparameter import Hyperparameters
+from satisfice.train.shipping import Header
+
+
+class Trainer(Protocol):
+    """A family of models. What it declares is read without torch; torch is imported when something is built."""
+
+    family: str
+    doc: str  # one line
+    hyperparameters: Hyperparameters  # all names that [space] and [model] may use
+    measures: Mapping[str, Known]  # the metrics it can give, and when each is known
+    tasks: frozenset[str]  # "classification", "regression"
+    kinds: frozenset[str]  # of data: "table", "image"
+
+    def make_task(self, spec: StudySpec) -> Task:
+        """The family bound to the study's data, which are loaded on first use."""
+
+    def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> Any:
+        """The bare model that shipped: a callable from prepared items to outputs."""
+
+
+def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Known]:
+    """What a built-in family measures: all metrics that satisfice knows, but counts only those named.
+
+    Args:
+        size_known: When the size is exact: before training, or after fitting.
+        counts: Of ``n_parameters`` and ``flops``, those that the family has.
+    """
+    out: dict[str, Known] = {}
+    for name, metric in METRICS.items():
+        if metric.quantity == "size":
+            out[name] = size_known
+        elif name in ("n_parameters", "flops"):
+            if name in counts:
+                out[name] = counts[name]
+        elif metric.known is Known.UNTRAINED:
+            out[name] = metric.known if size_known is Known.BEFORE else Known.AFTER
+        else:
+            out[name] = metric.known
+    return out
