@@ -1,0 +1,226 @@
+"""One database: engines, transactions, its clock, and patience while it is away."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from optuna.storages import RDBStorage
+
+from satisfice.errors import StorageError, StorageLost
+from satisfice.store.url import is_memory, masked
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 60.0
+DEFAULT_PATIENCE_S = 600.0
+
+
+class Database:
+    """A connection pool to one database.
+
+    Args:
+        url: A resolved URL.
+        patience_s: How long `retrying` waits for a database that is away.
+        pool_size: Connections kept; a worker needs two (itself and the thread that renews its lease).
+    """
+
+    def __init__(self, url: sa.URL, *, patience_s: float = DEFAULT_PATIENCE_S, pool_size: int = 2) -> None:
+        self.url = url
+        self.patience_s = patience_s
+        self.in_memory = is_memory(url)
+        self.dialect = url.get_backend_name()
+        self._memory: sqlite3.Connection | None = None
+        self._pool_size = pool_size
+        # One connection serves everyone in memory: its transactions must not interleave.
+        self._memory_lock = threading.RLock()
+        if self.in_memory:
+            self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        self.engine = sa.create_engine(url, **self._engine_arguments())
+        if self.dialect == "sqlite":
+            sa.event.listen(self.engine, "connect", _sqlite_pragmas)
+            sa.event.listen(self.engine, "begin", _sqlite_begin)
+        self._optuna: RDBStorage | None = None
+
+    def _engine_arguments(self) -> dict[str, Any]:
+        if self._memory is not None:
+            memory = self._memory
+            return {"creator": lambda: memory, "poolclass": sa.StaticPool}
+        if self.dialect == "sqlite":
+            return {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+        # READ COMMITTED on MySQL too: a claim must see what others committed while it waited for the row.
+        return {
+            "pool_pre_ping": False,
+            "pool_size": self._pool_size,
+            "max_overflow": 4,
+            "pool_recycle": 1800,
+            "isolation_level": "READ COMMITTED",
+            "connect_args": {"connect_timeout": 10},
+        }
+
+    def optuna_storage(self) -> RDBStorage:
+        """Optuna's storage over the same database. Its tables must exist."""
+        if self._optuna is None:
+            arguments = self._engine_arguments()
+            arguments.pop("isolation_level", None)
+            url = self.url.render_as_string(hide_password=False)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
+                self._optuna = RDBStorage(url, engine_kwargs=arguments, skip_table_creation=True)
+            if self.dialect == "sqlite" and not self.in_memory:
+                sa.event.listen(self._optuna.engine, "connect", _optuna_pragmas)
+                self._optuna.engine.dispose()
+        return self._optuna
+
+    def now(self) -> sa.ColumnElement[float]:
+        """The database's clock, in seconds since 1970, as an SQL expression."""
+        text = {
+            "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
+            "postgresql": "extract(epoch from clock_timestamp())::float8",
+            "mysql": "UNIX_TIMESTAMP(NOW(6)) + 0.0",
+            "mariadb": "UNIX_TIMESTAMP(NOW(6)) + 0.0",
+        }[self.dialect]
+        return sa.literal_column(text, sa.Double)
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One write transaction. On SQLite it takes the write lock at its start, so it never fails half-way."""
+        with self._memory_guard(), self.engine.connect().execution_options(satisfice_write=True) as connection:
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """One snapshot to read from; never waits for writers on SQLite."""
+        with self._memory_guard(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _memory_guard(self) -> Iterator[None]:
+        if not self.in_memory:
+            yield
+            return
+        with self._memory_lock:
+            yield
+
+    def retrying(self, action: Callable[[], T], *, on_wait: Callable[[float], None] | None = None) -> T:
+        """Run ``action`` again while the database is away, with backoff, up to the patience.
+
+        ``action`` must be one transaction, safe to repeat.
+
+        Raises:
+            StorageLost: The patience ran out.
+            StorageError: The disk is full or the database is read-only: waiting would not help.
+        """
+        started = time.monotonic()
+        pause = 0.1
+        while True:
+            try:
+                return action()
+            except sa.exc.DBAPIError as error:
+                permanent = _permanent(error)
+                if permanent is not None:
+                    raise StorageError(f"{permanent}: {masked(self.url)}", hint="nothing that finished is lost") from None
+                if not _away(error):
+                    raise
+                waited = time.monotonic() - started
+                if waited > self.patience_s:
+                    raise StorageLost(
+                        f"the database {masked(self.url)} was away for more than {self.patience_s:g} s",
+                        hint="start the worker again when it is back",
+                    ) from None
+                if on_wait is not None:
+                    on_wait(waited)
+                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
+                pause = min(pause * 2, 5.0)
+
+    def check_reachable(self) -> None:
+        """Connect once.
+
+        Raises:
+            StorageError: It cannot be reached; the password is never part of the sentence.
+        """
+        try:
+            with self.read() as connection:
+                connection.execute(sa.text("SELECT 1"))
+        except sa.exc.DBAPIError as error:
+            raise StorageError(
+                f"cannot open the storage {masked(self.url)}: {_short_reason(error)}",
+                hint="check that the server runs, and the URL's host, name and credentials",
+            ) from None
+
+    def close(self) -> None:
+        """Give all connections back."""
+        if self._optuna is not None:
+            self._optuna.engine.dispose()
+        self.engine.dispose()
+        if self._memory is not None:
+            self._memory.close()
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where we say
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+    cursor.close()
+
+
+def _optuna_pragmas(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: sa.Connection) -> None:
+    immediate = connection.get_execution_options().get("satisfice_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+_AWAY_CODES = {
+    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",  # PostgreSQL: connection, shutdown, deadlock, too many
+    "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",  # MySQL and MariaDB
+}  # fmt: skip
+
+
+def _away(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same transaction may succeed later."""
+    original = error.orig
+    if error.connection_invalidated or isinstance(error, sa.exc.InterfaceError):
+        return True
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original)
+    code = str(getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else ""))
+    if any(code == c or (len(c) == 2 and code.startswith(c) and len(code) == 5) for c in _AWAY_CODES):
+        return True
+    # psycopg gives no code when no connection could be made at all.
+    return isinstance(error, sa.exc.OperationalError) and getattr(original, "sqlstate", "set") is None
+
+
+def _permanent(error: sa.exc.DBAPIError) -> str | None:
+    text = str(error.orig).lower()
+    for sign, sentence in {
+        "disk is full": "the disk of the database is full",
+        "no space left": "the disk of the database is full",
+        "readonly database": "the database is read-only",
+        "read-only transaction": "the database is read-only",
+        "disk i/o error": "the disk of the database does not answer",
+    }.items():
+        if sign in text:
+            return sentence
+    return None
+
+
+def _short_reason(error: sa.exc.DBAPIError) -> str:
+    """The driver's words without the statement; drivers name user and host, never the password."""
+    words = str(error.orig).strip().splitlines()
+    return words[0] if words else type(error.orig).__name__

@@ -1,0 +1,65 @@
+"""Storage URLs: defaults, drivers, and passwords that are never shown."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from satisfice.errors import MissingExtra, StorageError
+
+DEFAULT_URL = "sqlite:///satisfice.db"
+ENVIRONMENT_VARIABLE = "SATISFICE_STORAGE"
+MEMORY = "sqlite://"
+
+# Bare names get the driver that our extras install.
+_DRIVERS = {
+    "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
+    "postgres": ("postgresql+psycopg", "psycopg", "postgres"),
+    "postgresql+psycopg": ("postgresql+psycopg", "psycopg", "postgres"),
+    "mysql": ("mysql+pymysql", "pymysql", "mysql"),
+    "mariadb": ("mysql+pymysql", "pymysql", "mysql"),
+    "mysql+pymysql": ("mysql+pymysql", "pymysql", "mysql"),
+    "mariadb+pymysql": ("mysql+pymysql", "pymysql", "mysql"),
+}
+
+
+def resolve(url: str | None) -> sa.URL:
+    """The URL to use: the argument, else ``SATISFICE_STORAGE``, else SQLite in the working directory.
+
+    Raises:
+        StorageError: It is no database URL, or a kind of database that is not supported.
+        MissingExtra: Its driver is not installed.
+    """
+    text = url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    try:
+        parsed = sa.make_url(text)
+    except sa.exc.ArgumentError:
+        raise StorageError(
+            "the storage URL is not a database URL", hint=f"for instance {DEFAULT_URL} or postgresql://user@host/name"
+        ) from None
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            parsed = parsed.set(database=str(Path(parsed.database).absolute()))
+        return parsed
+    if parsed.drivername not in _DRIVERS:
+        raise StorageError(
+            f"the storage {parsed.drivername!r} is not supported", hint="use sqlite, postgresql, mysql or mariadb"
+        )
+    drivername, module, extra = _DRIVERS[parsed.drivername]
+    if find_spec(module) is None:
+        raise MissingExtra(module, extra)
+    return parsed.set(drivername=drivername)
+
+
+def masked(url: sa.URL | str) -> str:
+    """The URL with the password replaced by ``***``; query values are left out, as they may hold secrets too."""
+    parsed = sa.make_url(url)
+    return parsed.set(query={}).render_as_string(hide_password=True)
+
+
+def is_memory(url: sa.URL) -> bool:
+    """Whether the database lives in this process only."""
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
