@@ -1,0 +1,97 @@
+"""The conditions under which a call is timed: thread counts, no garbage collection, inference mode; all put back."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gc
+import os
+import sys
+from collections.abc import Iterator
+
+import threadpoolctl
+
+_MAX_CORES = 4
+
+
+@contextlib.contextmanager
+def still(threads: int) -> Iterator[None]:
+    """Set ``threads`` for numerical libraries, stop garbage collection, and turn off gradients; then put all back.
+
+    torch is only touched when it is imported already.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        with _pools().limit(limits=threads), _torch_still(threads):
+            yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _pools() -> threadpoolctl.ThreadpoolController:
+    """The thread pools of the libraries loaded by now; looked for anew when modules were imported since."""
+    return _pools_of(len(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _pools_of(_modules: int) -> threadpoolctl.ThreadpoolController:
+    return threadpoolctl.ThreadpoolController()  # takes 0.1 s
+
+
+@contextlib.contextmanager
+def _torch_still(threads: int) -> Iterator[None]:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Pinning:
+    """Pins the calling thread to one core after another, so that no single disturbed core decides.
+
+    Used as a context manager, which puts the old affinity back.
+    """
+
+    def __init__(self) -> None:
+        self.works = False
+        self._before: set[int] = set()
+        self._cores: list[int] = []
+
+    def __enter__(self) -> Pinning:
+        if hasattr(os, "sched_setaffinity"):
+            self._before = os.sched_getaffinity(0)
+            self._cores = _spread(sorted(self._before), _MAX_CORES)
+            self.works = self._pin(self._cores[0])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.works:
+            os.sched_setaffinity(0, self._before)
+
+    def core(self, i: int) -> None:
+        """Move to the ``i``-th core, counted around."""
+        if self.works:
+            self._pin(self._cores[i % len(self._cores)])
+
+    def _pin(self, core: int) -> bool:
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError:  # a container may forbid it, and a core may have been taken away since
+            return False
+        return True
+
+
+def _spread(cores: list[int], count: int) -> list[int]:
+    """At most ``count`` of the cores, evenly spread."""
+    if len(cores) <= count:
+        return cores
+    return [cores[i * len(cores) // count] for i in range(count)]

@@ -1,0 +1,236 @@
+"""The host's quiet: a readers-writer lock over the processes and studies of one user on one host.
+
+Workers that train hold the shared side; a measurement holds the exclusive side. Three files in one folder per user
+under the temporary folder::
+
+    turn    locked exclusively by the one process that measures; it also names that process
+    train   locked shared by workers that train, exclusively by the one that measures
+    wanted  one byte, mapped by every worker: not 0 while somebody measures or waits to
+
+At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is a hint: whoever sees it
+set asks the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So nothing is left behind by a
+killed process; a byte that it left set is cleared by the next who looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import mmap
+import os
+import stat
+import tempfile
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from satisfice.errors import InputError
+
+try:
+    import fcntl
+except (
+    ImportError
+):  # Windows has no flock; measurements there go without the host's quiet, and `doctor` says so
+    fcntl = None  # type: ignore[assignment]  # the module or nothing
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 0.002
+_OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_open_files: weakref.WeakSet[_LockFile] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuietReport:
+    """How quiet the host is for a measurement."""
+
+    turn: bool  # no other measurement runs beside this one
+    quiet: bool  # and no worker of ours trains
+    waited_s: float  # until then, or until patience ended
+
+
+class Quiet:
+    """One worker's hold on the host's quiet. Not shared between threads: each takes its own.
+
+    Args:
+        folder: Where the lock files lie; default: one per user under the temporary folder.
+        max_yield_s: How long training waits at a batch's end for one measurement to be over; then it goes on.
+        on_wait: Called once for each wait with a sentence that says for what; default: logged at INFO.
+
+    Raises:
+        InputError: The folder belongs to somebody else.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        max_yield_s: float = 30.0,
+        on_wait: Callable[[str], None] | None = None,
+    ) -> None:
+        self.folder = default_folder() if folder is None else folder
+        self.max_yield_s = max_yield_s
+        self._on_wait = on_wait or logger.info
+        _own_folder(self.folder)
+        self._turn = _LockFile(self.folder / "turn")
+        self._train = _LockFile(self.folder / "train")
+        self._wanted = _mapped_byte(self.folder / "wanted")
+        self._trains = False  # inside `training()`
+
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """Hold the shared side while training; entering waits for a measurement that runs. Not reentrant."""
+        self._trains = True
+        self._let_measure()
+        try:
+            yield
+        finally:
+            self._trains = False
+            self._train.release()
+
+    def batch_end(self) -> None:
+        """Let a waiting measurement go first: gives the shared side up and waits until it is over.
+
+        Costs less than a microsecond while nobody waits. Does nothing outside `training()`.
+        """
+        if self._wanted[0] and self._trains:
+            self._let_measure()
+
+    @contextlib.contextmanager
+    def measuring(self, max_wait_s: float = 5.0, *, max_turn_s: float = 60.0) -> Iterator[QuietReport]:
+        """Hold the exclusive side for a measurement.
+
+        Training of one's own (the same object) is set aside for the while.
+
+        Args:
+            max_wait_s: Patience with workers that train, each until its batch ends; then measure beside them.
+            max_turn_s: Patience with other measurements; then measure beside them.
+
+        Yields:
+            What was reached.
+        """
+        begin = time.monotonic()
+        turn = self._take_turn(begin + max_turn_s)
+        try:
+            self._train.release()
+            if turn:
+                self._wanted[0] = 1
+            quiet = turn and self._train.acquire(exclusive=True, until=time.monotonic() + max_wait_s)
+            if turn and not quiet:
+                self._on_wait(
+                    f"training went on for {max_wait_s:g} s without a batch's end; measuring beside it"
+                )
+            yield QuietReport(turn=turn, quiet=quiet, waited_s=time.monotonic() - begin)
+        finally:
+            self._train.release()
+            if turn:
+                self._wanted[0] = 0
+            self._turn.release()
+            if self._trains:
+                self._let_measure()
+
+    def _take_turn(self, until: float) -> bool:
+        if not self._turn.acquire(exclusive=True):
+            holder = self._turn.note()
+            self._on_wait(f"another measurement runs on this host ({holder}); waiting for its turn to end")
+            if not self._turn.acquire(exclusive=True, until=until):
+                self._on_wait(f"the other measurement ({holder}) takes too long; measuring beside it")
+                return False
+        self._turn.write_note(f"process {os.getpid()}")
+        return True
+
+    def _let_measure(self) -> None:
+        """Give the shared side up until nobody measures, then take it again; at most `max_yield_s`."""
+        self._train.release()
+        until = time.monotonic() + self.max_yield_s
+        # Shared, so that several workers pass at once. The byte is cleared under the lock: no measurement has begun.
+        if self._turn.acquire(exclusive=False, until=until):
+            self._wanted[0] = 0
+            self._train.acquire(exclusive=False)
+            self._turn.release()
+
+
+class _LockFile:
+    """A file locked with `flock(2)`: per open file, so that threads exclude each other as processes do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = os.open(path, _OPEN, 0o600)
+        weakref.finalize(self, os.close, self._descriptor)
+        _open_files.add(self)
+
+    def acquire(self, *, exclusive: bool, until: float | None = None) -> bool:
+        """Lock, trying until the monotonic time ``until`` (None: once). Whether it is locked now."""
+        if fcntl is None:
+            return True
+        kind = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
+        while True:
+            try:
+                fcntl.flock(self._descriptor, kind)
+            except BlockingIOError:
+                if until is None or time.monotonic() >= until:
+                    return False
+                time.sleep(_POLL_S)
+            else:
+                return True
+
+    def release(self) -> None:
+        """Unlock; nothing happens if it is not locked."""
+        if fcntl is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def note(self) -> str:
+        """What the last holder wrote."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return os.read(self._descriptor, 100).decode(errors="replace") or "unknown"
+
+    def write_note(self, text: str) -> None:
+        """Say who holds it."""
+        os.ftruncate(self._descriptor, 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        os.write(self._descriptor, text.encode())
+
+    def reopen(self) -> None:
+        """Forget a lock inherited from the parent, without releasing it for the parent."""
+        fresh = os.open(self._path, _OPEN, 0o600)
+        os.dup2(fresh, self._descriptor, inheritable=False)
+        os.close(fresh)
+
+
+def default_folder() -> Path:
+    """The folder of this user's lock files on this host."""
+    user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+    return Path(tempfile.gettempdir()) / f"satisfice-quiet-{user}"
+
+
+def _own_folder(folder: Path) -> None:
+    """Make the folder, for nobody else; a folder that another user laid in the way is refused."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = os.lstat(folder)
+    if hasattr(os, "getuid") and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid()):
+        raise InputError(
+            f"the folder for measuring in turn, {folder}, belongs to another user",
+            hint="remove it, or set TMPDIR to a folder of your own",
+        )
+
+
+def _mapped_byte(path: Path) -> mmap.mmap:
+    descriptor = os.open(path, _OPEN, 0o600)
+    try:
+        if os.fstat(descriptor).st_size == 0:
+            os.ftruncate(descriptor, 1)
+        return mmap.mmap(descriptor, 1)
+    finally:
+        os.close(descriptor)
+
+
+def _after_fork() -> None:
+    # A forked child (a data loader's worker) shares its parent's open files and would keep a dead parent's locks.
+    for file in list(_open_files):
+        file.reopen()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
