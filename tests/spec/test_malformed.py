@@ -142,10 +142,10 @@ CASES = {
     ),
     "value for a table": Case(
         "seed = 7",
-        "seed = 7\nsearch = 3",
-        "search",
+        "seed = 7\nmeasure = 3",
+        "measure",
         "must be a table, not 3",
-        "write [search] on a line of its own",
+        "write [measure] on a line of its own",
     ),
     "table for a name": Case(
         'name = "digits-edge"',

@@ -102,10 +102,18 @@ def _make_findable(root: str, study_dir: Path) -> None:
             continue
         if module is not None and ours and _folder_of(module) != folder:
             _forget(_folder_of(module))  # two studies, each with a task.py of its own
-        if folder not in sys.path:
-            sys.path.append(folder)
-            _folders.append(folder)
+        _lead(folder)
         return
+
+
+def _lead(folder: str) -> None:
+    """Put a folder on the Python path: behind all that was there before us, ahead of those that we added."""
+    if folder in _folders:
+        _folders.remove(folder)
+        sys.path.remove(folder)
+    first = min((sys.path.index(f) for f in _folders if f in sys.path), default=len(sys.path))
+    sys.path.insert(first, folder)
+    _folders.append(folder)
 
 
 def _folder_of(module: ModuleType) -> str:

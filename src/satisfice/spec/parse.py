@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from satisfice.errors import SpecError
+from satisfice.errors import InputError, MissingExtra, SpecError
 from satisfice.registry import did_you_mean
 from satisfice.spec import grammar
 from satisfice.spec.family import FamilyInfo, check_against
@@ -113,7 +113,7 @@ def parse_dict(
     for required in grammar.REQUIRED_TABLES:
         if required not in content:
             raise top.error(f"the table [{required}] is missing", hint=grammar.TABLE_DOCS[required])
-    info = families(model.family) if families is not None and model is not None else None
+    info = _look_up(top, model, families)
     allowed = _metric_names(info) if model is not None else None
     objectives = read_objectives(top.child("objectives"), allowed)
     constraints = read_constraints(top.child("constraints"), allowed)
@@ -136,6 +136,17 @@ def parse_dict(
     if info is not None:
         check_against(spec, info, file=top.file)
     return spec
+
+
+def _look_up(top: Table, model: ModelSpec | None, families: Families | None) -> FamilyInfo | None:
+    if families is None or model is None:
+        return None
+    try:
+        return families(model.family)
+    except MissingExtra:
+        raise
+    except InputError as error:
+        raise top.error(error.message, key="model.family", hint=error.hint) from None
 
 
 def _metric_names(info: FamilyInfo | None) -> Collection[str]:
