@@ -7,6 +7,7 @@ No foreign key points at Optuna's tables: one would make its `delete_study` fail
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 PREFIX = "satisfice_"
 VERSION_TABLE = "satisfice_alembic_version"
@@ -20,7 +21,7 @@ metadata = sa.MetaData(
 )
 
 # MySQL's TEXT ends at 64 KB.
-LongText = sa.Text().with_variant(sa.dialects.mysql.MEDIUMTEXT(), "mysql", "mariadb")
+LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 Uuid = sa.String(32)
 Seconds = sa.Double()
 
