@@ -1,0 +1,257 @@
+"""The sampler named ``auto``: expected hypervolume improvement over candidates that are screened exactly.
+
+1. While little is known: space-filling points that pass the screen.
+2. Then a Gaussian process per metric that training decides. Metrics known before training need none: the
+   screen tells them exactly, and a model of past answers only orders the candidates before they are screened.
+3. Candidates come from the whole space and from the surroundings of the front. The most promising by expected
+   hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
+   the next.
+
+Running trials count as finished with what is expected of them, so that parallel workers spread out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import ndtri
+
+from satisfice.search.encode import Array, keys, neighbours
+from satisfice.search.evidence import Evidence, gather
+from satisfice.search.history import History
+from satisfice.search.improvement import Improvement
+from satisfice.search.memory import ScreenMemory
+from satisfice.search.models import HyperparameterCache, MetricModel
+from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
+from satisfice.search.space_filling import nothing_fits
+
+_POOL = 500  # candidates drawn from the whole space
+_LOCAL = 500  # candidates near the front
+_CLIMB = 150  # candidates of each round of local search
+_ROUNDS = 2
+_SAMPLES = 16  # of each modelled objective
+_EXPLORE = 0.08  # share of proposals that ignore the model
+_MAX_FITTING = 3  # candidates that fit and are compared by their exact values
+MAX_SCREENS = 240  # per proposal
+_SCALES = (0.02, 0.06, 0.15, 0.3)
+
+
+@dataclass
+class _Candidate:
+    raw: Array
+    answer: Screened
+    gain: float
+
+
+class AutoSampler:
+    """See the module."""
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self._problem = problem
+        self._memory: ScreenMemory | None = None
+        self._cache = HyperparameterCache()
+
+    # -- the Sampler protocol ------------------------------------------------------------------------------
+    def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
+        """The next configuration (see `Sampler`)."""
+        memory = self._remember(history)
+        tried = set(keys(history.raw[history.state >= 0]))
+        screened_before = len(memory)
+        evidence = gather(history, memory.known, self._cache)
+        explore = rng.random() < _EXPLORE
+        found: _Candidate | None = None
+        kind = "explore" if evidence is None or explore else "exploit"
+        if evidence is not None and not explore:
+            found = self._exploit(history, evidence, tried, screen, rng)
+        if found is None:
+            kind = "explore"
+            found = self._fill(history, tried, screen, rng)
+        why: dict[str, Any] = {
+            "method": "gp-ehvi" if kind == "exploit" else "space-filling",
+            "kind": kind,
+            "screened": len(memory) - screened_before,
+        }
+        if kind == "exploit":
+            why["expected_gain"] = found.gain
+        if evidence is not None:
+            why["predicted"] = evidence.predict(self._encoder_unit(history, found.raw))
+        return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
+
+    @staticmethod
+    def _encoder_unit(history: History, raw: Array) -> Array:
+        return history.encoder.unit(raw[None])
+
+    def _remember(self, history: History) -> ScreenMemory:
+        """The memory of screens, with what other workers' trials tell of metrics known before training."""
+        if self._memory is None:
+            self._memory = ScreenMemory(self._problem, history.encoder)
+        memory = self._memory
+        if memory.known:
+            columns = {
+                name: history.metric_column[name] for name in memory.known if name in history.metric_column
+            }
+            for i in np.flatnonzero(history.state >= 0):
+                metrics = {name: float(history.metrics[i, j]) for name, j in columns.items()}
+                if metrics and all(np.isfinite(v) for v in metrics.values()):
+                    memory.add(history.raw[i], _known(self._problem, metrics))
+        return memory
+
+    # -- space filling -------------------------------------------------------------------------------------
+    def _fill(
+        self, history: History, tried: set[bytes], screen: Screen, rng: np.random.Generator
+    ) -> _Candidate:
+        """A configuration far from what has been tried, among a few random ones that probably fit."""
+        assert self._memory is not None
+        encoder, memory = history.encoder, self._memory
+        budget, drawn = MAX_SCREENS, 0
+        for attempt in range(12):
+            raw = encoder.raw_from_quantiles(encoder.draw(64 if attempt < 2 else 512, rng))
+            raw = self._new(raw, tried)
+            if len(raw) == 0:
+                continue
+            unit = encoder.unit(raw)
+            chance = memory.probability_fits(unit)
+            far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
+            order = np.argsort(
+                -far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance, kind="stable"
+            )
+            for i in order[: 8 + 4 * attempt]:
+                if budget == 0:
+                    break
+                budget -= 1
+                answer = memory.screen(raw[i], screen)
+                drawn += 1
+                if answer.fits:
+                    return _Candidate(raw[i], answer, 0.0)
+        raise nothing_fits(memory, drawn)
+
+    def _new(self, raw: Array, tried: set[bytes]) -> Array:
+        """Without duplicates, what was tried, and what was turned away."""
+        assert self._memory is not None
+        seen: set[bytes] = set()
+        keep = []
+        for i, key in enumerate(keys(raw)):
+            if key in tried or key in seen or self._memory.refused(key):
+                continue
+            seen.add(key)
+            keep.append(i)
+        return raw[keep]
+
+    # -- by the model --------------------------------------------------------------------------------------
+    def _exploit(
+        self,
+        history: History,
+        evidence: Evidence,
+        tried: set[bytes],
+        screen: Screen,
+        rng: np.random.Generator,
+    ) -> _Candidate | None:
+        encoder = history.encoder
+        scorer = _Scorer(evidence, self._memory, rng)
+        parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
+        near = neighbours(
+            encoder,
+            parents[rng.integers(len(parents), size=_LOCAL)],
+            parents[rng.integers(len(parents), size=_LOCAL)],
+            _SCALES,
+            rng,
+        )
+        q = np.vstack([encoder.draw(_POOL, rng), near])
+        raw = encoder.raw_from_quantiles(q)
+        score = scorer(encoder.unit(raw))
+        for _ in range(_ROUNDS):
+            top = np.argsort(-score, kind="stable")[:12]
+            starts = q[top[rng.integers(len(top), size=_CLIMB)]]
+            fresh = neighbours(encoder, starts, q[top[rng.integers(len(top), size=_CLIMB)]], _SCALES, rng)
+            fresh_raw = encoder.raw_from_quantiles(fresh)
+            q, raw = np.vstack([q, fresh]), np.vstack([raw, fresh_raw])
+            score = np.r_[score, scorer(encoder.unit(fresh_raw))]
+        order = np.argsort(-score, kind="stable")[:400]
+        return self._first_that_fits(history, raw[order], score[order], scorer, tried, screen)
+
+    def _first_that_fits(
+        self,
+        history: History,
+        raw: Array,
+        score: Array,
+        scorer: _Scorer,
+        tried: set[bytes],
+        screen: Screen,
+    ) -> _Candidate | None:
+        """Screen in order of promise; among those that fit, the one with the greatest exact gain."""
+        assert self._memory is not None
+        best: _Candidate | None = None
+        fitting = screens = 0
+        seen: set[bytes] = set()
+        for row, promise, key in zip(raw, score, keys(raw), strict=True):
+            if key in tried or key in seen or self._memory.refused(key):
+                continue
+            seen.add(key)
+            if best is not None and (best.gain >= 0.8 * promise or fitting >= _MAX_FITTING):
+                break
+            if screens >= 20:
+                break
+            screens += 1
+            answer = self._memory.screen(row, screen)
+            if not answer.fits:
+                continue
+            fitting += 1
+            gain = float(scorer(history.encoder.unit(row[None]), answer)[0])
+            if best is None or gain > best.gain:
+                best = _Candidate(row, answer, gain)
+        return best
+
+
+class _Scorer:
+    """Expected improvement times the probability of fitting, of unit rows."""
+
+    def __init__(self, evidence: Evidence, memory: ScreenMemory | None, rng: np.random.Generator) -> None:
+        assert memory is not None
+        self._evidence, self._memory = evidence, memory
+        self._static: Mapping[str, MetricModel] = memory.models()
+        ideal, reference = evidence.box({n: memory.fitting_values(n) for n in evidence.static})
+        self._improvement = Improvement(evidence.front, ideal, reference)
+        normal = ndtri((np.arange(_SAMPLES) + 0.5) / _SAMPLES)
+        # One permutation per objective, the same for all candidates: common random numbers make scores
+        # comparable.
+        self._normal = [normal if j == 0 else rng.permutation(normal) for j in range(len(evidence.names))]
+
+    def __call__(self, unit: Array, answer: Screened | None = None) -> Array:
+        samples = np.empty((_SAMPLES, len(unit), len(self._evidence.names)))
+        for j, name in enumerate(self._evidence.names):
+            sign = self._evidence.signs[j]
+            if answer is not None and name in answer.metrics:
+                samples[:, :, j] = sign * answer.metrics[name]
+            elif name in self._evidence.models:
+                model = self._evidence.models[name]
+                mean, sd = model.predict(unit)
+                samples[:, :, j] = model.values(mean + sd * self._normal[j][:, None])
+            elif name in self._static:
+                model = self._static[name]
+                samples[:, :, j] = sign * model.values(model.predict(unit)[0])
+            else:
+                samples[:, :, j] = self._evidence.typical[j]
+        gain = self._improvement.expected(samples)
+        gain *= self._evidence.probability_feasible(unit)
+        if answer is None:
+            gain *= self._memory.probability_fits(unit)
+        return gain
+
+
+def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
+    violations = {c.key: c.violation(metrics[c.metric]) for c in problem.constraints if c.metric in metrics}
+    return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
+
+
+def _distance(unit: Array, others: Array, history: History) -> Array:
+    """Mean distance per parameter to the nearest of the others (at most 300 of them). Shape [n]."""
+    if len(others) == 0 or unit.shape[1] == 0:
+        return np.ones(len(unit))
+    others = others[-300:]
+    ordered = history.encoder.ordered[history.encoder.free]
+    delta = np.abs(unit[:, None, :] - others[None])
+    delta = np.where(ordered, delta, delta != 0)
+    return np.asarray(delta.mean(axis=2).min(axis=1))

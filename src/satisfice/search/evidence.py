@@ -1,0 +1,206 @@
+"""What the trials so far say: the front to improve on, and a model of each metric that training decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from satisfice.search.curves import expected_final
+from satisfice.search.encode import Array
+from satisfice.search.history import History
+from satisfice.search.improvement import nondominated
+from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
+from satisfice.spec.constraint import Constraint
+
+_NOISE_PRIOR = 0.01
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Objectives are to be minimised (signs applied) and sorted by name: their order changes nothing."""
+
+    names: tuple[str, ...]
+    signs: Array
+    static: frozenset[str]  # metrics known before training
+    front: Array  # feasible, finished or expected of running trials, shape [f, m]
+    observed: Array  # objectives of all feasible finished trials, shape [n, m]
+    typical: Array  # median of each objective, shape [m]
+    parents: Array  # raw rows worth searching near, shape [p, d]
+    models: Mapping[str, MetricModel]  # of signed objectives and of constraint metrics that training decides
+    late: tuple[Constraint, ...]  # constraints that training decides
+
+    def box(self, fitting: Mapping[str, Array]) -> tuple[Array, Array]:
+        """Ideal and reference point, each of shape [m].
+
+        Args:
+            fitting: Values of the static metrics over all configurations known to fit.
+        """
+        seen = self.observed if len(self.observed) else self.typical[None]
+        front = self.front if len(self.front) else seen
+        ideal, nadir = np.minimum(seen.min(axis=0), front.min(axis=0)), front.max(axis=0)
+        reference = np.maximum(nadir, np.median(seen, axis=0))
+        for j, name in enumerate(self.names):
+            values = fitting.get(name)
+            if values is not None and len(values):
+                reference[j] = max(reference[j], float((self.signs[j] * values).max()))
+                ideal[j] = min(ideal[j], float((self.signs[j] * values).min()))
+        width = reference - ideal
+        width = np.where(width > 0, width, np.maximum(np.abs(reference), 1.0) * 1e-3)
+        return ideal, reference + 0.05 * width
+
+    def probability_feasible(self, unit: Array) -> Array:
+        """Probability that the constraints which training decides will be met, shape [q]."""
+        out = np.ones(len(unit))
+        for constraint in self.late:
+            model = self.models.get(constraint.key)
+            if model is not None:
+                out *= model.probability_below(unit, 0.0)
+        return out
+
+    def predict(self, unit: Array) -> dict[str, float]:
+        """What is expected of one configuration, by metric, in the metric's own direction."""
+        out = {}
+        for j, name in enumerate(self.names):
+            if name in self.models:
+                model = self.models[name]
+                out[name] = float(self.signs[j] * model.values(model.predict(unit)[0])[0])
+        return out
+
+
+def gather(history: History, static: set[str], cache: HyperparameterCache) -> Evidence | None:
+    """What the history says, or None while it is too little for a model."""
+    order = np.argsort([o.metric for o in history.problem.objectives], kind="stable")
+    names = tuple(history.objective_names[j] for j in order)
+    objectives = history.objectives()[:, order]
+    complete = history.rows(TrialState.COMPLETE)
+    complete = complete[np.isfinite(objectives[complete]).all(axis=1)]
+    if len(complete) < startup(len(history.encoder.free)):
+        return None
+    x_all = history.encoder.unit(history.raw)
+    feasible = complete[history.feasible[complete] != 0]
+    models, expected = {}, objectives.copy()
+    running = history.rows(TrialState.RUNNING)
+    for j, name in enumerate(names):
+        if name not in static:
+            models[name] = _objective_model(history, int(order[j]), objectives[:, j], complete, x_all, cache)
+            expected[running, j] = _believe(models[name], x_all, running)
+    late = tuple(c for c in history.problem.constraints if c.metric not in static)
+    late = tuple(c for c in late if _ever_violated(history, c, complete))
+    for constraint in late:
+        models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache)
+    believed = running[np.isfinite(expected[running]).all(axis=1)]
+    candidates = expected[np.r_[feasible, believed]]
+    front_rows = feasible[nondominated(objectives[feasible])] if len(feasible) else complete[:0]
+    return Evidence(
+        names=names,
+        signs=history.signs[order],
+        static=frozenset(static),
+        front=candidates[nondominated(candidates)],
+        observed=objectives[feasible],
+        typical=np.median(objectives[complete], axis=0),
+        parents=history.raw[_parents(objectives, feasible, front_rows, complete)],
+        models=models,
+        late=late,
+    )
+
+
+def startup(n_free: int) -> int:
+    """Finished trials before a model is trusted with proposals."""
+    return int(np.clip(n_free, 5, 10))
+
+
+def _objective_model(
+    history: History,
+    objective: int,
+    values: Array,
+    complete: NDArray[np.int_],
+    x: Array,
+    cache: HyperparameterCache,
+) -> MetricModel:
+    """From finished trials, and from unfinished ones with more noise where their reports say enough."""
+    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
+    mean, sd = expected_final(history, unfinished, objective)
+    told = np.isfinite(mean) & np.isfinite(sd)
+    unfinished, mean, sd = unfinished[told], mean[told], sd[told]
+    failed = history.rows(TrialState.FAIL)
+    failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
+    worst = float(values[complete].max())
+    transform = TRAINED(values[complete])
+    rows = np.r_[complete, unfinished, failed]
+    y = np.r_[values[complete], mean, np.full(len(failed), worst)]
+    scale = np.maximum(transform.slope(transform.forward(mean)), 1e-300)  # type: ignore[attr-defined]  # TailLog's own
+    extra = np.r_[np.zeros(len(complete)), np.minimum((sd / scale) ** 2, 4.0), np.full(len(failed), 0.5)]
+    order = np.argsort(rows, kind="stable")
+    rows, y, extra = rows[order], y[order], extra[order]
+    keep = _informative(y)
+    return MetricModel(
+        x[rows[keep]],
+        y[keep],
+        extra[keep],
+        history.encoder.ordered[history.encoder.free],
+        transform=transform,
+        cache=cache,
+        noise_prior=_NOISE_PRIOR,
+    )
+
+
+def _informative(y: Array) -> NDArray[np.int_]:
+    """At most `MAX_POINTS` rows: the best, the latest, and a spread of the others."""
+    if len(y) <= MAX_POINTS:
+        return np.arange(len(y))
+    third = MAX_POINTS // 3
+    best = np.argsort(y, kind="stable")[:third]
+    latest = np.arange(len(y) - third, len(y))
+    return np.unique(np.r_[best, latest, spread_out(len(y), MAX_POINTS - 2 * third)])
+
+
+def _believe(model: MetricModel, x: Array, rows: NDArray[np.int_]) -> Array:
+    """What the model expects of running trials, which is then taken as said (Kriging believer)."""
+    if len(rows) == 0:
+        return np.zeros(0)
+    mean, _ = model.predict(x[rows])
+    model.condition(x[rows], mean)
+    return model.values(mean)
+
+
+def _ever_violated(history: History, constraint: Constraint, rows: NDArray[np.int_]) -> bool:
+    values = history.metrics[rows, history.metric_column[constraint.metric]]
+    return any(not constraint.satisfied(v) for v in values if np.isfinite(v))
+
+
+def _violation_model(
+    history: History, constraint: Constraint, complete: NDArray[np.int_], x: Array, cache: HyperparameterCache
+) -> MetricModel:
+    values = history.metrics[:, history.metric_column[constraint.metric]]
+    rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
+    rows = rows[np.isfinite(values[rows])]
+    violation = np.array([constraint.violation(v) for v in values[rows]])
+    keep = _informative(np.abs(violation))
+    transform = TRAINED(violation)
+    return MetricModel(
+        x[rows[keep]],
+        violation[keep],
+        np.zeros(len(keep)),
+        history.encoder.ordered[history.encoder.free],
+        transform=transform,
+        cache=cache,
+        noise_prior=_NOISE_PRIOR,
+    )
+
+
+def _parents(
+    objectives: Array, feasible: NDArray[np.int_], front: NDArray[np.int_], complete: NDArray[np.int_]
+) -> NDArray[np.int_]:
+    """The front, and the next layers until there are enough; anything finished while nothing is feasible."""
+    if len(feasible) == 0:
+        return complete[-30:]
+    rows, rest = list(front), np.setdiff1d(feasible, front)
+    while len(rows) < 10 and len(rest):
+        layer = rest[nondominated(objectives[rest])]
+        rows.extend(layer)
+        rest = np.setdiff1d(rest, layer)
+    return np.array(rows[:60])

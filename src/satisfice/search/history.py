@@ -1,0 +1,177 @@
+"""A columnar cache of the trials, shared by sampler and pruner.
+
+Row i is trial number i. With d parameters, k metrics (those that objectives and constraints name), g
+checkpoints and m objectives a trial takes about ``8 d + 8 k + 8 g m + 30`` bytes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from satisfice.search.encode import Array, Encoder
+from satisfice.search.protocol import SearchProblem
+from satisfice.spec.trial import TrialRecord
+
+ABSENT = -1
+_RATIO = 1.5  # each checkpoint comes at least this much later than the one before
+
+
+def checkpoints(max_steps: int | None) -> tuple[int, ...]:
+    """Steps at which reports are kept and trials are judged: geometric, all before the last step.
+
+    >>> checkpoints(30)
+    (1, 2, 4, 6, 9, 14, 21)
+    """
+    end = 10_000 if max_steps is None else max_steps
+    out: list[int] = []
+    step = 1
+    while step < end:
+        out.append(step)
+        step = max(step + 1, math.ceil(step * _RATIO)) if step > 2 else step * 2
+    return tuple(out)
+
+
+class History:
+    """What has been tried, as arrays. `update` and `report` cost what changed, not what is there."""
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self.problem = problem
+        self.encoder = Encoder(problem.space)
+        names = [o.metric for o in problem.objectives] + [c.metric for c in problem.constraints]
+        self.metric_names = tuple(dict.fromkeys(names))
+        self.metric_column = {name: j for j, name in enumerate(self.metric_names)}
+        self.checkpoints = checkpoints(problem.max_steps)
+        self.objective_names = tuple(o.metric for o in problem.objectives)
+        self.version = 0  # grows with every change
+        self._n = 0
+        self._allocate(64)
+
+    def _allocate(self, capacity: int) -> None:
+        d, k = len(self.encoder.parameters), len(self.metric_names)
+        g, m = len(self.checkpoints), len(self.objective_names)
+        fresh = {
+            "state": np.full(capacity, ABSENT, dtype=np.int8),
+            "raw": np.full((capacity, d), np.nan),
+            "metrics": np.full((capacity, k), np.nan),
+            "feasible": np.full(capacity, -1, dtype=np.int8),  # 1, 0, or -1: not known
+            "steps": np.zeros(capacity, dtype=np.int32),
+            "curves": np.full((capacity, g, m), np.nan, dtype=np.float32),
+            "curve_step": np.zeros((capacity, g), dtype=np.int32),
+            "predicted": np.full((capacity, m), np.nan, dtype=np.float32),
+        }
+        for name, array in fresh.items():
+            if self._n:
+                array[: self._n] = getattr(self, "_" + name)[: self._n]
+            setattr(self, "_" + name, array)
+
+    _state: NDArray[np.int8]
+    _raw: Array
+    _metrics: Array
+    _feasible: NDArray[np.int8]
+    _steps: NDArray[np.int32]
+    _curves: NDArray[np.float32]
+    _curve_step: NDArray[np.int32]
+    _predicted: NDArray[np.float32]
+
+    def _row(self, number: int) -> int:
+        if number >= len(self._state):
+            self._allocate(max(number + 1, 2 * len(self._state)))
+        self._n = max(self._n, number + 1)
+        return number
+
+    # -- writing ---------------------------------------------------------------------------------------------
+    def update(self, records: Iterable[TrialRecord]) -> None:
+        """Take in trials that are new or have changed. Repeating a record changes nothing."""
+        for record in records:
+            i = self._row(record.number)
+            if self._state[i] == ABSENT or record.params:
+                self._raw[i] = self.encoder.raw(record.params)
+            self._state[i] = int(record.state)
+            for name, value in record.metrics.items():
+                column = self.metric_column.get(name)
+                if column is not None:
+                    self._metrics[i, column] = value
+            self._feasible[i] = -1 if record.feasible is None else int(record.feasible)
+            self._steps[i] = max(self._steps[i], record.steps)
+            predicted = record.proposal.get("predicted") or {}
+            for j, name in enumerate(self.objective_names):
+                if name in predicted:
+                    self._predicted[i, j] = predicted[name]
+            self.version += 1
+            for step, metrics in record.reports.items():
+                self.report(record.number, int(step), metrics)
+
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
+        """Take in one intermediate report. Any order; repeating one changes nothing.
+
+        Between two checkpoints only the latest report is kept.
+        """
+        i = self._row(number)
+        self._steps[i] = max(self._steps[i], step)
+        g = int(np.searchsorted(self.checkpoints, step))
+        if g >= len(self.checkpoints) or step < self._curve_step[i, g]:
+            return
+        self._curve_step[i, g] = step
+        for j, name in enumerate(self.objective_names):
+            if name in metrics:
+                self._curves[i, g, j] = metrics[name]
+        self.version += 1
+
+    # -- reading: views on the first `len(self)` rows ------------------------------------------------------
+    def __len__(self) -> int:
+        """One more than the highest trial number."""
+        return self._n
+
+    @property
+    def state(self) -> NDArray[np.int8]:
+        """`TrialState` value by trial number, -1 where the number is unknown. Shape [n]."""
+        return self._state[: self._n]
+
+    @property
+    def raw(self) -> Array:
+        """Raw parameter rows (see `encode`), shape [n, d]."""
+        return self._raw[: self._n]
+
+    @property
+    def metrics(self) -> Array:
+        """Final or pre-training metrics by `metric_column`, NaN where unknown. Shape [n, k]."""
+        return self._metrics[: self._n]
+
+    @property
+    def feasible(self) -> NDArray[np.int8]:
+        """1 feasible, 0 infeasible, -1 not known yet. Shape [n]."""
+        return self._feasible[: self._n]
+
+    @property
+    def steps(self) -> NDArray[np.int32]:
+        """Last reported step. Shape [n]."""
+        return self._steps[: self._n]
+
+    @property
+    def curves(self) -> NDArray[np.float32]:
+        """Objectives as last reported up to each checkpoint (and after the one before), shape [n, g, m]."""
+        return self._curves[: self._n]
+
+    @property
+    def predicted(self) -> NDArray[np.float32]:
+        """What the sampler expected of the objectives at the proposal, NaN where it did not say."""
+        return self._predicted[: self._n]
+
+    def rows(self, *states: TrialState) -> NDArray[np.int_]:
+        """Numbers of the trials in any of the states, ascending."""
+        return np.flatnonzero(np.isin(self.state, [int(s) for s in states]))
+
+    def objectives(self) -> Array:
+        """Objectives to minimise (signs applied), NaN where unknown. Shape [n, m]."""
+        columns = [self.metric_column[name] for name in self.objective_names]
+        return self.metrics[:, columns] * self.signs
+
+    @property
+    def signs(self) -> Array:
+        """Factors that make each objective one to minimise."""
+        return np.array([o.sign for o in self.problem.objectives])

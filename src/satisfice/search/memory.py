@@ -1,0 +1,140 @@
+"""What screens have said in this process, and a model of it: which configurations are worth screening."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.search.encode import Array, Encoder, keys
+from satisfice.search.models import EXACT, MAX_POINTS, HyperparameterCache, MetricModel, spread_out
+from satisfice.search.protocol import Screen, Screened, SearchProblem
+
+_MIN_POINTS = 6
+
+
+class ScreenMemory:
+    """Screens each configuration once, and learns metrics known before training from the answers.
+
+    These models only order candidates: nothing is accepted or refused by them, and the models of the
+    objectives never see what was turned away.
+    """
+
+    def __init__(self, problem: SearchProblem, encoder: Encoder) -> None:
+        self._problem, self._encoder = problem, encoder
+        self._answers: dict[bytes, Screened] = {}
+        self._rows: list[Array] = []
+        self._cache = HyperparameterCache()
+        self._models: tuple[int, dict[str, MetricModel]] = (-1, {})
+        self.known: set[str] = set()  # metrics that a screen has told
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._answers
+
+    def screen(self, raw: Array, screen: Screen) -> Screened:
+        """The screen's answer for one raw row, asked once."""
+        key = keys(raw[None])[0]
+        if key not in self._answers:
+            self.add(raw, screen(self._encoder.params(raw)), key)
+        return self._answers[key]
+
+    def add(self, raw: Array, answer: Screened, key: bytes | None = None) -> None:
+        """Remember an answer."""
+        key = keys(raw[None])[0] if key is None else key
+        if key not in self._answers:
+            self._answers[key] = answer
+            self._rows.append(raw)
+            self.known.update(answer.metrics)
+
+    def refused(self, key: bytes) -> bool:
+        """Whether this configuration was screened and turned away."""
+        answer = self._answers.get(key)
+        return answer is not None and not answer.fits
+
+    def share_that_fits(self) -> float:
+        """Share of the screened configurations that fitted."""
+        fits = [answer.fits for answer in self._answers.values()]
+        return float(np.mean(fits)) if fits else 1.0
+
+    def most_violated(self) -> str | None:
+        """Key of the constraint that turned most away, or None."""
+        count: dict[str, int] = {}
+        for answer in self._answers.values():
+            for key, violation in answer.violations.items():
+                count[key] = count.get(key, 0) + (violation > 0)
+        worst = max(count, key=lambda key: count[key], default=None)
+        return worst if worst is not None and count[worst] else None
+
+    def fitting_values(self, metric: str) -> Array:
+        """Values of a metric over all screened configurations that fit."""
+        found = [a.metrics[metric] for a in self._answers.values() if a.fits and metric in a.metrics]
+        return np.array(found, dtype=float)
+
+    # -- models --------------------------------------------------------------------------------------------
+    def models(self) -> Mapping[str, MetricModel]:
+        """One model per metric that is known before training and varies."""
+        if self._models[0] != len(self._rows):
+            self._models = (len(self._rows), self._fit())
+        return self._models[1]
+
+    def _fit(self) -> dict[str, MetricModel]:
+        answers = list(self._answers.values())
+        models: dict[str, MetricModel] = {}
+        if len(answers) < _MIN_POINTS:
+            return models
+        x = self._encoder.unit(np.array(self._rows))
+        ordered = self._encoder.ordered[self._encoder.free]
+        same: dict[bytes, MetricModel] = {}
+        for name in self._wanted():
+            values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
+            told = np.flatnonzero(np.isfinite(values))
+            if len(told) < _MIN_POINTS or np.ptp(values[told]) == 0:
+                continue
+            ranks = np.unique(values[told], return_inverse=True)[1].tobytes() + told.tobytes()
+            rows = _subset(told)
+            if (
+                ranks in same
+            ):  # an increasing function of another metric: the same process on the scale of ranks
+                models[name] = same[ranks].rescaled(EXACT(values[rows]))
+                continue
+            models[name] = same[ranks] = MetricModel(
+                x[rows],
+                values[rows],
+                np.zeros(len(rows)),
+                ordered,
+                transform=EXACT(values[rows]),
+                cache=self._cache,
+                noise_prior=1e-3,
+            )
+        return models
+
+    def _wanted(self) -> list[str]:
+        names = [o.metric for o in self._problem.objectives] + [c.metric for c in self._problem.constraints]
+        return [name for name in dict.fromkeys(names) if name in self.known]
+
+    def probability_fits(self, unit: Array) -> Array:
+        """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
+        out = np.ones(len(unit))
+        models = self.models()
+        for constraint in self._problem.constraints:
+            model = models.get(constraint.metric)
+            if model is None or self._never_violated(constraint.key):
+                continue
+            below = model.probability_below(unit, constraint.bound)
+            out *= below if constraint.is_upper else 1.0 - below
+        return out
+
+    def _never_violated(self, key: str) -> bool:
+        return all(a.violations.get(key, 0.0) <= 0 for a in self._answers.values())
+
+
+def _subset(rows: NDArray[np.int_]) -> NDArray[np.int_]:
+    """At most `MAX_POINTS` rows: half the latest ones, the others spread over the rest."""
+    if len(rows) <= MAX_POINTS:
+        return rows
+    half = MAX_POINTS // 2
+    older, recent = rows[:-half], rows[-half:]
+    return np.concatenate([older[spread_out(len(older), half)], recent])

@@ -1,0 +1,130 @@
+"""A model of one metric over the space: a transform of its values and a Gaussian process on them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from satisfice.search import gaussian
+from satisfice.search.encode import Array
+from satisfice.search.transform import Ranks, TailLog
+
+MAX_POINTS = 240  # of a Gaussian process: solving is cubic
+_MAX_FIT = 110  # points that hyperparameters are fitted on
+_FIT_GROWTH = 1.15  # hyperparameters are fitted anew when the data has grown by this factor
+
+
+class Transform(Protocol):
+    """An increasing map from a metric's scale to a model's."""
+
+    def forward(self, values: Array) -> Array:
+        """To the model's scale."""
+
+    def inverse(self, z: Array) -> Array:
+        """Back to the metric's scale."""
+
+
+def spread_out(n: int, count: int) -> NDArray[np.int_]:
+    """``count`` indices below ``n``, evenly spread, ascending."""
+    return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int))
+
+
+def fit_size(n: int) -> int:
+    """The largest size of a growing schedule that is at most ``n``: when hyperparameters are fitted anew."""
+    size = 1
+    while True:
+        grown = max(size + 1, int(size * _FIT_GROWTH))
+        if grown > n:
+            return size
+        size = grown
+
+
+class HyperparameterCache:
+    """Hyperparameters by what they were fitted on, so that a fit is shared by the asks between two sizes.
+
+    They depend on the data alone (the first points, in the order given), never on what this process fitted
+    before: any worker arrives at the same model.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[bytes, gaussian.Hyperparameters] = {}
+
+    def get(
+        self, x: Array, y: Array, extra: Array, ordered: NDArray[np.bool_], *, noise_prior: float
+    ) -> gaussian.Hyperparameters:
+        """Fitted on the first points; ``y`` need not be standardised."""
+        rows = spread_out(fit_size(len(x)), _MAX_FIT)
+        x, y, extra = x[rows], y[rows], extra[rows]
+        sd = float(y.std()) or 1.0
+        y = (y - y.mean()) / sd
+        key = x.tobytes() + np.round(y, 6).tobytes() + extra.tobytes()
+        if key not in self._kept:
+            if len(self._kept) > 64:
+                self._kept.clear()
+            self._kept[key] = gaussian.fit(x, y, extra, ordered, noise_prior=noise_prior)
+        return self._kept[key]
+
+
+class MetricModel:
+    """Posterior of one metric, in the units of the metric through samples and probabilities.
+
+    Args:
+        x: Unit rows, shape [n, d].
+        values: The metric, shape [n]; finite.
+        extra: Additional noise variance on the model's scale, shape [n].
+        ordered: Which columns of x are numbers.
+        transform: Scale on which to model.
+        cache: Where hyperparameters are kept.
+        noise_prior: Most plausible noise variance on the model's scale.
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        values: Array,
+        extra: Array,
+        ordered: NDArray[np.bool_],
+        *,
+        transform: Transform,
+        cache: HyperparameterCache,
+        noise_prior: float,
+    ) -> None:
+        self.transform = transform
+        z = transform.forward(values)
+        self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0
+        h = cache.get(x, z, extra, ordered, noise_prior=noise_prior)
+        self.process = gaussian.GaussianProcess(x, (z - self._mean) / self._sd, extra, ordered, h)
+
+    def rescaled(self, transform: Transform) -> MetricModel:
+        """The same process, read on another scale: for a metric with the same ranks."""
+        other = copy.copy(self)
+        other.transform = transform
+        return other
+
+    def condition(self, x: Array, z: Array) -> None:
+        """Take in points as if they had been observed, on the transform's scale."""
+        self.process = self.process.conditioned(x, (z - self._mean) / self._sd)
+
+    def predict(self, x: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation on the transform's scale, each of shape [q]."""
+        mean, sd = self.process.predict(x)
+        return self._mean + self._sd * mean, self._sd * sd
+
+    def values(self, z: Array) -> Array:
+        """From the transform's scale to the metric's."""
+        return self.transform.inverse(z)
+
+    def probability_below(self, x: Array, bound: float) -> Array:
+        """Probability that the metric is at most ``bound``, shape [q]."""
+        mean, sd = self.predict(x)
+        return np.asarray(ndtr((float(self.transform.forward(np.array([bound]))[0]) - mean) / sd))
+
+
+MakeTransform = Callable[[Array], Transform]
+TRAINED: MakeTransform = TailLog
+EXACT: MakeTransform = Ranks
