@@ -114,7 +114,7 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
 
 
 def fingerprint(spec: DataSpec, base_dir: Path) -> str:
-    """SHA-256 of the data's content and of the settings that decide who sees which row; equal on every machine.
+    """SHA-256 of the data's content and of the settings of the split; equal on every machine.
 
     Raises:
         DataError: The data is missing.

@@ -44,8 +44,8 @@ def split(
         test: Share of the rows for the test.
         seed: Of the random order.
         strata: Class code of each row, shape (n,), whose shares every fold keeps; None for none.
-        time: When given, the earliest rows train, later ones validate, the latest test; rows with equal time stay in
-            the order of the source.
+        time: When given, the earliest rows train, later ones validate, the latest test; rows with equal time
+            stay in the order of the source.
 
     Raises:
         DataError: A fold or a class in it would be empty.
@@ -78,7 +78,7 @@ def split(
 
 
 def draw(n: int, limit: int, seed: int, strata: NDArray[np.int64] | None) -> Rows:
-    """``limit`` of ``n`` rows in ascending order, with every class in proportion and at least three rows of each."""
+    """``limit`` of ``n`` rows, ascending, every class in proportion and with at least three rows."""
     rng = np.random.default_rng([seed, 0x11317])
     if limit >= n:
         return np.arange(n, dtype=np.int64)

@@ -2,10 +2,10 @@
 
 Notation: n rows, d output features. What a column becomes:
 
-- a number: missing values filled with the median, log(1+x) if it is far from symmetric, then zero mean and unit
-  variance; a 0/1 feature tells where it was missing, if it ever was
-- a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones, which is also
-  where values go that training never saw; missing is a value of its own
+- a number: missing values filled with the median, log(1+x) if it is far from symmetric, then zero mean and
+  unit variance; a 0/1 feature tells where it was missing, if it ever was
+- a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones,
+  which is also where values go that training never saw; missing is a value of its own
 - a moment in time: its number of days, and where they vary its month, weekday and hour
 - text that is nearly unique in every row, or a column with one value: nothing
 """
@@ -27,7 +27,7 @@ _MOST_CATEGORIES = 40
 _RARE_SHARE = 0.01
 _RARE_ROWS = 5
 _SKEWED = 3.0  # skewness above which a non-negative number is taken in the logarithm
-_MOMENT_PARTS = ("month", "weekday", "hour")
+_MOMENT_PARTS = ("month", "day_of_week", "hour")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Column:
     """How one numeric or categorical input is read. A moment is several numeric ones with a `part`."""
 
     name: str  # of the source column
-    part: str = ""  # of a moment: "days", "month", "weekday" or "hour"
+    part: str = ""  # of a moment: "days", "month", "day_of_week" or "hour"
     categories: tuple[str, ...] | None = None  # frequent values; None for a number
     rare: bool = False  # whether a feature gathers all other values
     missing: bool = False  # of a number: whether a feature tells where it was missing
@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableEncoder:
-    """A fitted encoder. Its numbers are float32 from the start, so that the file that ships gives the same features."""
+    """A fitted encoder. Its numbers are float32 from the start: the file that ships gives the same features."""
 
     columns: tuple[Column, ...]
     fill: Floats  # of each numeric column, in their order

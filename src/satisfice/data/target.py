@@ -47,8 +47,8 @@ def encode_target(target: pd.Series[Any], task: Task | None, positive: Any, wher
         where: Names the data in error messages.
 
     Raises:
-        DataError: Missing values, a single class, too few rows of a class, text where numbers are due, or an unknown
-            positive class.
+        DataError: Missing values, a single class, too few rows of a class, text where numbers are due, or an
+            unknown positive class.
     """
     missing = int(target.isna().sum())
     if missing:

@@ -1,4 +1,4 @@
-"""What the tasks of all built-in families share: data, hyperparameter values, the file that ships, the test score."""
+"""What the tasks of all built-in families share: data, hyperparameter values, the shipped file, scores."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _cache: OrderedDict[tuple[str, int], Splits] = OrderedDict()
 
 
 def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
-    """The prepared data; read once per process and content."""
-    key = (f"{spec.name or ''} {fingerprint(spec, base_dir)}", seed)
+    """The prepared data; read once per process. A file is read again when its content has changed."""
+    key = (repr(spec) if spec.file is None else fingerprint(spec, base_dir), seed)
     if key not in _cache:
         _cache[key] = load(spec, base_dir, seed)
         while len(_cache) > _MOST_CACHED:
@@ -41,8 +41,8 @@ def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
 class FamilyTask(ABC):
     """A family bound to a study's data.
 
-    ``params`` are always a trial's active search parameters; values that the study fixes and the family's defaults are
-    added here.
+    ``params`` are always a trial's active search parameters; values that the study fixes and the family's
+    defaults are added here.
     """
 
     def __init__(self, trainer: Trainer, spec: StudySpec) -> None:
@@ -91,14 +91,14 @@ class FamilyTask(ABC):
 
     @abstractmethod
     def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
-        """Train, report, and return the final metrics: those of the model that ships, on the validation split."""
+        """Train, report, and return the metrics of the model that ships, on the validation split."""
 
     @abstractmethod
     def untrained(self, params: Params) -> Any:
         """A bare model as slow as a trained one, or None where that is known only after fitting."""
 
     def predictor(self, params: Params, model: Any = None, batch: int = 1) -> Callable[[], object] | None:
-        """A call that predicts ``batch`` prepared items with ``model`` (None: an untrained one), if that can be known."""
+        """A call that predicts ``batch`` prepared items with ``model`` (None: an untrained one), if known."""
         core = self.untrained(params) if model is None else _core(model)
         if core is None:
             return None

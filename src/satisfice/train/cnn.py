@@ -11,6 +11,54 @@ from satisfice.train.plan import Plan, Shape, cnn_plan
 from satisfice.train.torch_task import TorchTask, TorchTrainer
 from satisfice.train.training import TRAINING
 
+HYPERPARAMETERS: Hyperparameters = {
+    "blocks": Hyperparameter(
+        kind="int",
+        default=2,
+        low=1,
+        high=8,
+        doc="Number of blocks; each halves the image until it is one pixel.",
+        architecture=True,
+    ),
+    "channels": Hyperparameter(
+        kind="int", default=16, low=1, high=2048, doc="Channels of the first block.", architecture=True
+    ),
+    "growth": Hyperparameter(
+        kind="float",
+        default=2.0,
+        low=0.5,
+        high=4.0,
+        doc="Each block has so many times the channels of the one before.",
+        architecture=True,
+    ),
+    "convolutions": Hyperparameter(
+        kind="int", default=1, low=1, high=4, doc="Convolutions in each block.", architecture=True
+    ),
+    "kernel_size": Hyperparameter(
+        kind="categorical",
+        default=3,
+        choices=(1, 3, 5, 7),
+        doc="Height and width of the filters.",
+        architecture=True,
+    ),
+    "head": Hyperparameter(
+        kind="categorical",
+        default="flatten",
+        choices=("flatten", "average"),
+        doc="What the dense part sees: every position, or each channel's mean.",
+        architecture=True,
+    ),
+    "width": Hyperparameter(
+        kind="int",
+        default=64,
+        low=0,
+        high=65_536,
+        doc="Units of the hidden dense layer; 0 for none.",
+        architecture=True,
+    ),
+    **TRAINING,
+}
+
 
 class CNNTrainer(TorchTrainer):
     """The family ``cnn``."""
@@ -18,53 +66,7 @@ class CNNTrainer(TorchTrainer):
     family = "cnn"
     doc = "Convolutional network on images: blocks that each end in a pooling, then a dense head (torch)."
     kinds = frozenset({"image"})
-    hyperparameters: Hyperparameters = {
-        "blocks": Hyperparameter(
-            kind="int",
-            default=2,
-            low=1,
-            high=8,
-            doc="Number of blocks; each halves the image until it is one pixel.",
-            architecture=True,
-        ),
-        "channels": Hyperparameter(
-            kind="int", default=16, low=1, high=2048, doc="Channels of the first block.", architecture=True
-        ),
-        "growth": Hyperparameter(
-            kind="float",
-            default=2.0,
-            low=0.5,
-            high=4.0,
-            doc="Each block has so many times the channels of the one before.",
-            architecture=True,
-        ),
-        "convolutions": Hyperparameter(
-            kind="int", default=1, low=1, high=4, doc="Convolutions in each block.", architecture=True
-        ),
-        "kernel_size": Hyperparameter(
-            kind="categorical",
-            default=3,
-            choices=(1, 3, 5, 7),
-            doc="Height and width of the filters.",
-            architecture=True,
-        ),
-        "head": Hyperparameter(
-            kind="categorical",
-            default="flatten",
-            choices=("flatten", "average"),
-            doc="What the dense part sees: every position, or each channel's mean.",
-            architecture=True,
-        ),
-        "width": Hyperparameter(
-            kind="int",
-            default=64,
-            low=0,
-            high=65_536,
-            doc="Units of the hidden dense layer; 0 for none.",
-            architecture=True,
-        ),
-        **TRAINING,
-    }
+    hyperparameters = HYPERPARAMETERS
 
     def plan(self, values: Mapping[str, Any], shape: Shape, outputs: int) -> Plan:
         """The network."""

@@ -1,4 +1,4 @@
-"""What a family of models can be tuned by. The study parser, the JSON schema and the docs read this: no torch here."""
+"""What a family of models can be tuned by. The study parser, the schema and the docs read this: no torch."""
 
 from __future__ import annotations
 

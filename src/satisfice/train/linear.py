@@ -24,7 +24,7 @@ _FLOAT32 = np.dtype("float32")
 
 @dataclass(frozen=True, eq=False)
 class LinearModel:
-    """Rows of `weight` are classes; a single row is the log-odds of the positive class, or the predicted value."""
+    """Rows are classes; a single one gives the log-odds of the positive class, or the predicted value."""
 
     weight: NDArray[np.float32]  # (rows, d)
     bias: NDArray[np.float32]  # (rows,)
@@ -34,12 +34,12 @@ class LinearModel:
         """Probabilities (n, k), or values (n,)."""
         out = x.reshape(len(x), -1) @ self.weight.T + self.bias
         if not self.classify:
-            return out[:, 0]
+            return np.asarray(out[:, 0])
         if out.shape[1] == 1:
             positive = 0.5 * (1.0 + np.tanh(0.5 * out))  # the logistic function, without overflow
             return np.concatenate([1.0 - positive, positive], axis=1)
         power = np.exp(out - out.max(axis=1, keepdims=True))
-        return power / power.sum(axis=1, keepdims=True)
+        return np.asarray(power / power.sum(axis=1, keepdims=True))
 
 
 class LinearTask(FamilyTask):
@@ -86,39 +86,42 @@ class LinearTask(FamilyTask):
         return (k if k > 2 else 1), self.splits.preprocessor.n_features
 
 
+HYPERPARAMETERS: Hyperparameters = {
+    "penalty": Hyperparameter(
+        kind="categorical",
+        default="l2",
+        choices=("l2", "l1", "elastic_net", "none"),
+        doc="What is added to the loss: squares (ridge), absolute values (lasso), both, or nothing.",
+    ),
+    "alpha": Hyperparameter(
+        kind="float", default=1e-3, low=1e-12, high=1e6, doc="Strength of the penalty, per training row."
+    ),
+    "l1_ratio": Hyperparameter(
+        kind="float", default=0.5, low=0.0, high=1.0, doc="Share of absolute values in `elastic_net`."
+    ),
+    "class_weight": Hyperparameter(
+        kind="categorical",
+        default="none",
+        choices=("none", "balanced"),
+        doc="`balanced` gives every class the same weight; without effect on numbers.",
+    ),
+    "max_iter": Hyperparameter(
+        kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
+    ),
+}
+
+
 class LinearTrainer:
     """The family ``linear``."""
 
     family = "linear"
-    doc = "Logistic regression for classes; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
+    doc = "Logistic regression; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
     )
-    hyperparameters: Hyperparameters = {
-        "penalty": Hyperparameter(
-            kind="categorical",
-            default="l2",
-            choices=("l2", "l1", "elastic_net", "none"),
-            doc="What is added to the loss: squares (ridge), absolute values (lasso), both, or nothing.",
-        ),
-        "alpha": Hyperparameter(
-            kind="float", default=1e-3, low=1e-12, high=1e6, doc="Strength of the penalty, per training row."
-        ),
-        "l1_ratio": Hyperparameter(
-            kind="float", default=0.5, low=0.0, high=1.0, doc="Share of absolute values in `elastic_net`."
-        ),
-        "class_weight": Hyperparameter(
-            kind="categorical",
-            default="none",
-            choices=("none", "balanced"),
-            doc="`balanced` gives every class the same weight; without effect on numbers.",
-        ),
-        "max_iter": Hyperparameter(
-            kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
-        ),
-    }
+    hyperparameters = HYPERPARAMETERS
 
     def make_task(self, spec: StudySpec) -> LinearTask:
         """Bind to the study's data."""
@@ -141,7 +144,8 @@ def _fit_logistic(
     penalty = values["penalty"]
     ratio = {"l2": 0.0, "l1": 1.0, "elastic_net": float(values["l1_ratio"]), "none": 0.0}[penalty]
     strength = np.inf if penalty == "none" else 1.0 / (values["alpha"] * len(x))
-    # Up to scikit-learn 1.7 `l1_ratio` counts only with this name of the penalty; from 1.8 on the name is deprecated.
+    # Up to scikit-learn 1.7 `l1_ratio` counts only with this name of the penalty; from 1.8 on the name is
+    # deprecated.
     version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
     named = {"penalty": "elasticnet"} if version < (1, 8) and ratio > 0 else {}
     estimator = LogisticRegression(

@@ -1,8 +1,8 @@
 """The training loop of the torch families. Imports torch.
 
-All data lie on the device from the start and an epoch is one permutation of row numbers: a DataLoader costs several
-times a small network's step. Everything random comes from the trial's seed; a training taken up again from a
-checkpoint goes on bit for bit (on a CPU, with the same number of threads).
+All data lie on the device from the start and an epoch is one permutation of row numbers: a DataLoader costs
+several times a small network's step. Everything random comes from the trial's seed; a training taken up again
+from a checkpoint goes on bit for bit (on a CPU, with the same number of threads).
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from satisfice.errors import Diverged
 from satisfice.spec.task import TrainingTrial
 from satisfice.train.base import main_metric
 from satisfice.train.network import build, predict
-from satisfice.train.optimizer import make_optimizer, set_learning_rate, weights_of
+from satisfice.train.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.plan import Plan
 from satisfice.train.schedule import learning_rate_factor
 from satisfice.train.score import score
+from satisfice.train.trainer import class_weights
 
 _DIVERGED = 10.0  # times the loss of a guess that knows nothing
 _CUDA_CHECK = 32  # batches between two looks at the loss on a GPU, where a look stops the queue
@@ -117,11 +118,10 @@ class Fit:
     def _make_criterion(self) -> nn.Module:
         if not self.classify:
             return nn.MSELoss()
-        if self.values["class_weight"] == "none":
+        weights = class_weights(self.splits, self.values["class_weight"])
+        if weights is None:
             return nn.CrossEntropyLoss()
-        counts = np.bincount(self.splits.train.y, minlength=self.splits.n_classes)
-        weight = torch.from_numpy(len(self.splits.train) / (len(counts) * counts)).float()
-        return nn.CrossEntropyLoss(weight=weight.to(self.device))
+        return nn.CrossEntropyLoss(weight=torch.tensor(list(weights.values()), device=self.device))
 
     def _done(self) -> bool:
         patience = int(self.values["patience"])
@@ -155,11 +155,7 @@ class Fit:
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             if l1 > 0:
-                torch._foreach_add_(  # the fused form that torch's own optimizers use
-                    [p.grad for p in self.weights],
-                    torch._foreach_sign(self.weights),
-                    alpha=l1,
-                )
+                add_sign(self.weights, l1)
             optimizer.step()
             total += loss.detach() * len(rows)
             if step % every == 0 and not math.isfinite(loss.item()):
@@ -171,7 +167,7 @@ class Fit:
         return mean
 
     def _batches(self) -> Iterator[Tensor]:
-        """Row numbers in random order. A last batch of one item joins the one before: batch norm needs two."""
+        """Row numbers in random order. A last batch of one joins the one before: batch norm needs two."""
         order = torch.randperm(len(self.x), generator=self.shuffle).to(self.device)
         last = (self.steps - 1) * self.batch
         for at in range(0, last, self.batch):

@@ -11,6 +11,16 @@ from satisfice.train.plan import Plan, Shape, mlp_plan
 from satisfice.train.torch_task import TorchTask, TorchTrainer
 from satisfice.train.training import TRAINING
 
+HYPERPARAMETERS: Hyperparameters = {
+    "hidden_layers": Hyperparameter(
+        kind="int", default=2, low=0, high=64, doc="Number of hidden layers (depth).", architecture=True
+    ),
+    "width": Hyperparameter(
+        kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
+    ),
+    **TRAINING,
+}
+
 
 class MLPTrainer(TorchTrainer):
     """The family ``mlp``."""
@@ -18,15 +28,7 @@ class MLPTrainer(TorchTrainer):
     family = "mlp"
     doc = "Fully connected network on tables, or on images as flat vectors (torch)."
     kinds = frozenset({"table", "image"})
-    hyperparameters: Hyperparameters = {
-        "hidden_layers": Hyperparameter(
-            kind="int", default=2, low=0, high=64, doc="Number of hidden layers (depth).", architecture=True
-        ),
-        "width": Hyperparameter(
-            kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
-        ),
-        **TRAINING,
-    }
+    hyperparameters = HYPERPARAMETERS
 
     def plan(self, values: Mapping[str, Any], shape: Shape, outputs: int) -> Plan:
         """The network."""

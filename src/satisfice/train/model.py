@@ -37,7 +37,7 @@ class ShippedModel:
         return self.core(items)
 
     def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
-        """Raw items (rows of a table; images (n, channels, height, width) or (n, height, width)) to model input."""
+        """Raw items (rows of a table; images (n, [channels,] height, width)) to model input."""
         preprocessor = self.header.preprocessor
         if isinstance(preprocessor, ImageScaler):
             images = np.asarray(items)
@@ -52,7 +52,10 @@ class ShippedModel:
         """Class labels, or values for regression; shape (n,)."""
         if self.header.task == "regression":
             return predict(self.core, self.prepare(items), classify=False)
-        return np.asarray(self.classes)[self.predict_proba(items).argmax(axis=1)]
+        labels = np.empty(len(self.classes), dtype=object)
+        labels[:] = self.classes
+        chosen: NDArray[Any] = labels[self.predict_proba(items).argmax(axis=1)]
+        return chosen
 
 
 def load(path: str | Path) -> ShippedModel:

@@ -98,7 +98,7 @@ def predict(
     device = next(module.parameters()).device
     parts = []
     with torch.inference_mode():
-        for rows in torch.from_numpy(x).split(chunk):
+        for rows in torch.split(torch.from_numpy(x), chunk):
             out = module(rows.to(device)).double()
             parts.append((out.softmax(dim=1) if classify else out[:, 0]).cpu())
     joined: NDArray[np.float64] = torch.cat(parts).numpy()

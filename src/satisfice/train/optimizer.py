@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
@@ -17,8 +17,9 @@ def weights_of(module: nn.Module) -> list[nn.Parameter]:
 def make_optimizer(module: nn.Module, values: Mapping[str, Any]) -> torch.optim.Optimizer:
     """The optimizer of a configuration.
 
-    ``l2`` is added to the gradient (the derivative of half the squared weights), but with adamw it is the decoupled
-    weight decay (Loshchilov and Hutter 2019). Fused and foreach forms are the fast ones for many small tensors.
+    ``l2`` is added to the gradient (the derivative of half the squared weights), but with adamw it is the
+    decoupled weight decay (Loshchilov and Hutter 2019). Fused and foreach forms are the fast ones for many
+    small tensors.
     """
     weights = weights_of(module)
     chosen = {id(p) for p in weights}
@@ -46,3 +47,10 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """For all parameters."""
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def add_sign(weights: Sequence[nn.Parameter], strength: float) -> None:
+    """Add the subgradient of the sum of absolute weights to the gradients: two calls for all tensors."""
+    values: list[Tensor] = list(weights)
+    gradients = [p.grad for p in weights if p.grad is not None]
+    torch._foreach_add_(gradients, torch._foreach_sign(values), alpha=strength)  # noqa: SLF001  # as torch.optim does

@@ -1,7 +1,7 @@
-"""Networks as lists of layers: the one source for parameters, bytes, operations and the torch module. No torch here.
+"""Networks as lists of layers: the one source of parameters, bytes, operations and module. No torch here.
 
-A tensor is named by the number of its layer, a dot, and its own name. Dropout is not counted, so that the trained module
-and the one that ships, which has no dropout, name their tensors alike.
+A tensor is named by the number of its layer, a dot, and its own name. Dropout is not counted, so that the
+trained module and the one that ships, which has no dropout, name their tensors alike.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def parameters(layer: Layer) -> dict[str, Shape]:
     if isinstance(layer, Linear):
         return {"weight": (layer.outputs, layer.inputs), "bias": (layer.outputs,)}
     if isinstance(layer, Conv):
-        weight = {"weight": (layer.outputs, layer.inputs, layer.kernel, layer.kernel)}
+        weight: dict[str, Shape] = {"weight": (layer.outputs, layer.inputs, layer.kernel, layer.kernel)}
         return {**weight, "bias": (layer.outputs,)} if layer.bias else weight
     if isinstance(layer, BatchNorm):
         return {"weight": (layer.features,), "bias": (layer.features,)}
@@ -118,7 +118,7 @@ def n_parameters(plan: Plan) -> int:
 
 
 def flops(plan: Plan) -> int:
-    """Floating-point operations for one item, counted as torch's FlopCounterMode does: two for each multiply-add."""
+    """Floating-point operations for one item, as FlopCounterMode counts: two for each multiply-add."""
     total = 0
     for layer in plan:
         if isinstance(layer, Linear):
@@ -162,7 +162,7 @@ def cnn_plan(
     batch_norm: bool,
     dropout: float,
 ) -> Plan:
-    """Blocks of convolutions that each end in a pooling (while the image is larger than 1×1), then a dense head."""
+    """Blocks of convolutions that each end in a pooling (while there is more than a pixel), then a dense head."""
     inputs, height, across = shape
     layers: list[Layer] = []
     outgoing = channels

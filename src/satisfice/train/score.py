@@ -1,9 +1,9 @@
 """Predictive metrics.
 
-Notation: n items, k classes. `proba` (n, k) sums to one in each row; `y` (n,) holds codes, or numbers for regression. Of
-two classes, code 1 is the positive one and precision, recall, specificity, f1 and roc_auc are about it; with more they are
-the mean over the classes, one against the rest. Definitions are scikit-learn's (the tests compare); computed here
-because scikit-learn's checks cost more than a small model's epoch.
+Notation: n items, k classes. `proba` (n, k) sums to one in each row; `y` (n,) holds codes, or numbers for
+regression. Of two classes, code 1 is the positive one and precision, recall, specificity, f1 and roc_auc are
+about it; with more they are the mean over the classes, one against the rest. Definitions are scikit-learn's
+(the tests compare); computed here because scikit-learn's checks cost more than a small model's epoch.
 """
 
 from __future__ import annotations
@@ -63,16 +63,13 @@ def score_regression(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, flo
     error = prediction.astype(np.float64) - y
     spread = float(((y - y.mean(dtype=np.float64)) ** 2).sum())
     squares = float((error**2).sum())
-    if spread > 0:
-        r2 = 1.0 - squares / spread
-    else:
-        r2 = 1.0 if squares == 0 else 0.0
+    r2 = 1.0 - squares / spread if spread > 0 else float(squares == 0)
     return {"r2": r2, "mae": float(np.abs(error).mean()), "rmse": float(np.sqrt(squares / len(y)))}
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> Floats:
-    """A / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros(len(a)), where=b > 0)
+    """Elementwise ``a / b``, and 0 where ``b`` is 0."""
+    return np.asarray(np.divide(a, b, out=np.zeros(len(a)), where=b > 0))
 
 
 def _log_loss(y: NDArray[Any], proba: Floats) -> float:

@@ -1,9 +1,9 @@
 """The file that ships: one safetensors file with the model, its preprocessing and its classes.
 
-Layout (safetensors 0.4): eight bytes with the header's length, the header as JSON padded to eight bytes, the tensors.
-Tensors named ``model.*`` are the family's, ``prep.*`` the preprocessing's; the metadata ``satisfice`` holds all else as
-JSON. Nothing in it is code, so a file from a stranger is safe to open. A file's length follows from names, shapes and
-metadata alone, so it is known before training.
+Layout (safetensors 0.4): eight bytes with the header's length, the header as JSON padded to eight bytes, the
+tensors. Tensors named ``model.*`` are the family's, ``prep.*`` the preprocessing's; the metadata
+``satisfice`` holds all else as JSON. Nothing in it is code, so a file from a stranger is safe to open. A
+file's length follows from names, shapes and metadata alone, so it is known before training.
 """
 
 from __future__ import annotations

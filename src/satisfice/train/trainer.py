@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.data import Splits
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
@@ -15,7 +17,7 @@ from satisfice.train.shipping import Header
 
 
 class Trainer(Protocol):
-    """A family of models. What it declares is read without torch; torch is imported when something is built."""
+    """A family of models. What it declares is read without torch, which comes in when something is built."""
 
     family: str
     doc: str  # one line
@@ -50,3 +52,11 @@ def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Kno
         else:
             out[name] = metric.known
     return out
+
+
+def class_weights(splits: Splits, how: str) -> dict[int, float] | None:
+    """Weight of a row by its class code: all classes weigh the same if ``how`` is "balanced"."""
+    if how == "none" or not splits.n_classes:
+        return None
+    counts = np.bincount(splits.train.y, minlength=splits.n_classes)
+    return {code: len(splits.train) / (len(counts) * int(count)) for code, count in enumerate(counts)}

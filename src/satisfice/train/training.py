@@ -46,7 +46,7 @@ TRAINING: Hyperparameters = {
         default=0.0,
         low=0.0,
         high=10.0,
-        doc="Weight of half the sum of squared weights in the loss; with `adamw` the decoupled weight decay instead.",
+        doc="Weight of half the sum of squared weights in the loss; of `adamw` the decoupled weight decay.",
     ),
     "activation": Hyperparameter(
         kind="categorical",
