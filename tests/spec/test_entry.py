@@ -176,8 +176,10 @@ def test_a_module_that_is_loaded_already_is_used(folder: Path) -> None:
             "my_task:Task",
             {},
             "task.entry",
-            "'Task' cannot be made: RuntimeError: no data"
-            " (mind the other keys of [task]: they are its arguments)",
+            (
+                "'Task' cannot be made: RuntimeError: no data"
+                " (mind the other keys of [task]: they are its arguments)"
+            ),
         ),
         (
             "class Task: pass",
