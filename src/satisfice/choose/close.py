@@ -107,9 +107,7 @@ def _cheaper(
     if not gains:
         return None
     price = (
-        f"gives up {lost:.3g} of {goal.metric} ({value:.6g})"
-        if lost > 0
-        else f"has {goal.metric} {value:.6g} too"
+        f"gives up {lost:.3g} of {goal.metric} ({value:.4g})" if lost > 0 else f"has the same {goal.metric}"
     )
     sentence = f"trial {other.trial.number} {price} for " + " and ".join(gains)
     return lost, CloseCall(trial=other.trial, kind="cheaper", sentence=sentence)
@@ -130,6 +128,6 @@ def _just_missed(
             continue
         gain = goal.sign * (chosen.mean(goal.metric) - value)
         if gain > 0:
-            sentence = f"trial {r.number} reaches {goal.metric} {value:.6g}, but {describe_miss(r, asked)}"
+            sentence = f"trial {r.number} reaches {goal.metric} {value:.4g}, but {describe_miss(r, asked)}"
             found.append((-gain, CloseCall(trial=r, kind="just misses", sentence=sentence)))
     return [call for _, call in sorted(found, key=_order)]

@@ -8,7 +8,7 @@ from typing import Literal
 from satisfice.report import figures
 from satisfice.report.context import Absent, StudyView
 from satisfice.report.plot_data import curves_plots, history_plots, parallel_plot, pareto_plots
-from satisfice.report.response import importances, surface
+from satisfice.report.response import Importances, importances, surface
 
 Group = Literal["pareto", "history", "importances", "contours", "parallel", "curves"]
 
@@ -50,8 +50,16 @@ def pareto_figures(view: StudyView) -> list[Titled]:
             out.append(_absent("pareto", plot))
         else:
             title = f"{plot.y.metric} against {plot.x.metric}"
-            out.append(Titled(group="pareto", title=title, caption=caption, figure=figures.pareto(plot)))
+            text = caption + _outside(plot.outside)
+            out.append(Titled(group="pareto", title=title, caption=text, figure=figures.pareto(plot)))
     return out
+
+
+def _outside(n: int) -> str:
+    if not n:
+        return ""
+    trials = "One trial lies" if n == 1 else f"{n:,} trials lie"
+    return f" {trials} outside this view; double-click to see all."
 
 
 def history_figures(view: StudyView) -> list[Titled]:
@@ -63,6 +71,7 @@ def history_figures(view: StudyView) -> list[Titled]:
         else:
             title = f"{plot.objective.metric} over the trials"
             caption = "" if plot.best else "No trial fits yet, so there is no best so far."
+            caption = (caption + _outside(plot.outside)).strip()
             out.append(Titled(group="history", title=title, caption=caption, figure=figures.history(plot)))
     return out
 
@@ -85,6 +94,8 @@ def response_figures(view: StudyView) -> list[Titled]:
         else:
             title = f"{metric} over {plot.x.name} and {plot.y.name}"
             caption = "Colour is a smooth estimate; what the other parameters do is averaged over."
+            if isinstance(importance, Importances) and importance.explained <= 0:
+                caption = f"The parameters tell nothing about {metric} here: read this as noise."
             if plot.bounds and not (plot.x.choices or plot.y.choices):
                 caption += " A dashed line is the estimated edge of a constraint, where one runs through."
             maps.append(Titled(group="contours", title=title, caption=caption, figure=figures.surface(plot)))
@@ -92,7 +103,9 @@ def response_figures(view: StudyView) -> list[Titled]:
 
 
 def _trust(explained: float) -> str:
-    share = f"{max(0.0, explained):.0%}"
+    share = f"{explained:.0%}"
+    if explained <= 0:
+        return "The parameters predict trials held out no better than the mean does: read this as noise."
     if explained < 0.3:
         return f"The parameters explain only {share} of the spread on trials held out: the order is a guess."
     return f"The parameters explain {share} of the spread on trials held out."

@@ -18,6 +18,7 @@ from satisfice.report.plot_data import (
     ParallelPlot,
     ParetoPlot,
     Point,
+    Span,
 )
 from satisfice.report.response import Axis, Importances, Mark, Surface
 from satisfice.spec.constraint import Constraint
@@ -71,14 +72,14 @@ def _figure(traces: Sequence[Any], **layout: Any) -> Figure:
         "margin": {"l": 64, "r": 16, "t": 16, "b": 52},
         "hovermode": "closest",
         "hoverlabel": {"align": "left"},
-        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "itemsizing": "constant"},
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
     }
     return _plotly().Figure(data=list(traces), layout={**base, **layout})
 
 
 def _axis(title: str, **more: Any) -> dict[str, Any]:
     line = {"gridcolor": "rgba(138,143,152,0.22)", "zeroline": False, "automargin": True, "showline": False}
-    return {"title": {"text": html.escape(title)}, **line, **more}
+    return {"title": {"text": html.escape(title), "standoff": 8}, **line, **more}
 
 
 def _hover(text: str) -> str:
@@ -136,17 +137,21 @@ def _special(
     ]
 
 
-def _span(values: Sequence[float], *, log: bool) -> list[float]:
-    """Axis range with air on both sides, in the axis' own coordinates."""
-    at = [math.log10(v) for v in values if v > 0] if log else list(values)
-    low, high = min(at), max(at)
+def _span(span: Span, bounds: Sequence[Constraint], *, log: bool) -> list[float]:
+    """Axis range with air on both sides, in the axis' own coordinates; a bound that is near is taken in."""
+    low, high = (math.log10(v) for v in span) if log else span
+    reach = 0.6 * (high - low)
+    for c in bounds:
+        if c.bound > 0 or not log:
+            at = math.log10(c.bound) if log else c.bound
+            low, high = (min(low, at), max(high, at)) if low - reach <= at <= high + reach else (low, high)
     pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
     return [low - pad, high + pad]
 
 
 def _bound(c: Constraint, axis: str, span: Sequence[float], *, log: bool) -> tuple[list[Any], list[Any]]:
     """The line of a bound and the shade over what it excludes, with its label."""
-    if log and c.bound <= 0:
+    if (log and c.bound <= 0) or not span[0] <= (math.log10(c.bound) if log else c.bound) <= span[1]:
         return [], []
     edge = span[1] if c.is_upper else span[0]
     other = "y" if axis == "x" else "x"
@@ -172,6 +177,7 @@ def _bound(c: Constraint, axis: str, span: Sequence[float], *, log: bool) -> tup
         f"{other}ref": "paper",
         "xanchor": ("right" if c.is_upper else "left") if axis == "x" else "left",
         "yanchor": "top" if axis == "x" else ("bottom" if c.is_upper else "top"),
+        "xshift": (-4 if c.is_upper else 4) if axis == "x" else 4,
     }
     return [shade | {"fillcolor": ORANGE, "opacity": 0.07}, line | {"line": dash}], [label]
 
@@ -191,16 +197,17 @@ def pareto(plot: ParetoPlot) -> Figure:
     spans = {}
     shapes: list[Any] = []
     labels: list[Any] = []
-    for axis, metric, log in (("x", plot.x.metric, plot.log_x), ("y", plot.y.metric, plot.log_y)):
+    sides = (("x", plot.x.metric, plot.log_x), ("y", plot.y.metric, plot.log_y))
+    for (axis, metric, log), view in zip(sides, plot.view, strict=True):
         own = [c for c in plot.bounds if c.metric == metric]
-        spans[axis] = _span([getattr(p, axis) for p in plot.points] + [c.bound for c in own], log=log)
+        spans[axis] = _span(view, own, log=log)
         for c in own:
             drawn, written = _bound(c, axis, spans[axis], log=log)
             shapes, labels = shapes + drawn, labels + written
     return _figure(
         traces,
-        xaxis=_axis(_worded(plot.x.metric, plot.x.direction), range=spans["x"], type=_scale(log=plot.log_x)),
-        yaxis=_axis(_worded(plot.y.metric, plot.y.direction), range=spans["y"], type=_scale(log=plot.log_y)),
+        xaxis=_axis(_worded(plot.x.metric, plot.x.direction), **_scale(spans["x"], log=plot.log_x)),
+        yaxis=_axis(_worded(plot.y.metric, plot.y.direction), **_scale(spans["y"], log=plot.log_y)),
         shapes=shapes,
         annotations=labels,
         height=460,
@@ -211,8 +218,15 @@ def _worded(metric: str, direction: str) -> str:
     return f"{metric} ({'more' if direction == 'maximize' else 'less'} is better)"
 
 
-def _scale(*, log: bool) -> str:
-    return "log" if log else "linear"
+def _scale(span: Sequence[float], *, log: bool) -> dict[str, Any]:
+    """Type, range and, on a logarithmic axis, few ticks that read as plain numbers."""
+    if not log:
+        return {"type": "linear", "range": list(span)}
+    leads = (1,) if span[1] - span[0] > 2.2 else (1, 2, 5)
+    decades = range(math.floor(span[0]), math.ceil(span[1]) + 1)
+    at = [lead * 10.0**k for k in decades for lead in leads if span[0] <= math.log10(lead) + k <= span[1]]
+    ticks = {"tickvals": at, "ticktext": [f"{v:g}" for v in at]} if len(at) > 1 else {}
+    return {"type": "log", "range": list(span), **ticks}
 
 
 def history(plot: HistoryPlot) -> Figure:
@@ -225,7 +239,7 @@ def history(plot: HistoryPlot) -> Figure:
         name = "best that fits, so far"
         traces.append(_plotly().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name=name))
     traces += _special(plot.points, plot.chosen, "chosen", "star", GOLD)
-    span = _span([p.y for p in plot.points] + [c.bound for c in plot.bounds], log=False)
+    span = _span(plot.view, plot.bounds, log=False)
     drawn = [_bound(c, "y", span, log=False) for c in plot.bounds]
     return _figure(
         traces,
@@ -252,9 +266,8 @@ def importance(plot: Importances) -> Figure:
         hoverinfo="skip",
     )
     x = _axis("share of the importance", tickformat=".0%", range=[0, max(shares) * 1.15])
-    return _figure(
-        [bars], xaxis=x, yaxis=_axis("", type="category"), height=90 + 30 * len(names), showlegend=False
-    )
+    y = _axis("", type="category", showgrid=False, ticksuffix="  ")
+    return _figure([bars], xaxis=x, yaxis=y, height=90 + 30 * len(names), showlegend=False)
 
 
 def surface(plot: Surface) -> Figure:
@@ -331,7 +344,9 @@ def _parameter(axis: Axis) -> dict[str, Any]:
         return _axis(axis.name, tickvals=axis.positions, ticktext=words)
     low, high = axis.positions[0], axis.positions[-1]
     span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
-    return _axis(axis.name, type=_scale(log=axis.log), range=span)
+    edge = 0.01 * (span[1] - span[0])  # so that a trial on the edge is seen
+    span = [span[0] - edge, span[1] + edge]
+    return _axis(axis.name, **_scale(span, log=axis.log))
 
 
 def _log_ticks(z: Sequence[Sequence[float]]) -> dict[str, Any]:
@@ -383,7 +398,8 @@ def parallel(plot: ParallelPlot) -> Figure:
         dimensions.append({"label": html.escape(d.name), "values": d.values, **(ticks if d.ticks else {})})
     line = {
         "color": plot.colour,
-        "colorscale": "Viridis",
+        "colorscale": [[0, "#d08a55"], [0.5, "#9b98a6"], [1, BLUE]],  # seen on white and on black
+        "reversescale": not plot.better_high,
         "showscale": True,
         "colorbar": {"title": {"text": html.escape(plot.colour_name), "side": "right"}, "thickness": 12},
     }

@@ -21,6 +21,8 @@ from satisfice.spec.trial import TrialRecord, TrialState
 # On the front of both axes; on that of all objectives only; feasible but dominated; beyond a bound; stopped.
 Kind = Literal["front", "other front", "dominated", "infeasible", "pruned"]
 
+Span = tuple[float, float]  # lowest and highest value
+
 _MANY = 30.0  # a ratio of largest to smallest value that a linear axis shows badly
 
 
@@ -48,6 +50,8 @@ class ParetoPlot:
     bounds: tuple[Constraint, ...]  # on either metric
     chosen: int | None
     default: int | None
+    view: tuple[Span, Span]  # what is shown at first; a double click shows all
+    outside: int  # points beyond it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +65,8 @@ class HistoryPlot:
     ]  # (number, best feasible value so far), where it improves, and at the end
     bounds: tuple[Constraint, ...]
     chosen: int | None
+    view: Span  # of the objective, shown at first
+    outside: int  # points beyond it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +105,7 @@ class ParallelPlot:
     dimensions: tuple[Dimension, ...]
     colour: tuple[float, ...]  # first objective, one a trial
     colour_name: str
+    better_high: bool  # whether more of it is better
     numbers: tuple[int, ...]
 
 
@@ -121,10 +128,9 @@ def hover_text(record: TrialRecord, metrics: Sequence[str]) -> str:
 
 
 def pareto_plots(view: StudyView) -> list[ParetoPlot | Absent]:
-    """Every pair of objectives; with a single one, the objective against each bounded metric."""
-    pairs = list(itertools.combinations(view.objectives, 2)) or [
-        (view.objectives[0], other) for other in _bounded(view, view.objectives[0])
-    ]
+    """Every pair of objectives, then the first objective against each other metric that is bounded."""
+    pairs = list(itertools.combinations(view.objectives, 2))
+    pairs += [(view.objectives[0], other) for other in _bounded(view)]
     if not pairs:
         sentence = (
             "The study has one objective and no constraint on another metric, so nothing is traded off."
@@ -134,12 +140,13 @@ def pareto_plots(view: StudyView) -> list[ParetoPlot | Absent]:
     return [_pareto_plot(view, x=second, y=first) for first, second in pairs]
 
 
-def _bounded(view: StudyView, objective: Objective) -> list[Objective]:
+def _bounded(view: StudyView) -> list[Objective]:
+    own = {o.metric for o in view.objectives}
     others = {c.metric: "minimize" if c.is_upper else "maximize" for c in view.constraints}
     return [
         Objective(metric=m, direction="minimize" if d == "minimize" else "maximize")
         for m, d in others.items()
-        if m != objective.metric
+        if m not in own
     ]
 
 
@@ -160,7 +167,7 @@ def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot |
     title = f"{y.metric} against {x.metric}"
     if not points:
         return Absent(title=title, sentence="No finished trial has both metrics yet.")
-    bounds = tuple(c for c in view.constraints if c.metric in (x.metric, y.metric))
+    spans = (_focus(points, "x", x, view), _focus(points, "y", y, view))
     return ParetoPlot(
         x=x,
         y=y,
@@ -168,10 +175,32 @@ def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot |
         log_y=wants_log(y.metric, [p.y for p in points]),
         points=tuple(points),
         front=tuple(sorted({(p.x, p.y) for p in points if p.kind == "front"})),
-        bounds=bounds,
+        bounds=tuple(c for c in view.constraints if c.metric in (x.metric, y.metric)),
         chosen=view.chosen,
         default=view.default,
+        view=spans,
+        outside=sum(not (_within(p.x, spans[0]) and _within(p.y, spans[1])) for p in points),
     )
+
+
+def _focus(points: Sequence[Point], axis: Literal["x", "y"], goal: Objective, view: StudyView) -> Span:
+    """The part of an axis where decisions are made.
+
+    A few hopeless trials (a network that learnt nothing, one a hundred times too large) would crush what a
+    reader compares. Then the view holds the better three quarters, the front, the chosen and the default.
+    """
+    values = sorted(getattr(p, axis) for p in points)
+    special = (view.chosen, view.default)
+    kept = [getattr(p, axis) for p in points if p.kind in ("front", "other front") or p.number in special]
+    finished = [getattr(p, axis) for p in points if p.kind != "pruned"] or values
+    finished.sort(key=lambda v: goal.sign * v)
+    kept += finished[: math.ceil(0.75 * len(finished))]
+    focus, whole = (min(kept), max(kept)), (values[0], values[-1])
+    return focus if whole[1] - whole[0] > 2 * (focus[1] - focus[0]) > 0 else whole
+
+
+def _within(value: float, span: Span) -> bool:
+    return span[0] <= value <= span[1]
 
 
 def _kind(number: int, in_pair: set[int], in_all: set[int], feasible: frozenset[int]) -> Kind:
@@ -198,12 +227,12 @@ def history_plots(view: StudyView) -> list[HistoryPlot | Absent]:
 def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
     points = []
     best: list[tuple[int, float]] = []
-    for r in sorted(view.complete, key=lambda r: r.number):
+    for r in sorted(view.records, key=lambda r: r.number):
         value = finite(r, objective.metric)
-        if value is None:
+        if value is None or r.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
         fits = r.number in view.feasible
-        kind: Kind = "dominated" if fits else "infeasible"
+        kind: Kind = "dominated" if fits else "infeasible" if r.state == TrialState.COMPLETE else "pruned"
         if fits and (not best or objective.sign * value < objective.sign * best[-1][1]):
             best.append((r.number, value))
             kind = "front"
@@ -211,7 +240,7 @@ def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
         points.append(Point(number=r.number, x=float(r.number), y=value, kind=kind, hover=text))
     if not points:
         title = f"{objective.metric} over the trials"
-        return Absent(title=title, sentence=f"No trial with a value of {objective.metric} is complete yet.")
+        return Absent(title=title, sentence=f"No finished trial has a value of {objective.metric} yet.")
     if best:
         best.append((max(r.number for r in view.records), best[-1][1]))
     return HistoryPlot(
@@ -220,6 +249,8 @@ def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
         best=tuple(best),
         bounds=tuple(c for c in view.constraints if c.metric == objective.metric),
         chosen=view.chosen,
+        view=(span := _focus(points, "y", objective, view)),
+        outside=sum(not _within(p.y, span) for p in points),
     )
 
 
@@ -283,6 +314,7 @@ def parallel_plot(view: StudyView) -> ParallelPlot | Absent:
         dimensions=tuple(d for d in dimensions if d is not None),
         colour=tuple(v for v in (finite(r, goal) for r in rows) if v is not None),
         colour_name=goal,
+        better_high=view.objectives[0].direction == "maximize",
         numbers=tuple(r.number for r in rows),
     )
 

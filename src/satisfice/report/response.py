@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 _FEWEST = 8  # trials below which neither importances nor a surface mean anything
 _MOST = 400  # trials that a Gaussian process is fitted to; the latest are taken
 _GRID = 40
-_INACTIVE = -1.0  # stands below the unit interval, so that a tree can split it off
+_INACTIVE = 0.5  # the middle tells nothing: a split on it would take its parent's credit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def encode(parameter: Parameter, value: Any) -> float:
 
 
 def design(view: StudyView, rows: Sequence[TrialRecord]) -> Floats:
-    """Encoded parameters, shape (trials, parameters); -1 where a parameter is not active."""
+    """Encoded parameters, shape (trials, parameters); 0.5 where one is not active."""
     return np.array(
         [
             [encode(p, r.params[p.name]) if p.name in r.params else _INACTIVE for p in view.space]

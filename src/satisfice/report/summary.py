@@ -88,14 +88,13 @@ def _against_default(view: StudyView, context: ReportContext) -> list[str]:
     mine, theirs = metric_value(chosen, goal.metric), metric_value(default, goal.metric)
     if mine is None or theirs is None:
         return [f"The default configuration (trial {default.number}) has no {goal.metric} to compare with."]
-    verdict = "" if default.number in view.feasible else ", which does not fit"
+    verdict = "" if default.number in view.feasible else " and does not fit"
     gain = goal.sign * (theirs - mine)
-    if gain == 0:
-        return [f"{goal.metric} is the same as the default configuration's{verdict}."]
-    word = "better" if gain > 0 else "worse"
-    return [
-        f"{goal.metric} is {abs(gain):.3g} {word} than the default configuration's {show(theirs)}{verdict}."
-    ]
+    word = f"{abs(gain):.3g} {'better' if gain > 0 else 'worse'}" if gain else "no better"
+    reach = (
+        f"The default configuration (trial {default.number}) reaches {goal.metric} {show(theirs)}{verdict}"
+    )
+    return [f"{reach}; the chosen one is {word}."]
 
 
 def _turned_away(context: ReportContext) -> list[str]:
@@ -135,10 +134,11 @@ def _pruned(view: StudyView) -> list[str]:
     for r in pruned:
         reason = (r.reason or "stopped early").split(" at ")[0]
         reasons[reason] = reasons.get(reason, 0) + 1
-    why = _and([f"{n} {reason}" for reason, n in sorted(reasons.items(), key=lambda item: -item[1])])
+    counted = sorted(reasons.items(), key=lambda item: -item[1])
+    why = counted[0][0] if len(counted) == 1 else _and([f"{n} {reason}" for reason, n in counted])
     saved, seconds = epochs_saved(view.records)
     trials = "trial was" if len(pruned) == 1 else "trials were"
-    text = f"{len(pruned)} {trials} stopped early ({why})"
+    text = f"{len(pruned)} {trials} stopped early" + ("" if why == "stopped early" else f" ({why})")
     if saved:
         text += f", which saved about {saved:,} epochs" + (f" ({duration(seconds)})" if seconds >= 1 else "")
     return [text + "."]

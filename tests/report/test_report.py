@@ -1,0 +1,241 @@
+"""The written report: what it says, and that every page opens offline in a real browser."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from satisfice.errors import MissingExtra
+from satisfice.report import ReportContext, write_report
+from satisfice.report.all_figures import all_figures
+from satisfice.report.pages import PAGES
+from satisfice.report.summary import comparison, epochs_saved, headline, paragraphs
+from satisfice.spec import parse_dict
+from satisfice.spec.trial import TrialRecord, TrialState
+
+GROUPS = ("pareto", "history", "importances", "contours", "parallel", "curves")
+
+
+@pytest.fixture(scope="session")
+def report(digits, tmp_path_factory) -> Path:
+    return write_report(
+        digits.spec, digits.records, digits.context, tmp_path_factory.mktemp("report") / "deep"
+    )
+
+
+def text_of(page: Path) -> str:
+    body = re.sub(r"<(script|style).*?</\1>", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", body))
+
+
+def test_the_index_says_what_was_chosen_and_why(report, digits):
+    assert report.name == "index.html"
+    text = text_of(report)
+    chosen = digits.view.record(digits.context.chosen)
+    assert f"Chosen: trial {chosen.number}, accuracy {chosen.metrics['accuracy']:.4g}" in text
+    assert f"size_mb {chosen.metrics['size_mb']:.4g} ≤ 0.05" in text
+    assert "On the test split, scored once: accuracy 0.9611." in text
+    assert "3 proposals were turned away before training (3 by size_mb &lt;= 0.05 and 1 by latency_ms" in text
+    assert "The default configuration (trial 0) reaches accuracy" in text
+    assert "stopped early (below the median), which saved about" in text
+
+
+def test_every_page_is_there_and_nothing_points_to_the_net(report):
+    assert {p.name for p in report.parent.iterdir()} == {*(f"{name}.html" for name in PAGES), "plotly.min.js"}
+    for page in report.parent.glob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert not re.search(r"(src|href)=\"(https?:)?//", html)
+        for target in re.findall(r'(?:src|href)="([^"#:]+)"', html):
+            assert (report.parent / target).exists()
+
+
+def test_contours_and_importances_exist_for_each_objective_and_constraint(digits):
+    figures = all_figures(digits.view)
+    for group in ("importances", "contours"):
+        drawn = [f for f in figures if f.group == group]
+        assert len(drawn) == 3
+        assert all(f.figure is not None for f in drawn)
+        for metric, figure in zip(("accuracy", "latency_ms", "size_mb"), drawn, strict=True):
+            assert metric in figure.title
+    contour = next(f for f in figures if f.title.startswith("size_mb over"))
+    assert contour.figure is not None
+    assert "edge of size_mb &lt;= 0.05" in [trace.name for trace in contour.figure.data]
+
+
+def test_the_pareto_figure_draws_the_bound_and_the_chosen(digits):
+    figure = next(f for f in all_figures(digits.view) if f.title == "accuracy against size_mb").figure
+    assert figure is not None
+    names = [trace.name for trace in figure.data]
+    assert f"chosen (trial {digits.context.chosen})" in names
+    assert "does not fit" in names
+    (line,) = [s for s in figure.layout.shapes if s.type == "line"]
+    assert line.x0 == line.x1 == 0.05
+
+
+def test_chosen_against_default_says_what_is_better(digits):
+    rows = {row.name: row for row in comparison(digits.view)}
+    chosen, default = digits.view.record(digits.context.chosen), digits.view.record(0)
+    assert rows["accuracy"].better is (chosen.metrics["accuracy"] > default.metrics["accuracy"])
+    assert rows["size_mb"].better is (chosen.metrics["size_mb"] < default.metrics["size_mb"])
+    assert rows["width"].default == "100"
+    assert rows["width"].better is None
+
+
+def test_epochs_saved_counts_up_to_the_usual_length(digits):
+    saved, seconds = epochs_saved(digits.records)
+    assert saved == 6 * sum(r.state == TrialState.PRUNED for r in digits.records)
+    assert seconds > 0
+
+
+EMPTY = {"name": "s", "states": {}, "budget": {"trials": 9, "used": 0}, "workers": 0, "turned_away": 0}
+
+
+def small(records, tmp_path, *, objectives=None, constraints=None, **context) -> str:
+    content = {
+        "name": "small <b>& co</b>",
+        "objectives": objectives or {"gain": "maximize"},
+        "constraints": constraints or {},
+        "space": {"x": {"low": 0.0, "high": 1.0}, "kind": ["</script><script>alert(1)</script>", "b"]},
+        "budget": {"trials": 9},
+    }
+    content["name"] = "small"
+    spec = replace(parse_dict(content, has_task=True), name="small <b>& co</b>")
+    index = write_report(spec, records, ReportContext(status=EMPTY, **{"chosen": None, **context}), tmp_path)
+    return text_of(index)
+
+
+def test_a_study_without_trials_says_so(tmp_path):
+    assert "No trial is complete yet." in small([], tmp_path)
+    for group in GROUPS:
+        page = (tmp_path / f"{group}.html").read_text(encoding="utf-8")
+        assert 'class="plot' not in page
+        assert 'class="absent"' in page
+
+
+def test_nothing_fits_names_the_nearest_miss(tmp_path):
+    records = [
+        TrialRecord(
+            number=n,
+            state=TrialState.COMPLETE,
+            params={"x": 0.1, "kind": "b"},
+            metrics={"gain": 1.0, "cost": 6.0 + n},
+        )
+        for n in range(3)
+    ]
+    text = small(
+        records, tmp_path, constraints={"cost": "<= 5"}, default_reason="its cost of 9 misses cost <= 5"
+    )
+    assert "Nothing fits. The nearest is trial 0: cost = 6 misses cost &lt;= 5 by 1 (20%)." in text
+    assert "The default configuration was not trained: its cost of 9 misses cost &lt;= 5." in text
+    history = text_of(tmp_path / "history.html")
+    assert "No trial fits yet" in history
+
+
+def test_what_a_study_names_is_escaped(tmp_path):
+    nasty = "</script><script>alert(1)</script>"
+    records = [
+        TrialRecord(
+            number=n, state=TrialState.COMPLETE, params={"x": n / 9, "kind": nasty}, metrics={"gain": n * 1.0}
+        )
+        for n in range(9)
+    ]
+    small(records, tmp_path, chosen=8, notes=["<img src=x>"])
+    for page in tmp_path.glob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert nasty not in html
+        assert "<b>& co</b>" not in html
+        assert "<img src=x>" not in html
+        for block in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.DOTALL):
+            json.loads(block)
+
+
+def test_a_single_objective_without_constraints_reads_well(tmp_path):
+    records = [
+        TrialRecord(
+            number=n, state=TrialState.COMPLETE, params={"x": n / 9, "kind": "b"}, metrics={"gain": n * 1.0}
+        )
+        for n in range(9)
+    ]
+    text = small(records, tmp_path, chosen=8, default=0)
+    assert "Chosen: trial 8, gain 8." in text
+    assert "The best that fits" in text
+
+
+def test_headline_and_paragraphs_survive_unknown_metrics(digits):
+    bare = replace(digits.records[0], metrics={}, violations={})
+    view = replace(digits.view, records=[bare], chosen=bare.number)
+    assert (
+        headline(view)
+        == "Chosen: trial 0, accuracy unknown, with size_mb unknown ≤ 0.05 and latency_ms unknown ≤ 2."
+    )
+    assert paragraphs(view, digits.context)
+
+
+def test_without_plotly_the_extra_is_named(monkeypatch, digits, tmp_path):
+    for name in [m for m in sys.modules if m.split(".")[0] == "plotly"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'satisfice\[plots\]'"):
+        write_report(digits.spec, digits.records, digits.context, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_reporting_imports_neither_torch_nor_plotly_nor_search():
+    code = (
+        "import sys, satisfice.report; "
+        "print([m for m in ('torch', 'plotly', 'sklearn', 'satisfice.search') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 390])
+def test_every_page_opens_offline_in_a_browser(report, chromium, scheme, width):
+    context = chromium.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 900}, offline=True
+    )
+    problems: list[str] = []
+    requests: list[str] = []
+    for name in PAGES:
+        page = context.new_page()
+        page.on("pageerror", lambda error, name=name: problems.append(f"{name}: {error}"))
+        page.on("console", lambda m, name=name: problems.extend([f"{name}: {m.text}"] * (m.type == "error")))
+        page.on("request", lambda r: requests.append(r.url))
+        page.goto(f"file://{report.parent}/{name}.html")
+        plots = page.locator(".plot")
+        for i in range(plots.count()):
+            plots.nth(i).locator(".main-svg").first.wait_for()
+        if name in GROUPS:
+            assert plots.count() > 0
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        page.close()
+    context.close()
+    assert problems == []
+    assert all(url.startswith(("file:", "data:", "blob:")) for url in requests)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_drawn_front_has_a_point_for_each_trial_in_view(report, chromium, digits):
+    page = chromium.new_page()
+    page.goto(f"file://{report}")
+    page.locator(".plot .point").first.wait_for()
+    drawn = page.evaluate(
+        "document.querySelector('.plot').data.filter(t => t.mode === 'markers').map(t => t.x.length)"
+    )
+    # Every trial once, and the chosen and the default one marked again.
+    assert sum(drawn) == len(digits.records) + 2
+    assert page.locator(".plot").first.locator(".point").count() > 5
+    page.goto(f"file://{report.parent}/trials.html")
+    page.get_by_role("button", name="accuracy").click()
+    page.get_by_role("button", name="accuracy").click()
+    top = page.locator("table.sortable tbody tr td:nth-child(4)").first.inner_text()
+    assert float(top) == pytest.approx(max(r.metrics["accuracy"] for r in digits.records), abs=1e-3)
+    page.close()
