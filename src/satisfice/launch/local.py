@@ -1,0 +1,139 @@
+"""Workers as processes of this machine: the default."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job, LogFile, classify
+from satisfice.launch.resources import (
+    accelerator_environment,
+    accelerators,
+    out_of_memory_kills,
+    threads_per_worker,
+)
+from satisfice.launch.supervise import Running, supervise
+from satisfice.launch.worker_process import (
+    STORAGE_VARIABLE,
+    with_parent,
+    worker_command,
+    worker_environment,
+)
+
+
+class LocalProcess:
+    """A process with its standard error in a file.
+
+    Args:
+        command: Argument list.
+        environment: All of it.
+        log: Where its output goes; appended to.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._kills_before = out_of_memory_kills()
+        self._log = LogFile(path=log)
+        with log.open("ab") as file:
+            # A session of its own: Ctrl-C in the terminal reaches only us, and we decide what it hears.
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
+    def poll(self) -> Ended | None:
+        """How it ended, or None while it runs."""
+        code = self._process.poll()
+        if code is None:
+            return None
+        cause = classify(code, out_of_memory=out_of_memory_kills() > self._kills_before)
+        return Ended(code=code, cause=cause, words=self._log.last_words(), log=str(self._log.path))
+
+    def terminate(self) -> None:
+        """SIGTERM."""
+        if self._process.poll() is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        """SIGKILL, to it and to what it started."""
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+class LocalLauncher:
+    """Workers as processes of this machine.
+
+    They share out its cores and accelerators, are restarted when they die, and end when this process does,
+    however it ends. Their logs stay in a temporary folder if one of them died.
+
+    Args:
+        logs: Folder for the logs of the workers, kept in any case.
+        grace_s: Seconds between asking a worker to stop and killing it.
+    """
+
+    def __init__(self, *, logs: str | None = None, grace_s: float = GRACE_S) -> None:
+        self._logs = logs
+        self._grace_s = grace_s
+
+    def run(
+        self,
+        job: Job,
+        *,
+        stop: threading.Event | None = None,
+        on_tick: Callable[[], None] | None = None,
+        on_death: Callable[[Death], None] | None = None,
+    ) -> None:
+        """See `Launcher.run`."""
+        threads = job.threads or threads_per_worker(job.workers)
+        devices = accelerators()
+        folder = log_folder(job.study, self._logs)
+        died = False
+
+        def start(seat: int, worker: str) -> Running:
+            environment = {
+                **worker_environment(job, worker, threads),
+                **accelerator_environment(seat, devices),
+                STORAGE_VARIABLE: job.storage,
+            }
+            log = folder / f"worker-{seat + 1}.log"
+            return LocalProcess(worker_command(job, threads), with_parent(environment), log)
+
+        def note(death: Death) -> None:
+            nonlocal died
+            died = died or death.ended.cause is not Cause.PREEMPTED
+            if on_death is not None:
+                on_death(death)
+
+        try:
+            supervise(start, job, stop=stop, on_tick=on_tick, on_death=note, grace_s=self._grace_s)
+        finally:
+            if not died and self._logs is None:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def log_folder(study: str, given: str | None) -> Path:
+    """The folder given, made if missing, or a new temporary one that names the study."""
+    if given is None:
+        name = re.sub(r"[^A-Za-z0-9._-]", "-", study)[:60]
+        return Path(tempfile.mkdtemp(prefix=f"satisfice-{name}-"))
+    folder = Path(given).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
