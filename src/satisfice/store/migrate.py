@@ -1,7 +1,8 @@
 """The schema of a database: Optuna's tables and ours, created once and kept current, whoever comes first.
 
 Ours are described by Alembic revisions with a version table of their own, so that Optuna's and ours can be
-created in either order and Optuna's are never touched. The scripts live in the checkout's ``alembic/``, and in ``satisfice/store/migrations`` of a wheel.
+created in either order and Optuna's are never touched. The scripts live in the checkout's ``alembic/`` and in
+``satisfice/store/migrations`` of a wheel.
 """
 
 from __future__ import annotations

