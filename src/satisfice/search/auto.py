@@ -14,11 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 
+from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys, neighbours
 from satisfice.search.evidence import Evidence, gather
 from satisfice.search.history import History
@@ -32,7 +34,8 @@ _POOL = 500  # candidates drawn from the whole space
 _LOCAL = 500  # candidates near the front
 _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
-_SAMPLES = 16  # of each modelled objective
+_COARSE, _FINE = (6, 40), (16, 128)  # samples of each modelled objective, directions
+_REFINED = 80  # candidates that are scored finely
 _EXPLORE = 0.08  # share of proposals that ignore the model
 _MAX_FITTING = 3  # candidates that fit and are compared by their exact values
 MAX_SCREENS = 240  # per proposal
@@ -53,6 +56,7 @@ class AutoSampler:
         self._problem = problem
         self._memory: ScreenMemory | None = None
         self._cache = HyperparameterCache()
+        self._curves = CurveModels()
 
     # -- the Sampler protocol ------------------------------------------------------------------------------
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
@@ -60,7 +64,7 @@ class AutoSampler:
         memory = self._remember(history)
         tried = set(keys(history.raw[history.state >= 0]))
         screened_before = len(memory)
-        evidence = gather(history, memory.known, self._cache)
+        evidence = gather(history, memory.known, self._cache, self._curves)
         explore = rng.random() < _EXPLORE
         found: _Candidate | None = None
         kind = "explore" if evidence is None or explore else "exploit"
@@ -150,7 +154,8 @@ class AutoSampler:
         rng: np.random.Generator,
     ) -> _Candidate | None:
         encoder = history.encoder
-        scorer = _Scorer(evidence, self._memory, rng)
+        assert self._memory is not None
+        scorer = _Scorer(evidence, self._memory)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(
             encoder,
@@ -161,15 +166,18 @@ class AutoSampler:
         )
         q = np.vstack([encoder.draw(_POOL, rng), near])
         raw = encoder.raw_from_quantiles(q)
-        score = scorer(encoder.unit(raw))
+        score = scorer.coarse(encoder.unit(raw))
         for _ in range(_ROUNDS):
             top = np.argsort(-score, kind="stable")[:12]
             starts = q[top[rng.integers(len(top), size=_CLIMB)]]
             fresh = neighbours(encoder, starts, q[top[rng.integers(len(top), size=_CLIMB)]], _SCALES, rng)
             fresh_raw = encoder.raw_from_quantiles(fresh)
             q, raw = np.vstack([q, fresh]), np.vstack([raw, fresh_raw])
-            score = np.r_[score, scorer(encoder.unit(fresh_raw))]
+            score = np.r_[score, scorer.coarse(encoder.unit(fresh_raw))]
         order = np.argsort(-score, kind="stable")[:400]
+        fine = scorer(encoder.unit(raw[order[:_REFINED]]))
+        score[order[:_REFINED]] = fine
+        order[:_REFINED] = order[np.argsort(-fine, kind="stable")]
         return self._first_that_fits(history, raw[order], score[order], scorer, tried, screen)
 
     def _first_that_fits(
@@ -208,37 +216,46 @@ class AutoSampler:
 class _Scorer:
     """Expected improvement times the probability of fitting, of unit rows."""
 
-    def __init__(self, evidence: Evidence, memory: ScreenMemory | None, rng: np.random.Generator) -> None:
-        assert memory is not None
+    def __init__(self, evidence: Evidence, memory: ScreenMemory) -> None:
         self._evidence, self._memory = evidence, memory
         self._static: Mapping[str, MetricModel] = memory.models()
         ideal, reference = evidence.box({n: memory.fitting_values(n) for n in evidence.static})
-        self._improvement = Improvement(evidence.front, ideal, reference)
-        normal = ndtri((np.arange(_SAMPLES) + 0.5) / _SAMPLES)
-        # One permutation per objective, the same for all candidates: common random numbers make scores
-        # comparable.
-        self._normal = [normal if j == 0 else rng.permutation(normal) for j in range(len(evidence.names))]
+        self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
+        self._fine = Improvement(evidence.front, ideal, reference, count=_FINE[1])
+
+    def coarse(self, unit: Array) -> Array:
+        """A quick estimate for whole pools."""
+        return self._score(unit, None, self._coarse, _COARSE[0])
 
     def __call__(self, unit: Array, answer: Screened | None = None) -> Array:
-        samples = np.empty((_SAMPLES, len(unit), len(self._evidence.names)))
-        for j, name in enumerate(self._evidence.names):
-            sign = self._evidence.signs[j]
+        """The estimate that decides; with a screen's answer, for what is exact by it."""
+        return self._score(unit, answer, self._fine, _FINE[0])
+
+    def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
+        evidence = self._evidence
+        samples = np.empty((count, len(unit), len(evidence.names)))
+        for j, name in enumerate(evidence.names):
+            sign = evidence.signs[j]
             if answer is not None and name in answer.metrics:
                 samples[:, :, j] = sign * answer.metrics[name]
-            elif name in self._evidence.models:
-                model = self._evidence.models[name]
+            elif name in evidence.models:
+                model = evidence.models[name]
                 mean, sd = model.predict(unit)
-                samples[:, :, j] = model.values(mean + sd * self._normal[j][:, None])
+                samples[:, :, j] = model.values(mean + sd * _normal(count, j)[:, None])
             elif name in self._static:
                 model = self._static[name]
                 samples[:, :, j] = sign * model.values(model.predict(unit)[0])
             else:
-                samples[:, :, j] = self._evidence.typical[j]
-        gain = self._improvement.expected(samples)
-        gain *= self._evidence.probability_feasible(unit)
-        if answer is None:
-            gain *= self._memory.probability_fits(unit)
-        return gain
+                samples[:, :, j] = evidence.typical[j]
+        gain = improvement.expected(samples) * evidence.probability_feasible(unit)
+        return gain if answer is not None else gain * self._memory.probability_fits(unit)
+
+
+@cache
+def _normal(count: int, objective: int) -> Array:
+    """Quantiles of the standard normal, in an order of each objective, the same for every candidate."""
+    quantiles = ndtri((np.arange(count) + 0.5) / count)
+    return quantiles if objective == 0 else np.random.default_rng(objective).permutation(quantiles)
 
 
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:

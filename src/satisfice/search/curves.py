@@ -1,75 +1,157 @@
 """What an unfinished training's reports say about its end, learnt from the trainings that finished.
 
-At each checkpoint the final value is regressed on the value reported there, over finished trials.
+At each checkpoint a Gaussian process predicts the final value from the configuration and the value reported
+there. What it is not sure of it says: a configuration unlike those that finished, or an early value unlike
+theirs, gets a wide interval. The width is checked by leaving out each finished training in turn.
+
+Everything depends on the history's content alone; n below is at most `_MAX_FINISHED`.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
+from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
+from satisfice.search.models import fit_size, spread_out
+from satisfice.search.transform import TailLog
 
-MIN_FINISHED = 5
-_MAX_FINISHED = 400  # finished trials that are read: the latest ones
+MIN_FINISHED = 8
+_MAX_FINISHED = 90  # finished trials that a model is made of: some of the best, the latest, and a spread
+_NOISE_PRIOR = 0.02
+
+
+@dataclass(frozen=True)
+class CurveModel:
+    """Predicts final values (to minimise) at one checkpoint."""
+
+    rows: NDArray[np.int_]  # trials it is made of, shape [n]
+    transform: TailLog
+    slope: float
+    intercept: float
+    spread: float  # standard deviation of what the line leaves, on the transform's scale
+    process: gaussian.GaussianProcess
+    inflation: float  # by how much intervals must be widened to hold for those left out
+
+    def predict(self, unit: Array, early: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the final value on the transform's scale, each of shape [q]."""
+        e = self.transform.forward(early)
+        mean, sd = self.process.predict(np.column_stack([unit, e]))
+        noise = self.process.noise
+        mean = self.intercept + self.slope * e + self.spread * mean
+        return mean, self.spread * self.inflation * np.sqrt(sd**2 + noise)
+
+    def left_out(self, early: Array) -> tuple[Array, Array]:
+        """The same for the trials it is made of, each predicted from the others. Shape [n]."""
+        mean, sd = self.process.leave_one_out()
+        line = self.intercept + self.slope * self.transform.forward(early)
+        return line + self.spread * mean, self.spread * self.inflation * sd
+
+
+class CurveModels:
+    """Curve models of a history, made when asked for and kept while the finished trials stay the same."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, int], tuple[bytes, CurveModel | None]] = {}
+        self._fits: dict[tuple[int, int, bytes], gaussian.Hyperparameters] = {}
+
+    def get(self, history: History, objective: int, checkpoint: int) -> CurveModel | None:
+        """The model of one objective at one checkpoint, or None while too few have finished."""
+        rows = history.rows(TrialState.COMPLETE)
+        values = history.objectives()[rows, objective]
+        early = signed_curve(history, rows, objective, checkpoint)
+        told = np.isfinite(values) & np.isfinite(early)
+        rows, values, early = rows[told], values[told], early[told]
+        if len(rows) < MIN_FINISHED:
+            return None
+        key = rows.tobytes()
+        kept = self._kept.get((objective, checkpoint))
+        if kept is None or kept[0] != key:
+            kept = (key, self._make(history, rows, values, early, (objective, checkpoint)))
+            self._kept[objective, checkpoint] = kept
+        return kept[1]
+
+    def _make(
+        self, history: History, rows: NDArray[np.int_], values: Array, early: Array, where: tuple[int, int]
+    ) -> CurveModel:
+        ordered = np.r_[history.encoder.ordered[history.encoder.free], True]
+        first = spread_out(fit_size(len(rows)), _MAX_FINISHED)
+        key = (*where, rows[first].tobytes())
+        if key not in self._fits:
+            if len(self._fits) > 64:
+                self._fits.clear()
+            x, z, *_ = _residuals(history, rows[first], values[first], early[first])
+            self._fits[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=_NOISE_PRIOR)
+        keep = _chosen(values)
+        x, z, transform, slope, intercept, spread = _residuals(history, rows[keep], values[keep], early[keep])
+        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, self._fits[key])
+        mean, sd = process.leave_one_out()
+        surprise = np.abs(z - mean) / sd
+        inflation = float(np.clip(np.quantile(surprise, 0.9) / 1.645, 1.0, 4.0))
+        return CurveModel(rows[keep], transform, slope, intercept, spread, process, inflation)
+
+
+def signed_curve(history: History, rows: NDArray[np.int_], objective: int, checkpoint: int) -> Array:
+    """Reports at a checkpoint, to minimise, NaN where there is none. Shape [n]."""
+    return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
+
+
+def _residuals(
+    history: History, rows: NDArray[np.int_], values: Array, early: Array
+) -> tuple[Array, Array, TailLog, float, float, float]:
+    """Inputs and standardised targets of the process, and the line that was taken off."""
+    transform = TailLog(values)
+    e, f = transform.forward(early), transform.forward(values)
+    variance = float(e.var())
+    slope = float(((e - e.mean()) * (f - f.mean())).mean() / variance) if variance > 0 else 0.0
+    slope = min(max(slope, 0.0), 1.5)
+    intercept = float((f - slope * e).mean())
+    residual = f - intercept - slope * e
+    spread = float(residual.std()) or 1e-9
+    x = np.column_stack([history.encoder.unit(history.raw[rows]), e])
+    return x, residual / spread, transform, slope, intercept, spread
+
+
+def _chosen(values: Array) -> NDArray[np.int_]:
+    third = _MAX_FINISHED // 3
+    if len(values) <= _MAX_FINISHED:
+        return np.arange(len(values))
+    best = np.argsort(values, kind="stable")[:third]
+    return np.unique(np.r_[best, np.arange(len(values) - third, len(values)), spread_out(len(values), third)])
 
 
 def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
     """Index of the latest checkpoint that each trial has reported by, -1 for none. Shape [n]."""
-    seen = history._curve_step[rows] > 0  # noqa: SLF001  # same package
-    g = seen.shape[1]
-    if g == 0:
+    seen = history.curve_step[rows] > 0
+    count = seen.shape[1]
+    if count == 0:
         return np.full(len(rows), -1)
-    return np.where(seen.any(axis=1), g - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
+    return np.where(seen.any(axis=1), count - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
 
 
-def finished_curves(history: History, objective: int, checkpoint: int) -> tuple[Array, Array]:
-    """Values at a checkpoint and at the end (to minimise) of the finished trials that reported there."""
-    rows = history.rows(TrialState.COMPLETE)[-_MAX_FINISHED:]
-    sign = history.signs[objective]
-    early = history.curves[rows, checkpoint, objective].astype(float) * sign
-    final = history.objectives()[rows, objective]
-    told = np.isfinite(early) & np.isfinite(final)
-    return early[told], final[told]
-
-
-def expected_final(history: History, rows: NDArray[np.int_], objective: int) -> tuple[Array, Array]:
+def expected_final(
+    history: History, models: CurveModels, rows: NDArray[np.int_], objective: int
+) -> tuple[Array, Array]:
     """Expected final value (to minimise) of unfinished trials and its standard deviation, NaN where unknown.
 
-    Args:
-        history: The trials.
-        rows: Trial numbers, shape [n].
-        objective: Index of the objective.
-
-    Returns:
-        Two arrays of shape [n].
+    The standard deviation is in the units of the metric, at the mean. Both have shape [n].
     """
     mean, sd = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     last = last_checkpoint(history, rows)
-    sign = history.signs[objective]
     for g in np.unique(last[last >= 0]):
-        early, final = finished_curves(history, objective, int(g))
-        if len(early) < MIN_FINISHED:
+        model = models.get(history, objective, int(g))
+        if model is None:
             continue
-        here = last == g
-        now = history.curves[rows[here], g, objective].astype(float) * sign
-        slope, intercept = _robust_line(early, final)
-        residual = final - (intercept + slope * early)
-        mean[here] = intercept + slope * np.clip(now, early.min(), early.max())
-        sd[here] = 1.4826 * float(np.median(np.abs(residual))) + 0.1 * float(residual.std()) + 1e-12
+        here = np.flatnonzero(last == g)
+        early = signed_curve(history, rows[here], objective, int(g))
+        here = here[np.isfinite(early)]
+        unit = history.encoder.unit(history.raw[rows[here]])
+        z, spread = model.predict(unit, early[np.isfinite(early)])
+        mean[here] = model.transform.inverse(z)
+        sd[here] = spread * model.transform.slope(z)
     return mean, sd
-
-
-def _robust_line(x: Array, y: Array) -> tuple[float, float]:
-    """Slope (0 to 1.5) and intercept of a line through the better two thirds of x."""
-    keep = x <= np.quantile(x, 0.67)
-    if keep.sum() < MIN_FINISHED:
-        keep = np.ones(len(x), dtype=bool)
-    a, b = x[keep], y[keep]
-    variance = float(a.var())
-    slope = (
-        float(np.clip(((a - a.mean()) * (b - b.mean())).mean() / variance, 0.0, 1.5)) if variance > 0 else 0.0
-    )
-    return slope, float(np.median(b - slope * a))

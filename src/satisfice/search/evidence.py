@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import expected_final
+from satisfice.search.curves import CurveModels, expected_final
 from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
@@ -71,7 +71,9 @@ class Evidence:
         return out
 
 
-def gather(history: History, static: set[str], cache: HyperparameterCache) -> Evidence | None:
+def gather(
+    history: History, static: set[str], cache: HyperparameterCache, curves: CurveModels
+) -> Evidence | None:
     """What the history says, or None while it is too little for a model."""
     order = np.argsort([o.metric for o in history.problem.objectives], kind="stable")
     names = tuple(history.objective_names[j] for j in order)
@@ -86,7 +88,9 @@ def gather(history: History, static: set[str], cache: HyperparameterCache) -> Ev
     running = history.rows(TrialState.RUNNING)
     for j, name in enumerate(names):
         if name not in static:
-            models[name] = _objective_model(history, int(order[j]), objectives[:, j], complete, x_all, cache)
+            models[name] = _objective_model(
+                history, int(order[j]), objectives[:, j], complete, x_all, cache, curves
+            )
             expected[running, j] = _believe(models[name], x_all, running)
     late = tuple(c for c in history.problem.constraints if c.metric not in static)
     late = tuple(c for c in late if _ever_violated(history, c, complete))
@@ -120,10 +124,11 @@ def _objective_model(
     complete: NDArray[np.int_],
     x: Array,
     cache: HyperparameterCache,
+    curves: CurveModels,
 ) -> MetricModel:
     """From finished trials, and from unfinished ones with more noise where their reports say enough."""
     unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
-    mean, sd = expected_final(history, unfinished, objective)
+    mean, sd = expected_final(history, curves, unfinished, objective)
     told = np.isfinite(mean) & np.isfinite(sd)
     unfinished, mean, sd = unfinished[told], mean[told], sd[told]
     failed = history.rows(TrialState.FAIL)
@@ -137,14 +142,14 @@ def _objective_model(
     order = np.argsort(rows, kind="stable")
     rows, y, extra = rows[order], y[order], extra[order]
     keep = _informative(y)
+    ordered = history.encoder.ordered[history.encoder.free]
     return MetricModel(
         x[rows[keep]],
         y[keep],
         extra[keep],
-        history.encoder.ordered[history.encoder.free],
+        ordered,
         transform=transform,
-        cache=cache,
-        noise_prior=_NOISE_PRIOR,
+        hyperparameters=cache.get(x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR),
     )
 
 
@@ -181,14 +186,14 @@ def _violation_model(
     violation = np.array([constraint.violation(v) for v in values[rows]])
     keep = _informative(np.abs(violation))
     transform = TRAINED(violation)
+    ordered = history.encoder.ordered[history.encoder.free]
     return MetricModel(
         x[rows[keep]],
         violation[keep],
         np.zeros(len(keep)),
-        history.encoder.ordered[history.encoder.free],
+        ordered,
         transform=transform,
-        cache=cache,
-        noise_prior=_NOISE_PRIOR,
+        hyperparameters=cache.get(x[rows], violation, ordered, TRAINED, noise_prior=_NOISE_PRIOR),
     )
 
 

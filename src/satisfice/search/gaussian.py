@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from satisfice.search.encode import Array
@@ -55,6 +55,16 @@ def _scaled_distance(a: Array, b: Array, ordered: NDArray[np.bool_], scales: Arr
     return out
 
 
+def _factor_and_inverse(covariance: Array) -> tuple[Array, Array]:
+    """Lower Cholesky factor and inverse of a symmetric positive definite matrix (small: LAPACK itself)."""
+    factor, info = lapack.dpotrf(covariance, lower=1, clean=1)
+    if info:
+        raise np.linalg.LinAlgError("the covariance is not positive definite")
+    inverse, _ = lapack.dpotri(factor, lower=1)
+    lower = np.tril(inverse)
+    return factor, lower + np.tril(lower, -1).T
+
+
 def fit(
     x: Array, y: Array, extra: Array, ordered: NDArray[np.bool_], *, noise_prior: float
 ) -> Hyperparameters:
@@ -68,7 +78,7 @@ def fit(
         noise_prior: Most plausible noise variance.
     """
     d = x.shape[1]
-    squared = _squared_differences(x, x, ordered)
+    flat = _squared_differences(x, x, ordered).reshape(d, -1)
     loc, spread = math.sqrt(2.0) + 0.5 * math.log(max(d, 1)) - 1.0, 1.0
     prior_mean = np.r_[np.full(d, loc), 0.0, math.log(noise_prior)]
     prior_sd = np.r_[np.full(d, spread), 0.5, 1.5]
@@ -79,18 +89,17 @@ def fit(
 
     def objective(theta: Array) -> tuple[float, Array]:
         weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1])
-        distance = np.tensordot(weights, squared, axes=1)
+        distance = (weights @ flat).reshape(len(y), len(y))
         r = _SQRT5 * np.sqrt(distance)
         decay = np.exp(-r)
         kernel = signal * (1.0 + r + r * r / 3.0) * decay
         covariance = kernel + np.diag(extra + noise + _JITTER)
-        factor = cholesky(covariance, lower=True, check_finite=False)
-        inverse = cho_solve((factor, True), np.eye(len(y)), check_finite=False)
+        factor, inverse = _factor_and_inverse(covariance)
         alpha = inverse @ y
         m = np.outer(alpha, alpha) - inverse
         slope = m * (-signal * 5.0 / 6.0) * (1.0 + r) * decay  # m ∘ dk/d(r²)
         gradient = np.empty(d + 2)
-        gradient[:d] = -weights * np.einsum("ij,dij->d", slope, squared, optimize=True)
+        gradient[:d] = -weights * (flat @ slope.ravel())
         gradient[d] = 0.5 * float((m * kernel).sum())
         gradient[d + 1] = 0.5 * noise * float(np.trace(m))
         value = -0.5 * float(y @ alpha) - float(np.log(np.diag(factor)).sum())
@@ -113,9 +122,11 @@ class GaussianProcess:
         self._x, self._ordered, self._h = x, ordered, hyperparameters
         covariance = self._kernel(x, x)
         covariance[np.diag_indices(len(x))] += extra + hyperparameters.noise + _JITTER
-        self._factor = cholesky(covariance, lower=True, check_finite=False)
-        self._alpha = cho_solve((self._factor, True), y, check_finite=False)
+        factor, self._inverse = _factor_and_inverse(covariance)
+        self._inverse_factor, _ = lapack.dtrtri(factor, lower=1)
+        self._alpha = self._inverse @ y
         self._y, self._extra = y, extra
+        self._last: tuple[Array, tuple[Array, Array]] | None = None
 
     def conditioned(self, x: Array, y: Array) -> GaussianProcess:
         """With further points, at the same hyperparameters."""
@@ -127,18 +138,25 @@ class GaussianProcess:
             self._h,
         )
 
+    @property
+    def noise(self) -> float:
+        """Variance of the observations."""
+        return self._h.noise
+
     def _kernel(self, a: Array, b: Array) -> Array:
         return self._h.signal * _matern(_scaled_distance(a, b, self._ordered, self._h.scales))
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the noise-free function, each of shape [q]."""
+        if self._last is not None and self._last[0] is x:  # metrics with equal ranks share a process
+            return self._last[1]
         k = self._kernel(x, self._x)
-        v = solve_triangular(self._factor, k.T, lower=True, check_finite=False)
-        variance = self._h.signal - (v**2).sum(0)
-        return k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12))
+        v = k @ self._inverse_factor.T
+        variance = self._h.signal - np.einsum("ij,ij->i", v, v)
+        self._last = x, (k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12)))
+        return self._last[1]
 
     def leave_one_out(self) -> tuple[Array, Array]:
         """Mean and standard deviation of each target given the others (R&W eq. 5.12), each of shape [n]."""
-        inverse = cho_solve((self._factor, True), np.eye(len(self._y)), check_finite=False)
-        diagonal = np.diag(inverse)
+        diagonal = np.diag(self._inverse)
         return self._y - self._alpha / diagonal, np.sqrt(1.0 / diagonal)

@@ -158,6 +158,11 @@ class History:
         return self._curves[: self._n]
 
     @property
+    def curve_step(self) -> NDArray[np.int32]:
+        """Step of the report that `curves` holds, 0 where there is none. Shape [n, g]."""
+        return self._curve_step[: self._n]
+
+    @property
     def predicted(self) -> NDArray[np.float32]:
         """What the sampler expected of the objectives at the proposal, NaN where it did not say."""
         return self._predicted[: self._n]

@@ -50,7 +50,7 @@ class Improvement:
         count: Number of directions.
     """
 
-    def __init__(self, front: Array, ideal: Array, reference: Array, *, count: int = 96) -> None:
+    def __init__(self, front: Array, ideal: Array, reference: Array, *, count: int) -> None:
         self._reference, self._range = reference, reference - ideal
         self._m = len(reference)
         self._directions = directions(self._m, count)

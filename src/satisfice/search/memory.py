@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -106,8 +107,7 @@ class ScreenMemory:
                 np.zeros(len(rows)),
                 ordered,
                 transform=EXACT(values[rows]),
-                cache=self._cache,
-                noise_prior=1e-3,
+                hyperparameters=self._cache.get(x[told], values[told], ordered, EXACT, noise_prior=1e-3),
             )
         return models
 

@@ -29,6 +29,11 @@ class Transform(Protocol):
         """Back to the metric's scale."""
 
 
+MakeTransform = Callable[[Array], Transform]
+TRAINED: MakeTransform = TailLog
+EXACT: MakeTransform = Ranks
+
+
 def spread_out(n: int, count: int) -> NDArray[np.int_]:
     """``count`` indices below ``n``, evenly spread, ascending."""
     return np.unique(np.linspace(0, n - 1, min(n, count)).round().astype(int))
@@ -55,18 +60,32 @@ class HyperparameterCache:
         self._kept: dict[bytes, gaussian.Hyperparameters] = {}
 
     def get(
-        self, x: Array, y: Array, extra: Array, ordered: NDArray[np.bool_], *, noise_prior: float
+        self,
+        x: Array,
+        values: Array,
+        ordered: NDArray[np.bool_],
+        transform: MakeTransform,
+        *,
+        noise_prior: float,
     ) -> gaussian.Hyperparameters:
-        """Fitted on the first points; ``y`` need not be standardised."""
+        """Fitted on the first points.
+
+        Args:
+            x: Unit rows, shape [n, d].
+            values: The metric, shape [n], free of additional noise.
+            ordered: Which columns of x are numbers.
+            transform: Scale on which to model.
+            noise_prior: Most plausible noise variance, targets being standardised.
+        """
         rows = spread_out(fit_size(len(x)), _MAX_FIT)
-        x, y, extra = x[rows], y[rows], extra[rows]
-        sd = float(y.std()) or 1.0
-        y = (y - y.mean()) / sd
-        key = x.tobytes() + np.round(y, 6).tobytes() + extra.tobytes()
+        x, values = np.ascontiguousarray(x[rows]), values[rows]
+        key = x.tobytes() + values.tobytes()
         if key not in self._kept:
-            if len(self._kept) > 64:
+            if len(self._kept) >= 64:
                 self._kept.clear()
-            self._kept[key] = gaussian.fit(x, y, extra, ordered, noise_prior=noise_prior)
+            z = transform(values).forward(values)
+            z = (z - z.mean()) / (float(z.std()) or 1.0)
+            self._kept[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=noise_prior)
         return self._kept[key]
 
 
@@ -79,8 +98,7 @@ class MetricModel:
         extra: Additional noise variance on the model's scale, shape [n].
         ordered: Which columns of x are numbers.
         transform: Scale on which to model.
-        cache: Where hyperparameters are kept.
-        noise_prior: Most plausible noise variance on the model's scale.
+        hyperparameters: Of the process on the standardised scale.
     """
 
     def __init__(
@@ -91,14 +109,14 @@ class MetricModel:
         ordered: NDArray[np.bool_],
         *,
         transform: Transform,
-        cache: HyperparameterCache,
-        noise_prior: float,
+        hyperparameters: gaussian.Hyperparameters,
     ) -> None:
         self.transform = transform
         z = transform.forward(values)
         self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0
-        h = cache.get(x, z, extra, ordered, noise_prior=noise_prior)
-        self.process = gaussian.GaussianProcess(x, (z - self._mean) / self._sd, extra, ordered, h)
+        self.process = gaussian.GaussianProcess(
+            x, (z - self._mean) / self._sd, extra, ordered, hyperparameters
+        )
 
     def rescaled(self, transform: Transform) -> MetricModel:
         """The same process, read on another scale: for a metric with the same ranks."""
@@ -123,8 +141,3 @@ class MetricModel:
         """Probability that the metric is at most ``bound``, shape [q]."""
         mean, sd = self.predict(x)
         return np.asarray(ndtr((float(self.transform.forward(np.array([bound]))[0]) - mean) / sd))
-
-
-MakeTransform = Callable[[Array], Transform]
-TRAINED: MakeTransform = TailLog
-EXACT: MakeTransform = Ranks
