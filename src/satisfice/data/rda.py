@@ -57,7 +57,7 @@ def _column(values: Any, attributes: dict[str, Any]) -> Any:
 
 
 class _Reader:
-    """Reads one object after the other: a pair of its value and its attributes (by name, again such pairs)."""
+    """Reads one object after the other: a pair of value and attributes (by name, again such pairs)."""
 
     def __init__(self, content: bytes, version: int) -> None:
         self.content = content

@@ -49,7 +49,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableEncoder:
-    """A fitted encoder. Its numbers are float32 from the start: the file that ships gives the same features."""
+    """A fitted encoder. Its numbers are float32 from the start, so that what ships computes the same."""
 
     columns: tuple[Column, ...]
     fill: Floats  # of each numeric column, in their order

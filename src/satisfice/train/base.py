@@ -18,6 +18,7 @@ from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train import shipping
+from satisfice.train.memory import peak_memory
 from satisfice.train.model import ShippedModel, predict
 from satisfice.train.model import load as load_shipped
 from satisfice.train.score import score
@@ -90,8 +91,19 @@ class FamilyTask(ABC):
         """The tensors of a bare model, as they ship."""
 
     @abstractmethod
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+        """Train, report, save the model, and return its metrics."""
+
     def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
-        """Train, report, and return the metrics of the model that ships, on the validation split."""
+        """Train, report, and return the metrics of the model that ships, on the validation split.
+
+        Raises:
+            Diverged: The loss is NaN or grows away from any solution.
+        """
+        memory: dict[str, float] = {}
+        with peak_memory(memory):
+            metrics = self.fit(params, trial)
+        return metrics | self._convert(memory)
 
     @abstractmethod
     def untrained(self, params: Params) -> Any:

@@ -14,7 +14,7 @@ from satisfice.spec.task import TrainingTrial
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
 from satisfice.train.shipping import Header
 from satisfice.train.trainer import class_weights, measures
-from satisfice.train.tree_task import Stage, TreeTask
+from satisfice.train.tree_task import Stage, TreeTask, at_most
 from satisfice.train.trees import RawTrees, TreeEnsemble, join, pack
 
 
@@ -60,8 +60,8 @@ class BoostingTask(TreeTask):
         kind = HistGradientBoostingClassifier if self.splits.n_classes else HistGradientBoostingRegressor
         return kind(
             learning_rate=float(values["learning_rate"]),
-            max_depth=int(values["max_depth"]) or None,
-            max_leaf_nodes=int(values["max_leaves"]) or None,
+            max_depth=at_most(values["max_depth"]),
+            max_leaf_nodes=at_most(values["max_leaves"], least=2),
             min_samples_leaf=int(values["min_samples_leaf"]),
             l2_regularization=float(values["l2"]),
             max_features=float(values["max_features"]),
@@ -120,7 +120,7 @@ HYPERPARAMETERS: Hyperparameters = {
         default=31,
         low=0,
         high=1_000_000,
-        doc="Leaves of a tree at most, best first; 0 for any.",
+        doc="Leaves of a tree at most, best first; 0 for any, else at least 2.",
         architecture=True,
     ),
     "min_samples_leaf": Hyperparameter(

@@ -14,7 +14,7 @@ from satisfice.spec.task import TrainingTrial
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
 from satisfice.train.shipping import Header
 from satisfice.train.trainer import class_weights, measures
-from satisfice.train.tree_task import Stage, TreeTask
+from satisfice.train.tree_task import Stage, TreeTask, at_most
 from satisfice.train.trees import RawTrees, TreeEnsemble, join, pack
 
 
@@ -58,8 +58,8 @@ class ForestTask(TreeTask):
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # slow to import
 
         settings = {
-            "max_depth": int(values["max_depth"]) or None,
-            "max_leaf_nodes": int(values["max_leaves"]) or None,
+            "max_depth": at_most(values["max_depth"]),
+            "max_leaf_nodes": at_most(values["max_leaves"], least=2),
             "min_samples_leaf": int(values["min_samples_leaf"]),
             "max_features": float(values["max_features"]),
             "ccp_alpha": float(values["ccp_alpha"]),
@@ -109,7 +109,7 @@ HYPERPARAMETERS: Hyperparameters = {
         default=0,
         low=0,
         high=10_000_000,
-        doc="Leaves of a tree at most, best first; 0 for any.",
+        doc="Leaves of a tree at most, best first; 0 for any, else at least 2.",
         architecture=True,
     ),
     "min_samples_leaf": Hyperparameter(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
@@ -64,22 +65,23 @@ class LinearTask(FamilyTask):
         """Weight and bias."""
         return {"weight": core.weight, "bias": core.bias}
 
-    def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Fit once, report once."""
         values, data = self.values(params), self.splits
         began = time.perf_counter()
         x = data.train.x.reshape(len(data.train), -1)
         trial.batch_end()
-        if data.task == "classification":
-            core = _fit_logistic(x, data.train.y, values, trial.seed)
-        else:
-            core = _fit_least_squares(x, data.train.y, values, trial.seed)
+        learn = _fit_logistic if data.task == "classification" else _fit_least_squares
+        with threadpool_limits(limits=max(trial.threads, 1)):
+            core = learn(x, data.train.y, values, trial.seed)
         seconds = time.perf_counter() - began
         trial.batch_end()
-        metrics = self._finish(params, core, trial) | self.profile(params)
-        metrics |= {"train_seconds": seconds, "epochs_to_target": 1.0}
-        trial.report(1, metrics)
-        return metrics
+        known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
+        scored = self._score(core, data.valid)
+        trial.report(1, scored)
+        if trial.should_prune():
+            return known | scored
+        return known | self._finish(params, core, trial)
 
     def _shape(self) -> tuple[int, int]:
         k = self.splits.n_classes

@@ -162,7 +162,7 @@ def cnn_plan(
     batch_norm: bool,
     dropout: float,
 ) -> Plan:
-    """Blocks of convolutions that each end in a pooling (while there is more than a pixel), then a dense head."""
+    """Blocks of convolutions, each with a pooling at its end if there is more than a pixel; a dense head."""
     inputs, height, across = shape
     layers: list[Layer] = []
     outgoing = channels

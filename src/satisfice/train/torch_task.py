@@ -102,7 +102,7 @@ class TorchTask(FamilyTask):
         arrays: dict[str, NDArray[Any]] = import_network().to_arrays(core)
         return arrays
 
-    def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Train epoch by epoch; ends early when told to prune or when patience runs out.
 
         Raises:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.base import FamilyTask, main_metric, monitored
@@ -44,7 +45,7 @@ class TreeTask(FamilyTask):
 
     @abstractmethod
     def patience(self, values: Mapping[str, Any]) -> int:
-        """Trees or rounds without a better score after which growing stops and the best stage ships; 0: never."""
+        """Trees or rounds without a better score after which it stops and the best stage ships; 0: never."""
 
     @abstractmethod
     def tree_counts(self, values: Mapping[str, Any]) -> tuple[int, int]:
@@ -75,10 +76,8 @@ class TreeTask(FamilyTask):
         low, high = self._convert(least), self._convert(largest)
         return {name: (low[name], high[name]) for name in low}
 
-    def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Grow stage by stage; ends early when told to prune or when patience runs out."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
-
         values = self.values(params)
         began = time.perf_counter()
         metric, sign = monitored(self.spec, self.splits.task)
@@ -107,16 +106,20 @@ class TreeTask(FamilyTask):
         """Of one tree."""
         values = self.values(params)
         limits = [len(self.splits.train) // int(values["min_samples_leaf"])]
-        if values["max_depth"] > 0:
-            limits.append(2 ** min(int(values["max_depth"]), 62))
-        if values["max_leaves"] > 0:
-            limits.append(int(values["max_leaves"]))
+        depth, leaves = at_most(values["max_depth"]), at_most(values["max_leaves"], least=2)
+        limits += [2 ** min(depth, 62)] if depth is not None else []
+        limits += [leaves] if leaves is not None else []
         return max(min(limits), 1)
 
     def _size(self, params: Params, trees: int, leaves: int) -> dict[str, float]:
         d, c, k = self.splits.preprocessor.n_features, self.leaf_numbers, self.base_numbers
         size = file_bytes(self.header(params), shapes(trees=trees, leaves=leaves, d=d, c=c, k=k))
         return {"size_bytes": float(size), "n_parameters": float(leaves - trees + leaves * c + k)}
+
+
+def at_most(value: int, least: int = 1) -> int | None:
+    """A limit as scikit-learn takes it: None for 0, which means none."""
+    return max(int(value), least) if value > 0 else None
 
 
 def stages(count: int, most: int) -> list[int]:
