@@ -1,25 +1,37 @@
-"""Honest measurement: size, latency and memory that hold on the day the model ships."""
+"""Honest measurement: size, latency and memory that hold on the day the model ships. Imports no torch."""
 
 from __future__ import annotations
 
+from satisfice.measure.doctor import Finding, doctor_host
 from satisfice.measure.host import Host, host
 from satisfice.measure.keys import architecture_key, module_key
+from satisfice.measure.memory import MemoryUse, ProbeFailed, memory_mb, train_memory
 from satisfice.measure.meter import Meter
 from satisfice.measure.quiet import Quiet, QuietReport
 from satisfice.measure.remembered import InMemoryMeasurements, MeasurementStore
 from satisfice.measure.result import Measurement, Verdict, judge
+from satisfice.measure.size import flops_of, n_parameters, size_of_state
 
 __all__ = [
+    "Finding",
     "Host",
     "InMemoryMeasurements",
     "Measurement",
     "MeasurementStore",
+    "MemoryUse",
     "Meter",
+    "ProbeFailed",
     "Quiet",
     "QuietReport",
     "Verdict",
     "architecture_key",
+    "doctor_host",
+    "flops_of",
     "host",
     "judge",
+    "memory_mb",
     "module_key",
+    "n_parameters",
+    "size_of_state",
+    "train_memory",
 ]

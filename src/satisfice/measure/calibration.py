@@ -1,4 +1,4 @@
-"""How fast the reference model runs on this host undisturbed: remembered, and corrected when it is seen faster."""
+"""How fast the reference model runs on this host undisturbed: remembered, and put right when seen faster."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _KEY = "reference model v1"  # a change of the reference model's work needs anot
 class Calibration:
     """The reference model's undisturbed speed on this host, part by part.
 
-    It is the fastest phase seen so far by any worker that uses the store. A first calibration during a slow phase is
-    put right by later measurements, each of which sees the reference model as well.
+    It is the fastest phase seen so far by any worker that uses the store. A first calibration during a slow
+    phase is put right by later measurements, each of which sees the reference model as well.
     """
 
     def __init__(self, store: MeasurementStore, reference: Reference) -> None:

@@ -1,4 +1,4 @@
-"""The conditions under which a call is timed: thread counts, no garbage collection, inference mode; all put back."""
+"""The conditions under which a call is timed: threads, garbage collection, gradients, core; all put back."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import os
 import sys
 from collections.abc import Iterator
 
-import threadpoolctl
+import threadpoolctl  # type: ignore[import-untyped]  # it ships no types
 
 _MAX_CORES = 4
 
 
 @contextlib.contextmanager
 def still(threads: int) -> Iterator[None]:
-    """Set ``threads`` for numerical libraries, stop garbage collection, and turn off gradients; then put all back.
+    """Set ``threads`` for numerical libraries, stop garbage collection, turn off gradients; put all back.
 
     torch is only touched when it is imported already.
     """

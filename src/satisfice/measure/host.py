@@ -65,7 +65,7 @@ def host() -> Host:
 
 
 def cores_allowed() -> float:
-    """Cores this process may use: its affinity, cut down by the control group's quota (which may be a fraction)."""
+    """Cores this process may use: its affinity, cut down by the control group's quota (maybe a fraction)."""
     affinity = getattr(os, "sched_getaffinity", None)
     cores = float(len(affinity(0)) if affinity else (os.cpu_count() or 1))
     quota = _cgroup_quota()

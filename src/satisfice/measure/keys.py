@@ -17,7 +17,8 @@ def architecture_key(
     """Key of an architecture given by the parameters that latency depends on.
 
     Args:
-        architecture: Parameter names and values, as `Predicts.architecture` gives them; the order does not matter.
+        architecture: Parameter names and values, as `Predicts.architecture` gives them; the order does not
+            matter.
         family_or_task: What gives those names their meaning: the family, or the task's entry point.
         threads: Threads of the measured call.
         batch: Items of the measured call.
@@ -31,10 +32,11 @@ def architecture_key(
 
 
 def module_key(module: torch.nn.Module, *, threads: int = 1, batch: int = 1) -> str:
-    """Key of a torch module's structure: modules by name and class, their settings, shapes and types of tensors.
+    """Key of a torch module's structure: modules by class and setting, tensors by shape and type.
 
-    Weights do not enter, nor does the device: a module on the meta device has the key of the real one. The order of
-    the modules does enter. What ``forward`` does beyond its modules is known by the class's name only.
+    Weights do not enter, nor does the device: a module on the meta device has the key of the real one. The
+    order of the modules does enter. What ``forward`` does beyond its modules is known by the class's name
+    only.
     """
     content: list[Any] = [threads, batch]
     for name, part in module.named_modules():

@@ -1,4 +1,4 @@
-"""Latency with a verdict: measured once per architecture and host, in the host's quiet, no longer than needed."""
+"""Latency with a verdict: measured once per architecture and host, no longer than needed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 
 from satisfice.measure.calibration import Calibration
 from satisfice.measure.conditions import still
-from satisfice.measure.estimate import Estimate, estimate
+from satisfice.measure.estimate import Estimate
 from satisfice.measure.host import host
 from satisfice.measure.quiet import Quiet
-from satisfice.measure.reference import Call, Reference, slowdown
+from satisfice.measure.reference import Call, Reference
 from satisfice.measure.remembered import MeasurementStore
 from satisfice.measure.result import Measurement, Quality
 from satisfice.measure.sampling import Samples, collect
@@ -64,14 +64,15 @@ class Meter:
     ) -> Measurement:
         """The p50 latency of one call, with its 95% interval and p95.
 
-        The remembered measurement is returned if it answers: no verdict on ``constraints`` is too close to call, or
-        it is precise already; and it is precise if ``precise`` is asked for. Otherwise the model is built and
-        measured in the host's quiet: `COARSE_S` where every bound is far, up to `USUAL_S`, and up to `LONGEST_S`
-        while a verdict is too close to call.
+        The remembered measurement is returned if it answers: no verdict on ``constraints`` is too close to
+        call, or it is precise already; and it is precise if ``precise`` is asked for. Otherwise the model is
+        built and measured in the host's quiet: `COARSE_S` where every bound is far, up to `USUAL_S`, and up
+        to `LONGEST_S` while a verdict is too close to call.
 
         Args:
             key: Of the architecture, threads and batch (`architecture_key`, `module_key`).
-            make_call: Builds the model and returns the call that predicts one prepared batch; called only if measured.
+            make_call: Builds the model and returns the call that predicts one prepared batch; called only if
+                measured.
             constraints: Bounds to be judged; those on other quantities are ignored.
             precise: Sample until more would not help.
             fresh: Measure even if remembered.
@@ -89,9 +90,9 @@ class Meter:
         constraints: Sequence[Constraint] = (),
         fresh: bool = False,
     ) -> Measurement:
-        """Items a second at `MeasureOptions.throughput_batch` items a call; ``make_call`` predicts such a batch.
+        """Items a second when predicted in batches of `MeasureOptions.throughput_batch`.
 
-        ``key`` must be of that batch size. There is no p95.
+        ``make_call`` predicts one such batch, and ``key`` is of that batch size. There is no p95.
         """
         mine = _on_quantity(constraints, "throughput")
         return self._remembered(
@@ -123,14 +124,15 @@ class Meter:
             best = self._calibration.best()
             alone = None if self._options.threads == 1 else False
             for samples in collect(call, self._reference, alone=alone):
-                found = estimate(np.array(samples.medians), slowdown(np.array(samples.references), best))
+                found = samples.estimate(best)
                 measured = self._record(metric, found, samples)
                 quality = _enough(measured, found, samples, constraints, precise)
                 if quality is not None:
+                    measured = replace(measured, quality=quality)
                     break
             self._calibration.learn(np.array(samples.references), samples.seconds)
         logger.debug("measured %s in %.2f s, quiet: %s", metric, samples.seconds, report.quiet)
-        return replace(measured, quality=quality)
+        return measured
 
     def _record(self, metric: str, found: Estimate, samples: Samples) -> Measurement:
         throughput = metric == "throughput"

@@ -1,15 +1,15 @@
 """The host's quiet: a readers-writer lock over the processes and studies of one user on one host.
 
-Workers that train hold the shared side; a measurement holds the exclusive side. Three files in one folder per user
-under the temporary folder::
+Workers that train hold the shared side; a measurement holds the exclusive side. Three files in one folder per
+user under the temporary folder::
 
     turn    locked exclusively by the one process that measures; it also names that process
     train   locked shared by workers that train, exclusively by the one that measures
     wanted  one byte, mapped by every worker: not 0 while somebody measures or waits to
 
-At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is a hint: whoever sees it
-set asks the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So nothing is left behind by a
-killed process; a byte that it left set is cleared by the next who looks.
+At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is a hint: whoever
+sees it set asks the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So nothing is
+left behind by a killed process; a byte that it left set is cleared by the next who looks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import logging
 import mmap
 import os
 import stat
+import sys
 import tempfile
 import time
 import weakref
@@ -28,12 +29,9 @@ from pathlib import Path
 
 from satisfice.errors import InputError
 
-try:
+HAS_LOCKS = sys.platform != "win32"  # Windows has no flock: one measures there without the host's quiet
+if sys.platform != "win32":
     import fcntl
-except (
-    ImportError
-):  # Windows has no flock; measurements there go without the host's quiet, and `doctor` says so
-    fcntl = None  # type: ignore[assignment]  # the module or nothing
 
 logger = logging.getLogger(__name__)
 
@@ -145,7 +143,8 @@ class Quiet:
         """Give the shared side up until nobody measures, then take it again; at most `max_yield_s`."""
         self._train.release()
         until = time.monotonic() + self.max_yield_s
-        # Shared, so that several workers pass at once. The byte is cleared under the lock: no measurement has begun.
+        # Shared, so that several workers pass at once. The byte is cleared under the lock: no measurement has
+        # begun.
         if self._turn.acquire(exclusive=False, until=until):
             self._wanted[0] = 0
             self._train.acquire(exclusive=False)
@@ -163,12 +162,9 @@ class _LockFile:
 
     def acquire(self, *, exclusive: bool, until: float | None = None) -> bool:
         """Lock, trying until the monotonic time ``until`` (None: once). Whether it is locked now."""
-        if fcntl is None:
-            return True
-        kind = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB
         while True:
             try:
-                fcntl.flock(self._descriptor, kind)
+                self._flock(exclusive)
             except BlockingIOError:
                 if until is None or time.monotonic() >= until:
                     return False
@@ -178,8 +174,12 @@ class _LockFile:
 
     def release(self) -> None:
         """Unlock; nothing happens if it is not locked."""
-        if fcntl is not None:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._flock(None)
+
+    def _flock(self, exclusive: bool | None) -> None:
+        if sys.platform != "win32":
+            kinds = {None: fcntl.LOCK_UN, False: fcntl.LOCK_SH, True: fcntl.LOCK_EX}
+            fcntl.flock(self._descriptor, kinds[exclusive] | fcntl.LOCK_NB)
 
     def note(self) -> str:
         """What the last holder wrote."""
@@ -227,7 +227,8 @@ def _mapped_byte(path: Path) -> mmap.mmap:
 
 
 def _after_fork() -> None:
-    # A forked child (a data loader's worker) shares its parent's open files and would keep a dead parent's locks.
+    # A forked child (a data loader's worker) shares its parent's open files and would keep a dead parent's
+    # locks.
     for file in list(_open_files):
         file.reopen()
 

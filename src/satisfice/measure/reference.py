@@ -1,13 +1,14 @@
 """The fixed reference model: its slowdown tells a slow phase of the host from a slow model.
 
-Three parts, as models have them: products of small matrices (bound by arithmetic), of a vector with matrices (bound by
-the second-level cache), and Python's own work around them. Its slowdown is the geometric mean of the parts' slowdowns.
-NumPy and Python only, so that every host has it.
+Three parts, as models have them: products of small matrices (bound by arithmetic), of a vector with matrices
+(bound by the second-level cache), and Python's own work around them. Its slowdown is the geometric mean of
+the parts' slowdowns. NumPy and Python only, so that every host has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,8 +25,7 @@ def reference_calls() -> dict[str, Call]:
     rng = np.random.default_rng(0)
     square = rng.standard_normal((128, 128)).astype(np.float32)
     widths = (64, 256, 256, 10)
-    pairs = zip(widths, widths[1:], strict=False)
-    layers = [(rng.standard_normal((a, b)) / np.sqrt(a)).astype(np.float32) for a, b in pairs]
+    layers = [(rng.standard_normal((a, b)) / np.sqrt(a)).astype(np.float32) for a, b in pairwise(widths)]
     item = rng.standard_normal((1, widths[0])).astype(np.float32)
     table = {str(i): i for i in range(50)}
 
@@ -58,11 +58,11 @@ class Reference:
         self.names = tuple(self._calls)
 
     def sample(self) -> Array:
-        """Seconds of one call of each part, shape ``(len(names),)``: medians of a few calls, the first left out."""
+        """Seconds of one call of each part, shape ``(parts,)``: medians of a few calls, not of the first."""
         out = []
         for name, call in self._calls.items():
             call()
-            out.append(float(np.median(timed(call, _CALLS[name], by_cpu=True))))
+            out.append(float(np.median(timed(call, _CALLS[name], by_cpu=True).seconds)))
         return np.array(out)
 
 

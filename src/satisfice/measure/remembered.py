@@ -9,13 +9,13 @@ from satisfice.measure.result import Measurement
 
 
 class MeasurementStore(Protocol):
-    """Remembers measurements by architecture, host and metric. One writer after another; the last one stands."""
+    """Remembers measurements by architecture, host and metric. The last one put stands."""
 
     def get(self, key: str, host: str, metric: str) -> Measurement | None:
         """The measurement last put, or None."""
 
     def put(self, key: str, measurement: Measurement) -> None:
-        """Remember the measurement under ``key``, its own host and its own metric, in place of an older one."""
+        """Remember the measurement under ``key``, its own host and metric, in place of an older one."""
 
     def put_host(self, host: Host) -> None:
         """Remember what a fingerprint stands for; the same host may come again."""

@@ -106,9 +106,10 @@ class Measurement:
 def judge(measurement: Measurement, constraint: Constraint) -> bool:
     """Whether the measured model counts as meeting the bound.
 
-    The rule: a clear verdict stands. What is still too close to call after the longest measuring is judged by its
-    value, the single most probable latency: a bound is not made stricter or looser by our uncertainty. Whoever wants
-    a margin writes it into the bound; the final confirmation of the winners measures again, freshly.
+    The rule: a clear verdict stands. What is still too close to call after the longest measuring is judged by
+    its value, the single most probable latency: a bound is not made stricter or looser by our uncertainty.
+    Whoever wants a margin writes it into the bound; the final confirmation of the winners measures again,
+    freshly.
     """
     verdict = measurement.verdict(constraint)
     if verdict is Verdict.TOO_CLOSE:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from satisfice.measure.conditions import Pinning
-from satisfice.measure.estimate import Array
-from satisfice.measure.reference import Call, Reference
+from satisfice.measure.estimate import Array, Estimate, estimate
+from satisfice.measure.reference import Call, Reference, slowdown
 from satisfice.measure.timing import computes_alone, timed
 
-_BURST_S = 0.0015  # of the measured model in a block, at least one call
-_MAX_BURST = 60  # calls
-_BLOCKS = 3  # without a gap between them; after a gap the scheduler seldom interrupts so short a stretch
+_BURST_S = 0.003  # of the measured model in a block, at least one call
+_REWARM_S = 0.0012  # before it, untimed, at least one call: the reference model has taken the caches
+_MAX_CALLS = 100  # in a burst
+_BLOCKS = 2  # without a gap between them; after a gap the scheduler seldom interrupts so short a stretch
 _GAP_S = 0.004
 _WARM_UP_S = 0.02
 _WARM_UP_CALLS = 3
@@ -29,9 +30,15 @@ class Samples:
     references: list[Array] = field(
         default_factory=list
     )  # seconds by part of the reference model, one row a block
+    interruptions: list[float] = field(default_factory=list)  # of one call, the median of each block
     calls: list[Array] = field(default_factory=list)  # seconds of the single calls, one array a block
     seconds: float = 0.0  # since the warm-up began
     pinned: bool = False
+
+    def estimate(self, best: Array) -> Estimate:
+        """Latency on the undisturbed host, where the reference model takes ``best`` seconds, part by part."""
+        slowdowns = slowdown(np.array(self.references), best)
+        return estimate(np.array(self.medians), slowdowns, np.array(self.interruptions))
 
     @property
     def count(self) -> int:
@@ -53,25 +60,27 @@ def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> I
         samples.pinned = pinning.works
         each = _warm_up(call)
         by_cpu = computes_alone(call, 1 if each > _WARM_UP_S else 5) if alone is None else alone
-        burst = max(1, min(_MAX_BURST, int(_BURST_S / each)))
+        burst, rewarm = (max(1, min(_MAX_CALLS, int(s / each))) for s in (_BURST_S, _REWARM_S))
         group = 0
         while True:
             pinning.core(group)
             for _ in range(_BLOCKS if each < _WARM_UP_S else 1):
-                _block(call, reference, burst, by_cpu, samples)
+                _block(call, reference, rewarm, burst, by_cpu, samples)
             samples.seconds = time.perf_counter() - begin
             yield samples
             group += 1
             time.sleep(_GAP_S)
 
 
-def _block(call: Call, reference: Reference, burst: int, by_cpu: bool, samples: Samples) -> None:
+def _block(call: Call, reference: Reference, rewarm: int, burst: int, by_cpu: bool, samples: Samples) -> None:
     before = reference.sample()
-    call()  # the reference model has taken the caches
+    for _ in range(rewarm):
+        call()
     times = timed(call, burst, by_cpu=by_cpu)
     after = reference.sample()
-    samples.calls.append(times)
-    samples.medians.append(float(np.median(times)))
+    samples.calls.append(times.seconds)
+    samples.medians.append(float(np.median(times.seconds)))
+    samples.interruptions.append(float(np.median(times.interruptions)))
     samples.references.append(np.sqrt(before * after))
 
 

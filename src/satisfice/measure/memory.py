@@ -1,0 +1,173 @@
+"""Peak memory: of prediction, in a fresh process and with the weights; of training, in this process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from satisfice.errors import SatisficeError
+from satisfice.measure.host import host
+from satisfice.measure.result import Measurement
+
+_POLL_S = 0.01
+
+
+class ProbeFailed(SatisficeError):
+    """The process that measures memory ended without an answer."""
+
+
+def memory_mb(
+    entry: str,
+    options: Mapping[str, Any],
+    *,
+    threads: int = 1,
+    batch: int = 1,
+    timeout_s: float = 120.0,
+    path: tuple[str, ...] = (),
+) -> Measurement:
+    """Peak memory while predicting, in MB (10^6 bytes), weights included.
+
+    A fresh process imports the entry, exercises its libraries once, and notes its memory; then it loads the
+    model and predicts. The difference is the model's. On an accelerator it is torch's own counter.
+
+    Args:
+        entry: ``"module:function"``; called with ``options`` as keyword arguments it returns a call that
+            predicts.
+        options: JSON-able, for instance the path of the file that ships.
+        threads: CPU threads of the process.
+        batch: Items a call predicts; recorded only.
+        timeout_s: For the process.
+        path: Folders in which modules are looked for, before the usual ones.
+
+    Returns:
+        A measurement whose interval spans one step of the counter, the page.
+
+    Raises:
+        ProbeFailed: The process failed or took too long.
+    """
+    request = json.dumps({"entry": entry, "options": dict(options), "threads": threads, "path": list(path)})
+    command = [sys.executable, "-m", "satisfice.measure.memory_probe"]
+    begin = datetime.now(UTC)
+    try:
+        done = subprocess.run(
+            command, input=request, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProbeFailed(f"measuring the memory of {entry} took longer than {timeout_s:g} s") from error
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ProbeFailed(f"measuring the memory of {entry} failed: {last}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    value, step = answer["bytes"] / 1e6, answer["step"] / 1e6
+    ended = datetime.now(UTC)
+    return Measurement(
+        metric="memory_mb",
+        value=value,
+        low=max(0.0, value - step),
+        high=value + step,
+        samples=answer["calls"],
+        seconds=(ended - begin).total_seconds(),
+        host=host().fingerprint,
+        threads=threads,
+        batch=batch,
+        quality="precise",
+        measured_at=ended,
+    )
+
+
+@dataclass(kw_only=True)
+class MemoryUse:
+    """Peak growth of memory inside `train_memory`; NaN until it has ended."""
+
+    megabytes: float = math.nan  # 10^6 bytes
+
+
+@contextlib.contextmanager
+def train_memory() -> Iterator[MemoryUse]:
+    """Peak growth of this process's memory inside the block; on an accelerator, of torch's own counter.
+
+    One training at a time in a process: the peak is the process's.
+    """
+    use = MemoryUse()
+    accelerator = _cuda()
+    if accelerator is not None:
+        accelerator.reset_peak_memory_stats()
+        allocated = int(accelerator.memory_allocated())
+    before = resident()
+    with peak_resident() as peak:
+        yield use
+    grown = max(0, peak[0] - before)
+    if accelerator is None:
+        accelerator = _cuda()  # initialised inside the block
+        allocated = 0
+    if accelerator is not None:
+        on_device = int(accelerator.max_memory_allocated()) - allocated
+        grown = on_device if on_device > 0 else grown
+    use.megabytes = grown / 1e6
+
+
+def resident() -> int:
+    """Bytes of this process in memory now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@contextlib.contextmanager
+def peak_resident() -> Iterator[list[int]]:
+    """The peak bytes of this process in memory inside the block: the list's only element, after the block.
+
+    Linux keeps the peak and lets it be reset (`proc(5)`, ``clear_refs``, ``VmHWM``); elsewhere a thread looks
+    every 10 ms.
+    """
+    peak = [resident()]
+    if _reset_peak():
+        try:
+            yield peak
+        finally:
+            peak[0] = max(peak[0], _kernel_peak())
+        return
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.wait(_POLL_S):
+            peak[0] = max(peak[0], resident())
+
+    watcher = threading.Thread(target=look, name="satisfice-memory", daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        watcher.join()
+        peak[0] = max(peak[0], resident())
+
+
+def _reset_peak() -> bool:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:  # no Linux, or a container that forbids it
+        return False
+    return _kernel_peak() > 0
+
+
+def _kernel_peak() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _cuda() -> Any:
+    """The part of torch if this process uses it, else None."""
+    torch = sys.modules.get("torch")
+    return torch.cuda if torch is not None and torch.cuda.is_initialized() else None
