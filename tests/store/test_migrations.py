@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -289,3 +290,74 @@ def test_six_processes_may_start_at_once_on_an_empty_database(storage_url: str) 
         for table in ("version_info", "alembic_version", VERSION_TABLE):
             with db.read() as connection:
                 assert connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one() == 1
+
+
+NEXT_REVISION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("satisfice_workers", recreate=RECREATE) as batch:
+        batch.add_column(sa.Column("gpu", sa.String(40), nullable=False, server_default="none"))
+        batch.alter_column("hostname", existing_type=sa.String(200), type_=sa.String(250))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("satisfice_workers", recreate=RECREATE) as batch:
+        batch.drop_column("gpu")
+"""
+BROKEN_REVISION = (
+    NEXT_REVISION.replace('"0002"', '"0003"').replace('"0001"', '"0002"').replace('"gpu"', '"seen_at"')
+)
+
+
+@pytest.fixture
+def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The migration scripts of a later satisfice: ours, and whatever a test adds."""
+    folder = tmp_path / "future"
+    shutil.copytree(migrate.scripts(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(migrate, "scripts", lambda: folder)
+    migrate._revisions.cache_clear()
+    yield folder / "versions"
+    migrate._revisions.cache_clear()
+
+
+def test_an_older_database_is_upgraded_without_loss(storage_url: str, future: Path) -> None:
+    with opened(storage_url) as db:
+        migrate.ensure_ready(db)
+        add_worker(db)
+        # Through a copy of the table where SQLite needs it.
+        text = NEXT_REVISION.replace("RECREATE", '"always"' if db.dialect == "sqlite" else '"auto"')
+        (future / "0002_gpu.py").write_text(text)
+        migrate._revisions.cache_clear()
+
+        migrate.ensure_ready(db)
+        assert migrate.current(db) == "0002"
+        query = sa.text("SELECT hostname, seen_at, gpu FROM satisfice_workers")
+        with db.read() as connection:
+            assert connection.execute(query).all() == [("box", 2.5, "none")]
+        migrate.downgrade(db, "0001")
+        with db.read() as connection:
+            assert connection.execute(sa.select(workers.c.hostname)).scalars().all() == ["box"]
+
+
+def test_a_migration_that_fails_leaves_the_last_good_revision(storage_url: str, future: Path) -> None:
+    with opened(storage_url) as db:
+        migrate.ensure_ready(db)
+        add_worker(db)
+        (future / "0002_gpu.py").write_text(NEXT_REVISION.replace("RECREATE", '"auto"'))
+        (future / "0003_broken.py").write_text(BROKEN_REVISION.replace("RECREATE", '"never"'))
+        migrate._revisions.cache_clear()
+        with pytest.raises(sa.exc.DBAPIError):
+            migrate.ensure_ready(db)
+        assert migrate.current(db) == "0002"
+        with db.read() as connection:
+            assert connection.execute(sa.text("SELECT gpu FROM satisfice_workers")).scalars().all() == [
+                "none"
+            ]
