@@ -167,7 +167,8 @@ def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path):
     script = (
         "import threading, time\n"
         "from satisfice.launch.worker_process import StopSignals\n"
-        "StopSignals(threading.Event(), grace_s=0.3, on_deadline=lambda: print('too late', flush=True)).install()\n"
+        "late = lambda: print('too late', flush=True)\n"
+        "StopSignals(threading.Event(), grace_s=0.3, on_deadline=late).install()\n"
         "print('ready', flush=True)\n"
         "end = time.monotonic() + 60\n"
         "while time.monotonic() < end: time.sleep(0.1)\n"

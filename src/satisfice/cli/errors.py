@@ -1,0 +1,92 @@
+"""From an exception to one sentence on standard error and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from urllib.parse import quote, unquote, urlsplit
+
+import click
+
+from satisfice.errors import SatisficeError
+
+EXIT_FAILED = 1
+EXIT_INPUT = 2
+EXIT_INTERRUPTED = 130
+DEBUG_VARIABLE = "SATISFICE_DEBUG"
+
+_secrets: set[str] = set()
+
+
+def keep_secret(url: str | None) -> None:
+    """Remember the password of a storage URL, so that no message of this process shows it."""
+    try:
+        password = urlsplit(url or "").password
+    except ValueError:
+        return
+    if password:
+        _secrets.update({password, unquote(password), quote(unquote(password), safe="")})
+
+
+def without_secrets(text: str) -> str:
+    """The text with every known password replaced."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
+
+
+def say(sentence: str) -> None:
+    """One line on standard error, without a password in it."""
+    line = " ".join(sentence.split())
+    print(f"satisfice: {without_secrets(line)}", file=sys.stderr)  # noqa: T201  # this is the output
+
+
+def explain(error: BaseException) -> int:
+    """Say what went wrong in one sentence.
+
+    Returns:
+        The exit code.
+    """
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else EXIT_FAILED
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        say("interrupted")
+        return EXIT_INTERRUPTED
+    if os.environ.get(DEBUG_VARIABLE):
+        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        say(_usage_sentence(error))
+        return EXIT_INPUT
+    if isinstance(error, SatisficeError):
+        say(str(error))
+        return error.exit_code
+    if isinstance(error, BrokenPipeError):
+        # The reader of our output has gone, as `head` does: nothing to say, and nothing more to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return _unexpected(error)
+
+
+def _usage_sentence(error: click.ClickException) -> str:
+    """Click's message, with the nearest option and where to read more."""
+    sentence = error.format_message().strip().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "satisfice"
+    return sentence if sentence.endswith(")") else f"{sentence} (see {command} --help)"
+
+
+def _unexpected(error: BaseException) -> int:
+    log = ""
+    if not os.environ.get(DEBUG_VARIABLE):
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="satisfice-error-", suffix=".log", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(without_secrets("".join(traceback.format_exception(error))))
+            log = f"; the traceback is in {file.name} (or set {DEBUG_VARIABLE}=1)"
+    words = " ".join(str(error).split())[:300]
+    say(f"unexpected {type(error).__name__}: {words}{log}")
+    return EXIT_FAILED

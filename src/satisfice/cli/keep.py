@@ -1,0 +1,63 @@
+"""``satisfice delete``, ``satisfice export`` and ``satisfice import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.output import print_json
+from satisfice.errors import InputError
+
+
+@click.command(epilog="Example: satisfice delete digits-edge --yes")
+@click.argument("name")
+@options.storage
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(name: str, storage: str | None, yes: bool) -> None:
+    """Remove a study with its trials and artefacts."""
+    from satisfice.study import delete_study
+
+    study = options.open_study(name, storage)
+    used = study.status()["budget"]["used"]
+    options.confirm(f"delete the study {name!r} with its {used} trials?", yes=yes)
+    delete_study(name, storage)
+    click.echo(f"study {name!r} is deleted")
+
+
+@click.command(epilog="Example: satisfice export digits-edge --output digits.satisfice.zip")
+@click.argument("name")
+@options.storage
+@click.option("--output", metavar="FILE", help="Where it goes.  [default: NAME.satisfice.zip]")
+@options.as_json
+def export(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
+    """Write a study to one file, to take it to another database."""
+    path = Path(output or f"{name}.satisfice.zip")
+    if path.exists():
+        raise InputError(f"{path} exists already", hint="name another file by --output, or remove it")
+    options.open_study(name, storage).export(path)
+    if as_json:
+        print_json({"name": name, "file": str(path)})
+    else:
+        click.echo(f"study {name!r} is in {path}; elsewhere: satisfice import {path}")
+
+
+@click.command("import", epilog="Example: satisfice import digits.satisfice.zip --storage postgresql://me@db/studies")
+@click.argument("source", metavar="FILE|URL")
+@options.storage
+@options.as_json
+def import_(source: str, storage: str | None, as_json: bool) -> None:
+    """Take in an exported study, or adopt the Optuna studies of another database."""
+    from satisfice.cli.errors import keep_secret
+    from satisfice.study import import_study
+
+    keep_secret(source)
+    if "://" not in source and not Path(source).is_file():
+        raise InputError(f"{source}: no such file", hint="give an exported file or a database URL")
+    options.quiet()
+    imported = import_study(source, storage)
+    if as_json:
+        print_json(imported)
+    else:
+        click.echo(f"imported: {imported}")

@@ -1,0 +1,86 @@
+"""Entry point of the ``satisfice`` command.
+
+Everything heavy is imported inside the command that needs it: ``satisfice --help`` imports neither Optuna nor torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from satisfice.cli.errors import explain
+from satisfice.registry import did_you_mean
+
+# Command -> where it is defined, in the order of the help text.
+_COMMANDS = {
+    "run": "satisfice.cli.run:run",
+    "check": "satisfice.cli.check:check",
+    "define": "satisfice.cli.worker:define",
+    "worker": "satisfice.cli.worker:worker",
+    "status": "satisfice.cli.answers:status",
+    "best": "satisfice.cli.answers:best",
+    "pareto": "satisfice.cli.answers:pareto",
+    "report": "satisfice.cli.report:report",
+    "dashboard": "satisfice.cli.report:dashboard",
+    "replay": "satisfice.cli.replay:replay",
+    "delete": "satisfice.cli.keep:delete",
+    "export": "satisfice.cli.keep:export",
+    "import": "satisfice.cli.keep:import_",
+    "db": "satisfice.cli.db:db",
+    "doctor": "satisfice.cli.doctor:doctor",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help text."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command names the nearest known one."""
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            hint = did_you_mean(args[0], list(_COMMANDS))
+            raise click.UsageError(f"no such command {args[0]!r} ({hint})", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: satisfice run studies/digits_edge.toml --workers 2",
+)
+@click.version_option(package_name="satisfice", message="satisfice %(version)s")
+def cli() -> None:
+    """Search hyperparameters for models that must ship inside a budget.
+
+    The storage is --storage, else SATISFICE_STORAGE, else satisfice.db in the working directory. Exit codes: 0
+    done, 1 ran but failed, 2 the input is wrong and nothing was written, 130 interrupted (Ctrl-C).
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    try:
+        code = cli.main(arguments, prog_name="satisfice", standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001  # the outermost wall: everything becomes a sentence and a code
+        code = explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

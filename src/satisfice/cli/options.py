@@ -1,0 +1,154 @@
+"""Options that several commands share, and the checks that come before a database is opened."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from satisfice.cli.errors import keep_secret, say
+from satisfice.errors import InputError, StudyNotFound
+
+if TYPE_CHECKING:
+    from satisfice.study import Study
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _note_storage(_context: click.Context, _parameter: click.Parameter, value: str | None) -> str | None:
+    keep_secret(value)
+    keep_secret(os.environ.get("SATISFICE_STORAGE"))
+    return value
+
+
+storage = click.option(
+    "--storage",
+    metavar="URL",
+    callback=_note_storage,
+    help="Database: sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
+)
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output, and nothing else there."
+)
+label = click.option(
+    "--label", metavar="L", help="Label of this worker, for [measure] on = ... in the study file."
+)
+workers = click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+)
+
+
+def question(command: F) -> F:
+    """The options of a question about finished trials."""
+    for option in (
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="CONDITION",
+            help='A further bound, for instance --where "size_mb <= 8"; may be repeated.',
+        ),
+        click.option("--minimize", metavar="METRIC", help="Minimise this metric instead of the first objective."),
+        click.option("--maximize", metavar="METRIC", help="Maximise this metric instead of the first objective."),
+    ):
+        command = option(command)
+    return command
+
+
+def check_question(maximize: str | None, minimize: str | None, where: Sequence[str]) -> None:
+    """Refuse what is wrong in itself, before a database is opened.
+
+    Raises:
+        InputError: Both directions, or a condition that is none.
+    """
+    from satisfice.spec.constraint import parse_clause
+
+    if maximize is not None and minimize is not None:
+        raise InputError("both --maximize and --minimize are given", hint="name one; bound the other by --where")
+    for clause in where:
+        parse_clause(clause)
+
+
+def existing(url: str | None) -> str | None:
+    """The storage URL, where a database stands already.
+
+    Raises:
+        InputError: It is a SQLite file that does not exist: a question must not create one.
+        StorageError: It is no database URL.
+    """
+    from satisfice.store.url import is_memory, masked, resolve
+
+    resolved = resolve(url)
+    if is_memory(resolved):
+        raise InputError(
+            f"the storage {masked(resolved)} lives in one process only", hint="name a file: sqlite:///satisfice.db"
+        )
+    if resolved.get_backend_name() == "sqlite" and not Path(str(resolved.database)).exists():
+        raise StudyNotFound(
+            f"there is no database at {resolved.database}",
+            hint="run a study first, or name another one by --storage or SATISFICE_STORAGE",
+        )
+    return url
+
+
+def open_study(name: str, url: str | None) -> Study:
+    """The stored study of that name.
+
+    Raises:
+        InputError: There is none, or the database cannot be used.
+    """
+    from satisfice.study import load_study
+
+    quiet()
+    return load_study(name, storage=existing(url))
+
+
+def quiet() -> None:
+    """Keep libraries from writing between our lines; warnings become lines of ours."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
+) -> None:
+    del filename, lineno
+    if not issubclass(category, DeprecationWarning | FutureWarning) and "xperimental" not in category.__name__:
+        say(f"warning: {message}")
+
+
+def confirm(sentence: str, *, yes: bool) -> None:
+    """Ask before something is lost; where nobody can answer, only ``--yes`` goes on.
+
+    Raises:
+        InputError: Nobody can answer and ``--yes`` was not given.
+        click.Abort: The answer is no.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"not confirmed: {sentence}", hint="add --yes")
+    click.confirm(sentence, abort=True, err=True)
+
+
+def engine(command: F) -> F:
+    """The options that say where workers run; the command gets them by name."""
+    for option in (
+        click.option("--partition", metavar="P", help="SLURM partition (slurm)."),
+        click.option("--gpus", type=click.FloatRange(min=0), metavar="N", help="GPUs of one worker (ray, slurm)."),
+        click.option("--cpus", type=click.FloatRange(min=0), metavar="N", help="CPUs of one worker (ray, slurm)."),
+        click.option("--address", metavar="A", help="Address of a running Ray cluster (ray)."),
+        click.option(
+            "--engine", default="local", show_default=True, metavar="E", help="Where workers run: local, ray, slurm."
+        ),
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,164 @@
+"""``satisfice run``: from a study file to the chosen model and its report."""
+
+from __future__ import annotations
+
+import signal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.answers import show_status
+from satisfice.cli.errors import EXIT_FAILED, say
+from satisfice.cli.output import console, number, print_json, trial_json, trial_table
+from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
+
+if TYPE_CHECKING:
+    from satisfice.launch.job import Launcher
+    from satisfice.study import Study
+
+
+@click.command(epilog="Example: satisfice run studies/digits_edge.toml --workers 2 --report reports/digits")
+@click.argument("study_file", metavar="STUDY.toml")
+@options.storage
+@options.workers
+@click.option("--report", "report_dir", metavar="DIR", help="Where the report goes.  [default: reports/NAME]")
+@options.engine
+@options.as_json
+@click.pass_context
+def run(
+    context: click.Context,
+    study_file: str,
+    storage: str | None,
+    workers: int,
+    report_dir: str | None,
+    as_json: bool,
+    **engine: Any,
+) -> None:
+    """Define or resume a study, run it to its budget, and report.
+
+    Prints the feasible Pareto front, the chosen model against the default configuration, and its test score.
+    Again: goes on where it stopped; with the budget spent it only reports. Ctrl-C stops cleanly.
+    """
+    from satisfice.study import create_study
+
+    options.quiet()
+    launcher = _launcher(workers, engine)
+    if report_dir is not None:
+        _check_report_dir(report_dir)
+    study = create_study(study_file, storage=storage)
+    failure = _work(study, study_file, workers, launcher)
+    result = _conclude(study, Path(report_dir or Path("reports") / study.name), explicit=report_dir is not None)
+    if as_json:
+        print_json(result)
+    else:
+        _show(study, result)
+    if failure is not None:
+        say(str(failure))
+    if result["best"] is None:
+        say(result["failure"])
+    if failure is not None or result["best"] is None:
+        context.exit(EXIT_FAILED)
+
+
+def _launcher(workers: int, engine: dict[str, Any]) -> Launcher | None:
+    """The launcher to use; None where this process does the work itself.
+
+    Raises:
+        InputError: An option does not belong to the engine, or the engine is not installed.
+    """
+    name = engine.pop("engine")
+    given = {key: value for key, value in engine.items() if value is not None}
+    if name == "local" and not given and workers == 1:
+        return None
+    from satisfice.launch import make_launcher
+
+    return make_launcher(name, **given)
+
+
+def _check_report_dir(directory: str) -> None:
+    if Path(directory).exists() and not Path(directory).is_dir():
+        raise InputError(f"--report {directory} is a file", hint="name a folder")
+    if find_spec("plotly") is None:
+        raise MissingExtra("plotly", "plots")
+
+
+def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None) -> SatisficeError | None:
+    """Run to the budget, with progress on standard error.
+
+    Returns:
+        Why the search ended early, if it did; what is finished is reported all the same.
+    """
+    from satisfice.cli.progress import Progress
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    try:
+        with Progress(study) as progress:
+            study.optimize(workers=workers, engine=launcher or "local", progress=progress)
+    except KeyboardInterrupt:
+        say(f"stopped; nothing that finished is lost: go on with satisfice run {study_file}")
+        raise
+    except InputError:
+        raise
+    except SatisficeError as error:
+        return error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return None
+
+
+def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any]:
+    """Choose, score the test split, write the report."""
+    result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}, "close_calls": []}
+    try:
+        result["best"] = trial_json(study.best())
+    except NoFeasibleTrial as error:
+        result["failure"] = str(error)
+        result["nearest"] = trial_json(error.nearest) if error.nearest is not None else None
+    else:
+        result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
+        result["test"] = study.confirm()["test"]
+        result["close_calls"] = [call.sentence for call in study.close_calls()]
+    result["status"] = study.status()
+    result["report"] = _report(study, directory, explicit=explicit)
+    return result
+
+
+def _report(study: Study, directory: Path, *, explicit: bool) -> str | None:
+    try:
+        return str(study.report(directory))
+    except MissingExtra as error:
+        if explicit:
+            raise
+        say(f"no report: {error}")
+        return None
+
+
+def _show(study: Study, result: dict[str, Any]) -> None:
+    """The result for people."""
+    chosen = result["best"]
+    if chosen is None:
+        show_status(result["status"])
+    else:
+        front = study.pareto_front()
+        table = trial_table(
+            front, study.spec.metric_names, title="feasible Pareto front (* chosen)", chosen=chosen["number"]
+        )
+        console().print(table)
+        click.echo(_chosen_sentence(study, chosen))
+        for sentence in result["close_calls"]:
+            click.echo(f"close: {sentence}")
+        if result["test"]:
+            scores = ", ".join(f"{name} {number(value)}" for name, value in result["test"].items())
+            click.echo(f"on the test split, scored once: {scores}")
+    if result["report"] is not None:
+        click.echo(f"report: {result['report']}")
+
+
+def _chosen_sentence(study: Study, chosen: dict[str, Any]) -> str:
+    metrics = ", ".join(
+        f"{name} {number(chosen['metrics'].get(name))}" for name in study.spec.metric_names
+    )
+    return f"chosen: trial {chosen['number']} with {metrics}"

@@ -1,0 +1,68 @@
+"""``satisfice define`` and ``satisfice worker``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.errors import explain, say
+from satisfice.cli.output import print_json
+from satisfice.errors import SatisficeError
+from satisfice.launch.job import EXIT_PREEMPTED, EXIT_UNEXPECTED
+from satisfice.launch.resources import thread_environment
+from satisfice.launch.worker_process import StopSignals
+
+
+@click.command(epilog="Example: satisfice define studies/digits_edge.toml --storage postgresql://me@db/studies")
+@click.argument("study_file", metavar="STUDY.toml")
+@options.storage
+@options.as_json
+def define(study_file: str, storage: str | None, as_json: bool) -> None:
+    """Define the study without running it; workers can then join from any machine."""
+    from satisfice.study import create_study
+
+    options.quiet()
+    study = create_study(study_file, storage=storage)
+    if as_json:
+        print_json(study.status())
+        return
+    click.echo(f"study {study.name!r} is defined; start workers with: satisfice worker {study.name}")
+
+
+@click.command(epilog="Example: satisfice worker digits-edge --storage postgresql://me@db/studies --label edge-box")
+@click.argument("name")
+@options.storage
+@options.label
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="CPU threads it may use.  [default: all cores]"
+)
+def worker(name: str, storage: str | None, label: str | None, threads: int | None) -> None:
+    """Work on an existing study until its budget is spent.
+
+    SIGTERM or Ctrl-C: it saves a checkpoint, gives its trial back and leaves within ten seconds (exit code 143).
+    """
+    if threads is not None:
+        os.environ.update(thread_environment(threads))  # before any numeric library is loaded
+    stop = threading.Event()
+    signals = StopSignals(stop, on_deadline=_too_late)
+    signals.install()
+    try:
+        study = options.open_study(name, storage)
+        outcome = study.run_worker(label=label, stop=stop)
+    except SatisficeError:
+        raise
+    except Exception as error:  # noqa: BLE001  # its own exit code tells a launcher that another start may help
+        explain(error)
+        sys.exit(EXIT_UNEXPECTED)
+    if signals.received is not None:
+        say(f"stopped by {signals.received}; its trial was given back")
+        sys.exit(EXIT_PREEMPTED)
+    say(f"done: {outcome}")
+
+
+def _too_late() -> None:
+    say("did not stop in time; its lease runs out by itself")

@@ -1,0 +1,138 @@
+"""Wrong command lines: one sentence, exit code 2, no traceback, nothing written."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from satisfice.cli.main import main
+
+TOY = Path(__file__).parents[1] / "launch" / "toy"
+SECRET = "s3cret-of-th%40-test"  # with a character that URLs escape
+PLAIN_SECRET = "s3cret-of-th@-test"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with the toy study and no database."""
+    for path in TOY.iterdir():
+        if path.is_file():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SATISFICE_STORAGE", raising=False)
+    monkeypatch.delenv("SATISFICE_DEBUG", raising=False)
+    return tmp_path
+
+
+def refused(capsys, arguments: list[str]) -> str:
+    """Run it, and check what holds for every refusal.
+
+    Returns:
+        The sentence.
+    """
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2, err
+    assert out == ""
+    assert err.startswith("satisfice: ")
+    assert err.count("\n") == 1, err
+    assert "Traceback" not in err
+    assert SECRET not in err
+    assert PLAIN_SECRET not in err
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "toys.toml"], "did you mean 'toy.toml'"),
+        (["run"], "Missing argument 'STUDY.toml'"),
+        (["rnu", "toy.toml"], "did you mean 'run'"),
+        (["run", "toy.toml", "--worker-count", "2"], "No such option '--worker-count'"),
+        (["run", "toy.toml", "--jsn"], "Did you mean '--json'"),
+        (["run", "toy.toml", "--workers", "0"], "0 is not in the range x>=1"),
+        (["run", "toy.toml", "--workers", "two"], "'two' is not a valid integer"),
+        (["run", "toy.toml", "--engine", "rai"], "did you mean 'ray'"),
+        (["run", "toy.toml", "--engine", "local", "--address", "a:1"], "takes no option 'address'"),
+        (["run", "toy.toml", "--report", "toy.toml"], "--report toy.toml is a file"),
+        (["run", "toy.toml", "--storage", "nonsense"], "is not a database URL"),
+        (["run", "toy.toml", "--storage", "oracle://me@host/db"], "'oracle' is not supported"),
+        (["run", "toy.toml", "--storage", f"mysql://root:{SECRET}@127.0.0.1:3306/test"], "cannot open the storage"),
+        (["run", "toy.toml", "--storage", f"postgresql://me:{SECRET}@127.0.0.1:1/db"], "cannot open the storage"),
+        (["worker", "toy", "--storage", f"postgresql://me:{SECRET}@127.0.0.1:1/db"], "cannot open the storage"),
+        (["status", "toy"], "there is no database at"),
+        (["status", "--storage", "sqlite://"], "lives in one process only"),
+        (["best", "toy", "--where", "size_mb is small"], "is not a condition"),
+        (["best", "toy", "--maximize", "accuracy", "--minimize", "size_mb"], "both --maximize and --minimize"),
+        (["pareto", "toy", "--where", "size_mb <= big"], "is not a condition"),
+        (["worker", "toy", "--threads", "0"], "0 is not in the range x>=1"),
+        (["dashboard", "--port", "99999"], "99999 is not in the range"),
+        (["delete", "toy"], "there is no database at"),
+        (["export", "toy", "--output", "toy.toml"], "toy.toml exists already"),
+        (["import", "nothing.zip"], "nothing.zip: no such file"),
+        (["db", "downgrade", "base", "--yes"], "there is no database at"),
+        (["db", "upgrade", "no-such-revision", "--storage", "sqlite://"], "no-such-revision"),
+        (["db", "current", "--storage", "nonsense"], "is not a database URL"),
+        (["replay", "toy", "one"], "'one' is not a valid integer"),
+    ],
+)  # fmt: skip
+def test_refused_in_one_sentence_and_nothing_is_written(folder, capsys, arguments, says):
+    before = sorted(folder.rglob("*"))
+    assert says in refused(capsys, arguments)
+    assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts] == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('accuracy = "maximize"', 'accuracy = "maximise"', "toy.toml: objectives.accuracy:"),
+        ("toy_task:Toy", "toy_tusk:Toy", "did you mean 'toy_task'"),
+        ("toy_task:Toy", "toy_task:Tou", "did you mean 'Toy'"),
+        ("pause_s = 0.0", "pauses = 0.0", "did you mean 'pause_s'"),
+        ("low = 1,", "low = 30,", "toy.toml: space.width"),
+        ("[budget]\ntrials = 12", "[budget]\ntrails = 12", "did you mean 'trials'"),
+    ],
+)
+def test_a_wrong_study_file_leaves_no_database(folder, capsys, old, new, says):
+    text = (folder / "toy.toml").read_text()
+    assert old in text
+    (folder / "toy.toml").write_text(text.replace(old, new))
+    assert says in refused(capsys, ["run", "toy.toml"])
+    assert not list(folder.glob("*.db*"))
+
+
+def test_another_spec_under_the_same_name_is_refused(folder, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["define", "toy.toml"])
+    assert ended.value.code == 0
+    capsys.readouterr()
+    before = dump(folder / "satisfice.db")
+    (folder / "toy.toml").write_text((folder / "toy.toml").read_text().replace("high = 20", "high = 40"))
+    sentence = refused(capsys, ["run", "toy.toml"])
+    assert "width" in sentence
+    assert dump(folder / "satisfice.db") == before
+
+
+def test_an_unknown_study_names_the_nearest(folder, capsys):
+    with pytest.raises(SystemExit):
+        main(["define", "toy.toml"])
+    capsys.readouterr()
+    assert "toy" in refused(capsys, ["best", "toi"]).replace("'toi'", "")
+
+
+def test_deleting_needs_a_word_where_nobody_can_be_asked(folder, capsys, monkeypatch):
+    with pytest.raises(SystemExit):
+        main(["define", "toy.toml"])
+    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123  # closed with the test
+    assert "add --yes" in refused(capsys, ["delete", "toy"])
+
+
+def dump(database: Path) -> list[str]:
+    """All that a database holds, but for when it was last looked at."""
+    connection = sqlite3.connect(database)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
