@@ -72,7 +72,7 @@ def test_pareto_tells_front_dominated_infeasible_and_pruned_apart(digits):
     plot, by_size = pareto_plots(digits.view)
     assert isinstance(plot, ParetoPlot)
     assert isinstance(by_size, ParetoPlot)
-    assert (plot.x.metric, plot.y.metric) == ("latency_ms", "accuracy")
+    assert (plot.x.metric, plot.y.metric) == ("flops", "accuracy")
     assert (by_size.x.metric, by_size.y.metric) == ("size_mb", "accuracy")
     by_number = {r.number: r for r in digits.records}
     for point in plot.points:
@@ -251,7 +251,7 @@ def test_parallel_coordinates_give_inactive_parameters_a_tick_of_their_own(digit
     plot = parallel_plot(digits.view)
     assert isinstance(plot, ParallelPlot)
     by_name = {d.name: d for d in plot.dimensions}
-    assert list(by_name) == [*digits.spec.space.names, "accuracy", "latency_ms", "size_mb", "fits"]
+    assert list(by_name) == [*digits.spec.space.names, "accuracy", "flops", "size_mb", "fits"]
     momentum = by_name["momentum"]
     assert momentum.ticks[0][1] == "not active"
     complete = digits.view.complete

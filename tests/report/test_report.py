@@ -39,7 +39,7 @@ def test_the_index_says_what_was_chosen_and_why(report, digits):
     assert f"Chosen: trial {chosen.number}, accuracy {chosen.metrics['accuracy']:.4g}" in text
     assert f"size_mb {chosen.metrics['size_mb']:.4g} ≤ 0.05" in text
     assert "On the test split, scored once: accuracy 0.9611." in text
-    assert "3 proposals were turned away before training (3 by size_mb &lt;= 0.05 and 1 by latency_ms" in text
+    assert "3 proposals were turned away before training (3 by size_mb &lt;= 0.05 and 1 by flops" in text
     assert "The default configuration (trial 0) reaches accuracy" in text
     assert "stopped early (below the median), which saved about" in text
 
@@ -59,7 +59,7 @@ def test_contours_and_importances_exist_for_each_objective_and_constraint(digits
         drawn = [f for f in figures if f.group == group]
         assert len(drawn) == 3
         assert all(f.figure is not None for f in drawn)
-        for metric, figure in zip(("accuracy", "latency_ms", "size_mb"), drawn, strict=True):
+        for metric, figure in zip(("accuracy", "flops", "size_mb"), drawn, strict=True):
             assert metric in figure.title
     contour = next(f for f in figures if f.title.startswith("size_mb over"))
     assert contour.figure is not None
@@ -170,7 +170,7 @@ def test_headline_and_paragraphs_survive_unknown_metrics(digits):
     view = replace(digits.view, records=[bare], chosen=bare.number)
     assert (
         headline(view)
-        == "Chosen: trial 0, accuracy unknown, with size_mb unknown ≤ 0.05 and latency_ms unknown ≤ 2."
+        == "Chosen: trial 0, accuracy unknown, with size_mb unknown ≤ 0.05 and flops unknown ≤ 30000."
     )
     assert paragraphs(view, digits.context)
 

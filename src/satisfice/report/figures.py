@@ -149,8 +149,10 @@ def _span(span: Span, bounds: Sequence[Constraint], *, log: bool) -> list[float]
     return [low - pad, high + pad]
 
 
-def _bound(c: Constraint, axis: str, span: Sequence[float], *, log: bool) -> tuple[list[Any], list[Any]]:
-    """The line of a bound and the shade over what it excludes, with its label."""
+def _bound(
+    c: Constraint, axis: str, span: Sequence[float], *, log: bool, end: int = 1
+) -> tuple[list[Any], list[Any]]:
+    """The line of a bound and the shade over what it excludes; a vertical line has its label at ``end``."""
     if (log and c.bound <= 0) or not span[0] <= (math.log10(c.bound) if log else c.bound) <= span[1]:
         return [], []
     edge = span[1] if c.is_upper else span[0]
@@ -172,11 +174,11 @@ def _bound(c: Constraint, axis: str, span: Sequence[float], *, log: bool) -> tup
         "showarrow": False,
         "font": {"color": ORANGE, "size": 12},
         axis: math.log10(c.bound) if log else c.bound,
-        other: 1 if axis == "x" else 0,
+        other: end if axis == "x" else 0,
         f"{axis}ref": axis,
         f"{other}ref": "paper",
         "xanchor": ("right" if c.is_upper else "left") if axis == "x" else "left",
-        "yanchor": "top" if axis == "x" else ("bottom" if c.is_upper else "top"),
+        "yanchor": ("top" if end else "bottom") if axis == "x" else ("bottom" if c.is_upper else "top"),
         "xshift": (-4 if c.is_upper else 4) if axis == "x" else 4,
     }
     return [shade | {"fillcolor": ORANGE, "opacity": 0.07}, line | {"line": dash}], [label]
@@ -202,7 +204,7 @@ def pareto(plot: ParetoPlot) -> Figure:
         own = [c for c in plot.bounds if c.metric == metric]
         spans[axis] = _span(view, own, log=log)
         for c in own:
-            drawn, written = _bound(c, axis, spans[axis], log=log)
+            drawn, written = _bound(c, axis, spans[axis], log=log, end=int(plot.y.direction == "minimize"))
             shapes, labels = shapes + drawn, labels + written
     return _figure(
         traces,

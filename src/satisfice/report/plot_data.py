@@ -112,7 +112,8 @@ class ParallelPlot:
 def show(value: Any) -> str:
     """A number or choice as a reader wants it."""
     if isinstance(value, float):
-        return f"{value:.4g}"
+        whole = value.is_integer() or abs(value) >= 1e4
+        return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

@@ -1,0 +1,153 @@
+"""What satisfice adds to a study in the dashboard: which trials are best, its figures, and a note."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
+
+from satisfice.choose import (
+    best,
+    constraints_from_optuna,
+    objectives_from_optuna,
+    pareto_front,
+    records_from_trials,
+    space_from_optuna,
+)
+from satisfice.errors import NoFeasibleTrial
+from satisfice.report.all_figures import all_figures
+from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.plot_data import show
+from satisfice.report.summary import headline, paragraphs
+
+# A study by name, read from satisfice's own tables; None for one that satisfice did not make.
+Source = Callable[[str], "tuple[StudyView, ReportContext] | None"]
+
+# Keys of optuna-dashboard 0.21: a figure's JSON in parts, the note's version, the note in parts.
+_FIGURE_KEY = "dashboard:plot_data:{name}:0"
+_NOTE_VERSION = "dashboard:note_ver"
+_NOTE_PART = "dashboard:note_str:0"
+
+_REFRESH_S = 30.0  # figures of a study that runs are drawn again at most this often
+
+
+def view_from_optuna(
+    directions: Sequence[StudyDirection], names: Sequence[str] | None, trials: Sequence[FrozenTrial]
+) -> StudyView:
+    """A study as its Optuna rows alone tell it, with its best trial chosen."""
+    objectives = objectives_from_optuna(directions, names)
+    constraints = constraints_from_optuna(trials)
+    records = records_from_trials(trials, objectives)
+    try:
+        chosen: int | None = best(records, objectives, constraints).number
+    except NoFeasibleTrial:
+        chosen = None
+    return StudyView(
+        records=records,
+        objectives=objectives,
+        constraints=constraints,
+        space=space_from_optuna(trials),
+        chosen=chosen,
+    )
+
+
+def best_numbers(view: StudyView) -> list[int]:
+    """Numbers of the feasible front; with one objective, of the best feasible trial."""
+    if len(view.objectives) > 1:
+        return sorted(r.number for r in pareto_front(view.records, view.objectives, view.constraints))
+    return [] if view.chosen is None else [view.chosen]
+
+
+def note(view: StudyView, context: ReportContext) -> str:
+    """The study's note, in Markdown."""
+    lines = [f"### {_plain(headline(view))}", ""]
+    if view.constraints:
+        lines += ["Constraints: " + ", ".join(f"`{c.key}`" for c in view.constraints) + ".", ""]
+    lines += [f"- {_plain(p)}" for p in paragraphs(view, context)]
+    front = pareto_front(view.records, view.objectives, view.constraints)[:20]
+    if front:
+        names = view.metric_names
+        lines += ["", "| trial | " + " | ".join(map(_plain, names)) + " |", "|---:" * (len(names) + 1) + "|"]
+        for r in front:
+            cells = [show(r.metrics[n]) if n in r.metrics else "" for n in names]
+            lines.append(f"| {r.number} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown leaves as it is; a study's names are not markup."""
+    for mark in "\\`*_{}[]<>|#":
+        text = text.replace(mark, "\\" + mark)
+    return text
+
+
+@dataclass
+class _Drawn:
+    attributes: dict[str, str]
+    finished: int  # finished trials when it was drawn
+    at: float  # monotonic seconds
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Insights:
+    """Figures and notes by study, drawn on demand, kept while nothing finishes.
+
+    Safe under several threads: one draws, the others get what was drawn before, or wait for the first.
+    """
+
+    def __init__(self, source: Source | None = None) -> None:
+        self._source = source or (lambda _: None)
+        self._drawn: dict[int, _Drawn] = {}
+        self._lock = threading.Lock()
+
+    def view(self, name: str, fallback: StudyView) -> tuple[StudyView, ReportContext]:
+        """The study as satisfice's own tables tell it, else as Optuna's do."""
+        return self._source(name) or (fallback, _context(name, fallback))
+
+    def attributes(self, study_id: int, name: str, fallback: StudyView) -> dict[str, Any]:
+        """System attributes that show the study's figures and note."""
+        finished = sum(r.state.is_finished() for r in fallback.records)
+        with self._lock:
+            entry = self._drawn.setdefault(study_id, _Drawn(attributes={}, finished=-1, at=0.0))
+        stale = finished < entry.finished or time.monotonic() - entry.at > _REFRESH_S
+        if entry.finished < 0 or (finished != entry.finished and stale):
+            first = entry.finished < 0
+            if entry.lock.acquire(blocking=first):
+                try:
+                    if entry.finished != finished:
+                        entry.attributes = self._draw(name, fallback)
+                        entry.finished, entry.at = finished, time.monotonic()
+                finally:
+                    entry.lock.release()
+        return {**entry.attributes}
+
+    def _draw(self, name: str, fallback: StudyView) -> dict[str, str]:
+        view, context = self.view(name, fallback)
+        out = {_NOTE_VERSION: "0", _NOTE_PART: note(view, context)}
+        for i, titled in enumerate(all_figures(view)):
+            figure = titled.figure
+            if figure is None:
+                continue
+            figure.update_layout(
+                title={
+                    "text": titled.title.replace("<", "&lt;"),
+                    "x": 0.01,
+                    "xanchor": "left",
+                    "font": {"size": 16},
+                },
+                margin={"t": 96 if titled.group != "parallel" else 130},
+            )
+            out[_FIGURE_KEY.format(name=f"satisfice-{i:02d}-{titled.group}")] = figure.to_json()
+        return out
+
+
+def _context(name: str, view: StudyView) -> ReportContext:
+    states = Counter(r.state.name for r in view.records)
+    status = {"name": name, "states": dict(states), "budget": {}, "workers": 0, "turned_away": 0}
+    return ReportContext(status=status, chosen=view.chosen)

@@ -1,0 +1,303 @@
+"""The dashboard shows feasibility right, writes nothing, and answers only to its own name."""
+
+import http.client
+import json
+import re
+import socket
+import subprocess
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from satisfice.dashboard import make_app
+from satisfice.dashboard.app import make_dashboard_server
+from satisfice.dashboard.insight import Insights, view_from_optuna
+from satisfice.dashboard.storage import StorageView
+from satisfice.errors import InputError, MissingExtra
+
+
+def request(app, path, *, method="GET", body=b"", **headers) -> tuple[int, dict[str, str], Any]:
+    """One request to a WSGI application."""
+    import io
+
+    path, _, query = path.partition("?")
+    environ: dict[str, Any] = {"PATH_INFO": path, "QUERY_STRING": query, "REQUEST_METHOD": method}
+    environ |= {
+        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_TYPE": "application/json",
+        "wsgi.input": io.BytesIO(body),
+    }
+    environ |= {f"HTTP_{name.upper()}": value for name, value in headers.items()}
+    setup_testing_defaults(environ)
+    seen: dict[str, Any] = {}
+
+    def start(status: str, answered: list[tuple[str, str]], exc_info: object = None) -> None:
+        seen.update(status=int(status.split()[0]), headers=dict(answered))
+
+    text = b"".join(app(environ, start))
+    return seen["status"], seen["headers"], text
+
+
+@pytest.fixture(scope="module")
+def app(storage):
+    return make_app(storage)
+
+
+def study_id(storage, name: str) -> int:
+    found: int = storage.get_study_id_from_name(name)
+    return found
+
+
+def detail(app, storage, name: str, query: str = "") -> dict[str, Any]:
+    status, _, body = request(app, f"/api/studies/{study_id(storage, name)}{query}")
+    assert status == 200
+    answer: dict[str, Any] = json.loads(body)
+    return answer
+
+
+def test_infeasible_trials_look_infeasible(app, storage):
+    study = optuna.load_study(study_name="binh-korn", storage=storage)
+    shown = {t["number"]: t for t in detail(app, storage, "binh-korn")["trials"]}
+    for trial in study.trials:
+        assert shown[trial.number]["constraints"] == list(trial.constraints.values())
+    assert any(c > 0 for c in shown[0]["constraints"])
+
+
+def test_best_trials_are_the_feasible_front(app, storage):
+    study = optuna.load_study(study_name="binh-korn", storage=storage)
+    answer = detail(app, storage, "binh-korn")
+    assert answer["directions"] == ["minimize", "minimize"]
+    assert {t["number"] for t in answer["best_trials"]} == {t.number for t in study.best_trials}
+    assert 0 not in {t["number"] for t in answer["best_trials"]}
+
+
+def test_the_best_of_one_objective_fits(app, storage):
+    (best,) = detail(app, storage, "abc")["best_trials"]
+    assert best["params"][0]["param_external_value"] == "B"
+
+
+def test_where_nothing_fits_nothing_is_best():
+    study = optuna.create_study(directions=["minimize"])
+
+    def objective(trial: optuna.Trial) -> float:
+        trial.set_constraint("c", 1.0)
+        return trial.suggest_float("x", 0, 1)
+
+    study.optimize(objective, n_trials=2)
+    answer = detail(make_app(study._storage), study._storage, study.study_name)
+    assert answer["best_trials"] == []
+    assert len(answer["trials"]) == 2
+
+
+def test_after_gives_only_later_trials_but_all_best_ones(app, storage):
+    whole, later = detail(app, storage, "binh-korn"), detail(app, storage, "binh-korn", "?after=30")
+    assert [t["number"] for t in later["trials"]] == list(range(30, 40))
+    assert later["best_trials"] == whole["best_trials"]
+    assert request(app, f"/api/studies/{study_id(storage, 'binh-korn')}?after=-1")[0] == 400
+    assert request(app, "/api/studies/999")[0] == 404
+
+
+def test_the_value_behind_a_constraint_is_shown(app, storage):
+    trial = next(t for t in detail(app, storage, "abc")["trials"] if t["number"] == 0)
+    assert {"key": "size_mb", "value": "15.0"} in trial["user_attrs"]
+
+
+def test_each_study_has_our_figures_and_a_note(app, storage):
+    answer = detail(app, storage, "binh-korn")
+    ids = [figure["id"] for figure in answer["plotly_graph_objects"]]
+    assert {i.split("-")[2] for i in ids} == {"pareto", "history", "importances", "contours", "parallel"}
+    for figure in answer["plotly_graph_objects"]:
+        assert json.loads(figure["graph_object"])["data"]
+    assert answer["note"]["version"] == 0
+    assert answer["note"]["body"].startswith("### Chosen: trial ")
+    assert "`near <= 25`" in answer["note"]["body"]
+    assert "No trial is complete yet" in detail(app, storage, "empty")["note"]["body"]
+
+
+def test_a_persons_own_note_is_kept(tmp_path):
+    from optuna_dashboard import save_note
+
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/s.db")
+    save_note(study, "mine")
+    answer = detail(make_app(study._storage), study._storage, study.study_name)
+    assert answer["note"]["body"] == "mine"
+
+
+def test_figures_follow_when_trials_finish():
+    study = optuna.create_study(directions=["minimize"])
+    app = make_app(study._storage)
+    assert detail(app, study._storage, study.study_name)["plotly_graph_objects"] == []
+    insights = Insights()
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
+    view = view_from_optuna(study.directions, None, study.trials)
+    first = insights.attributes(0, study.study_name, view)
+    assert any(key.startswith("dashboard:plot_data:") for key in first)
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    later = view_from_optuna(study.directions, None, study.trials)
+    assert insights.attributes(0, study.study_name, later) == first  # not drawn again within half a minute
+    insights._drawn[0].at -= 60
+    assert insights.attributes(0, study.study_name, later) != first
+
+
+def snapshot(storage) -> list[Any]:
+    connection = storage.engine.raw_connection()
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def test_looking_writes_nothing(app, storage):
+    before = snapshot(storage)
+    for name in ("binh-korn", "abc", "empty"):
+        detail(app, storage, name)
+        for kind in ("contour", "slice", "pareto_front", "timeline"):
+            request(app, f"/api/studies/{study_id(storage, name)}/plot/{kind}")
+        request(app, f"/api/studies/{study_id(storage, name)}/param_importances")
+        request(app, f"/csv/{study_id(storage, name)}")
+    assert snapshot(storage) == before
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])
+def test_writes_are_refused(app, storage, method):
+    for path in ("/api/studies", f"/api/studies/{study_id(storage, 'abc')}", "/api/trials/1/tell"):
+        status, headers, _ = request(app, path, method=method, body=b"{}")
+        assert status == 405
+        assert headers["Allow"] == "GET, HEAD"
+    assert study_id(storage, "abc")
+
+
+def test_the_view_itself_refuses_writes(storage):
+    view = StorageView(storage, Insights())
+    with pytest.raises(InputError, match="read-only"):
+        view.delete_study(study_id(storage, "abc"))
+    with pytest.raises(InputError, match="read-only"):
+        optuna.create_study(storage=view)
+    with pytest.raises(InputError, match="read-only"):
+        optuna.load_study(study_name="abc", storage=view).ask()
+
+
+def test_writes_pass_where_allowed_but_not_from_another_sites_page(tmp_path):
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/s.db")
+    app = make_app(storage, allow_writes=True)
+    body = json.dumps({"study_name": "new", "directions": ["minimize"]}).encode()
+    foreign = {"host": "localhost:8080", "origin": "http://evil.example"}
+    assert request(app, "/api/studies", method="POST", body=body, **foreign)[0] == 403
+    own = {"host": "localhost:8080", "origin": "http://localhost:8080"}
+    assert request(app, "/api/studies", method="POST", body=body, **own)[0] == 201
+    assert [s.study_name for s in storage.get_all_studies()] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8080", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:8080", 200),
+        ("[::1]:8080", 200),
+        ("10.0.0.7", 200),
+        ("evil.example", 403),
+        ("localhost.evil.example:8080", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("", 403),
+    ],
+)
+def test_only_known_hosts_are_answered(app, host, status):
+    assert request(app, "/api/studies", host=host)[0] == status
+
+
+def test_a_named_host_is_answered_where_allowed(storage):
+    app = make_app(storage, allowed_hosts=["studies.example"])
+    assert request(app, "/api/studies", host="studies.example:80")[0] == 200
+    assert request(app, "/api/studies", host="localhost")[0] == 403
+
+
+def test_served_over_a_socket_with_headers_that_forbid_framing(address):
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
+    connection.request("GET", "/api/studies")
+    answer = connection.getresponse()
+    names = [s["study_name"] for s in json.loads(answer.read())["study_summaries"]]
+    assert names == ["binh-korn", "abc", "empty"]
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    connection.request("HEAD", "/dashboard")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_taken_port_is_said_in_one_sentence(app):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
+            make_dashboard_server(app, port=port)
+
+
+def test_without_the_extra_its_name_is_said(monkeypatch, storage):
+    monkeypatch.setitem(sys.modules, "optuna_dashboard", None)
+    with pytest.raises(MissingExtra, match=r"satisfice\[dashboard\]"):
+        make_app(storage)
+
+
+def test_the_dashboard_imports_neither_torch_nor_search():
+    code = "import sys, satisfice.dashboard; print({'torch', 'satisfice.search'} & set(sys.modules))"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_a_large_front_is_answered_without_quadratic_work():
+    study = optuna.create_study(directions=["minimize"] * 3)
+    sampler = optuna.samplers.RandomSampler(seed=1)
+    study.sampler = sampler
+
+    def objective(trial: optuna.Trial) -> tuple[float, float, float]:
+        a, b = trial.suggest_float("a", 0, 1), trial.suggest_float("b", 0, 1)
+        trial.set_constraint("size_mb <= 0.9", a - 0.9)
+        return a, b, 2 - a - b
+
+    study.optimize(objective, n_trials=1500)
+    compared = 0
+    before = optuna.trial.FrozenTrial.values.fget
+    assert before is not None
+
+    def counted(trial):
+        nonlocal compared
+        compared += 1
+        return before(trial)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optuna.trial.FrozenTrial, "values", property(counted))
+        answer = detail(make_app(study._storage), study._storage, study.study_name)
+    feasible = {t.number for t in study.trials if t.state == TrialState.COMPLETE and t.params["a"] <= 0.9}
+    assert {
+        t["number"] for t in answer["best_trials"]
+    } == feasible  # the plane a + b + c = 2: nothing is dominated
+    assert compared < 100 * 1500
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_in_a_browser_the_infeasible_trial_is_marked_and_ours_are_drawn(address, storage, chromium):
+    page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    problems: list[str] = []
+    foreign: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request", lambda r: foreign.extend([r.url] * (not r.url.startswith((address, "data:", "blob:"))))
+    )
+    base = f"{address}/dashboard/studies/{study_id(storage, 'binh-korn')}"
+    page.goto(f"{base}/trials?numbers=0")
+    page.get_by_text("Infeasible").first.wait_for()
+    page.goto(base)
+    page.get_by_text(re.compile("Chosen: trial")).first.wait_for()
+    page.goto(f"{base}/analytics")
+    page.locator("#satisfice-00-pareto .main-svg").first.wait_for()
+    page.close()
+    assert problems == []
+    assert foreign == []
