@@ -9,7 +9,7 @@ WORKDIR /app
 COPY constraints.txt ./
 # What changes rarely comes first, so that a change of the code does not fetch torch again.
 RUN pip install --constraint constraints.txt --extra-index-url "$TORCH_INDEX" torch
-COPY pyproject.toml setup.py MANIFEST.in README.md CHANGELOG.md ./
+COPY pyproject.toml setup.py MANIFEST.in README.md CHANGELOG.md LICENSE ./
 COPY alembic alembic
 COPY src src
 RUN pip install --constraint constraints.txt --extra-index-url "$TORCH_INDEX" \

@@ -15,7 +15,8 @@ PACKAGE = ROOT / "src" / "satisfice"
 
 # From the bottom up. A package imports from the rows above its own line only, never from its own row.
 LAYERS = (
-    ("errors", "registry"),
+    ("errors",),
+    ("registry",),
     ("spec",),
     ("choose",),
     ("data", "store", "measure", "search"),
@@ -130,7 +131,7 @@ def test_the_picture_of_the_architecture_is_true() -> None:
     for importer, imported in re.findall(r"^(\w+) --> ([\w &]+)$", picture, re.MULTILINE):
         drawn |= {(importer, name) for name in imported.split(" & ")}
     # Everybody imports the errors and the registry: said in words there, and left out of the picture.
-    real = {pair for pair in edges() if not set(pair) & set(LAYERS[0])}
+    real = {pair for pair in edges() if not set(pair) & {"errors", "registry"}}
     if drawn != real:
         pytest.fail(f"the picture in docs/architecture.md should be\n{as_mermaid(real)}")
 
