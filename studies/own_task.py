@@ -90,7 +90,7 @@ class LowRankDigits:
 
     @cached_property
     def data(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Training images and labels, then those for validation; read on first use, the same in every trial."""
+        """Training images and labels, then those for validation; read on first use, alike in every trial."""
         images, labels = load_digits(return_X_y=True)
         train_x, valid_x, train_y, valid_y = train_test_split(
             images / 16, labels, test_size=0.25, random_state=0, stratify=labels
