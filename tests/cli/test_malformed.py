@@ -10,6 +10,8 @@ from satisfice.cli.main import main
 TOY = Path(__file__).parents[1] / "launch" / "toy"
 SECRET = "s3cret-of-th%40-test"  # with a character that URLs escape
 PLAIN_SECRET = "s3cret-of-th@-test"
+MYSQL = f"mysql://root:{SECRET}@127.0.0.1:3306/test"  # wrong where a server answers, unreachable elsewhere
+POSTGRES = f"postgresql://me:{SECRET}@127.0.0.1:1/db"
 
 
 @pytest.fixture
@@ -56,15 +58,15 @@ def refused(capsys, arguments: list[str]) -> str:
         (["run", "toy.toml", "--engine", "rai"], "did you mean 'ray'"),
         (["run", "toy.toml", "--engine", "local", "--address", "a:1"], "takes no option 'address'"),
         (["run", "toy.toml", "--report", "toy.toml"], "--report toy.toml is a file"),
-        (["run", "toy.toml", "--storage", "nonsense"], "is not a database URL"),
-        (["run", "toy.toml", "--storage", "oracle://me@host/db"], "'oracle' is not supported"),
-        (["run", "toy.toml", "--storage", f"mysql://root:{SECRET}@127.0.0.1:3306/test"], "cannot open the storage"),
-        (["run", "toy.toml", "--storage", f"postgresql://me:{SECRET}@127.0.0.1:1/db"], "cannot open the storage"),
-        (["worker", "toy", "--storage", f"postgresql://me:{SECRET}@127.0.0.1:1/db"], "cannot open the storage"),
+        (["define", "toy.toml", "--storage", "nonsense"], "is not a database URL"),
+        (["run", "toy.toml", "--storage", "oracle://me@host/db"], "is not supported"),
+        (["run", "toy.toml", "--storage", MYSQL], "cannot open the storage"),
+        (["run", "toy.toml", "--storage", POSTGRES], "cannot open the storage"),
+        (["worker", "toy", "--storage", POSTGRES], "cannot open the storage"),
         (["status", "toy"], "there is no database at"),
-        (["status", "--storage", "sqlite://"], "lives in one process only"),
+        (["status", "--storage", "sqlite://"], "in one process only"),
         (["best", "toy", "--where", "size_mb is small"], "is not a condition"),
-        (["best", "toy", "--maximize", "accuracy", "--minimize", "size_mb"], "both --maximize and --minimize"),
+        (["best", "toy", "--maximize", "accuracy", "--minimize", "size_mb"], "both --maximize and"),
         (["pareto", "toy", "--where", "size_mb <= big"], "is not a condition"),
         (["worker", "toy", "--threads", "0"], "0 is not in the range x>=1"),
         (["dashboard", "--port", "99999"], "99999 is not in the range"),

@@ -15,18 +15,6 @@ from satisfice.cli.output import print_json
 from satisfice.errors import InputError
 from satisfice.launch.resources import accelerators, cores
 
-# Package -> what it is for, and the extra that installs it.
-_OPTIONAL = {
-    "torch": ("families mlp and cnn, and tasks that build a module", "torch"),
-    "plotly": ("reports", "plots"),
-    "optuna-dashboard": ("satisfice dashboard", "dashboard"),
-    "psycopg": ("PostgreSQL", "postgres"),
-    "pymysql": ("MySQL and MariaDB", "mysql"),
-    "pyarrow": ("Parquet files", "parquet"),
-    "ray": ("--engine ray", "ray"),
-    "submitit": ("--engine slurm", "slurm"),
-}
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -43,7 +31,7 @@ class Finding:
 @options.as_json
 @click.pass_context
 def doctor(context: click.Context, storage: str | None, as_json: bool) -> None:
-    """Check the installation, this machine and the storage. Nothing is written."""
+    """Check the installation, the storage, and how well latency can be measured here. Nothing is written."""
     findings = [*_installation(), *_machine(), _storage(storage)]
     if as_json:
         print_json(
@@ -51,8 +39,8 @@ def doctor(context: click.Context, storage: str | None, as_json: bool) -> None:
         )
     else:
         for f in findings:
-            mark = "ok     " if f.ok else ("FAILED " if f.required else "absent ")
-            click.echo(f"{mark} {f.name:18} {f.detail}")
+            mark = "ok" if f.ok else ("FAILED" if f.required else "note")
+            click.echo(f"{mark:7} {f.name:22} {f.detail}")
     if any(f.required and not f.ok for f in findings):
         context.exit(EXIT_FAILED)
 
@@ -67,24 +55,28 @@ def _installation() -> list[Finding]:
         installed = _version(package)
         detail = installed or f"not installed: pip install {package}"
         found.append(Finding(name=package, ok=installed is not None, required=True, detail=detail))
-    for package, (purpose, extra) in _OPTIONAL.items():
-        installed = _version(package)
-        detail = f"{installed}, for {purpose}" if installed else f"for {purpose}: pip install 'satisfice[{extra}]'"
-        found.append(Finding(name=package, ok=installed is not None, required=False, detail=detail))
     return found
 
 
 def _machine() -> list[Finding]:
+    from satisfice.measure.doctor import doctor_host
+
     devices = accelerators()
-    return [
-        Finding(name="cores", ok=True, required=True, detail=f"{cores()} may be used"),
+    found = [
+        Finding(name="cores", ok=True, required=True, detail=f"{cores()} for workers and their threads"),
         Finding(
             name="accelerators",
-            ok=bool(devices),
+            ok=True,
             required=False,
-            detail=", ".join(devices) if devices else "no CUDA device: training runs on the processor",
+            detail=f"CUDA devices {', '.join(devices)}"
+            if devices
+            else "no CUDA device: the processor trains",
         ),
     ]
+    for each in doctor_host():
+        detail = f"{each.text}: {each.advice}" if each.advice else each.text
+        found.append(Finding(name=each.name, ok=each.status == "ok", required=False, detail=detail))
+    return found
 
 
 def _storage(url: str | None) -> Finding:

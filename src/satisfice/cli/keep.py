@@ -43,7 +43,9 @@ def export(name: str, storage: str | None, output: str | None, as_json: bool) ->
         click.echo(f"study {name!r} is in {path}; elsewhere: satisfice import {path}")
 
 
-@click.command("import", epilog="Example: satisfice import digits.satisfice.zip --storage postgresql://me@db/studies")
+@click.command(
+    "import", epilog="Example: satisfice import digits.satisfice.zip --storage postgresql://me@db/studies"
+)
 @click.argument("source", metavar="FILE|URL")
 @options.storage
 @options.as_json

@@ -1,6 +1,7 @@
 """Entry point of the ``satisfice`` command.
 
-Everything heavy is imported inside the command that needs it: ``satisfice --help`` imports neither Optuna nor torch.
+Everything heavy is imported inside the command that needs it: ``satisfice --help`` loads neither Optuna nor
+torch.
 """
 
 from __future__ import annotations
@@ -61,15 +62,16 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with: satisfice run studies/digits_edge.toml --workers 2",
 )
 @click.version_option(package_name="satisfice", message="satisfice %(version)s")
 def cli() -> None:
     """Search hyperparameters for models that must ship inside a budget.
 
-    The storage is --storage, else SATISFICE_STORAGE, else satisfice.db in the working directory. Exit codes: 0
-    done, 1 ran but failed, 2 the input is wrong and nothing was written, 130 interrupted (Ctrl-C).
+    The storage is --storage, else SATISFICE_STORAGE, else satisfice.db in the working directory.
+
+    Exit codes: 0 done, 1 ran but failed, 2 the input is wrong and nothing was written, 130 interrupted.
     """
 
 

@@ -31,16 +31,24 @@ storage = click.option(
     "--storage",
     metavar="URL",
     callback=_note_storage,
-    help="Database: sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
+    help="sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
 )
 as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document on standard output, and nothing else there."
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON document on standard output, and nothing else there.",
 )
 label = click.option(
     "--label", metavar="L", help="Label of this worker, for [measure] on = ... in the study file."
 )
 workers = click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Worker processes."
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Worker processes.",
 )
 
 
@@ -53,8 +61,12 @@ def question(command: F) -> F:
             metavar="CONDITION",
             help='A further bound, for instance --where "size_mb <= 8"; may be repeated.',
         ),
-        click.option("--minimize", metavar="METRIC", help="Minimise this metric instead of the first objective."),
-        click.option("--maximize", metavar="METRIC", help="Maximise this metric instead of the first objective."),
+        click.option(
+            "--minimize", metavar="METRIC", help="Minimise this metric instead of the first objective."
+        ),
+        click.option(
+            "--maximize", metavar="METRIC", help="Maximise this metric instead of the first objective."
+        ),
     ):
         command = option(command)
     return command
@@ -69,7 +81,9 @@ def check_question(maximize: str | None, minimize: str | None, where: Sequence[s
     from satisfice.spec.constraint import parse_clause
 
     if maximize is not None and minimize is not None:
-        raise InputError("both --maximize and --minimize are given", hint="name one; bound the other by --where")
+        raise InputError(
+            "both --maximize and --minimize are given", hint="name one; bound the other by --where"
+        )
     for clause in where:
         parse_clause(clause)
 
@@ -86,7 +100,8 @@ def existing(url: str | None) -> str | None:
     resolved = resolve(url)
     if is_memory(resolved):
         raise InputError(
-            f"the storage {masked(resolved)} lives in one process only", hint="name a file: sqlite:///satisfice.db"
+            f"the storage {masked(resolved)} lives in one process only",
+            hint="name a file: sqlite:///satisfice.db",
         )
     if resolved.get_backend_name() == "sqlite" and not Path(str(resolved.database)).exists():
         raise StudyNotFound(
@@ -121,7 +136,10 @@ def _show_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any
 ) -> None:
     del filename, lineno
-    if not issubclass(category, DeprecationWarning | FutureWarning) and "xperimental" not in category.__name__:
+    if (
+        not issubclass(category, DeprecationWarning | FutureWarning)
+        and "xperimental" not in category.__name__
+    ):
         say(f"warning: {message}")
 
 
@@ -143,11 +161,19 @@ def engine(command: F) -> F:
     """The options that say where workers run; the command gets them by name."""
     for option in (
         click.option("--partition", metavar="P", help="SLURM partition (slurm)."),
-        click.option("--gpus", type=click.FloatRange(min=0), metavar="N", help="GPUs of one worker (ray, slurm)."),
-        click.option("--cpus", type=click.FloatRange(min=0), metavar="N", help="CPUs of one worker (ray, slurm)."),
+        click.option(
+            "--gpus", type=click.FloatRange(min=0), metavar="N", help="GPUs of one worker (ray, slurm)."
+        ),
+        click.option(
+            "--cpus", type=click.FloatRange(min=0), metavar="N", help="CPUs of one worker (ray, slurm)."
+        ),
         click.option("--address", metavar="A", help="Address of a running Ray cluster (ray)."),
         click.option(
-            "--engine", default="local", show_default=True, metavar="E", help="Where workers run: local, ray, slurm."
+            "--engine",
+            default="local",
+            show_default=True,
+            metavar="E",
+            help="Where workers run: local, ray, slurm.",
         ),
     ):
         command = option(command)

@@ -87,7 +87,7 @@ class Progress:
         parts.append(f"{status['turned_away']} turned away")
         parts.append(self._best())
         now_done = done - (self._done_before or 0)
-        if 0 < now_done and done < budget["trials"]:
+        if now_done > 0 and done < budget["trials"]:
             left_s = elapsed_s / now_done * (budget["trials"] - done)
             parts.append(f"about {seconds(left_s)} left")
         return ", ".join(parts)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from satisfice.cli import options
+from satisfice.cli.errors import say
 from satisfice.cli.output import print_json
 from satisfice.errors import InputError
 
@@ -32,11 +33,44 @@ def report(name: str, storage: str | None, output: str | None, as_json: bool) ->
 @options.storage
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, metavar="P", help="Port to listen on."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="P",
+    help="Port to listen on; 0 takes a free one.",
 )
-def dashboard(storage: str | None, host: str, port: int) -> None:
-    """Show all studies in optuna-dashboard, with feasibility shown right."""
-    from satisfice.dashboard import serve
+@click.option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name the page is visited by; may be repeated.",
+)
+@click.option(
+    "--allow-writes", is_flag=True, help="Let visitors annotate and delete; nobody is asked who they are."
+)
+def dashboard(
+    storage: str | None, host: str, port: int, allowed_host: tuple[str, ...], allow_writes: bool
+) -> None:
+    """Show all studies in optuna-dashboard, with feasibility shown right, until Ctrl-C.
+
+    It is read-only and has no authentication: beyond this machine, put it behind something that asks who is
+    there.
+    """
+    from satisfice.dashboard.app import make_app, make_dashboard_server
+    from satisfice.dashboard.guard import LOOPBACK, is_loopback
+    from satisfice.store import migrate
+    from satisfice.store.engine import Database
+    from satisfice.store.url import resolve
 
     options.quiet()
-    serve(options.existing(storage), host=host, port=port)
+    database = Database(resolve(options.existing(storage)))
+    migrate.ensure_ready(database)
+    names = {*LOOPBACK, *allowed_host} | (set() if is_loopback(host) else {host})
+    app = make_app(database.optuna_storage(), allow_writes=allow_writes, allowed_hosts=names)
+    with make_dashboard_server(app, host, port) as server:
+        say(f"dashboard: http://{host}:{server.server_port} (Ctrl-C ends it)")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("dashboard ended")

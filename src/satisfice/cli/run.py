@@ -50,7 +50,9 @@ def run(
         _check_report_dir(report_dir)
     study = create_study(study_file, storage=storage)
     failure = _work(study, study_file, workers, launcher)
-    result = _conclude(study, Path(report_dir or Path("reports") / study.name), explicit=report_dir is not None)
+    result = _conclude(
+        study, Path(report_dir or Path("reports") / study.name), explicit=report_dir is not None
+    )
     if as_json:
         print_json(result)
     else:
@@ -158,7 +160,5 @@ def _show(study: Study, result: dict[str, Any]) -> None:
 
 
 def _chosen_sentence(study: Study, chosen: dict[str, Any]) -> str:
-    metrics = ", ".join(
-        f"{name} {number(chosen['metrics'].get(name))}" for name in study.spec.metric_names
-    )
+    metrics = ", ".join(f"{name} {number(chosen['metrics'].get(name))}" for name in study.spec.metric_names)
     return f"chosen: trial {chosen['number']} with {metrics}"

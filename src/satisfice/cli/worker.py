@@ -17,7 +17,9 @@ from satisfice.launch.resources import thread_environment
 from satisfice.launch.worker_process import StopSignals
 
 
-@click.command(epilog="Example: satisfice define studies/digits_edge.toml --storage postgresql://me@db/studies")
+@click.command(
+    epilog="Example: satisfice define studies/digits_edge.toml --storage postgresql://me@db/studies"
+)
 @click.argument("study_file", metavar="STUDY.toml")
 @options.storage
 @options.as_json
@@ -33,7 +35,9 @@ def define(study_file: str, storage: str | None, as_json: bool) -> None:
     click.echo(f"study {study.name!r} is defined; start workers with: satisfice worker {study.name}")
 
 
-@click.command(epilog="Example: satisfice worker digits-edge --storage postgresql://me@db/studies --label edge-box")
+@click.command(
+    epilog="Example: satisfice worker digits-edge --storage postgresql://me@db/studies --label edge-box"
+)
 @click.argument("name")
 @options.storage
 @options.label
@@ -43,7 +47,8 @@ def define(study_file: str, storage: str | None, as_json: bool) -> None:
 def worker(name: str, storage: str | None, label: str | None, threads: int | None) -> None:
     """Work on an existing study until its budget is spent.
 
-    SIGTERM or Ctrl-C: it saves a checkpoint, gives its trial back and leaves within ten seconds (exit code 143).
+    SIGTERM or Ctrl-C: it saves a checkpoint, gives its trial back and leaves within ten seconds, with exit
+    code 143.
     """
     if threads is not None:
         os.environ.update(thread_environment(threads))  # before any numeric library is loaded

@@ -1,4 +1,4 @@
-"""A task without torch: its size is known before training, its score is a smooth function of the parameters."""
+"""A task without torch: size known before training, score a smooth function of the parameters."""
 
 import time
 

@@ -1,0 +1,20 @@
+"""``satisfice replay``: train one stored trial again, alone, from its record."""
+
+from __future__ import annotations
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.output import print_json
+
+
+@click.command(epilog="Example: satisfice replay digits-edge 17")
+@click.argument("name")
+@click.argument("number", type=click.IntRange(min=0))
+@options.storage
+@options.as_json
+def replay(name: str, number: int, storage: str | None, as_json: bool) -> None:
+    """Train one stored trial again with its own seed, and compare; the study is not changed."""
+    result = options.open_study(name, storage).replay(number)
+    if as_json:
+        print_json(result)
