@@ -25,15 +25,15 @@ from satisfice.spec.study import MeasureOptions
 logger = logging.getLogger(__name__)
 
 # Limits of the sampling time, in seconds; each after the last group of blocks that began before it.
-COARSE_S = 0.12  # enough where the value is more than twice or less than half of every bound
+COARSE_S = 0.1  # enough where the value is more than twice or less than half of every bound
 QUICK_S = 0.6  # enough where no bound is near
 USUAL_S = 1.8  # enough unless the verdict is too close to call
 LONGEST_S = 6.0  # for a verdict that is too close to call
 
 _FAR = 2.0  # a value is far from a bound by this factor
 _QUICK_ERROR = 0.08  # half-width of the interval, as a share of the value, that ends a quick measurement
-_SAMPLING_FLOOR = 0.01  # standard deviation below which longer sampling no longer narrows the interval
-_MIN_BLOCKS = 3
+_SAMPLING_FLOOR = 0.0125  # standard deviation below which longer sampling no longer narrows the interval
+_MIN_BLOCKS = 2
 
 
 class Meter:
@@ -188,6 +188,6 @@ def _enough(
 
 
 def _is_far(measured: Measurement, constraint: Constraint) -> bool:
-    """Whether the interval lies beyond twice the bound, or below half of it (bounds <= 0: always)."""
-    mine = measured.to_unit(constraint.metric)
-    return constraint.bound <= 0 or mine.low > _FAR * constraint.bound or mine.high < constraint.bound / _FAR
+    """Whether the value is more than twice the bound, or less than half of it (for bounds <= 0: always)."""
+    value, bound = measured.to_unit(constraint.metric).value, constraint.bound
+    return bound <= 0 or value > _FAR * bound or value < bound / _FAR
