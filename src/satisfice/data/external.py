@@ -21,6 +21,8 @@ from satisfice.data.raw import Dataset, RawData
 from satisfice.data.rda import read_rda
 from satisfice.errors import DataError
 
+SYSTEM_ROOT = Path("/")  # where Debian packages are installed
+
 _FASHION = "usr/share/datasets/fashion-mnist"
 _SPAM = "usr/lib/R/site-library/kernlab/data/spam.rda"
 
@@ -47,7 +49,7 @@ def from_debian(dataset: str, package: str, path: str) -> Path:
     Raises:
         DataError: It is not there.
     """
-    roots = [Path("/"), *(Path(root) for root in [os.environ.get("SATISFICE_DATA")] if root)]
+    roots = [SYSTEM_ROOT, *(Path(root) for root in [os.environ.get("SATISFICE_DATA")] if root)]
     for root in roots:
         if (root / path).exists():
             return root / path

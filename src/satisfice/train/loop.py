@@ -31,7 +31,7 @@ from satisfice.train.score import score
 from satisfice.train.trainer import class_weights
 
 _DIVERGED = 10.0  # times the loss of a guess that knows nothing
-_CUDA_CHECK = 32  # batches between two looks at the loss on a GPU, where a look stops the queue
+_LOOK = 32  # batches between two looks at the loss on a GPU
 _NEAR_BEST = 0.01  # how near to the final score counts as the target of epochs_to_target
 
 
@@ -145,9 +145,11 @@ class Fit:
         module, optimizer, criterion, trial = self.module, self.optimizer, self.criterion, self.trial
         x, y, l1 = self.x, self.y, float(self.values["l1"])
         changing = self.values["schedule"] != "constant" or self.values["warmup_epochs"] > 0
-        every = _CUDA_CHECK if self.device.type == "cuda" else 1
+        # A look at the loss stops a GPU's queue, so there it is summed on the device and looked at now and
+        # then.
+        look = 1 if self.device.type == "cpu" else _LOOK
+        total, unseen = 0.0, torch.zeros((), device=self.device)
         module.train()
-        total: Tensor = torch.zeros((), device=self.device)
         for step, rows in enumerate(self._batches()):
             if changing:
                 set_learning_rate(optimizer, self._rate(self.epoch + step / self.steps))
@@ -157,11 +159,16 @@ class Fit:
             if l1 > 0:
                 add_sign(self.weights, l1)
             optimizer.step()
-            total += loss.detach() * len(rows)
-            if step % every == 0 and not math.isfinite(loss.item()):
-                self._diverge(math.nan)
+            if look == 1:
+                total += loss.item() * len(rows)
+            else:
+                unseen += loss.detach() * len(rows)
+                if (step + 1) % look == 0 or step + 1 == self.steps:
+                    total = unseen.item()
+            if not math.isfinite(total):
+                self._diverge(total)
             trial.batch_end()
-        mean = total.item() / len(x)
+        mean = total / len(x)
         if not mean <= self.limit:
             self._diverge(mean)
         return mean

@@ -21,14 +21,7 @@ def make_optimizer(module: nn.Module, values: Mapping[str, Any]) -> torch.optim.
     decoupled weight decay (Loshchilov and Hutter 2019). Fused and foreach forms are the fast ones for many
     small tensors.
     """
-    weights = weights_of(module)
-    chosen = {id(p) for p in weights}
-    others = [p for p in module.parameters() if id(p) not in chosen]
-    groups = [
-        {"params": weights, "weight_decay": float(values["l2"])},
-        {"params": others, "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
+    groups = _groups(module, float(values["l2"]))
     rate = float(values["learning_rate"])
     match values["optimizer"]:
         case "sgd":
@@ -41,6 +34,16 @@ def make_optimizer(module: nn.Module, values: Mapping[str, Any]) -> torch.optim.
             return torch.optim.AdamW(groups, lr=rate, fused=True)
         case _:
             return torch.optim.Adam(groups, lr=rate, fused=True)
+
+
+def _groups(module: nn.Module, l2: float) -> list[dict[str, Any]]:
+    """Parameters by how they are penalised; one group where nothing is, for each costs a call a step."""
+    if l2 == 0:
+        return [{"params": list(module.parameters()), "weight_decay": 0.0}]
+    weights = weights_of(module)
+    chosen = {id(p) for p in weights}
+    others = [p for p in module.parameters() if id(p) not in chosen]
+    return [{"params": weights, "weight_decay": l2}, {"params": others, "weight_decay": 0.0}]
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

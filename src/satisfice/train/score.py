@@ -88,12 +88,13 @@ def _mean_auc(y: NDArray[Any], proba: Floats) -> float:
 
 
 def _auc(positive: NDArray[np.bool_], value: Floats) -> float:
-    """The Mann-Whitney statistic with mid-ranks for ties (Hanley and McNeil 1982)."""
-    n_positive = int(positive.sum())
-    n_negative = len(positive) - n_positive
-    if n_positive == 0 or n_negative == 0:
+    """The share of pairs of a positive and a negative in which the positive is ahead; a tie counts half.
+
+    This is the area under the ROC curve (Hanley and McNeil 1982).
+    """
+    ahead, behind = value[positive], np.sort(value[~positive])
+    if not len(ahead) or not len(behind):
         return float("nan")
-    _, inverse, counts = np.unique(value, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts - 1) / 2.0)[inverse]
-    return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+    below = np.searchsorted(behind, ahead, side="left").sum()
+    not_above = np.searchsorted(behind, ahead, side="right").sum()
+    return float((below + not_above) / (2 * len(ahead) * len(behind)))

@@ -1,0 +1,168 @@
+"""A person's own files, and what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from satisfice.data import fingerprint, load
+from satisfice.errors import DataError, InputError
+from satisfice.spec.study import DataSpec
+
+
+def _frame(n=60):
+    rng = np.random.default_rng(0)
+    size = rng.normal(size=n)
+    return pd.DataFrame(
+        {
+            "size": size,
+            "color": rng.choice(["red", "green", "blue"], n),
+            "seen": pd.date_range("2024-01-01", periods=n, freq="7h"),
+            "flag": rng.random(n) < 0.5,
+            "label": np.where(size + rng.normal(size=n) > 0.8, "yes", "no"),
+            "price": 100 + 10 * size,
+        }
+    )
+
+
+@pytest.fixture
+def csv(tmp_path):
+    _frame().to_csv(tmp_path / "data.csv", index=False)
+    return tmp_path
+
+
+def _spec(**settings):
+    return DataSpec(**({"file": "data.csv", "target": "label"} | settings))
+
+
+def test_types_are_inferred(csv):
+    splits = load(_spec(), csv, 0)
+    assert splits.task == "classification"
+    assert splits.classes == ("no", "yes")  # the rarer one is positive
+    names = splits.preprocessor.feature_names
+    assert {
+        "size",
+        "color=red",
+        "color=green",
+        "color=blue",
+        "seen.days",
+        "seen.hour",
+        "flag",
+        "price",
+    } <= set(names)
+    assert load(_spec(target="price"), csv, 0).task == "regression"
+    assert load(_spec(positive="no"), csv, 0).classes == ("yes", "no")
+
+
+def test_parquet_reads_the_same(csv):
+    pytest.importorskip("pyarrow")
+    pd.read_csv(csv / "data.csv").to_parquet(csv / "data.parquet")
+    one, two = load(_spec(), csv, 0), load(_spec(file="data.parquet"), csv, 0)
+    assert np.array_equal(one.train.x, two.train.x)
+    assert np.array_equal(one.test.y, two.test.y)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_separators_are_found(separator, tmp_path):
+    _frame().to_csv(tmp_path / "data.csv", index=False, sep=separator)
+    assert load(_spec(), tmp_path, 0).preprocessor.n_features > 5
+
+
+def test_columns_can_be_dropped(csv):
+    dropped = load(_spec(drop=("seen", "color")), csv, 0)
+    assert not any(name.startswith(("seen", "color")) for name in dropped.preprocessor.feature_names)
+
+
+def test_a_split_by_time_trains_on_the_past(csv):
+    frame = _frame().sample(frac=1, random_state=1)
+    frame.to_csv(csv / "data.csv", index=False)
+    splits = load(_spec(target="price", time="seen", task="regression"), csv, 0)
+    ordered = frame.sort_values("seen")["price"].to_numpy(dtype=np.float32)
+    assert np.array_equal(np.concatenate([splits.train.y, splits.valid.y, splits.test.y]), ordered)
+    assert not any(name.startswith("seen") for name in splits.preprocessor.feature_names)
+
+
+def test_a_limit_keeps_every_class(csv):
+    splits = load(_spec(limit=20), csv, 0)
+    total = len(splits.train) + len(splits.valid) + len(splits.test)
+    assert 18 <= total <= 22
+    assert all(len(np.unique(fold.y)) == 2 for fold in (splits.train, splits.valid, splits.test))
+
+
+def test_a_changed_file_has_another_fingerprint(csv):
+    before = fingerprint(_spec(), csv)
+    assert fingerprint(_spec(), csv) == before
+    text = (csv / "data.csv").read_text()
+    (csv / "data.csv").write_text(text.replace("red", "rod", 1))
+    assert fingerprint(_spec(), csv) != before
+
+
+def test_where_the_file_lies_does_not_change_the_fingerprint(csv, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "data.csv").write_bytes((csv / "data.csv").read_bytes())
+    assert fingerprint(_spec(), csv) == fingerprint(_spec(), other)
+
+
+def _write(folder: Path, text: str) -> None:
+    (folder / "data.csv").write_text(text)
+
+
+def _rows(*values: str) -> str:
+    return "a,label\n" + "".join(f"{i},{value}\n" for i, value in enumerate(values))
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "says"),
+    [
+        (None, {"file": "other.csv"}, "other.csv does not exist (the path is relative to the study file)"),
+        (None, {"target": "lable"}, "has no column 'lable' (did you mean 'label'?)"),
+        (None, {"drop": ("colour",)}, "has no column 'colour' (did you mean 'color'?)"),
+        (None, {"time": "sean"}, "has no column 'sean' (did you mean 'seen'?)"),
+        (None, {"time": "color"}, "holds neither times nor numbers"),
+        (None, {"positive": "maybe"}, "the positive class 'maybe' is not in the target 'label'"),
+        (None, {"target": "color", "positive": "red"}, "has 3 classes"),
+        (None, {"task": "regression"}, "holds values that are no numbers"),
+        (None, {"valid": 0.6, "test": 0.5}, "leave no rows to train on"),
+        ("", {}, "is empty"),
+        ("a,label\n", {}, "holds no rows"),
+        (_rows(*["x"] * 20), {}, "has the single class 'x'"),
+        (_rows(*["x"] * 20, "y", "y"), {}, "class 'y' of the target 'label' has 2 rows"),
+        (_rows("x", "x", "x", "y", "y", "y"), {}, "6 rows are too few"),
+        (_rows(*["x"] * 20, *["y"] * 20, ""), {}, "1 rows have no value in the target 'label'"),
+        (_rows(*["1.5"] * 20), {"task": "regression"}, "has the same value in every row"),
+        ("label\n" + "x\ny\n" * 10, {}, "has no column left to learn from"),
+        ("a,label\n" + "1,x\n1,y\n" * 10, {}, "has no column to learn from"),
+        ('a,label\n1,"x\n2,y\n', {}, "cannot be read"),
+    ],
+)
+def test_bad_files_are_told_in_one_sentence(text, settings, says, csv):
+    if text is not None:
+        _write(csv, text)
+    with pytest.raises(DataError) as error:
+        load(_spec(**settings), csv, 0)
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"name": "digitz"}, "did you mean 'digits'?"),
+        ({"name": "wine", "task": "regression"}, "is for classification, not regression"),
+        ({"name": "wine", "drop": ("alkohol",)}, "did you mean 'alcohol'?"),
+        ({"name": "digits", "drop": ("pixel",)}, "holds images, which have no columns"),
+    ],
+)
+def test_bad_settings_of_a_registered_set(settings, says, tmp_path):
+    with pytest.raises(InputError) as error:
+        load(DataSpec(**settings), tmp_path, 0)
+    assert says in str(error.value)
+
+
+def test_a_time_split_without_a_class_in_the_past_is_refused(tmp_path):
+    _write(tmp_path, "a,when,label\n" + "".join(f"{i},{i},{'x' if i < 20 else 'y'}\n" for i in range(30)))
+    with pytest.raises(DataError, match="the training fold has 1 of 2 classes"):
+        load(_spec(time="when"), tmp_path, 0)

@@ -1,0 +1,139 @@
+"""The encoder of tables: what it learns, and that it learns it from the training fold only."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from satisfice.data.split import split
+from satisfice.data.table import TableEncoder, fit_table
+from satisfice.data.target import encode_target, infer_task
+from satisfice.errors import DataError
+
+cells = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_subnormal=False))
+words = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d e", "ä"]))
+
+
+@st.composite
+def frames(draw):
+    n = draw(st.integers(5, 30))
+    return pd.DataFrame(
+        {
+            "x": pd.array(draw(st.lists(cells, min_size=n, max_size=n)), dtype="Float64"),
+            "word": pd.Series(draw(st.lists(words, min_size=n, max_size=n)), dtype=object),
+            "count": draw(st.lists(st.integers(0, 1000), min_size=n, max_size=n)),
+        }
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(frames(), frames())
+def test_any_table_becomes_finite_numbers_and_survives_the_file(train, other):
+    encoder = fit_table(train)
+    again = TableEncoder.restore(encoder.describe(), encoder.arrays())
+    for frame in (train, other):
+        x = encoder.transform(frame)
+        assert x.shape == (len(frame), encoder.n_features)
+        assert np.isfinite(x).all()
+        assert np.array_equal(x, again.transform(frame))
+
+
+def test_numbers_are_scaled_and_missing_ones_marked():
+    train = pd.DataFrame({"x": [1.0, 2.0, np.nan, 3.0, 6.0]})
+    encoder = fit_table(train)
+    assert encoder.feature_names == ["x", "x is missing"]
+    x = encoder.transform(train)
+    assert x[:, 0].mean() == pytest.approx(0, abs=1e-6)
+    assert x[:, 0].std() == pytest.approx(1, rel=1e-6)
+    assert x[:, 1].tolist() == [0, 0, 1, 0, 0]
+    assert x[2, 0] == encoder.transform(pd.DataFrame({"x": [2.5]}))[0, 0]  # the median
+
+
+def test_skewed_numbers_are_taken_in_the_logarithm():
+    encoder = fit_table(pd.DataFrame({"x": [0.0] * 50 + [1e6], "y": np.linspace(0, 1, 51)}))
+    assert [column.log for column in encoder.columns] == [True, False]
+    assert np.isfinite(encoder.transform(pd.DataFrame({"x": [-5.0], "y": [0.0]}))).all()
+
+
+def test_rare_unknown_and_missing_categories():
+    train = pd.DataFrame({"c": ["a"] * 50 + ["b"] * 40 + ["z"] * 2 + [None] * 8})
+    encoder = fit_table(train)
+    assert encoder.feature_names == ["c=a", "c=b", "c=missing", "c=other"]
+    found = encoder.transform(pd.DataFrame({"c": ["a", "z", "never seen", None]}, dtype=object))
+    assert found.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 0]]
+
+
+def test_names_and_constants_become_nothing():
+    n = 200
+    encoder = fit_table(
+        pd.DataFrame({"id": [f"person {i}" for i in range(n)], "one": [1] * n, "x": range(n)})
+    )
+    assert encoder.feature_names == ["x"]
+    assert encoder.ignored == ("id", "one")
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_moments_become_days_and_their_parts(as_text):
+    when = pd.Series(pd.date_range("2023-12-25", periods=40, freq="9h"), name="when")
+    encoder = fit_table(pd.DataFrame({"when": when.dt.strftime("%Y-%m-%dT%H:%M:%S") if as_text else when}))
+    assert encoder.feature_names == ["when.days", "when.month", "when.day_of_week", "when.hour"]
+
+
+def test_only_the_training_fold_is_learnt_from():
+    frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "c": ["a", "b", "b"]})
+    encoder = fit_table(frame)
+    before = encoder.transform(frame)
+    encoder.transform(pd.DataFrame({"x": [1e9, np.nan], "c": ["q", "r"]}))
+    assert np.array_equal(before, encoder.transform(frame))
+    assert before[:, 0].mean() == pytest.approx(0, abs=1e-6)
+
+
+@given(
+    n=st.integers(10, 200),
+    valid=st.floats(0.05, 0.45),
+    test=st.floats(0.05, 0.45),
+    seed=st.integers(0, 2**32),
+    k=st.integers(0, 3),
+)
+def test_a_split_puts_every_row_into_one_fold(n, valid, test, seed, k):
+    strata = np.arange(n) % k if k else None
+    folds = split(n, valid=valid, test=test, seed=seed, strata=strata)
+    rows = np.concatenate([folds.train, folds.valid, folds.test])
+    assert sorted(rows) == list(range(n))
+    assert min(len(folds.train), len(folds.valid), len(folds.test)) >= 1
+    if strata is not None:
+        assert all(set(strata[fold]) == set(range(k)) for fold in (folds.train, folds.valid, folds.test))
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(DataError, match="9 rows are too few"):
+        split(9, valid=0.2, test=0.2, seed=0, strata=None)
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (["a", "b"], "classification"),
+        ([True, False], "classification"),
+        ([0, 1, 2], "classification"),
+        ([0.0, 1.0], "classification"),
+        ([0.5, 1.0], "regression"),
+        (list(range(30)), "regression"),
+    ],
+)
+def test_the_task_is_inferred(values, task):
+    assert infer_task(pd.Series(values)) == task
+
+
+def test_the_positive_class_gets_code_one():
+    target = pd.Series(["spam"] * 6 + ["ham"] * 4, name="kind")
+    rarer = encode_target(target, None, None, "data")
+    assert rarer.classes == ("spam", "ham")
+    named = encode_target(target, None, "spam", "data")
+    assert named.classes == ("ham", "spam")
+    assert named.values.tolist() == [1] * 6 + [0] * 4
+    numbers = encode_target(pd.Series([0] * 5 + [1] * 5, name="n"), None, "1", "data")
+    assert numbers.classes == (0, 1)
