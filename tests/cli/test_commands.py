@@ -1,0 +1,348 @@
+"""The commands over one real study, each as a process of its own, as a person calls them."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOY = Path(__file__).parents[1] / "launch" / "toy"
+
+
+def satisfice(
+    folder: Path, *arguments: str, code: int = 0, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run the command in a folder, and check its exit code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "satisfice.cli.main", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def toy(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The toy study in a folder, with some of its text replaced."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(TOY / "toy_task.py", folder)
+    text = (TOY / "toy.toml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "toy.toml").write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the toy study run to its budget, and what ``run --json`` printed."""
+    folder = toy(tmp_path_factory.mktemp("toy"))
+    return folder, json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
+
+
+def test_run_prints_what_the_contract_promises(finished):
+    folder, result = finished
+    assert {"name", "best", "pareto", "status", "report"} <= set(result)
+    assert result["name"] == "toy"
+    assert result["status"]["budget"] == {"trials": 12, "used": 12}
+    assert result["status"]["states"]["COMPLETE"] + result["status"]["states"].get("PRUNED", 0) == 12
+    assert result["status"]["workers"] == 0
+    assert result["status"]["turned_away"] > 0  # half of the space is too wide
+    assert (folder / result["report"]).exists()
+    for trial in [result["best"], *result["pareto"]]:
+        assert set(trial) == {"number", "params", "metrics", "feasible", "state"}
+        assert trial["feasible"] is True
+        assert trial["state"] == "COMPLETE"
+        assert trial["metrics"]["size_mb"] <= 1.0
+
+
+def test_no_trial_that_cannot_fit_was_trained(finished):
+    folder, _ = finished
+    connection = sqlite3.connect(folder / "satisfice.db")
+    widths = connection.execute("SELECT param_value FROM trial_params WHERE param_name = 'width'").fetchall()
+    connection.close()
+    assert len(widths) == 12
+    assert max(width for (width,) in widths) <= 10
+
+
+def test_best_is_the_best_of_what_fits(finished):
+    folder, result = finished
+    best = json.loads(satisfice(folder, "best", "toy", "--json").stdout)
+    assert best == result["best"]
+    assert best["metrics"]["accuracy"] == max(t["metrics"]["accuracy"] for t in result["pareto"])
+
+
+def test_best_under_another_bound_and_metric(finished):
+    folder, result = finished
+    smallest = json.loads(satisfice(folder, "best", "toy", "--minimize", "size_mb", "--json").stdout)
+    assert smallest["metrics"]["size_mb"] == min(t["metrics"]["size_mb"] for t in result["pareto"])
+    bound = f"size_mb <= {smallest['metrics']['size_mb']}"
+    bounded = json.loads(satisfice(folder, "best", "toy", "--where", bound, "--json").stdout)
+    assert bounded["metrics"]["size_mb"] == smallest["metrics"]["size_mb"]
+
+
+def test_best_where_nothing_fits_names_the_nearest_miss(finished):
+    folder, _ = finished
+    done = satisfice(folder, "best", "toy", "--where", "size_mb <= 0.001", code=1)
+    assert done.stdout == ""
+    assert "nearest is trial" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_unknown_metric_is_an_input_error(finished):
+    folder, _ = finished
+    done = satisfice(folder, "best", "toy", "--maximize", "acuracy", code=2)
+    assert "accuracy" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_pareto_is_a_list_of_trials_none_of_which_beats_another(finished):
+    folder, result = finished
+    front = json.loads(satisfice(folder, "pareto", "toy", "--json").stdout)
+    assert front == result["pareto"]
+    pairs = [(t["metrics"]["accuracy"], -t["metrics"]["size_mb"]) for t in front]
+    assert not any(a != b and a[0] >= b[0] and a[1] >= b[1] for a in pairs for b in pairs)
+
+
+def test_status_of_one_and_of_all(finished):
+    folder, result = finished
+    one = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
+    assert {"name", "states", "budget", "workers", "turned_away"} <= set(one)
+    assert one["states"] == result["status"]["states"]
+    (only,) = json.loads(satisfice(folder, "status", "--json").stdout)
+    assert only == one
+
+
+def test_every_answer_has_words_for_people(finished):
+    folder, result = finished
+    number = result["best"]["number"]
+    assert f"trial {number}" in satisfice(folder, "best", "toy").stdout
+    assert "12 of 12 trials used" in satisfice(folder, "status", "toy").stdout
+    assert "12/12" in satisfice(folder, "status").stdout
+    assert "feasible Pareto front" in satisfice(folder, "pareto", "toy").stdout
+
+
+def test_run_again_only_reports(finished):
+    folder, result = finished
+    again = satisfice(folder, "run", "toy.toml")
+    assert f"chosen: trial {result['best']['number']}" in again.stdout
+    assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 12
+
+
+def test_report_of_a_stored_study(finished):
+    folder, _ = finished
+    done = satisfice(folder, "report", "toy", "--output", "elsewhere", "--json")
+    index = folder / json.loads(done.stdout)["report"]
+    assert index.parent == folder / "elsewhere"
+    assert "toy" in index.read_text()
+
+
+def test_check_tells_the_share_that_fits(finished):
+    folder, _ = finished
+    result = json.loads(satisfice(folder, "check", "toy.toml", "--json").stdout)
+    (share,) = [c["share"] for c in result["constraints"] if c["constraint"] == "size_mb <= 1"]
+    assert 0.4 < share < 0.6  # widths up to 10 of 20
+    assert result["constraints"][0]["driver"] == "width"
+    assert "width" in satisfice(folder, "check", "toy.toml").stdout
+
+
+def test_check_writes_nothing(tmp_path):
+    folder = toy(tmp_path)
+    satisfice(folder, "check", "toy.toml")
+    assert not list(folder.glob("*.db"))
+
+
+def test_replay_gives_the_same_metrics(finished):
+    folder, result = finished
+    done = json.loads(satisfice(folder, "replay", "toy", str(result["best"]["number"]), "--json").stdout)
+    assert done["same"] is True
+    assert done["metrics"]["accuracy"] == result["best"]["metrics"]["accuracy"]
+
+
+def test_a_larger_budget_continues(tmp_path):
+    folder = toy(tmp_path, ("trials = 12", "trials = 4"))
+    satisfice(folder, "run", "toy.toml")
+    toy(folder, ("trials = 12", "trials = 7"))
+    result = json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
+    assert result["status"]["budget"] == {"trials": 7, "used": 7}
+
+
+def test_nothing_feasible_exits_with_1_and_a_report(tmp_path):
+    folder = toy(
+        tmp_path, ("[constraints]\n", '[constraints]\naccuracy = ">= 2.0"\n'), ("trials = 12", "trials = 4")
+    )
+    done = satisfice(folder, "run", "toy.toml", "--json", code=1)
+    result = json.loads(done.stdout)
+    assert result["best"] is None
+    assert result["pareto"] == []
+    assert "accuracy" in result["failure"]
+    assert result["nearest"]["metrics"]["accuracy"] < 1
+    assert "Traceback" not in done.stderr
+
+
+def test_two_workers_spend_one_exact_budget(tmp_path):
+    folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.02"))
+    result = json.loads(satisfice(folder, "run", "toy.toml", "--workers", "2", "--json").stdout)
+    assert result["status"]["budget"] == {"trials": 12, "used": 12}
+    assert sum(result["status"]["states"].values()) == 12
+
+
+def test_define_then_worker(tmp_path):
+    folder = toy(tmp_path, ("trials = 12", "trials = 3"))
+    satisfice(folder, "define", "toy.toml")
+    assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 0
+    satisfice(folder, "worker", "toy", "--label", "edge")
+    assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 3
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path, workers, number):
+    folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.2"), ("trials = 12", "trials = 8"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "satisfice.cli.main", "run", "toy.toml", "--workers", workers],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: complete(folder) >= 1, process)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "satisfice run toy.toml" in err
+    assert "Traceback" not in err
+    status = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
+    assert status["states"].get("RUNNING", 0) == 0
+    assert status["states"].get("FAIL", 0) == 0
+    assert status["workers"] == 0
+    result = json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
+    assert result["status"]["budget"] == {"trials": 8, "used": 8}
+    assert result["status"]["states"].get("COMPLETE", 0) == 8
+
+
+def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path):
+    folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 1.0"), ("trials = 12", "trials = 3"))
+    satisfice(folder, "define", "toy.toml")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "satisfice.cli.main", "worker", "toy"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: trials(folder, "RUNNING") == 1, process)
+    process.terminate()
+    _, err = process.communicate(timeout=12)
+    assert process.returncode == 143, err
+    status = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
+    assert status["states"].get("RUNNING", 0) == 0
+    assert status["states"].get("FAIL", 0) == 0
+
+
+def test_delete(tmp_path):
+    folder = toy(tmp_path)
+    satisfice(folder, "define", "toy.toml")
+    satisfice(folder, "delete", "toy", "--yes")
+    assert json.loads(satisfice(folder, "status", "--json").stdout) == []
+
+
+def test_export_and_import(finished, tmp_path):
+    folder, result = finished
+    other = f"sqlite:///{tmp_path}/other.db"
+    file = str(tmp_path / "toy.zip")
+    satisfice(folder, "export", "toy", "--output", file)
+    satisfice(folder, "import", file, "--storage", other)
+    best = json.loads(satisfice(folder, "best", "toy", "--storage", other, "--json").stdout)
+    assert best == result["best"]
+
+
+def test_import_of_a_plain_optuna_database(tmp_path):
+    import optuna
+
+    old = f"sqlite:///{tmp_path}/old.db"
+    study = optuna.create_study(study_name="old", storage=old, direction="minimize")
+    study.optimize(lambda trial: trial.suggest_float("x", -1, 1) ** 2, n_trials=3)
+    satisfice(tmp_path, "import", old)
+    (status,) = json.loads(satisfice(tmp_path, "status", "--json").stdout)
+    assert status["name"] == "old"
+    assert status["states"]["COMPLETE"] == 3
+
+
+def test_db_commands(tmp_path):
+    assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["revision"] is None
+    assert not list(tmp_path.iterdir())
+    satisfice(tmp_path, "db", "upgrade")
+    assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["is_current"] is True
+    satisfice(tmp_path, "db", "downgrade", "base", "--yes")
+    assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["revision"] is None
+
+
+def test_doctor_writes_nothing(tmp_path):
+    findings = json.loads(satisfice(tmp_path, "doctor", "--json").stdout)
+    assert all(f["ok"] for f in findings if f["required"])
+    assert {"python", "optuna", "storage"} <= {f["name"] for f in findings}
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_password_is_nowhere_in_a_whole_run(tmp_path, postgres_url):
+    """PostgreSQL trusts us here, so any password opens it: it must be in no output, file or stored row."""
+    import sqlalchemy as sa
+
+    secret = "wh1sper-of-the-test"
+    url = sa.make_url(postgres_url).set(password=secret)
+    folder = toy(tmp_path / "run", ("pause_s = 0.0", "pause_s = 0.02"))
+    full = url.render_as_string(hide_password=False)
+    outputs = []
+    for arguments in (
+        ["run", "toy.toml", "--workers", "2"],
+        ["status", "toy"],
+        ["db", "current"],
+        ["doctor"],
+    ):
+        done = satisfice(folder, *arguments, SATISFICE_STORAGE=full, TMPDIR=str(tmp_path))
+        outputs += [done.stdout, done.stderr]
+    files = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        for table in sa.inspect(connection).get_table_names():
+            outputs += [str(row) for row in connection.execute(sa.text(f'SELECT * FROM "{table}"'))]
+    assert len(outputs) > 50
+    assert not [text[:200] for text in outputs + files if secret in text]
+
+
+def complete(folder: Path) -> int:
+    return trials(folder, "COMPLETE")
+
+
+def trials(folder: Path, state: str) -> int:
+    """Trials of a state, read from the database beside the processes that write it."""
+    if not (folder / "satisfice.db").exists():
+        return 0
+    connection = sqlite3.connect(f"file:{folder}/satisfice.db?mode=ro", uri=True, timeout=30)
+    try:
+        return connection.execute("SELECT count(*) FROM trials WHERE state = ?", (state,)).fetchone()[0]
+    except sqlite3.OperationalError:  # the tables are not there yet
+        return 0
+    finally:
+        connection.close()
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
