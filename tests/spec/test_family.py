@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from satisfice.errors import InputError, SpecError
-from satisfice.spec import FamilyInfo, check_against, parse_dict, parse_file
+from satisfice.spec import FamilyInfo, check_against, check_names, parse_dict, parse_file
 from satisfice.spec.family import HyperparameterInfo
 from satisfice.train.hyperparameter import Hyperparameter
 
@@ -167,3 +167,36 @@ def test_error_of_a_file_names_it(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         check_against(spec, INFO)
     assert str(caught.value).startswith(f"{path}: space.width: is not a hyperparameter")
+
+
+def test_two_integers_are_a_trap_for_a_float() -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_dict(study(space={"rate": {"low": 0, "high": 1}}), file="s.toml", families=families)
+    assert str(caught.value) == (
+        "s.toml: space.rate: would be searched at 0 and 1 only, since both are integers"
+        " (write { low = 0.0, high = 1.0 })"
+    )
+    assert parse_dict(study(space={"rate": {"low": 1, "high": 3}}), families=families).space.cardinality == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "near"),
+    [
+        ({"data": {"name": "digitz"}}, "data.name", "digits"),
+        ({"model": {"family": "our"}}, "model.family", "ours"),
+        ({"search": {"sampler": "tpr"}}, "search.sampler", "tpe"),
+        ({"search": {"pruner": "non"}}, "search.pruner", "none"),
+    ],
+)
+def test_names_are_checked_against_what_is_registered(changes: dict[str, Any], key: str, near: str) -> None:
+    known = {
+        "data.name": ["digits", "wine"],
+        "model.family": ["ours"],
+        "search.sampler": ["auto", "tpe"],
+        "search.pruner": ["auto", "none"],
+    }
+    check_names(parse_dict(study()), known)
+    with pytest.raises(SpecError) as caught:
+        check_names(parse_dict(study(**changes)), known, file="s.toml")
+    assert str(caught.value).startswith(f"s.toml: {key}: ")
+    assert str(caught.value).endswith(f"is not known (did you mean '{near}'?)")

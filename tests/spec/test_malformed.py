@@ -88,7 +88,7 @@ CASES = {
         "unknown key",
         "did you mean 'log'?",
     ),
-    "empty key": Case("seed = 7", '"" = 7', "", "'' is not a key", "a key is a string, not empty"),
+    "empty key": Case("seed = 7", '"" = 7', "", "'' is not a key", "a key is a printable string, not empty"),
     # what is missing
     "name is missing": Case('name = "digits-edge"', "", "name", "is missing", 'write name = "digits-edge"'),
     "trials is missing": Case("trials = 60", "", "budget.trials", "is missing", "write trials = 60"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.spec import Constraint, Objective, parse_dict, parse_file
+from satisfice.spec import Constraint, Objective, parse_dict, parse_file, to_toml
 
 
 def study(**changes: Any) -> dict[str, Any]:
@@ -195,3 +196,25 @@ trials = 1
     assert (spec.data.file, spec.data.target, spec.data.time) == ("a.csv", "y", "day")
     assert spec.model is not None
     assert spec.model.fixed == {"width": 8}
+
+
+def test_numpy_numbers_and_paths_from_python_become_plain_ones() -> None:
+    content = study(
+        name="np",
+        seed=np.int64(3),
+        space={
+            "a": {"low": np.float64(0.5), "high": np.float32(1.0)},
+            "b": np.array([1, 2]),
+            "c": (np.bool_(True),),
+        },
+        budget={"trials": np.int32(5)},
+    )
+    spec = parse_dict(content, has_task=True)
+    assert "np." not in to_toml(spec)
+    assert type(spec.seed) is int
+    assert spec.space.by_name["b"].distribution == CategoricalDistribution((1, 2))
+    assert spec.space.by_name["c"].distribution == CategoricalDistribution((True,))
+    on_disk = study(data={"file": Path("a") / "b.csv", "target": "y"}, model={"family": "mlp"})
+    data = parse_dict(on_disk | {"objectives": {"f1": "maximize"}}).data
+    assert data is not None
+    assert data.file == str(Path("a") / "b.csv")

@@ -31,8 +31,9 @@ from satisfice.spec.schema import json_schema
 
 NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,30}", fullmatch=True)
 # Anything that TOML can hold: no surrogates; the words around it are stripped.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12).filter(str.strip)
-KEYS = TEXTS.filter(lambda text: text == text.strip())
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).map(lambda text: f"t{text}")
+PRINTABLE = st.characters(categories=["L", "M", "N", "P", "S"], exclude_characters="<>=")
+KEYS = st.lists(st.text(PRINTABLE, min_size=1, max_size=8), min_size=1, max_size=2).map(" ".join)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = st.integers(-(2**53), 2**53)
 SCALARS = st.one_of(TEXTS, FINITE, INTEGERS, st.booleans())
@@ -119,10 +120,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
         )
         constraints = [Constraint(metric="latency_us", operator="<=", bound=draw(st.floats(1e-3, 1e9)))]
     else:
-        names = KEYS.filter(
-            lambda key: not set(key) & set("<>=") and min(map(ord, key)) > 31 and "\x7f" not in key
-        )
-        metrics = draw(st.lists(names.map(lambda key: f"m {key}"), min_size=2, max_size=4, unique=True))
+        metrics = draw(st.lists(KEYS.map(lambda key: f"m {key}"), min_size=2, max_size=4, unique=True))
         constraints = draw(bounds(metrics[-1]))
     parameters = KEYS.map(lambda key: f"p {key}")
     space = draw(spaces(parameters))

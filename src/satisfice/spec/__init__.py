@@ -2,7 +2,7 @@
 
 from satisfice.spec.constraint import Constraint, is_feasible, parse_bound, parse_clause, violations
 from satisfice.spec.entry import load_task
-from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against
+from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against, check_names
 from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metric, convert
 from satisfice.spec.parse import parse_dict, parse_file
 from satisfice.spec.render import to_dict, to_toml
@@ -41,6 +41,7 @@ __all__ = [
     "TrialRecord",
     "TrialState",
     "check_against",
+    "check_names",
     "convert",
     "is_feasible",
     "load_task",

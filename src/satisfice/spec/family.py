@@ -71,6 +71,32 @@ def check_against(
         raise SpecError(problem, key=key, file=file, hint=hint)
 
 
+def check_names(spec: StudySpec, known: Mapping[str, Collection[str]], *, file: str | None = None) -> None:
+    """Check names against registries that this package may not import.
+
+    Args:
+        spec: The study.
+        known: What exists, by dotted key: "data.name", "model.family", "search.sampler", "search.pruner".
+        file: How errors name the study file; by default the spec's source.
+
+    Raises:
+        SpecError: A name is not known; the hint names the nearest.
+    """
+    used = {
+        "data.name": spec.data.name if spec.data is not None else None,
+        "model.family": spec.model.family if spec.model is not None else None,
+        "search.sampler": spec.search.sampler,
+        "search.pruner": spec.search.pruner,
+    }
+    file = file or (str(spec.source) if spec.source is not None else None)
+    for key, names in known.items():
+        name = used[key]
+        if name is not None and name not in names:
+            raise SpecError(
+                f"{show(name)} is not known", key=key, file=file, hint=did_you_mean(name, list(names))
+            )
+
+
 def _problems(
     spec: StudySpec, family: str, info: FamilyInfo, data_task: str | None
 ) -> Iterator[tuple[str, str, str]]:
@@ -116,6 +142,9 @@ def _range_outside(p: Parameter, of: HyperparameterInfo) -> tuple[str, str] | No
         return "does not take a range", f"list its choices: {of.allowed}"
     if isinstance(d, FloatDistribution) and of.kind == "int":
         return "takes whole numbers", "write low and high without a decimal point"
+    if isinstance(d, IntDistribution) and of.kind == "float" and d.high - d.low == 1:
+        fix = f"write {{ low = {d.low}.0, high = {d.high}.0 }}"
+        return f"would be searched at {d.low} and {d.high} only, since both are integers", fix
     return _outside(d.low, of) or _outside(d.high, of)
 
 

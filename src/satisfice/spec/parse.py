@@ -20,7 +20,7 @@ from satisfice.spec.metric import METRICS
 from satisfice.spec.parse_metrics import read_constraints, read_objectives
 from satisfice.spec.parse_space import read_space, read_start
 from satisfice.spec.parse_training import read_training
-from satisfice.spec.read import Table, show
+from satisfice.spec.read import Table, plain, show
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import (
     Budget,
@@ -90,7 +90,7 @@ def parse_dict(
     """Check a dict with a study file's content.
 
     Args:
-        content: As TOML reads it; tuples may stand for lists.
+        content: As TOML reads it; tuples, paths and numpy's numbers are taken for what TOML would hold.
         source: The study file, from which relative paths start.
         file: How error messages name it.
         has_task: A task object is passed from Python: then there is no [data], [model] or [task], and metrics
@@ -104,6 +104,7 @@ def parse_dict(
         raise SpecError(
             f"must be a table, not {show(content)}", file=file, hint="pass a dict with a study file's content"
         )
+    content = plain(content)
     top = Table(content, "", file or (str(source) if source else None))
     top.check_keys(grammar.TOP, tuple(grammar.TABLE_DOCS))
     for name in grammar.TABLE_DOCS:

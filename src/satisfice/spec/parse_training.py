@@ -74,13 +74,13 @@ def _model(table: Table) -> ModelSpec:
     for key, value in fixed.items():
         if isinstance(value, Mapping):
             raise table.error("must be one value, not a table", key=key, hint="a range belongs in [space]")
-        if not _plain(value):
+        if not _storable(value):
             raise table.error(
                 f"{show(value)} is not a value of a hyperparameter",
                 key=key,
                 hint="write a finite number, a string, true or false",
             )
-    return ModelSpec(family=family, fixed={key: _listed(value) for key, value in fixed.items()})
+    return ModelSpec(family=family, fixed=fixed)
 
 
 def _task(table: Table) -> TaskSpec:
@@ -94,28 +94,19 @@ def _task(table: Table) -> TaskSpec:
     for key, value in options.items():
         if not key.isidentifier():
             raise table.error("is not the name of an argument", key=key, hint="use letters, digits and _")
-        if not _plain(value):
+        if not _storable(value):
             raise table.error(
                 f"{show(value)} cannot be kept",
                 key=key,
                 hint="use strings, finite numbers, true or false, lists, tables",
             )
-    return TaskSpec(entry=entry, options={key: _listed(value) for key, value in options.items()})
+    return TaskSpec(entry=entry, options=options)
 
 
-def _plain(value: Any) -> bool:
+def _storable(value: Any) -> bool:
     """Whether JSON and TOML both can hold it."""
     if isinstance(value, list | tuple):
-        return all(_plain(item) for item in value)
+        return all(_storable(item) for item in value)
     if isinstance(value, Mapping):
-        return all(isinstance(key, str) and _plain(item) for key, item in value.items())
+        return all(isinstance(key, str) and _storable(item) for key, item in value.items())
     return is_scalar(value)
-
-
-def _listed(value: Any) -> Any:
-    """The same with lists for tuples and dicts for other mappings."""
-    if isinstance(value, list | tuple):
-        return [_listed(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _listed(item) for key, item in value.items()}
-    return value

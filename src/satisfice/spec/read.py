@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
+
+import numpy as np
 
 from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean
@@ -23,13 +27,26 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return f'"{value}"' if len(value) <= 60 else f'"{value[:57]}..."'
+        return json.dumps(value if len(value) <= 60 else f"{value[:57]}...", ensure_ascii=False)
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list | tuple):
         return "an empty list" if not value else "a list"
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def plain(value: Any) -> Any:
+    """A value from Python as TOML would hold it, which knows no numpy, no tuples and no paths."""
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def is_number(value: Any) -> bool:
@@ -81,9 +98,10 @@ class Table:
             SpecError: One is not.
         """
         for key in self.content:
-            if not isinstance(key, str) or not key.strip() or key != key.strip():
+            if not isinstance(key, str) or not key.strip() or key != key.strip() or not key.isprintable():
                 raise self.error(
-                    f"{key!r} is not a key", hint="a key is a string, not empty, without spaces at its ends"
+                    f"{key!r} is not a key",
+                    hint="a key is a printable string, not empty, without spaces at its ends",
                 )
 
     def check_keys(self, known: Keys, also: tuple[str, ...] = ()) -> None:
