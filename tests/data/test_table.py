@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ words = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d e", "ä"]))
 
 
 @st.composite
-def frames(draw):
+def frames(draw: Any) -> Any:
     n = draw(st.integers(5, 30))
     return pd.DataFrame(
         {
@@ -31,7 +33,7 @@ def frames(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(frames(), frames())
-def test_any_table_becomes_finite_numbers_and_survives_the_file(train, other):
+def test_any_table_becomes_finite_numbers_and_survives_the_file(train: Any, other: Any) -> None:
     encoder = fit_table(train)
     again = TableEncoder.restore(encoder.describe(), encoder.arrays())
     for frame in (train, other):
@@ -41,7 +43,7 @@ def test_any_table_becomes_finite_numbers_and_survives_the_file(train, other):
         assert np.array_equal(x, again.transform(frame))
 
 
-def test_numbers_are_scaled_and_missing_ones_marked():
+def test_numbers_are_scaled_and_missing_ones_marked() -> None:
     train = pd.DataFrame({"x": [1.0, 2.0, np.nan, 3.0, 6.0]})
     encoder = fit_table(train)
     assert encoder.feature_names == ["x", "x is missing"]
@@ -52,13 +54,13 @@ def test_numbers_are_scaled_and_missing_ones_marked():
     assert x[2, 0] == encoder.transform(pd.DataFrame({"x": [2.5]}))[0, 0]  # the median
 
 
-def test_skewed_numbers_are_taken_in_the_logarithm():
+def test_skewed_numbers_are_taken_in_the_logarithm() -> None:
     encoder = fit_table(pd.DataFrame({"x": [0.0] * 50 + [1e6], "y": np.linspace(0, 1, 51)}))
     assert [column.log for column in encoder.columns] == [True, False]
     assert np.isfinite(encoder.transform(pd.DataFrame({"x": [-5.0], "y": [0.0]}))).all()
 
 
-def test_rare_unknown_and_missing_categories():
+def test_rare_unknown_and_missing_categories() -> None:
     train = pd.DataFrame({"c": ["a"] * 50 + ["b"] * 40 + ["z"] * 2 + [None] * 8})
     encoder = fit_table(train)
     assert encoder.feature_names == ["c=a", "c=b", "c=missing", "c=other"]
@@ -66,7 +68,7 @@ def test_rare_unknown_and_missing_categories():
     assert found.tolist() == [[1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 1, 0]]
 
 
-def test_names_and_constants_become_nothing():
+def test_names_and_constants_become_nothing() -> None:
     n = 200
     encoder = fit_table(
         pd.DataFrame({"id": [f"person {i}" for i in range(n)], "one": [1] * n, "x": range(n)})
@@ -76,13 +78,13 @@ def test_names_and_constants_become_nothing():
 
 
 @pytest.mark.parametrize("as_text", [True, False])
-def test_moments_become_days_and_their_parts(as_text):
+def test_moments_become_days_and_their_parts(as_text: Any) -> None:
     when = pd.Series(pd.date_range("2023-12-25", periods=40, freq="9h"), name="when")
     encoder = fit_table(pd.DataFrame({"when": when.dt.strftime("%Y-%m-%dT%H:%M:%S") if as_text else when}))
     assert encoder.feature_names == ["when.days", "when.month", "when.day_of_week", "when.hour"]
 
 
-def test_only_the_training_fold_is_learnt_from():
+def test_only_the_training_fold_is_learnt_from() -> None:
     frame = pd.DataFrame({"x": [1.0, 2.0, 3.0], "c": ["a", "b", "b"]})
     encoder = fit_table(frame)
     before = encoder.transform(frame)
@@ -98,7 +100,7 @@ def test_only_the_training_fold_is_learnt_from():
     seed=st.integers(0, 2**32),
     k=st.integers(0, 3),
 )
-def test_a_split_puts_every_row_into_one_fold(n, valid, test, seed, k):
+def test_a_split_puts_every_row_into_one_fold(n: Any, valid: Any, test: Any, seed: Any, k: Any) -> None:
     strata = np.arange(n) % k if k else None
     folds = split(n, valid=valid, test=test, seed=seed, strata=strata)
     rows = np.concatenate([folds.train, folds.valid, folds.test])
@@ -108,7 +110,7 @@ def test_a_split_puts_every_row_into_one_fold(n, valid, test, seed, k):
         assert all(set(strata[fold]) == set(range(k)) for fold in (folds.train, folds.valid, folds.test))
 
 
-def test_too_few_rows_are_refused():
+def test_too_few_rows_are_refused() -> None:
     with pytest.raises(DataError, match="9 rows are too few"):
         split(9, valid=0.2, test=0.2, seed=0, strata=None)
 
@@ -124,11 +126,11 @@ def test_too_few_rows_are_refused():
         (list(range(30)), "regression"),
     ],
 )
-def test_the_task_is_inferred(values, task):
+def test_the_task_is_inferred(values: Any, task: Any) -> None:
     assert infer_task(pd.Series(values)) == task
 
 
-def test_the_positive_class_gets_code_one():
+def test_the_positive_class_gets_code_one() -> None:
     target = pd.Series(["spam"] * 6 + ["ham"] * 4, name="kind")
     rarer = encode_target(target, None, None, "data")
     assert rarer.classes == ("spam", "ham")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from satisfice.train.score import score_classification, score_regression
 
 
 @st.composite
-def classifications(draw):
+def classifications(draw: Any) -> Any:
     """Codes in which every class occurs, and probabilities with ties."""
     k = draw(st.integers(2, 5))
     n = draw(st.integers(2 * k, 40))
@@ -28,7 +29,7 @@ def classifications(draw):
 
 
 @given(classifications())
-def test_classification_agrees_with_scikit_learn(case):
+def test_classification_agrees_with_scikit_learn(case: Any) -> None:
     y, proba = case
     k = proba.shape[1]
     found = score_classification(y, proba)
@@ -59,7 +60,7 @@ def test_classification_agrees_with_scikit_learn(case):
         st.tuples(st.floats(-1e3, 1e3, width=32), st.floats(-1e3, 1e3, width=32)), min_size=2, max_size=30
     )
 )
-def test_regression_agrees_with_scikit_learn(pairs):
+def test_regression_agrees_with_scikit_learn(pairs: Any) -> None:
     y, prediction = np.array(pairs).T
     found = score_regression(y, prediction)
     expected = {
@@ -70,7 +71,7 @@ def test_regression_agrees_with_scikit_learn(pairs):
     assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
-def test_a_split_with_one_class_has_no_area_under_the_curve():
+def test_a_split_with_one_class_has_no_area_under_the_curve() -> None:
     found = score_classification(np.zeros(4, dtype=np.int64), np.full((4, 2), 0.5))
     assert np.isnan(found["roc_auc"])
     assert found["recall"] == 0

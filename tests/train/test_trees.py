@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from satisfice.train import make_task
+from satisfice.train import make_task as make_any_task
 from satisfice.train.tree_task import stages
 from satisfice.train.trees import RawTrees, pack, round_down
+
+make_task: Any = make_any_task  # its families' own methods are under test
 
 
 @pytest.mark.parametrize("data", ["titanic", "wine", "diabetes", "digits"])
@@ -25,7 +29,9 @@ from satisfice.train.trees import RawTrees, pack, round_down
         ("boosting", {"rounds": 2, "min_samples_leaf": 1_000_000}),
     ],
 )
-def test_predictions_are_those_of_scikit_learn(family, values, data, make_spec, new_trial):
+def test_predictions_are_those_of_scikit_learn(
+    family: Any, values: Any, data: Any, make_spec: Any, new_trial: Any
+) -> None:
     task = make_task(make_spec(family, data))
     merged = task.values(values)
     *_, last = task.grow(merged, new_trial(), [merged[task.count]])
@@ -37,14 +43,14 @@ def test_predictions_are_those_of_scikit_learn(family, values, data, make_spec, 
     arrays(np.float64, 5, elements=st.floats(-(2.0**100), 2.0**100)),
     st.floats(-(2.0**100), 2.0**100, width=32),
 )
-def test_rounding_a_threshold_moves_no_item_across(thresholds, x):
+def test_rounding_a_threshold_moves_no_item_across(thresholds: Any, x: Any) -> None:
     near = round_down(thresholds)
     assert near.dtype == np.float32
     assert ((np.float32(x) <= near) == (x <= thresholds)).all()
 
 
 @st.composite
-def raw_trees(draw):
+def raw_trees(draw: Any) -> Any:
     """One to three binary trees with their nodes in any order."""
     trees = []
     for _ in range(draw(st.integers(1, 3))):
@@ -58,7 +64,10 @@ def raw_trees(draw):
     offsets = np.cumsum([0, *(len(left) for left, _ in trees)])
     n = offsets[-1]
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
-    shift = lambda children, at: [c if c < 0 else c + at for c in children]  # noqa: E731
+
+    def shift(children: list[int], at: int) -> list[int]:
+        return [c if c < 0 else c + at for c in children]
+
     return RawTrees(
         left=np.concatenate([shift(left, at) for (left, _), at in zip(trees, offsets, strict=False)]).astype(
             np.int64
@@ -75,11 +84,11 @@ def raw_trees(draw):
 
 @settings(max_examples=50)
 @given(raw_trees(), st.integers(0, 100))
-def test_preorder_keeps_every_decision(raw, seed):
+def test_preorder_keeps_every_decision(raw: Any, seed: Any) -> Any:
     x = np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32)
     ensemble = pack(raw, d=3, base=np.zeros(1), boosted=False, classify=True)
 
-    def leaf_value(row, node):
+    def leaf_value(row: Any, node: Any) -> Any:
         while raw.left[node] >= 0:
             goes_left = row[raw.feature[node]] <= raw.threshold[node]
             node = raw.left[node] if goes_left else raw.right[node]
@@ -93,7 +102,7 @@ def test_preorder_keeps_every_decision(raw, seed):
     ).all()  # the left child comes next, the right one after its subtree
 
 
-def test_patience_goes_back_to_the_best_stage(make_spec, new_trial):
+def test_patience_goes_back_to_the_best_stage(make_spec: Any, new_trial: Any) -> None:
     task = make_task(make_spec("boosting", "diabetes", "rmse", rounds=400, patience=40, learning_rate=0.5))
     trial = new_trial(max_epochs=40)
     metrics = task.train({}, trial)
@@ -103,7 +112,7 @@ def test_patience_goes_back_to_the_best_stage(make_spec, new_trial):
 
 
 @given(st.integers(1, 500), st.integers(1, 60))
-def test_stages_end_at_the_count_and_never_repeat(count, most):
+def test_stages_end_at_the_count_and_never_repeat(count: Any, most: Any) -> None:
     found = stages(count, most)
     assert len(found) == min(count, most)
     assert found[-1] == count

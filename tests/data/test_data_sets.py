@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,7 @@ BUNDLED = ["digits", "breast_cancer", "wine", "diabetes", "titanic"]
 LARGE = ["flights", "fashion_mnist"]
 
 
-def _load(name, tmp_path, seed=0, **settings):
+def _load(name: Any, tmp_path: Any, seed: Any = 0, **settings: Any) -> Any:
     try:
         return load(DataSpec(name=name, **settings), tmp_path, seed)
     except DataError as error:
@@ -29,16 +31,16 @@ def _load(name, tmp_path, seed=0, **settings):
     params=[pytest.param(n, marks=pytest.mark.slow) if n in LARGE else n for n in DATASETS.names()],
     scope="module",
 )
-def name(request):
+def name(request: Any) -> Any:
     return request.param
 
 
 @pytest.fixture(scope="module")
-def splits(name, tmp_path_factory):
+def splits(name: Any, tmp_path_factory: Any) -> Any:
     return _load(name, tmp_path_factory.mktemp("data"))
 
 
-def test_is_as_declared(name, splits):
+def test_is_as_declared(name: Any, splits: Any) -> None:
     dataset = DATASETS.get(name)
     assert isinstance(DATASETS, Registry)
     assert dataset.name == name
@@ -50,7 +52,7 @@ def test_is_as_declared(name, splits):
         assert splits.classes[1] == dataset.positive
 
 
-def test_folds_are_prepared(splits):
+def test_folds_are_prepared(splits: Any) -> None:
     total = len(splits.train) + len(splits.valid) + len(splits.test)
     for fold, share in ((splits.train, 0.6), (splits.valid, 0.2), (splits.test, 0.2)):
         assert len(fold.x) == len(fold.y)
@@ -65,7 +67,7 @@ def test_folds_are_prepared(splits):
         assert set(np.unique(splits.train.y)) == set(range(splits.n_classes))
 
 
-def test_classes_keep_their_shares(name, splits):
+def test_classes_keep_their_shares(name: Any, splits: Any) -> None:
     if splits.task == "regression" or DATASETS.get(name).by_time:
         pytest.skip("only classes that are not split by time are stratified")
     shares = [np.bincount(fold.y) / len(fold) for fold in (splits.train, splits.valid, splits.test)]
@@ -73,7 +75,7 @@ def test_classes_keep_their_shares(name, splits):
         assert np.abs(share - shares[0]).max() < 1.5 / len(splits.valid)
 
 
-def test_the_preprocessing_survives_the_file(splits):
+def test_the_preprocessing_survives_the_file(splits: Any) -> None:
     preprocessor = splits.preprocessor
     again = type(preprocessor).restore(preprocessor.describe(), preprocessor.arrays())
     raw = splits.raw_item.items
@@ -83,7 +85,7 @@ def test_the_preprocessing_survives_the_file(splits):
 
 
 @pytest.mark.parametrize("name", BUNDLED)
-def test_the_seed_fixes_the_rows(name, tmp_path):
+def test_the_seed_fixes_the_rows(name: Any, tmp_path: Any) -> None:
     first, again, other = (_load(name, tmp_path, seed) for seed in (1, 1, 2))
     for fold in ("train", "valid", "test"):
         assert np.array_equal(getattr(first, fold).x, getattr(again, fold).x)
@@ -100,7 +102,7 @@ def test_the_seed_fixes_the_rows(name, tmp_path):
         ("wine", "090b6e5d0ed64fa0"),
     ],
 )
-def test_fingerprints_are_the_same_everywhere(name, digest, tmp_path):
+def test_fingerprints_are_the_same_everywhere(name: Any, digest: Any, tmp_path: Any) -> None:
     assert fingerprint(DataSpec(name=name), tmp_path)[:16] == digest
 
 
@@ -109,13 +111,13 @@ def test_fingerprints_are_the_same_everywhere(name, digest, tmp_path):
     [{"valid": 0.3}, {"test": 0.1}, {"limit": 100}, {"drop": ("alcohol",)}],
     ids=lambda change: next(iter(change)),
 )
-def test_settings_of_the_split_change_the_fingerprint(change, tmp_path):
+def test_settings_of_the_split_change_the_fingerprint(change: Any, tmp_path: Any) -> None:
     assert fingerprint(DataSpec(name="wine"), tmp_path) != fingerprint(
         DataSpec(name="wine", **change), tmp_path
     )
 
 
-def test_titanic_does_not_tell_its_outcome(tmp_path):
+def test_titanic_does_not_tell_its_outcome(tmp_path: Any) -> None:
     item = _load("titanic", tmp_path).raw_item.items
     assert isinstance(item, pd.DataFrame)
     assert not {"boat", "body", "survived"} & set(item.columns)
@@ -132,7 +134,9 @@ def test_titanic_does_not_tell_its_outcome(tmp_path):
         ("fashion_mnist", "apt-get install dataset-fashion-mnist"),
     ],
 )
-def test_a_set_that_is_not_there_says_how_to_get_it(name, hint, tmp_path, monkeypatch):
+def test_a_set_that_is_not_there_says_how_to_get_it(
+    name: Any, hint: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     monkeypatch.setattr("satisfice.data.external.SYSTEM_ROOT", tmp_path)
     monkeypatch.delenv("SATISFICE_DATA", raising=False)
@@ -141,7 +145,7 @@ def test_a_set_that_is_not_there_says_how_to_get_it(name, hint, tmp_path, monkey
     assert hint in str(error.value)
 
 
-def test_debian_packages_may_be_unpacked_anywhere(tmp_path, monkeypatch):
+def test_debian_packages_may_be_unpacked_anywhere(tmp_path: Any, monkeypatch: Any) -> None:
     from satisfice.data import external
 
     monkeypatch.setattr(external, "SYSTEM_ROOT", tmp_path / "nothing")
