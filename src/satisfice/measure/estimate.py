@@ -9,9 +9,10 @@ and reference, though not alike, and an interruption costs a refill of the cache
 
 ``exp(a)`` is wanted. Where the host flips between phases the blocks themselves show ``b``; where it does not,
 ``b`` stays near its prior, and the interval widens with what had to be corrected. So for ``c``, whose prior
-says 0.2 ms an interruption. The priors were fitted on a shared machine with two cores, for an MLP and two CNNs.
-Bayesian linear regression, made robust by Huber's weights (Huber, Robust Estimation of a Location Parameter,
-1964); its variance is inflated by the residuals' autocorrelation at lag 1, as neighbouring blocks share a phase.
+says 0.2 ms an interruption. The priors were fitted on a shared machine with two cores, for an MLP and two
+CNNs. Bayesian linear regression, made robust by Huber's weights (Huber, Robust Estimation of a Location
+Parameter, 1964); its variance is inflated by the residuals' autocorrelation at lag 1, as neighbouring blocks
+share a phase.
 """
 
 from __future__ import annotations

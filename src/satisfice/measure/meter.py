@@ -25,9 +25,10 @@ from satisfice.spec.study import MeasureOptions
 logger = logging.getLogger(__name__)
 
 # Limits of the sampling time, in seconds; each after the last group of blocks that began before it.
-COARSE_S = 0.1  # enough where the value is more than twice or less than half of every bound
+COARSE_S = 0.06  # enough where the value is more than twice or less than half of every bound
+SOON_S = 0.12  # enough where the interval is narrow already
 QUICK_S = 0.6  # enough where no bound is near
-USUAL_S = 1.8  # enough unless the verdict is too close to call
+USUAL_S = 1.6  # enough unless the verdict is too close to call
 LONGEST_S = 6.0  # for a verdict that is too close to call
 
 _FAR = 2.0  # a value is far from a bound by this factor
@@ -182,7 +183,7 @@ def _enough(
         return None
     if constraints and all(_is_far(measured, c) for c in constraints):
         return "quick"
-    if measured.relative_error <= _QUICK_ERROR or samples.seconds >= QUICK_S:
+    if samples.seconds >= QUICK_S or (measured.relative_error <= _QUICK_ERROR and samples.seconds >= SOON_S):
         return "quick"
     return None
 
