@@ -76,7 +76,7 @@ def test_families_and_sizes_are_known_without_torch() -> None:
 import sys
 from satisfice.spec.study import *
 from satisfice.spec.space import SearchSpace
-from satisfice.train import TRAINERS, make_task as make_any_task
+from satisfice.train import TRAINERS, make_task
 for family in TRAINERS.names():
     trainer = TRAINERS.get(family)
     trainer.hyperparameters, trainer.measures

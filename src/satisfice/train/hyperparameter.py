@@ -39,12 +39,13 @@ class Hyperparameter:
         """The allowed values, as the docs show them."""
         if self.kind == "categorical":
             return ", ".join(_show(c) for c in self.choices)
-        high = "∞" if math.isinf(self.high) else f"{self.high:g}"
-        return f"{self.low:g} to {high}"
+        return f"{_show(self.low)} to {_show(self.high)}"
 
 
 Hyperparameters = Mapping[str, Hyperparameter]
 
 
 def _show(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)

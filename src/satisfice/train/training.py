@@ -10,7 +10,7 @@ TRAINING: Hyperparameters = {
         kind="float", default=1e-3, low=1e-8, high=10.0, doc="Step size of the optimizer."
     ),
     "batch_size": Hyperparameter(
-        kind="int", default=64, low=2, high=1 << 20, doc="Items in one step; at most the training fold."
+        kind="int", default=64, low=2, high=1_000_000, doc="Items in one step; at most the training fold."
     ),
     "optimizer": Hyperparameter(
         kind="categorical",
