@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import datetime as dt
+import tomllib
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from satisfice.errors import SpecError
-from satisfice.spec import parse_dict, parse_file
+from satisfice.spec import parse_dict, parse_file, to_dict
 
 GOOD = """\
 name = "digits-edge"
@@ -107,7 +112,7 @@ CASES = {
         "",
         "",
         "the table [budget] is missing",
-        "What the study may spend",
+        "add it: What the study may spend",
     ),
     "no objective": Case(
         'accuracy = "maximize"\nlatency_ms = "minimize"',
@@ -220,6 +225,20 @@ CASES = {
         "space.hidden_layers.step",
         "steps of 2 from 1 never reach high 4",
         "write high = 3 or high = 5",
+    ),
+    "more steps than can be counted": Case(
+        "low = 1, high = 4",
+        "low = 1.0, high = 1e40, step = 0.5",
+        "space.hidden_layers.step",
+        "0.5 is too small for this range",
+        "leave it out",
+    ),
+    "endless range": Case(
+        "low = 1, high = 4",
+        "low = -1.5e308, high = 1.5e308",
+        "space.hidden_layers",
+        "-1.5e+308 to 1.5e+308 is too wide",
+        "bring the ends closer together",
     ),
     "float step of integers": Case(
         "low = 1, high = 4",
@@ -704,3 +723,53 @@ def test_task_from_python_beside_a_table(table: str) -> None:
     content = {"name": "x", table: {"name": "y"}}
     with pytest.raises(SpecError, match=f"{table}: does not go with a task that is passed from Python"):
         parse_dict(content, has_task=True)
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=6)
+    | st.sampled_from(["<= 1", ">= 1e400", "maximize", "sgd", 0, 1, -1, 1e308, 1e-320, 10**400, b"x"])
+    | st.just(dt.date(2026, 1, 1)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["low", "high", "step", "log", "choices", "when", "x", "size_mb"]), inner
+        )
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> dict[str, Any]:
+    """The good study with one value, at any depth, replaced by anything, and perhaps with one more key."""
+    content: dict[str, Any] = copy.deepcopy(tomllib.loads(GOOD))
+    place: Any = content
+    while True:
+        key = draw(st.sampled_from(list(place) if isinstance(place, dict) else list(range(len(place)))))
+        if not isinstance(place[key], dict | list) or not place[key] or draw(st.booleans()):
+            break
+        place = place[key]
+    if isinstance(place, dict) and draw(st.booleans()):
+        key = draw(st.text(max_size=5))
+    place[key] = draw(ANYTHING)
+    return content
+
+
+@settings(max_examples=400, deadline=None)
+@given(content=damaged())
+def test_whatever_stands_there_is_refused_in_one_sentence_or_taken(content: dict[str, Any]) -> None:
+    refused: SpecError | None = None
+    try:
+        spec = parse_dict(content, file="study.toml")
+    except SpecError as error:
+        refused = error
+    if refused is None:
+        assert parse_dict(to_dict(spec)) == spec
+    else:
+        assert str(refused).startswith("study.toml: ")
+        assert "\n" not in str(refused)
+        assert refused.hint

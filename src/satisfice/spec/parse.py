@@ -113,7 +113,10 @@ def parse_dict(
     data, model, task = read_training(top, has_task=has_task)
     for required in grammar.REQUIRED_TABLES:
         if required not in content:
-            raise top.error(f"the table [{required}] is missing", hint=grammar.TABLE_DOCS[required])
+            raise top.error(
+                f"the table [{required}] is missing",
+                hint=f"add it: {grammar.TABLE_DOCS[required].rstrip('.')}",
+            )
     info = _look_up(top, model, families)
     allowed = _metric_names(info) if model is not None else None
     objectives = read_objectives(top.child("objectives"), allowed)
@@ -158,7 +161,7 @@ def _metric_names(info: FamilyInfo | None) -> Collection[str]:
 def _name(top: Table) -> str:
     name = top.read("name", grammar.TOP["name"])
     if not _NAME.fullmatch(name):
-        suggestion = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("-.")[:200] or "my-study"
+        suggestion = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("-.")[:40] or "my-study"
         raise top.error(
             f"{show(name)} is not a study name",
             key="name",

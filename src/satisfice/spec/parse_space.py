@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -109,6 +110,8 @@ def _range(entry: Table) -> IntDistribution | FloatDistribution:
         )
     if log and step is not None:
         raise entry.error("does not go with log = true", key="step", hint="remove one of the two")
+    if math.isinf(float(high) - float(low)):
+        raise entry.error(f"{low} to {high} is too wide", hint="bring the ends closer together")
     whole = isinstance(low, int) and isinstance(high, int)
     if whole and step is not None and step != int(step):
         raise entry.error(
@@ -126,7 +129,10 @@ def _range(entry: Table) -> IntDistribution | FloatDistribution:
 def _check_step(entry: Table, low: float, high: float, step: float) -> None:
     """Refuse a step that does not reach ``high``: Optuna would silently lower it."""
     first, last, width = Decimal(str(low)), Decimal(str(high)), Decimal(str(step))
-    reached = first + (last - first) // width * width
+    try:
+        reached = first + (last - first) // width * width
+    except InvalidOperation:  # more steps than Decimal has digits for
+        raise entry.error(f"{step} is too small for this range", key="step", hint="leave it out") from None
     if reached != last:
         raise entry.error(
             f"steps of {step} from {low} never reach high {high}",

@@ -32,6 +32,8 @@ def show(value: Any) -> str:
         return "a table"
     if isinstance(value, list | tuple):
         return "an empty list" if not value else "a list"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "an integer of more than 70 digits"
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -55,8 +57,10 @@ def is_number(value: Any) -> bool:
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether it is a string, a finite number or a bool."""
-    return isinstance(value, str | bool) or (is_number(value) and math.isfinite(value))
+    """Whether it is a string, a finite number that databases hold, or a bool."""
+    if isinstance(value, int):
+        return abs(value) <= LARGEST_INTEGER
+    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,7 @@ def _type_problem(value: Any, key: Key) -> str:
     }[key.kind]
     if not ok:
         return f"must be {key.kind.value}, not {show(value)}"
-    if is_number(value) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         return f"must be finite, not {value}"
     if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
         return f"{show(value)} is too large"
