@@ -14,17 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys, neighbours
 from satisfice.search.evidence import Evidence, gather
 from satisfice.search.history import History
-from satisfice.search.improvement import Improvement
+from satisfice.search.improvement import Improvement, normal_nodes
 from satisfice.search.memory import ScreenMemory
 from satisfice.search.models import HyperparameterCache, MetricModel
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
@@ -34,10 +32,11 @@ _POOL = 500  # candidates drawn from the whole space
 _LOCAL = 500  # candidates near the front
 _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
-_COARSE, _FINE = (6, 40), (16, 128)  # samples of each modelled objective, directions
+_COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
-_EXPLORE = 0.08  # share of proposals that ignore the model
-_MAX_FITTING = 3  # candidates that fit and are compared by their exact values
+_EXPLORE = 0.05  # share of proposals that ignore the model
+_SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
+_GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 MAX_SCREENS = 240  # per proposal
 _SCALES = (0.02, 0.06, 0.15, 0.3)
 
@@ -175,41 +174,35 @@ class AutoSampler:
             q, raw = np.vstack([q, fresh]), np.vstack([raw, fresh_raw])
             score = np.r_[score, scorer.coarse(encoder.unit(fresh_raw))]
         order = np.argsort(-score, kind="stable")[:400]
-        fine = scorer(encoder.unit(raw[order[:_REFINED]]))
-        score[order[:_REFINED]] = fine
-        order[:_REFINED] = order[np.argsort(-fine, kind="stable")]
-        return self._first_that_fits(history, raw[order], score[order], scorer, tried, screen)
+        raw = self._new(raw[order], tried)
+        return self._first_that_fits(history, raw, scorer, screen)
 
     def _first_that_fits(
-        self,
-        history: History,
-        raw: Array,
-        score: Array,
-        scorer: _Scorer,
-        tried: set[bytes],
-        screen: Screen,
+        self, history: History, raw: Array, scorer: _Scorer, screen: Screen
     ) -> _Candidate | None:
-        """Screen in order of promise; among those that fit, the one with the greatest exact gain."""
+        """Screen in order of promise until what fits is worth, exactly, what the next one promises.
+
+        Promises rest on predicted sizes and latencies: after a few answers the rest is scored anew.
+        """
         assert self._memory is not None
         best: _Candidate | None = None
-        fitting = screens = 0
-        seen: set[bytes] = set()
-        for row, promise, key in zip(raw, score, keys(raw), strict=True):
-            if key in tried or key in seen or self._memory.refused(key):
-                continue
-            seen.add(key)
-            if best is not None and (best.gain >= 0.8 * promise or fitting >= _MAX_FITTING):
+        for _ in range(_SCREEN_ROUNDS):
+            raw = raw[:_REFINED]
+            promise = scorer(history.encoder.unit(raw))
+            order = np.argsort(-promise, kind="stable")
+            for i in order[:_SCREENS_PER_ROUND]:
+                if best is not None and best.gain >= _GOOD_ENOUGH * promise[i]:
+                    return best
+                answer = self._memory.screen(raw[i], screen)
+                if not answer.fits:
+                    continue
+                gain = float(scorer(history.encoder.unit(raw[i][None]), answer)[0])
+                if best is None or gain > best.gain:
+                    best = _Candidate(raw[i], answer, gain)
+            raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
+            if len(raw) == 0:
                 break
-            if screens >= 20:
-                break
-            screens += 1
-            answer = self._memory.screen(row, screen)
-            if not answer.fits:
-                continue
-            fitting += 1
-            gain = float(scorer(history.encoder.unit(row[None]), answer)[0])
-            if best is None or gain > best.gain:
-                best = _Candidate(row, answer, gain)
+            scorer.refresh()
         return best
 
 
@@ -218,10 +211,14 @@ class _Scorer:
 
     def __init__(self, evidence: Evidence, memory: ScreenMemory) -> None:
         self._evidence, self._memory = evidence, memory
-        self._static: Mapping[str, MetricModel] = memory.models()
+        self.refresh()
         ideal, reference = evidence.box({n: memory.fitting_values(n) for n in evidence.static})
         self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
         self._fine = Improvement(evidence.front, ideal, reference, count=_FINE[1])
+
+    def refresh(self) -> None:
+        """Take in what screens have said since."""
+        self._static: Mapping[str, MetricModel] = self._memory.models()
 
     def coarse(self, unit: Array) -> Array:
         """A quick estimate for whole pools."""
@@ -233,7 +230,9 @@ class _Scorer:
 
     def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
         evidence = self._evidence
-        samples = np.empty((count, len(unit), len(evidence.names)))
+        modelled = [name for name in evidence.names if name in evidence.models]
+        nodes, weights = normal_nodes(count, len(modelled))
+        samples = np.empty((len(weights), len(unit), len(evidence.names)))
         for j, name in enumerate(evidence.names):
             sign = evidence.signs[j]
             if answer is not None and name in answer.metrics:
@@ -241,21 +240,14 @@ class _Scorer:
             elif name in evidence.models:
                 model = evidence.models[name]
                 mean, sd = model.predict(unit)
-                samples[:, :, j] = model.values(mean + sd * _normal(count, j)[:, None])
+                samples[:, :, j] = model.values(mean + sd * nodes[:, modelled.index(name), None])
             elif name in self._static:
                 model = self._static[name]
-                samples[:, :, j] = sign * model.values(model.predict(unit)[0])
+                samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
             else:
                 samples[:, :, j] = evidence.typical[j]
-        gain = improvement.expected(samples) * evidence.probability_feasible(unit)
+        gain = improvement.expected(samples, weights) * evidence.probability_feasible(unit)
         return gain if answer is not None else gain * self._memory.probability_fits(unit)
-
-
-@cache
-def _normal(count: int, objective: int) -> Array:
-    """Quantiles of the standard normal, in an order of each objective, the same for every candidate."""
-    quantiles = ndtri((np.arange(count) + 0.5) / count)
-    return quantiles if objective == 0 else np.random.default_rng(objective).permutation(quantiles)
 
 
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:

@@ -18,12 +18,13 @@ from optuna.trial import TrialState
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
-from satisfice.search.models import fit_size, spread_out
+from satisfice.search.models import HyperparameterCache, fit_size, spread_out
 from satisfice.search.transform import TailLog
 
 MIN_FINISHED = 8
 _MAX_FINISHED = 90  # finished trials that a model is made of: some of the best, the latest, and a spread
 _NOISE_PRIOR = 0.02
+_SURPRISE = 0.6  # least standard deviation, as a share of the change that is expected until the end
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class CurveModel:
     spread: float  # standard deviation of what the line leaves, on the transform's scale
     process: gaussian.GaussianProcess
     inflation: float  # by how much intervals must be widened to hold for those left out
+    skill: float  # share of the error of a prediction without the reports that they take away
 
     def predict(self, unit: Array, early: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the final value on the transform's scale, each of shape [q]."""
@@ -44,13 +46,19 @@ class CurveModel:
         mean, sd = self.process.predict(np.column_stack([unit, e]))
         noise = self.process.noise
         mean = self.intercept + self.slope * e + self.spread * mean
-        return mean, self.spread * self.inflation * np.sqrt(sd**2 + noise)
+        return mean, self._at_least(self.spread * self.inflation * np.sqrt(sd**2 + noise), mean - e)
 
     def left_out(self, early: Array) -> tuple[Array, Array]:
         """The same for the trials it is made of, each predicted from the others. Shape [n]."""
         mean, sd = self.process.leave_one_out()
-        line = self.intercept + self.slope * self.transform.forward(early)
-        return line + self.spread * mean, self.spread * self.inflation * sd
+        e = self.transform.forward(early)
+        mean = self.intercept + self.slope * e + self.spread * mean
+        return mean, self._at_least(self.spread * self.inflation * sd, mean - e)
+
+    @staticmethod
+    def _at_least(sd: Array, change: Array) -> Array:
+        """Trainings unlike those that finished surprise in proportion to what is still to come."""
+        return np.maximum(sd, _SURPRISE * np.abs(change))
 
 
 class CurveModels:
@@ -58,6 +66,7 @@ class CurveModels:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int], tuple[bytes, CurveModel | None]] = {}
+        self._alone = HyperparameterCache()
         self._fits: dict[tuple[int, int, bytes], gaussian.Hyperparameters] = {}
 
     def get(self, history: History, objective: int, checkpoint: int) -> CurveModel | None:
@@ -93,7 +102,26 @@ class CurveModels:
         mean, sd = process.leave_one_out()
         surprise = np.abs(z - mean) / sd
         inflation = float(np.clip(np.quantile(surprise, 0.9) / 1.645, 1.0, 4.0))
-        return CurveModel(rows[keep], transform, slope, intercept, spread, process, inflation)
+        without = self._error_without_reports(history, rows, values, keep, where[0])
+        skill = 1.0 - _middle_square(spread * (z - mean)) / max(without, 1e-12)
+        return CurveModel(rows[keep], transform, slope, intercept, spread, process, inflation, skill)
+
+    def _error_without_reports(
+        self, history: History, rows: NDArray[np.int_], values: Array, keep: NDArray[np.int_], objective: int
+    ) -> float:
+        """Error of finished trials predicted from the other ones' configurations alone."""
+        ordered = history.encoder.ordered[history.encoder.free]
+        unit = history.encoder.unit(history.raw[rows])
+        h = self._alone.get(unit, values, ordered, TailLog, noise_prior=_NOISE_PRIOR)
+        f = TailLog(values[keep]).forward(values[keep])
+        z = (f - f.mean()) / (float(f.std()) or 1.0)
+        process = gaussian.GaussianProcess(unit[keep], z, np.zeros(len(z)), ordered, h)
+        return _middle_square((float(f.std()) or 1.0) * (z - process.leave_one_out()[0]))
+
+
+def _middle_square(errors: Array) -> float:
+    """Mean square of the smaller nine tenths."""
+    return float(np.mean(np.sort(errors**2)[: max(1, int(0.9 * len(errors)))]))
 
 
 def signed_curve(history: History, rows: NDArray[np.int_], objective: int, checkpoint: int) -> Array:

@@ -11,6 +11,7 @@ Shapes: m objectives (to minimise), n candidates, s samples of each, l direction
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import moocore
 import numpy as np
@@ -19,6 +20,8 @@ from scipy.special import ndtri
 from scipy.stats import qmc
 
 from satisfice.search.encode import Array
+
+_WIDTH = 2.0  # of the distribution that improvements are sampled from
 
 
 def nondominated(points: Array) -> NDArray[np.bool_]:
@@ -69,15 +72,35 @@ class Improvement:
             return height
         return height * height if self._m == 2 else height**self._m
 
-    def expected(self, samples: Array) -> Array:
+    def expected(self, samples: Array, weights: Array) -> Array:
         """Mean gain, as a share of the box between ideal and reference (up to a constant). Shape [n].
 
         Args:
             samples: Objectives, shape [s, n, m].
+            weights: Of the samples, shape [s], sum 1.
         """
         total = np.zeros(samples.shape[1])
-        for sample in samples:
+        for sample, weight in zip(samples, weights, strict=True):
             gain = self._heights(sample) - self._best
             np.maximum(gain, 0.0, out=gain)
-            total += gain.mean(axis=1)
-        return total / len(samples)
+            total += weight * gain.mean(axis=1)
+        return total
+
+
+@cache
+def normal_nodes(count: int, k: int) -> tuple[Array, Array]:
+    """Points and weights of an integral over k independent standard normals, shapes [s, k] and [s].
+
+    Importance sampling from a normal twice as wide: where an improvement is unlikely its size must still be seen,
+    or all unlikely candidates would look alike.
+    """
+    if k == 0:
+        return np.zeros((1, 0)), np.ones(1)
+    if k == 1:
+        u = ((np.arange(count) + 0.5) / count)[:, None]
+    else:
+        u = qmc.Sobol(k, scramble=True, seed=0).random_base2(math.ceil(math.log2(2 * count)))
+    z = _WIDTH * ndtri(np.clip(u, 1e-6, 1 - 1e-6))
+    log_weight = -0.5 * (z**2).sum(axis=1) * (1.0 - 1.0 / _WIDTH**2)
+    weight = np.exp(log_weight - log_weight.max())
+    return z, weight / weight.sum()

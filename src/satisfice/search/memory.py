@@ -99,7 +99,7 @@ class ScreenMemory:
             if (
                 ranks in same
             ):  # an increasing function of another metric: the same process on the scale of ranks
-                models[name] = same[ranks].rescaled(EXACT(values[rows]))
+                models[name] = same[ranks].rescaled(values[rows], EXACT(values[rows]))
                 continue
             models[name] = same[ranks] = MetricModel(
                 x[rows],

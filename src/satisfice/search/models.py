@@ -112,16 +112,18 @@ class MetricModel:
         hyperparameters: gaussian.Hyperparameters,
     ) -> None:
         self.transform = transform
+        self.range = float(values.min()), float(values.max())
         z = transform.forward(values)
         self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0
         self.process = gaussian.GaussianProcess(
             x, (z - self._mean) / self._sd, extra, ordered, hyperparameters
         )
 
-    def rescaled(self, transform: Transform) -> MetricModel:
+    def rescaled(self, values: Array, transform: Transform) -> MetricModel:
         """The same process, read on another scale: for a metric with the same ranks."""
         other = copy.copy(self)
         other.transform = transform
+        other.range = float(values.min()), float(values.max())
         return other
 
     def condition(self, x: Array, z: Array) -> None:
@@ -136,6 +138,10 @@ class MetricModel:
     def values(self, z: Array) -> Array:
         """From the transform's scale to the metric's."""
         return self.transform.inverse(z)
+
+    def within_seen(self, z: Array) -> Array:
+        """The same, within the range of the values that the model was made of."""
+        return np.clip(self.transform.inverse(z), self.range[0], self.range[1])
 
     def probability_below(self, x: Array, bound: float) -> Array:
         """Probability that the metric is at most ``bound``, shape [q]."""

@@ -19,8 +19,9 @@ from satisfice.search.history import History, checkpoints
 from satisfice.search.improvement import nondominated
 from satisfice.search.protocol import Decision, SearchProblem
 
-_OPTIMISM = 1.6  # standard deviations below the expected finish
-_AUDIT = 10  # one in so many trials is never stopped, to see what stopping would have lost
+_OPTIMISM = 2.0  # standard deviations below the expected finish
+_MIN_SKILL = 0.5  # what reports must add to what the configuration alone foretells, else they are no evidence
+_AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 
 
 class NoPruner:
@@ -59,7 +60,9 @@ class AutoPruner:
             return Decision(stop=False, reason="trained to the end to check the rule for stopping")
         hope = self._hope(history, number, g)
         if hope is None:
-            return Decision(stop=False, reason="too few finished trials to judge by")
+            return Decision(
+                stop=False, reason="reports at this step do not foretell the finish, as far as is known"
+            )
         rows, finished = _feasible_finished(history)
         better = np.flatnonzero((finished <= hope).all(axis=1))
         if len(better) == 0:
@@ -84,7 +87,7 @@ class AutoPruner:
                 hope[j] = exact[j] if np.isfinite(exact[j]) else now[0]
                 continue
             model = self._models.get(history, j, g)
-            if model is None or not np.isfinite(now[0]):
+            if model is None or not np.isfinite(now[0]) or model.skill < _MIN_SKILL:
                 return None
             mean, sd = model.predict(unit, now)
             hope[j] = model.transform.inverse(mean - _OPTIMISM * sd)[0]
