@@ -1,12 +1,14 @@
-"""Studies in one SQLite database: Binh and Korn's problem, with two objectives and two constraints, and one with a
+"""Studies in one SQLite database: Binh and Korn's problem (two objectives, two constraints), and one with a
 single objective whose best value does not fit."""
 
 from __future__ import annotations
 
 import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -41,6 +43,18 @@ def abc(trial: optuna.Trial) -> float:
     return accuracy
 
 
+def settle(app: Any) -> None:
+    """Wait for the figures that are being drawn: no thread may outlive the test that started it."""
+    while any(drawn.busy for drawn in app._inner._view._insights._drawn.values()):
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def settled() -> Callable[[Any], None]:
+    """The function, for tests with an application of their own."""
+    return settle
+
+
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> optuna.storages.BaseStorage:
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path_factory.mktemp('dashboard')}/s.db")
@@ -69,10 +83,12 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> optuna.storages.BaseSto
 @pytest.fixture(scope="session")
 def address(storage: optuna.storages.BaseStorage) -> Iterator[str]:
     """A served dashboard on a free port."""
-    with make_dashboard_server(make_app(storage), port=0) as server:
+    app = make_app(storage)
+    with make_dashboard_server(app, port=0) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
+        settle(app)
         server.shutdown()
         thread.join()
 

@@ -94,6 +94,7 @@ class _Details:
         detail["directions"] = [d.name.lower() for d in self._view.get_study_directions(study_id)]
         detail["best_trials"] = [t for t in detail["trials"] if t["number"] in best]
         detail["trials"] = detail["trials"][after:]
+        detail["plotly_graph_objects"].sort(key=lambda figure: figure["id"])  # it gives them in any order
         return json.dumps(detail).encode()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
@@ -21,7 +22,7 @@ from satisfice.choose import (
     space_from_optuna,
 )
 from satisfice.errors import NoFeasibleTrial
-from satisfice.report.all_figures import all_figures
+from satisfice.report.all_figures import Titled, all_figures, history_figures, pareto_figures
 from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.plot_data import show
 from satisfice.report.summary import headline, paragraphs
@@ -92,13 +93,14 @@ class _Drawn:
     attributes: dict[str, str]
     finished: int  # finished trials when it was drawn
     at: float  # monotonic seconds
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    busy: bool = False  # a thread is drawing
 
 
 class Insights:
-    """Figures and notes by study, drawn on demand, kept while nothing finishes.
+    """Figures and notes by study, kept while nothing finishes.
 
-    Safe under several threads: one draws, the others get what was drawn before, or wait for the first.
+    What is drawn in an instant is there at once; importances and contours take seconds and are drawn in a
+    thread, to be there when the page asks again.
     """
 
     def __init__(self, source: Source | None = None) -> None:
@@ -106,45 +108,58 @@ class Insights:
         self._drawn: dict[int, _Drawn] = {}
         self._lock = threading.Lock()
 
-    def view(self, name: str, fallback: StudyView) -> tuple[StudyView, ReportContext]:
-        """The study as satisfice's own tables tell it, else as Optuna's do."""
-        return self._source(name) or (fallback, _context(name, fallback))
+    def attributes(self, study_id: int, name: str, fallback: StudyView) -> dict[str, str]:
+        """System attributes that show the study's note and figures, as far as they are drawn.
 
-    def attributes(self, study_id: int, name: str, fallback: StudyView) -> dict[str, Any]:
-        """System attributes that show the study's figures and note."""
+        Args:
+            study_id: Optuna's id.
+            name: The study's name, for the source.
+            fallback: The study as Optuna's rows tell it.
+        """
         finished = sum(r.state.is_finished() for r in fallback.records)
         with self._lock:
-            entry = self._drawn.setdefault(study_id, _Drawn(attributes={}, finished=-1, at=0.0))
-        stale = finished < entry.finished or time.monotonic() - entry.at > _REFRESH_S
-        if entry.finished < 0 or (finished != entry.finished and stale):
-            first = entry.finished < 0
-            if entry.lock.acquire(blocking=first):
-                try:
-                    if entry.finished != finished:
-                        entry.attributes = self._draw(name, fallback)
-                        entry.finished, entry.at = finished, time.monotonic()
-                finally:
-                    entry.lock.release()
-        return {**entry.attributes}
+            entry = self._drawn.get(study_id)
+            if entry is None:
+                quick = _quick(*self._read(name, fallback))
+                entry = self._drawn[study_id] = _Drawn(attributes=quick, finished=-1, at=-math.inf)
+            aged = time.monotonic() - entry.at > _REFRESH_S or finished < entry.finished
+            if finished != entry.finished and aged and not entry.busy:
+                entry.busy = True
+                threading.Thread(
+                    target=self._redraw, args=(entry, name, fallback, finished), daemon=True
+                ).start()
+            return dict(entry.attributes)
 
-    def _draw(self, name: str, fallback: StudyView) -> dict[str, str]:
-        view, context = self.view(name, fallback)
-        out = {_NOTE_VERSION: "0", _NOTE_PART: note(view, context)}
-        for i, titled in enumerate(all_figures(view)):
-            figure = titled.figure
-            if figure is None:
-                continue
-            figure.update_layout(
-                title={
-                    "text": titled.title.replace("<", "&lt;"),
-                    "x": 0.01,
-                    "xanchor": "left",
-                    "font": {"size": 16},
-                },
-                margin={"t": 96 if titled.group != "parallel" else 130},
-            )
-            out[_FIGURE_KEY.format(name=f"satisfice-{i:02d}-{titled.group}")] = figure.to_json()
-        return out
+    def _redraw(self, entry: _Drawn, name: str, fallback: StudyView, finished: int) -> None:
+        try:
+            view, context = self._read(name, fallback)
+            entry.attributes = {**_quick(view, context), **_attributes(all_figures(view))}
+        finally:
+            entry.finished, entry.at, entry.busy = finished, time.monotonic(), False
+
+    def _read(self, name: str, fallback: StudyView) -> tuple[StudyView, ReportContext]:
+        return self._source(name) or (fallback, _context(name, fallback))
+
+
+def _quick(view: StudyView, context: ReportContext) -> dict[str, str]:
+    titled = [*pareto_figures(view), *history_figures(view)]
+    return {_NOTE_VERSION: "0", _NOTE_PART: note(view, context), **_attributes(titled)}
+
+
+def _attributes(titled: Sequence[Titled]) -> dict[str, str]:
+    out = {}
+    for i, one in enumerate(titled):
+        figure = one.figure
+        if figure is None:
+            continue
+        figure.update_layout(
+            title={"text": html.escape(one.title), "x": 0.01, "xanchor": "left", "font": {"size": 16}},
+            margin={"t": 130 if one.group == "parallel" else 48},
+            legend={"y": -0.2, "yanchor": "top"},
+            height=440,  # the dashboard's tile
+        )
+        out[_FIGURE_KEY.format(name=f"satisfice-{i:02d}-{one.group}")] = figure.to_json()
+    return out
 
 
 def _context(name: str, view: StudyView) -> ReportContext:

@@ -16,7 +16,12 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from satisfice.choose import constraints_from_optuna, objectives_from_optuna, records_from_trials
+from satisfice.choose import (
+    constraints_from_optuna,
+    describe_miss,
+    objectives_from_optuna,
+    records_from_trials,
+)
 from satisfice.dashboard.insight import Insights, best_numbers, view_from_optuna
 from satisfice.errors import InputError
 from satisfice.report.context import StudyView
@@ -57,8 +62,8 @@ class StorageView(BaseStorage):
         shown = copy.copy(study)
         added = self._insights.attributes(study_id, study.study_name, self.study_view(study_id))
         shown.system_attrs = {**added, **study.system_attrs}  # a person's own note and figures win
-        # With several objectives the dashboard would look for best trials itself: among infeasible ones too, in
-        # quadratic time. One direction spares that; the answer is put right in `app`.
+        # With several objectives the dashboard would look for best trials itself: infeasible ones too, and
+        # in quadratic time. One direction spares that; the answer is put right in `app`.
         shown._directions = study.directions[:1]  # noqa: SLF001  # the class has no setter
         return shown
 
@@ -107,17 +112,11 @@ class StorageView(BaseStorage):
         shown = copy.copy(trial)
         if constraints and _OLD_KEY not in trial.system_attrs:
             shown.system_attrs = {**trial.system_attrs, _OLD_KEY: list(constraints.values())}
-        shown.user_attrs = {**self._bounded_metrics(trial), **trial.user_attrs}
+        if constraints:
+            shown.user_attrs = {**_told(trial), **trial.user_attrs}
         if trial.state.is_finished():
             self._shown[trial_id] = shown
         return shown
-
-    def _bounded_metrics(self, trial: FrozenTrial) -> dict[str, float]:
-        """Values behind the trial's constraints, which the dashboard would show only as violations."""
-        unnamed = objectives_from_optuna([StudyDirection.MINIMIZE] * len(trial.values or [0]), None)
-        metrics = records_from_trials([trial], unnamed)[0].metrics
-        bounded = (c.metric for c in constraints_from_optuna([trial]))
-        return {name: metrics[name] for name in bounded if name in metrics}
 
     # ---- what is passed on as it is
 
@@ -195,6 +194,15 @@ class StorageView(BaseStorage):
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Write, where writes are allowed."""
         self._writable().set_trial_system_attr(trial_id, key, value)
+
+
+def _told(trial: FrozenTrial) -> dict[str, Any]:
+    """Whether the trial fits, and the values behind its constraints: the trial pages say neither."""
+    unnamed = objectives_from_optuna([StudyDirection.MINIMIZE] * len(trial.values or [0]), None)
+    record = records_from_trials([trial], unnamed)[0]
+    constraints = constraints_from_optuna([trial])
+    values = {c.metric: record.metrics[c.metric] for c in constraints if c.metric in record.metrics}
+    return {"fits": "yes" if record.feasible else f"no: {describe_miss(record, constraints)}", **values}
 
 
 def _refuse() -> NoReturn:

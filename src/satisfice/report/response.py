@@ -7,7 +7,6 @@ the mean of a Gaussian process with a noise term, so that what the other paramet
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from optuna.distributions import CategoricalDistribution
 
 from satisfice.report.context import Absent, StudyView, finite
+from satisfice.report.gaussian_process import smooth
 from satisfice.report.plot_data import hover_text, show, wants_log
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.space import Parameter
@@ -116,9 +116,7 @@ def importances(view: StudyView, metric: str) -> Importances | Absent:
         return Absent(title=title, sentence=f"{metric} is the same in every trial.")
     x = design(view, rows)
     forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, oob_score=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a trial in every tree's sample has no out-of-bag score
-        forest.fit(x, y)
+    forest.fit(x, y)  # with 100 trees every trial is out of some bag
     raw = permutation_importance(forest, x, y, n_repeats=5, random_state=0).importances_mean
     positive = np.maximum(raw, 0.0)
     total = positive.sum()
@@ -170,14 +168,14 @@ def _surface(
     y, log = _target(metric, rows)
     grid = _grid(px, py, axis_x, axis_y)
     shape = (len(axis_y.positions), len(axis_x.positions))
-    z = _smooth(_pair(px, py, rows), y, grid).reshape(shape)
+    z = smooth(_pair(px, py, rows), y, grid).reshape(shape)
     bounds = []
     for constraint in view.constraints:
         judged = [r for r in rows if finite(r, constraint.metric) is not None]
         values, log_bound = _target(constraint.metric, judged)
         if len(judged) < _FEWEST or np.ptp(values) == 0:
             continue
-        at = _smooth(_pair(px, py, judged), values, grid).reshape(shape)
+        at = smooth(_pair(px, py, judged), values, grid).reshape(shape)
         over = np.vectorize(constraint.violation)(10**at if log_bound else at)
         bounds.append((constraint, tuple(map(tuple, over.tolist()))))
     marks = tuple(
@@ -237,20 +235,3 @@ def _pair(px: Parameter, py: Parameter, rows: Sequence[TrialRecord]) -> Floats:
     return np.array(
         [[encode(px, r.params[px.name]), encode(py, r.params[py.name])] for r in rows], dtype=float
     )
-
-
-def _smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
-    """Posterior mean at the grid, shape (len(grid),). Rasmussen and Williams 2006, section 2.2."""
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-
-    kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern([0.4, 0.4], (0.08, 5.0), nu=2.5) + WhiteKernel(
-        0.1, (1e-4, 1.0)
-    )
-    model = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its limit is a flat direction
-        model.fit(x, y)
-        mean: Floats = model.predict(grid)
-    return mean
