@@ -27,7 +27,7 @@ class Family:
 INFO: FamilyInfo = Family(
     hyperparameters={
         "depth": Hyperparameter(kind="int", default=3, low=1, high=12, doc="Depth."),
-        "rate": Hyperparameter(kind="float", default=0.1, low=0.0, doc="Rate."),
+        "rate": Hyperparameter(kind="float", default=0.1, low=0.0, high=10.0, doc="Rate."),
         "loss": Hyperparameter(kind="categorical", default="a", choices=("a", "b"), doc="Loss."),
         "bias": Hyperparameter(kind="categorical", default=True, choices=(True, False), doc="Bias."),
     },
@@ -98,8 +98,13 @@ def test_a_family_may_bring_its_own_metric() -> None:
             "takes whole numbers",
             "decimal point",
         ),
-        ({"space": {"rate": {"low": -1.0, "high": 2.0}}}, "space.rate", "-1.0 is outside 0 to ∞", "0 to ∞"),
-        ({"space": {"rate": ["fast"]}}, "space.rate", "'fast' is not a number", "it takes 0 to ∞"),
+        (
+            {"space": {"rate": {"low": -1.0, "high": 2.0}}},
+            "space.rate",
+            "-1.0 is outside 0 to 10",
+            "it takes 0 to 10",
+        ),
+        ({"space": {"rate": ["fast"]}}, "space.rate", "'fast' is not a number", "it takes 0 to 10"),
         (
             {"space": {"loss": {"low": 0, "high": 1}}},
             "space.loss",

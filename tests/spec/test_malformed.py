@@ -720,7 +720,7 @@ def test_none_is_no_value() -> None:
 
 @pytest.mark.parametrize("table", ["data", "model", "task"])
 def test_task_from_python_beside_a_table(table: str) -> None:
-    content = {"name": "x", table: {"name": "y"}}
+    content = {"name": "x", table: {"name": "y"}, "objectives": {}, "space": {}, "budget": {}}
     with pytest.raises(SpecError, match=f"{table}: does not go with a task that is passed from Python"):
         parse_dict(content, has_task=True)
 

@@ -185,7 +185,7 @@ def has_task(spec: StudySpec) -> bool:
     return spec.model is None and spec.task is None
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=studies())
 def test_parse_is_the_inverse_of_render(spec: StudySpec) -> None:
     content = to_dict(spec)
@@ -196,7 +196,7 @@ def test_parse_is_the_inverse_of_render(spec: StudySpec) -> None:
     assert again.digest() == spec.digest()
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=studies())
 def test_schema_accepts_what_the_parser_accepts(spec: StudySpec) -> None:
     content = to_dict(spec)

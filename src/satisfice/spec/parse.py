@@ -106,17 +106,9 @@ def parse_dict(
         )
     content = plain(content)
     top = Table(content, "", file or (str(source) if source else None))
-    top.check_keys(grammar.TOP, tuple(grammar.TABLE_DOCS))
-    for name in grammar.TABLE_DOCS:
-        top.child(name)
+    _check_tables(top)
     name, seed = _name(top), top.read("seed", grammar.TOP["seed"])
     data, model, task = read_training(top, has_task=has_task)
-    for required in grammar.REQUIRED_TABLES:
-        if required not in content:
-            raise top.error(
-                f"the table [{required}] is missing",
-                hint=f"add it: {grammar.TABLE_DOCS[required].rstrip('.')}",
-            )
     info = _look_up(top, model, families)
     allowed = _metric_names(info) if model is not None else None
     objectives = read_objectives(top.child("objectives"), allowed)
@@ -140,6 +132,15 @@ def parse_dict(
     if info is not None:
         check_against(spec, info, file=top.file)
     return spec
+
+
+def _check_tables(top: Table) -> None:
+    """All tables are known, none that is always needed is missing, and each is a table."""
+    top.check_keys(grammar.TOP, tuple(grammar.TABLE_DOCS))
+    for name, doc in grammar.TABLE_DOCS.items():
+        top.child(name)
+        if name in grammar.REQUIRED_TABLES and name not in top.content:
+            raise top.error(f"the table [{name}] is missing", hint=f"add it: {doc.rstrip('.')}")
 
 
 def _look_up(top: Table, model: ModelSpec | None, families: Families | None) -> FamilyInfo | None:
