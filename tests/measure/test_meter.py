@@ -133,6 +133,7 @@ def test_affinity_threads_and_garbage_collection_are_put_back(meter) -> None:
     assert inference
     assert threads == 1
     if hasattr(os, "sched_getaffinity"):
+        assert cores is not None
         assert len(cores) == 1
     assert _state() == before
     assert torch.get_num_threads() == 2
@@ -171,7 +172,7 @@ def test_pinning_that_is_forbidden_is_done_without(monkeypatch) -> None:
         assert not pinning.works
 
 
-def _state():
+def _state() -> tuple[set[int] | None, bool]:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return cores, gc.isenabled()
 
@@ -186,7 +187,8 @@ def call():
     if not said:
         said.append(print("timing", flush=True))
     time.sleep(0.5)
-Meter(InMemoryMeasurements(), MeasureOptions(), Quiet(Path(sys.argv[1]))).latency("k", lambda: call, precise=True)
+meter = Meter(InMemoryMeasurements(), MeasureOptions(), Quiet(Path(sys.argv[1])))
+meter.latency("k", lambda: call, precise=True)
 """
 
 
@@ -237,10 +239,12 @@ def test_two_studies_on_one_host_measure_in_turn(tmp_path) -> None:
     assert "another measurement runs on this host" in said[0]
 
 
-# --- when sampling ends -----------------------------------------------------------------------------------------
+# --- when sampling ends ---
 
 
-def quality(seconds: float, error: float, bound: str | None, *, precise: bool = False, sampling: float = 0.05):
+def quality(
+    seconds: float, error: float, bound: str | None, *, precise: bool = False, sampling: float = 0.05
+) -> str | None:
     found = Estimate(value=1e-3, low=1e-3 * (1 - error), high=1e-3 * (1 + error), sampling=sampling)
     samples = Samples(medians=[1e-3] * 20, calls=[np.full(5, 1e-3)] * 20, seconds=seconds)
     constraints = [parse_clause(f"latency_ms {bound}")] if bound else []

@@ -39,7 +39,7 @@ with quiet.training():
 """
 
 
-def start(script: str, *arguments: object) -> subprocess.Popen:
+def start(script: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -50,18 +50,18 @@ def start(script: str, *arguments: object) -> subprocess.Popen:
 
 @pytest.fixture
 def processes():
-    started: list[subprocess.Popen] = []
+    started: list[subprocess.Popen[str]] = []
 
-    def begin(script: str, *arguments: object) -> subprocess.Popen:
+    def begin(script: str, *arguments: object) -> subprocess.Popen[str]:
         started.append(start(script, *arguments))
+        assert started[-1].stdout is not None
         started[-1].stdout.readline()
         return started[-1]
 
     yield begin
     for process in started:
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.communicate()
 
 
 def test_a_killed_measurement_leaves_no_lock_behind(tmp_path, processes) -> None:
@@ -187,7 +187,8 @@ def test_a_worker_measures_in_the_middle_of_its_own_training(tmp_path) -> None:
 
 
 def test_a_forked_child_does_not_keep_its_parents_lock(tmp_path, processes) -> None:
-    fork = TRAIN.replace('print("training"', "import os\n    if os.fork() == 0: time.sleep(600)\n    print(\"training\"")
+    child = "import os\n    if os.fork() == 0: time.sleep(600)\n    "
+    fork = TRAIN.replace('print("training"', child + 'print("training"')
     parent = processes(fork, tmp_path)
     children = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(parent.pid)], capture_output=True, text=True, check=True

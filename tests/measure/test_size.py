@@ -1,5 +1,7 @@
 """Sizes, parameters and operations without weights equal those of the file and of the real module."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,11 +21,30 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=2
 )
 SHAPES = st.lists(st.integers(0, 12), max_size=4).map(tuple)
 TORCH_TYPES = st.sampled_from(
-    [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int8]
-    + [torch.uint8, torch.bool, torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2]
+    [
+        getattr(torch, name)
+        for name in [
+            "float64",
+            "float32",
+            "float16",
+            "bfloat16",
+            "float8_e4m3fn",
+            "float8_e5m2",
+            "complex64",
+            "int64",
+            "int32",
+            "int16",
+            "int8",
+            "uint64",
+            "uint32",
+            "uint16",
+            "uint8",
+            "bool",
+        ]
+    ]
 )
 NUMPY_TYPES = st.sampled_from(["float32", "float64", "float16", "int64", "int32", "int16", "uint8", "bool"])
-METADATA = st.none() | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text("aé\"\n"))
+METADATA = st.none() | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), st.text('aé"\n'))
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,10 +75,10 @@ class Tied(nn.Module):
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=5), st.booleans(), METADATA)
-def test_size_of_a_module_on_the_meta_device_is_that_of_the_saved_one(tmp_path_factory, widths, norm, metadata):
-    def build():
+def test_size_of_a_module_on_meta_is_that_of_the_saved_one(tmp_path_factory, widths, norm, metadata):
+    def build() -> nn.Module:
         layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), *([nn.BatchNorm1d(b)] if norm else []), nn.ReLU()]
         return nn.Sequential(*layers)
 

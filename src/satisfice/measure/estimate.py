@@ -81,7 +81,7 @@ def _fit(y: Array, design: Array, weights: Array) -> tuple[Array, float]:
 
 
 def _inflation(residuals: Array) -> float:
-    """How much the variance of a mean grows by correlation: ``(1 + r) / (1 - r)`` for a first-order process."""
+    """Growth of a mean's variance by correlation: ``(1 + r) / (1 - r)`` for a first-order process."""
     if len(residuals) < 4:
         return 1.0
     power = float(residuals @ residuals)

@@ -22,8 +22,13 @@ if TYPE_CHECKING:
 class HasShape(Protocol):
     """A tensor, an array, or a description of one."""
 
-    shape: Any
-    dtype: Any
+    @property
+    def shape(self) -> Any:
+        """Extents."""
+
+    @property
+    def dtype(self) -> Any:
+        """Type of the elements."""
 
 
 # Code, bytes and rank of each type, in the order in which safetensors sorts them (`enum Dtype` in its
