@@ -1,0 +1,70 @@
+"""The linear family against scikit-learn's own predictions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge
+
+from satisfice.train import make_task as make_any_task
+
+make_task: Any = make_any_task  # its family's own methods are under test
+
+
+def _fit(task: Any, new_trial: Any, tmp_path: Any, **params: Any) -> Any:
+    trial = new_trial()
+    task.train(params, trial)
+    path = tmp_path / "model"
+    path.write_bytes(trial.model)
+    return task.load_model(params, path).core
+
+
+@pytest.mark.parametrize("data", ["titanic", "wine"])
+def test_logistic_regression(data: str, make_spec: Any, new_trial: Any, tmp_path: Any) -> None:
+    task = make_task(make_spec("linear", data))
+    core = _fit(task, new_trial, tmp_path, alpha=0.01)
+    train, valid = task.splits.train, task.splits.valid
+    oracle = LogisticRegression(C=1 / (0.01 * len(train)), max_iter=300).fit(train.x, train.y)
+    assert core(valid.x) == pytest.approx(oracle.predict_proba(valid.x), abs=1e-4)
+
+
+@pytest.mark.parametrize(("penalty", "oracle"), [("l2", Ridge), ("l1", Lasso)])
+def test_penalties_on_numbers_are_free_of_the_unit(
+    penalty: str, oracle: Any, make_spec: Any, new_trial: Any, tmp_path: Any
+) -> None:
+    task = make_task(make_spec("linear", "diabetes"))
+    core = _fit(task, new_trial, tmp_path, penalty=penalty, alpha=0.05)
+    train, valid = task.splits.train, task.splits.valid
+    spread = train.y.std(dtype=np.float64)
+    strength = 0.05 * len(train) if penalty == "l2" else 0.05 * spread
+    expected = oracle(alpha=strength).fit(train.x.astype(np.float64), train.y).predict(valid.x)
+    assert core(valid.x) == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("data", ["titanic", "wine", "diabetes"])
+@pytest.mark.parametrize("penalty", ["l2", "l1", "elastic_net", "none"])
+def test_a_solver_that_stops_early_is_judged_and_does_not_warn(
+    data: str, penalty: str, make_spec: Any, new_trial: Any
+) -> None:
+    task = make_task(make_spec("linear", data, penalty=penalty, max_iter=1))
+    metrics = task.train({}, new_trial())
+    assert np.isfinite(metrics["rmse" if data == "diabetes" else "log_loss"])
+
+
+def test_l1_leaves_features_out(make_spec: Any, new_trial: Any, tmp_path: Any) -> None:
+    task = make_task(make_spec("linear", "titanic"))
+    core = _fit(task, new_trial, tmp_path, penalty="l1", alpha=0.05)
+    assert 0 < (core.weight != 0).sum() < core.weight.size
+
+
+def test_extreme_scores_do_not_overflow() -> None:
+    from satisfice.train.linear import LinearModel
+
+    x = np.array([[1e4], [-1e4]], dtype=np.float32)
+    for rows in (1, 3):
+        weight = np.linspace(1, 2, rows, dtype=np.float32)[:, None]
+        proba = LinearModel(weight, np.zeros(rows, np.float32), True)(x)
+        assert np.isfinite(proba).all()
+        assert proba.sum(axis=1) == pytest.approx(1)
