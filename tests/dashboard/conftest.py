@@ -93,7 +93,7 @@ def address(storage: optuna.storages.BaseStorage) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two of them may not be open at once
 def chromium() -> Iterator[Browser]:
     """A real browser."""
     if not CHROMIUM.exists():

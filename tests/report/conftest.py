@@ -140,7 +140,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Reported:
     return Reported(spec, records, context)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two of them may not be open at once
 def chromium() -> Iterator[Browser]:
     """A real browser."""
     if not CHROMIUM.exists():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from satisfice.choose.best import describe_miss, optimizing
-from satisfice.choose.bounds import Clause, merge_constraints, metric_value, trial_violations
+from satisfice.choose.bounds import Clause, merge_constraints, metric_value, number_text, trial_violations
 from satisfice.choose.candidate import Candidate, candidates
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
@@ -103,11 +103,13 @@ def _cheaper(
         known = METRICS.get(cost.metric)
         least = _TIMED if known is not None and known.known is Known.UNTRAINED else _EXACT
         if saved >= least:
-            gains.append(f"{cost.metric} {theirs:.4g} instead of {mine:.4g}")
+            gains.append(f"{cost.metric} {number_text(theirs)} instead of {number_text(mine)}")
     if not gains:
         return None
     price = (
-        f"gives up {lost:.3g} of {goal.metric} ({value:.4g})" if lost > 0 else f"has the same {goal.metric}"
+        f"gives up {lost:.3g} of {goal.metric} ({number_text(value)})"
+        if lost > 0
+        else f"has the same {goal.metric}"
     )
     sentence = f"trial {other.trial.number} {price} for " + " and ".join(gains)
     return lost, CloseCall(trial=other.trial, kind="cheaper", sentence=sentence)
@@ -128,6 +130,8 @@ def _just_missed(
             continue
         gain = goal.sign * (chosen.mean(goal.metric) - value)
         if gain > 0:
-            sentence = f"trial {r.number} reaches {goal.metric} {value:.4g}, but {describe_miss(r, asked)}"
+            sentence = (
+                f"trial {r.number} reaches {goal.metric} {number_text(value)}, but {describe_miss(r, asked)}"
+            )
             found.append((-gain, CloseCall(trial=r, kind="just misses", sentence=sentence)))
     return [call for _, call in sorted(found, key=_order)]

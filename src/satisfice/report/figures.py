@@ -19,6 +19,7 @@ from satisfice.report.plot_data import (
     ParetoPlot,
     Point,
     Span,
+    show,
 )
 from satisfice.report.response import Axis, Importances, Mark, Surface
 from satisfice.spec.constraint import Constraint
@@ -354,7 +355,7 @@ def _parameter(axis: Axis) -> dict[str, Any]:
 def _log_ticks(z: Sequence[Sequence[float]]) -> dict[str, Any]:
     low, high = min(map(min, z)), max(map(max, z))
     at = [low + (high - low) * i / 4 for i in range(5)]
-    return {"tickvals": at, "ticktext": [f"{10**v:.3g}" for v in at]}
+    return {"tickvals": at, "ticktext": [show(float(f"{10**v:.3g}")) for v in at]}
 
 
 def curves(plot: CurvesPlot) -> Figure:

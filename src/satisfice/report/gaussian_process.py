@@ -1,7 +1,7 @@
 """A Gaussian process over two parameters, for the surfaces in the report.
 
 Notation of Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006): K is the covariance of
-the trials, y their standardised values. The few hyperparameters are searched on a grid: deterministic, without
+the trials, y their standardised values. The few hyperparameters are searched on a grid: deterministic, no
 warnings, and safe in a thread.
 """
 

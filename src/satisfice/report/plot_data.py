@@ -11,7 +11,7 @@ from typing import Any, Literal
 from optuna.distributions import CategoricalDistribution
 
 from satisfice.choose import pareto_front
-from satisfice.choose.bounds import metric_value
+from satisfice.choose.bounds import metric_value, number_text
 from satisfice.report.context import Absent, StudyView, finite
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS
@@ -112,8 +112,7 @@ class ParallelPlot:
 def show(value: Any) -> str:
     """A number or choice as a reader wants it."""
     if isinstance(value, float):
-        whole = value.is_integer() or abs(value) >= 1e4
-        return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.4g}"
+        return number_text(value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
@@ -363,4 +362,4 @@ def _ticks(drawn: Sequence[float], *, log: bool) -> list[tuple[float, str]]:
     if low == high:
         return [(low, show(float(10**low if log else low)))]
     steps = [low + (high - low) * i / 4 for i in range(5)]
-    return [(at, f"{10**at if log else at:.3g}") for at in steps]
+    return [(at, show(float(f"{10**at if log else at:.3g}"))) for at in steps]
