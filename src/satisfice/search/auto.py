@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys, neighbours
@@ -34,6 +35,8 @@ _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
 _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
+_BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
+_NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
@@ -154,7 +157,8 @@ class AutoSampler:
     ) -> _Candidate | None:
         encoder = history.encoder
         assert self._memory is not None
-        scorer = _Scorer(evidence, self._memory)
+        # Bolder now and then: one model, fitted to few points, is surer of itself than it should be.
+        scorer = _Scorer(evidence, self._memory, float(rng.choice(_BOLDNESS)))
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(
             encoder,
@@ -175,6 +179,7 @@ class AutoSampler:
             score = np.r_[score, scorer.coarse(encoder.unit(fresh_raw))]
         order = np.argsort(-score, kind="stable")[:400]
         raw = self._new(raw[order], tried)
+        raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
         return self._first_that_fits(history, raw, scorer, screen)
 
     def _first_that_fits(
@@ -188,6 +193,8 @@ class AutoSampler:
         best: _Candidate | None = None
         for _ in range(_SCREEN_ROUNDS):
             raw = raw[:_REFINED]
+            if len(raw) == 0:
+                break
             promise = scorer(history.encoder.unit(raw))
             order = np.argsort(-promise, kind="stable")
             for i in order[:_SCREENS_PER_ROUND]:
@@ -200,8 +207,6 @@ class AutoSampler:
                 if best is None or gain > best.gain:
                     best = _Candidate(raw[i], answer, gain)
             raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
-            if len(raw) == 0:
-                break
             scorer.refresh()
         return best
 
@@ -209,8 +214,8 @@ class AutoSampler:
 class _Scorer:
     """Expected improvement times the probability of fitting, of unit rows."""
 
-    def __init__(self, evidence: Evidence, memory: ScreenMemory) -> None:
-        self._evidence, self._memory = evidence, memory
+    def __init__(self, evidence: Evidence, memory: ScreenMemory, boldness: float) -> None:
+        self._evidence, self._memory, self._boldness = evidence, memory, boldness
         self.refresh()
         ideal, reference = evidence.box({n: memory.fitting_values(n) for n in evidence.static})
         self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
@@ -240,7 +245,9 @@ class _Scorer:
             elif name in evidence.models:
                 model = evidence.models[name]
                 mean, sd = model.predict(unit)
-                samples[:, :, j] = model.values(mean + sd * nodes[:, modelled.index(name), None])
+                samples[:, :, j] = model.values(
+                    mean + self._boldness * sd * nodes[:, modelled.index(name), None]
+                )
             elif name in self._static:
                 model = self._static[name]
                 samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
@@ -253,6 +260,14 @@ class _Scorer:
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
     violations = {c.key: c.violation(metrics[c.metric]) for c in problem.constraints if c.metric in metrics}
     return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
+
+
+def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
+    """Which rows differ by more than `_NEAR` from each of the others in some parameter. Shape [n]."""
+    out = np.ones(len(unit), dtype=bool)
+    for i, row in enumerate(unit):
+        out[i] = bool((np.abs(others - row).max(axis=1, initial=0.0) > _NEAR).all())
+    return out
 
 
 def _distance(unit: Array, others: Array, history: History) -> Array:

@@ -1,4 +1,4 @@
-"""Expected gain of a candidate: expected hypervolume improvement, by random scalarisation.
+"""Expected gain of a candidate: expected hypervolume improvement.
 
 The hypervolume above a reference point is, up to a constant, the mean over directions λ of the positive unit
 sphere of ``max_y min_i (max(r_i - y_i, 0) / λ_i)^m`` (Golovin & Zhang 2020, arXiv:2006.04655, lemma 5). So
@@ -91,8 +91,8 @@ class Improvement:
 def normal_nodes(count: int, k: int) -> tuple[Array, Array]:
     """Points and weights of an integral over k independent standard normals, shapes [s, k] and [s].
 
-    Importance sampling from a normal twice as wide: where an improvement is unlikely its size must still be seen,
-    or all unlikely candidates would look alike.
+    Importance sampling from a normal twice as wide: where an improvement is unlikely its size must still be
+    seen, or all unlikely candidates would look alike.
     """
     if k == 0:
         return np.zeros((1, 0)), np.ones(1)
