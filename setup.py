@@ -15,7 +15,8 @@ class BuildWithMigrations(build_py):
         super().run()
         if not self.editable_mode:
             target = Path(self.build_lib) / "satisfice" / "store" / "migrations"
-            shutil.copytree("alembic", target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+            compiled = shutil.ignore_patterns("__pycache__")
+            shutil.copytree("alembic", target, ignore=compiled, dirs_exist_ok=True)
 
 
 setup(cmdclass={"build_py": BuildWithMigrations})

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("src", "alembic", "pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
+PARTS = "src alembic pyproject.toml setup.py MANIFEST.in README.md CHANGELOG.md LICENSE".split()
 
 pytestmark = pytest.mark.slow
 

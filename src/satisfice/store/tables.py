@@ -23,7 +23,7 @@ metadata = sa.MetaData(
 # MySQL's TEXT ends at 64 KB.
 LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 Uuid = sa.String(32)
-Seconds = sa.Double()
+Seconds: sa.Double[float] = sa.Double()
 
 studies = sa.Table(
     PREFIX + "studies",

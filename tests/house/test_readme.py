@@ -1,0 +1,89 @@
+"""README against the program: its study parses, its commands exist with their options, its Python compiles."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+import satisfice
+from satisfice.cli.main import cli
+from satisfice.spec.read import read_study
+from satisfice.spec.study import StudySpec
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = ["README.md", "docs/architecture.md", "docker-compose.yml"]
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every call of satisfice in a shell block."""
+    lines = [
+        line
+        for name in ("README.md", "docs/architecture.md")
+        for block in blocks(name, "sh")
+        for line in block.splitlines()
+    ]
+    return [line for line in lines if line.startswith("satisfice ")]
+
+
+def parse(words: list[str], command: click.Command) -> None:
+    """Parse a command line without running it; click raises what it would tell a person."""
+    context = click.Context(command)
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words[0])
+        assert found is not None, f"no command {words[0]!r}"
+        command, words = found, words[1:]
+    command.make_context(command.name, list(words))
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_in_the_documents_parses(line: str) -> None:
+    parse(shlex.split(line, comments=True)[1:], cli)
+
+
+def test_a_wrong_option_would_be_seen() -> None:
+    with pytest.raises(click.NoSuchOption):
+        parse(["best", "digits-edge", "--wehre", "size_mb <= 1"], cli)
+
+
+def test_the_readme_s_study_parses(tmp_path: Path) -> None:
+    (text,) = blocks("README.md", "toml")
+    file = tmp_path / "digits-small.toml"
+    file.write_text(text, encoding="utf-8")
+    spec: StudySpec = read_study(file)
+    assert spec.name == "digits-small"
+
+
+@pytest.mark.parametrize("code", blocks("README.md", "python"))
+def test_the_readme_s_python_compiles_and_uses_what_there_is(code: str) -> None:
+    tree = ast.parse(code)
+    asked = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "satisfice"
+    }
+    methods = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "study"
+    }
+    assert sorted(name for name in asked if not hasattr(satisfice, name)) == []
+    assert sorted(name for name in methods if not hasattr(satisfice.Study, name)) == []
+
+
+def test_links_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert len(targets) > 5
+    assert [target for target in targets if not (ROOT / target).exists()] == []
