@@ -14,7 +14,7 @@ import pytest
 from satisfice.measure import InMemoryMeasurements, Meter, Quiet, Verdict, host
 from satisfice.measure.conditions import Pinning, still
 from satisfice.measure.estimate import Estimate
-from satisfice.measure.meter import COARSE_S, LONGEST_S, QUICK_S, SOON_S, USUAL_S, _enough
+from satisfice.measure.meter import COARSE_S, LONGEST_S, QUICK_S, SOON_S, USUAL_S, _enough, _question
 from satisfice.measure.sampling import Samples
 from satisfice.spec.constraint import parse_clause
 from satisfice.spec.study import MeasureOptions
@@ -64,7 +64,7 @@ def test_an_architecture_is_measured_once(meter, store, tmp_path) -> None:
     assert Meter(store, MeasureOptions(), Quiet(tmp_path)).latency("k", model, far) == first  # another study
     assert model.built == 1
     meter.latency("another", model, far)
-    assert model.built == 2
+    assert model.built == meter.measurements == 2
 
 
 def test_fresh_measures_again_and_is_remembered(meter, store) -> None:
@@ -239,6 +239,28 @@ def test_two_studies_on_one_host_measure_in_turn(tmp_path) -> None:
     assert "another measurement runs on this host" in said[0]
 
 
+def test_workers_that_want_the_same_architecture_measure_it_once(tmp_path) -> None:
+    store = InMemoryMeasurements()
+    together = threading.Barrier(4)
+    meters = [Meter(store, MeasureOptions(), Quiet(tmp_path)) for _ in range(4)]
+    found = []
+
+    def work(meter: Meter) -> None:
+        def make():
+            together.wait()  # all of them have looked, and found nothing
+            return Model()()
+
+        found.append(meter.latency("k", make))
+
+    threads = [threading.Thread(target=work, args=(meter,)) for meter in meters]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(meter.measurements for meter in meters) == 1
+    assert len(set(found)) == 1
+
+
 # --- when sampling ends ---
 
 
@@ -250,7 +272,7 @@ def quality(
     constraints = [parse_clause(f"latency_ms {bound}")] if bound else []
     meter = Meter(InMemoryMeasurements(), MeasureOptions())
     measured = meter._record("latency_ms", found, samples)
-    return _enough(measured, found, samples, constraints, precise)
+    return _enough(measured, found, samples, _question("latency_ms", constraints, precise))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -24,7 +24,7 @@ from satisfice.spec.study import MeasureOptions
 
 logger = logging.getLogger(__name__)
 
-# Limits of the sampling time, in seconds; each after the last group of blocks that began before it.
+# Limits of the sampling time, in seconds; each ends after the block that it falls into.
 COARSE_S = 0.06  # enough where the value is more than twice or less than half of every bound
 SOON_S = 0.12  # enough where the interval is narrow already
 QUICK_S = 0.6  # enough where no bound is near
@@ -52,6 +52,7 @@ class Meter:
         self._quiet = quiet or Quiet()
         self._reference = Reference()
         self._calibration = Calibration(store, self._reference)
+        self.measurements = 0  # taken by this meter, remembered ones not counted
 
     def latency(
         self,
@@ -73,16 +74,13 @@ class Meter:
         Args:
             key: Of the architecture, threads and batch (`architecture_key`, `module_key`).
             make_call: Builds the model and returns the call that predicts one prepared batch; called only if
-                measured.
+                measured. On an accelerator the call waits for the result.
             constraints: Bounds to be judged; those on other quantities are ignored.
             precise: Sample until more would not help.
             fresh: Measure even if remembered.
             metric: What the call is: "latency_ms", or "pipeline_latency_ms" for a call with preprocessing.
         """
-        mine = _on_quantity(constraints, metric)
-        return self._remembered(
-            key, metric, mine, precise, fresh, lambda: self._measure(make_call, metric, mine, precise)
-        )
+        return self._answer(key, make_call, _question(metric, constraints, precise), fresh)
 
     def throughput(
         self,
@@ -95,44 +93,43 @@ class Meter:
 
         ``make_call`` predicts one such batch, and ``key`` is of that batch size. There is no p95.
         """
-        mine = _on_quantity(constraints, "throughput")
-        return self._remembered(
-            key, "throughput", mine, False, fresh, lambda: self._measure(make_call, "throughput", mine, False)
-        )
+        return self._answer(key, make_call, _question("throughput", constraints, False), fresh)
 
-    def _remembered(
-        self,
-        key: str,
-        metric: str,
-        constraints: Sequence[Constraint],
-        precise: bool,
-        fresh: bool,
-        measure: Callable[[], Measurement],
+    def _answer(
+        self, key: str, make_call: Callable[[], Call], question: _Question, fresh: bool
     ) -> Measurement:
-        found = None if fresh else self._store.get(key, host().fingerprint, metric)
-        if found is not None and _answers(found, constraints, precise):
+        found = None if fresh else self._remembered(key, question)
+        if found is not None:
             return found
-        measured = measure()
-        self._store.put_host(host())
-        self._store.put(key, measured)
+        call = make_call()
+        with self._quiet.measuring() as report:
+            # Another worker may have measured the same architecture while this one waited for its turn.
+            found = None if fresh else self._remembered(key, question)
+            if found is not None:
+                return found
+            measured = self._measure(call, question)
+            self._store.put_host(host())
+            self._store.put(key, measured)
+        logger.debug("measured %s in %.2f s, quiet: %s", question.metric, measured.seconds, report.quiet)
         return measured
 
-    def _measure(
-        self, make_call: Callable[[], Call], metric: str, constraints: Sequence[Constraint], precise: bool
-    ) -> Measurement:
-        call = make_call()
-        with self._quiet.measuring() as report, still(self._options.threads):
+    def _remembered(self, key: str, question: _Question) -> Measurement | None:
+        found = self._store.get(key, host().fingerprint, question.metric)
+        return found if found is not None and question.answered_by(found) else None
+
+    def _measure(self, call: Call, question: _Question) -> Measurement:
+        alone = None if self._options.threads == 1 else False
+        with still(self._options.threads):
             best = self._calibration.best()
-            alone = None if self._options.threads == 1 else False
             for samples in collect(call, self._reference, alone=alone):
                 found = samples.estimate(best)
-                measured = self._record(metric, found, samples)
-                quality = _enough(measured, found, samples, constraints, precise)
+                measured = self._record(question.metric, found, samples)
+                quality = _enough(measured, found, samples, question)
                 if quality is not None:
                     measured = replace(measured, quality=quality)
                     break
-            self._calibration.learn(np.array(samples.references), samples.seconds)
-        logger.debug("measured %s in %.2f s, quiet: %s", metric, samples.seconds, report.quiet)
+        self._calibration.learn(np.array(samples.references), samples.seconds)
+        self.measurements += 1
         return measured
 
     def _record(self, metric: str, found: Estimate, samples: Samples) -> Measurement:
@@ -160,32 +157,39 @@ class Meter:
         )
 
 
-def _on_quantity(constraints: Sequence[Constraint], metric: str) -> list[Constraint]:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Question:
+    """What is asked of a measurement."""
+
+    metric: str
+    constraints: tuple[Constraint, ...]  # on the metric's quantity
+    precise: bool
+
+    def answered_by(self, found: Measurement) -> bool:
+        """Whether a remembered measurement answers."""
+        return found.quality == "precise" or (not self.precise and found.is_clear(self.constraints))
+
+
+def _question(metric: str, constraints: Sequence[Constraint], precise: bool) -> _Question:
     quantity = METRICS[metric].quantity
-    return [c for c in constraints if c.metric in METRICS and METRICS[c.metric].quantity == quantity]
+    mine = tuple(c for c in constraints if c.metric in METRICS and METRICS[c.metric].quantity == quantity)
+    return _Question(metric=metric, constraints=mine, precise=precise)
 
 
-def _answers(found: Measurement, constraints: Sequence[Constraint], precise: bool) -> bool:
-    return found.quality == "precise" or (not precise and found.is_clear(constraints))
-
-
-def _enough(
-    measured: Measurement, found: Estimate, samples: Samples, constraints: Sequence[Constraint], precise: bool
-) -> Quality | None:
+def _enough(measured: Measurement, found: Estimate, samples: Samples, question: _Question) -> Quality | None:
     """The quality reached if sampling may end here, else None."""
     if len(samples.medians) < _MIN_BLOCKS and samples.seconds < USUAL_S:
         return None
-    clear = measured.is_clear(constraints)
+    clear = measured.is_clear(question.constraints)
     settled = found.sampling <= _SAMPLING_FLOOR and samples.seconds >= QUICK_S
     if settled or samples.seconds >= (USUAL_S if clear else LONGEST_S):
         return "precise"
-    if precise or not clear or samples.seconds < COARSE_S:
+    if question.precise or not clear or samples.seconds < COARSE_S:
         return None
-    if constraints and all(_is_far(measured, c) for c in constraints):
+    if question.constraints and all(_is_far(measured, c) for c in question.constraints):
         return "quick"
-    if samples.seconds >= QUICK_S or (measured.relative_error <= _QUICK_ERROR and samples.seconds >= SOON_S):
-        return "quick"
-    return None
+    narrow = measured.relative_error <= _QUICK_ERROR and samples.seconds >= SOON_S
+    return "quick" if narrow or samples.seconds >= QUICK_S else None
 
 
 def _is_far(measured: Measurement, constraint: Constraint) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ _REWARM_S = 0.0012  # before it, untimed, at least one call: the reference model
 _MAX_CALLS = 100  # in a burst
 _BLOCKS = 2  # without a gap between them; after a gap the scheduler seldom interrupts so short a stretch
 _GAP_S = 0.004
-_WARM_UP_S = 0.02
+_WARM_UP_S = 0.01
 _WARM_UP_CALLS = 3
 
 
@@ -47,10 +48,10 @@ class Samples:
 
 
 def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> Iterator[Samples]:
-    """Yield the same growing samples after each group of blocks, for as long as they are asked for.
+    """Yield the same growing samples after each block, for as long as they are asked for.
 
     Args:
-        call: The measured model on one prepared input.
+        call: The measured model on one prepared input; it returns when the result is there.
         reference: The reference model.
         alone: Whether ``call`` computes in the calling thread alone; None: found out.
     """
@@ -61,14 +62,12 @@ def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> I
         each = _warm_up(call)
         by_cpu = computes_alone(call, 1 if each > _WARM_UP_S else 5) if alone is None else alone
         burst, rewarm = (max(1, min(_MAX_CALLS, int(s / each))) for s in (_BURST_S, _REWARM_S))
-        group = 0
-        while True:
+        for group in itertools.count():
             pinning.core(group)
-            for _ in range(_BLOCKS if each < _WARM_UP_S else 1):
+            for _ in range(_BLOCKS):
                 _block(call, reference, rewarm, burst, by_cpu, samples)
-            samples.seconds = time.perf_counter() - begin
-            yield samples
-            group += 1
+                samples.seconds = time.perf_counter() - begin
+                yield samples
             time.sleep(_GAP_S)
 
 
