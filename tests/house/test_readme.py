@@ -1,8 +1,9 @@
-"""README against the program: its study parses, its commands exist with their options, its Python compiles."""
+"""README against the program: its study parses, its commands and options exist, its Python compiles."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -12,11 +13,9 @@ import pytest
 
 import satisfice
 from satisfice.cli.main import cli
-from satisfice.spec.read import read_study
-from satisfice.spec.study import StudySpec
+from satisfice.spec import parse_file
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = ["README.md", "docs/architecture.md", "docker-compose.yml"]
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -25,14 +24,21 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    """Every call of satisfice in a shell block."""
-    lines = [
-        line
-        for name in ("README.md", "docs/architecture.md")
-        for block in blocks(name, "sh")
-        for line in block.splitlines()
-    ]
-    return [line for line in lines if line.startswith("satisfice ")]
+    """Every call of satisfice in a shell block, and in the services of the compose file."""
+    found = blocks("README.md", "sh") + blocks("docs/architecture.md", "sh")
+    lines = [line for block in found for line in block.splitlines() if line.startswith("satisfice ")]
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    services = [json.loads(words) for words in re.findall(r"^ +command: (\[.*\])$", compose, re.MULTILINE)]
+    return lines + ["satisfice " + shlex.join(words) for words in services]
+
+
+def attributes_of(name: str, tree: ast.AST) -> set[str]:
+    """Every ``x`` in ``name.x``."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+    }
 
 
 def parse(words: list[str], command: click.Command) -> None:
@@ -59,27 +65,15 @@ def test_the_readme_s_study_parses(tmp_path: Path) -> None:
     (text,) = blocks("README.md", "toml")
     file = tmp_path / "digits-small.toml"
     file.write_text(text, encoding="utf-8")
-    spec: StudySpec = read_study(file)
-    assert spec.name == "digits-small"
+    assert parse_file(file).name == "digits-small"
 
 
 @pytest.mark.parametrize("code", blocks("README.md", "python"))
 def test_the_readme_s_python_compiles_and_uses_what_there_is(code: str) -> None:
     tree = ast.parse(code)
-    asked = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "satisfice"
-    }
-    methods = {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "study"
-    }
-    assert sorted(name for name in asked if not hasattr(satisfice, name)) == []
-    assert sorted(name for name in methods if not hasattr(satisfice.Study, name)) == []
+    missing = [name for name in attributes_of("satisfice", tree) if not hasattr(satisfice, name)]
+    missing += [name for name in attributes_of("study", tree) if not hasattr(satisfice.Study, name)]
+    assert missing == []
 
 
 def test_links_lead_somewhere() -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = "src alembic pyproject.toml setup.py MANIFEST.in README.md CHANGELOG.md LICENSE".split()
+PARTS = ["src", "alembic", "pyproject.toml", "setup.py", "MANIFEST.in"]
+PARTS += ["README.md", "CHANGELOG.md", "LICENSE"]
 
 pytestmark = pytest.mark.slow
 
