@@ -8,8 +8,8 @@ do not yield). Prints for each cell the median and the worst error against the q
 95% interval covers it (ours only), and the seconds spent.
 
 The reference: at the start, while nothing runs, many hot loops of each model spread over time; of those, the
-loops that no other process interrupted and around which a fixed probe ran at its best speed; the median of
-all their calls. It shares no timing code with the measured method. A rival that would take longer than two
+loops around which a fixed probe ran at its best speed; the median of all their calls that no other process
+interrupted. It shares no timing code with the measured method. A rival that would take longer than two
 seconds stops there, with the calls it has.
 
 Exit code 1 if our own figures miss their goal: median error 5%, worst 15%, coverage 90%, 2 s a model, and
@@ -51,7 +51,8 @@ Array = npt.NDArray[np.float64]
 
 RIVAL_LIMIT_S = 2.0  # a rival that takes longer stops here: what we may take ourselves
 BUSY = ("while True: pass", "import numpy as np\na = np.random.rand(300, 300)\nwhile True: a @ a")
-FEW = 10  # loops; with fewer undisturbed ones the reference is doubtful
+CALM = 1.08  # of the probe's best time
+FEW = 10  # loops; with fewer calm ones the reference is doubtful
 GOALS = {"median": 0.05, "worst": 0.15, "coverage": 0.9, "seconds": 2.0, "seconds far": 0.2}
 
 
@@ -86,28 +87,25 @@ MODELS = {"MLP": mlp, "small CNN": small_cnn, "deep CNN": deep_cnn}
 
 
 def reference(calls: dict[str, Call], seconds: float) -> dict[str, tuple[float, float]]:
-    """Per model its quiet p50 in seconds, and the share of loops that were undisturbed."""
+    """Per model its quiet p50 in seconds, and the share of its calls that were undisturbed."""
     matrix = np.random.default_rng(1).standard_normal((160, 160))
     probes: dict[str, list[float]] = {name: [] for name in calls}
     loops: dict[str, list[Array]] = {name: [] for name in calls}
-    switches: dict[str, list[int]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds
     with still(1):
         while time.perf_counter() < end:
             for name, call in calls.items():
-                before, count = probe(matrix), interruptions()
+                before = probe(matrix)
                 loops[name].append(hot_loop(call))
-                switches[name].append(interruptions() - count)
                 probes[name].append(max(before, probe(matrix)))
     best = float(np.quantile(list(itertools.chain.from_iterable(probes.values())), 0.05))
     out = {}
     for name in calls:
-        calm = (np.array(probes[name]) < 1.08 * best) & (np.array(switches[name]) == 0)
-        share = float(calm.mean())
-        if calm.sum() < FEW:  # not a quiet host: the least disturbed loops must do
-            calm = np.isin(np.arange(len(calm)), np.lexsort((probes[name], switches[name]))[:FEW])
-        chosen = [loop for loop, good in zip(loops[name], calm, strict=True) if good]
-        out[name] = (float(np.median(np.concatenate(chosen))), share)
+        limit = max(CALM * best, np.sort(probes[name])[FEW])  # not a quiet host: the least disturbed must do
+        chosen = [loop for loop, p in zip(loops[name], probes[name], strict=True) if p <= limit]
+        good = np.concatenate([loop[~np.isnan(loop)] for loop in chosen])
+        share = np.sum(np.array(probes[name]) <= CALM * best) / len(loops[name])
+        out[name] = (float(np.median(good)), float(share * len(good) / sum(map(len, chosen))))
     return out
 
 
@@ -125,16 +123,19 @@ def probe(matrix: Array) -> float:
 
 
 def hot_loop(call: Call, seconds: float = 0.02) -> Array:
-    times = []
+    """Seconds of the calls of one loop, NaN for those that another process interrupted."""
+    times: list[float] = []
     begin = time.perf_counter()
-    while (started := time.perf_counter()) - begin < seconds:
+    while len(times) < 4 or time.perf_counter() - begin < seconds:
+        before = interruptions()
+        started = time.perf_counter()
         call()
-        times.append(time.perf_counter() - started)
-    return np.array(times[len(times) // 4 :] or times)
+        ended = time.perf_counter()
+        times.append(ended - started if interruptions() == before else np.nan)
+    return np.array(times[len(times) // 4 :])
 
 
-# --- the ways of measuring
-# --------------------------------------------------------------------------------------
+# --- the ways of measuring ---
 
 
 @dataclass
@@ -225,7 +226,7 @@ def main() -> int:
     found = reference(calls, 5.0 if options.quick else 45.0)
     truths = {name: truth for name, (truth, _) in found.items()}
     for name, (truth, calm) in found.items():
-        print(f"quiet reference, {name}: {truth * 1e6:.1f} us; {calm:.0%} of its loops undisturbed")
+        print(f"quiet reference, {name}: {truth * 1e6:.1f} us; {calm:.0%} of its calls undisturbed")
         if calm < 0.1:
             print("  warning: this host was hardly ever quiet; the errors below are against a disturbed one")
     meter = Meter(InMemoryMeasurements(), MeasureOptions())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import UTC, datetime
 
 import numpy as np
@@ -57,10 +58,11 @@ class Calibration:
 
     def _calibrate(self) -> None:
         begin = time.perf_counter()
-        for samples in collect(lambda: None, self._reference, alone=True):
-            if time.perf_counter() - begin >= _CALIBRATION_S and len(samples.references) >= _FEW:
-                self.learn(np.array(samples.references), samples.seconds)
-                return
+        with closing(collect(lambda: None, self._reference, alone=True)) as blocks:
+            for samples in blocks:
+                if time.perf_counter() - begin >= _CALIBRATION_S and len(samples.references) >= _FEW:
+                    break
+        self.learn(np.array(samples.references), samples.seconds)
 
 
 def _metric(name: str) -> str:

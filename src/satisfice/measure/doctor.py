@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -74,9 +75,10 @@ def doctor_host() -> list[Finding]:
 
 def _sample(reference: Reference) -> Samples:
     square = np.ones((64, 64), dtype=np.float32)
-    for samples in collect(lambda: square @ square, reference, alone=True):
-        if samples.seconds >= _SAMPLE_S:
-            break
+    with closing(collect(lambda: square @ square, reference, alone=True)) as blocks:
+        for samples in blocks:
+            if samples.seconds >= _SAMPLE_S:
+                break
     return samples
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -119,9 +120,11 @@ class Meter:
 
     def _measure(self, call: Call, question: _Question) -> Measurement:
         alone = None if self._options.threads == 1 else False
-        with still(self._options.threads):
+        with ExitStack() as stack:
+            stack.enter_context(still(self._options.threads))
             best = self._calibration.best()
-            for samples in collect(call, self._reference, alone=alone):
+            blocks = stack.enter_context(closing(collect(call, self._reference, alone=alone)))
+            for samples in blocks:
                 found = samples.estimate(best)
                 measured = self._record(question.metric, found, samples)
                 quality = _enough(measured, found, samples, question)

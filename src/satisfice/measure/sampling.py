@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -47,8 +47,10 @@ class Samples:
         return sum(len(block) for block in self.calls)
 
 
-def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> Iterator[Samples]:
-    """Yield the same growing samples after each block, for as long as they are asked for.
+def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> Generator[Samples]:
+    """Yield the same growing samples after each block, until closed.
+
+    Close it (``contextlib.closing``): that puts the affinity back.
 
     Args:
         call: The measured model on one prepared input; it returns when the result is there.
