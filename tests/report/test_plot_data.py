@@ -8,14 +8,13 @@ import pytest
 
 from satisfice.choose import trial_violations
 from satisfice.report.context import Absent, StudyView
+from satisfice.report.parallel import ParallelPlot, parallel_plot
 from satisfice.report.plot_data import (
     CurvesPlot,
     HistoryPlot,
-    ParallelPlot,
     ParetoPlot,
     curves_plots,
     history_plots,
-    parallel_plot,
     pareto_plots,
     wants_log,
 )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from satisfice.report import figures
+from satisfice.report import response_figures as drawn
 from satisfice.report.context import Absent, StudyView
-from satisfice.report.plot_data import curves_plots, history_plots, parallel_plot, pareto_plots
+from satisfice.report.parallel import parallel_plot
+from satisfice.report.plot_data import curves_plots, history_plots, pareto_plots
 from satisfice.report.response import Importances, importances, surface
 
 Group = Literal["pareto", "history", "importances", "contours", "parallel", "curves"]
@@ -86,7 +88,7 @@ def response_figures(view: StudyView) -> list[Titled]:
         else:
             caption = f"From {importance.n_trials} trials. " + _trust(importance.explained)
             title = f"What drives {metric}"
-            figure = figures.importance(importance)
+            figure = drawn.importance(importance)
             bars.append(Titled(group="importances", title=title, caption=caption, figure=figure))
         plot = surface(view, metric, importance)
         if isinstance(plot, Absent):
@@ -98,7 +100,7 @@ def response_figures(view: StudyView) -> list[Titled]:
                 caption = f"The parameters tell nothing about {metric} here: read this as noise."
             if plot.bounds and not (plot.x.choices or plot.y.choices):
                 caption += " A dashed line is the estimated edge of a constraint, where one runs through."
-            maps.append(Titled(group="contours", title=title, caption=caption, figure=figures.surface(plot)))
+            maps.append(Titled(group="contours", title=title, caption=caption, figure=drawn.surface(plot)))
     return [*bars, *maps]
 
 

@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from satisfice.errors import MissingExtra
+from satisfice.report.parallel import ParallelPlot
 from satisfice.report.plot_data import (
     CurvesPlot,
     HistoryPlot,
     Kind,
-    ParallelPlot,
     ParetoPlot,
     Point,
     Span,
-    show,
 )
-from satisfice.report.response import Axis, Importances, Mark, Surface
+from satisfice.report.response import Mark
 from satisfice.spec.constraint import Constraint
 
 BLUE, SKY, ORANGE, GREY, GOLD, VIOLET = "#2f7ed8", "#86b6ec", "#e0592a", "#8a8f98", "#f2b01e", "#a05bc8"
@@ -38,7 +37,7 @@ _LOOK: dict[Kind, tuple[str, str, str, int]] = {
 Figure = Any  # plotly ships no types
 
 
-def _plotly() -> Any:
+def plotly_objects() -> Any:
     """Plotly's graph objects, imported on use.
 
     Raises:
@@ -57,14 +56,15 @@ def plotly_script() -> str:
     Raises:
         MissingExtra: plotly is not installed.
     """
-    _plotly()
+    plotly_objects()
     from plotly.offline import get_plotlyjs  # an optional dependency
 
     script: str = get_plotlyjs()
     return script
 
 
-def _figure(traces: Sequence[Any], **layout: Any) -> Figure:
+def base_figure(traces: Sequence[Any], **layout: Any) -> Figure:
+    """A figure on no background of its own, so that the page's theme shows through."""
     base = {
         "template": "none",
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -75,26 +75,28 @@ def _figure(traces: Sequence[Any], **layout: Any) -> Figure:
         "hoverlabel": {"align": "left"},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
     }
-    return _plotly().Figure(data=list(traces), layout={**base, **layout})
+    return plotly_objects().Figure(data=list(traces), layout={**base, **layout})
 
 
-def _axis(title: str, **more: Any) -> dict[str, Any]:
+def base_axis(title: str, **more: Any) -> dict[str, Any]:
+    """An axis with a faint grid."""
     line = {"gridcolor": "rgba(138,143,152,0.22)", "zeroline": False, "automargin": True, "showline": False}
     return {"title": {"text": html.escape(title), "standoff": 8}, **line, **more}
 
 
-def _hover(text: str) -> str:
+def hover_html(text: str) -> str:
+    """Lines of plain text as plotly's markup."""
     return html.escape(text).replace("\n", "<br>")
 
 
 def _scatter(points: Sequence[Point], kind: Kind, labels: dict[Kind, str]) -> Any:
     name, colour, symbol, size = _LOOK[kind]
-    return _plotly().Scatter(
+    return plotly_objects().Scatter(
         x=[p.x for p in points],
         y=[p.y for p in points],
         mode="markers",
         name=labels.get(kind, name),
-        text=[_hover(p.hover) for p in points],
+        text=[hover_html(p.hover) for p in points],
         customdata=[p.number for p in points],
         hovertemplate="%{text}<extra></extra>",
         marker={
@@ -111,16 +113,17 @@ def _kinds(points: Sequence[Point], labels: dict[Kind, str] | None = None) -> li
     return [_scatter(group, kind, labels or {}) for kind, group in groups.items() if group]
 
 
-def _special(
+def special(
     points: Sequence[Point | Mark], number: int | None, name: str, symbol: str, colour: str
 ) -> list[Any]:
+    """A larger symbol over one trial, if it is among the points."""
     return [
-        _plotly().Scatter(
+        plotly_objects().Scatter(
             x=[p.x],
             y=[p.y],
             mode="markers",
             name=f"{name} (trial {p.number})",
-            text=[_hover(p.hover)],
+            text=[hover_html(p.hover)],
             customdata=[p.number],
             hovertemplate="%{text}<extra></extra>",
             marker={
@@ -193,10 +196,10 @@ def pareto(plot: ParetoPlot) -> Figure:
         step = "hv" if plot.x.direction == "minimize" else "vh"
         line = {"color": BLUE, "width": 1.5, "shape": step}
         traces.append(
-            _plotly().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+            plotly_objects().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", showlegend=False)
         )
-    traces += _special(plot.points, plot.default, "default configuration", "diamond-open", VIOLET)
-    traces += _special(plot.points, plot.chosen, "chosen", "star", GOLD)
+    traces += special(plot.points, plot.default, "default configuration", "diamond-open", VIOLET)
+    traces += special(plot.points, plot.chosen, "chosen", "star", GOLD)
     spans = {}
     shapes: list[Any] = []
     labels: list[Any] = []
@@ -207,10 +210,10 @@ def pareto(plot: ParetoPlot) -> Figure:
         for c in own:
             drawn, written = _bound(c, axis, spans[axis], log=log, end=int(plot.y.direction == "minimize"))
             shapes, labels = shapes + drawn, labels + written
-    return _figure(
+    return base_figure(
         traces,
-        xaxis=_axis(_worded(plot.x.metric, plot.x.direction), **_scale(spans["x"], log=plot.log_x)),
-        yaxis=_axis(_worded(plot.y.metric, plot.y.direction), **_scale(spans["y"], log=plot.log_y)),
+        xaxis=base_axis(_worded(plot.x.metric, plot.x.direction), **scale(spans["x"], log=plot.log_x)),
+        yaxis=base_axis(_worded(plot.y.metric, plot.y.direction), **scale(spans["y"], log=plot.log_y)),
         shapes=shapes,
         annotations=labels,
         height=460,
@@ -221,7 +224,7 @@ def _worded(metric: str, direction: str) -> str:
     return f"{metric} ({'more' if direction == 'maximize' else 'less'} is better)"
 
 
-def _scale(span: Sequence[float], *, log: bool) -> dict[str, Any]:
+def scale(span: Sequence[float], *, log: bool) -> dict[str, Any]:
     """Type, range and, on a logarithmic axis, few ticks that read as plain numbers."""
     if not log:
         return {"type": "linear", "range": list(span)}
@@ -240,122 +243,20 @@ def history(plot: HistoryPlot) -> Figure:
         xs, ys = zip(*plot.best, strict=True)
         line = {"color": BLUE, "width": 2, "shape": "hv"}
         name = "best that fits, so far"
-        traces.append(_plotly().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name=name))
-    traces += _special(plot.points, plot.chosen, "chosen", "star", GOLD)
+        traces.append(
+            plotly_objects().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name=name)
+        )
+    traces += special(plot.points, plot.chosen, "chosen", "star", GOLD)
     span = _span(plot.view, plot.bounds, log=False)
     drawn = [_bound(c, "y", span, log=False) for c in plot.bounds]
-    return _figure(
+    return base_figure(
         traces,
-        xaxis=_axis("trial"),
-        yaxis=_axis(_worded(plot.objective.metric, plot.objective.direction), range=span),
+        xaxis=base_axis("trial"),
+        yaxis=base_axis(_worded(plot.objective.metric, plot.objective.direction), range=span),
         shapes=[shape for shapes, _ in drawn for shape in shapes],
         annotations=[label for _, labels in drawn for label in labels],
         height=380,
     )
-
-
-def importance(plot: Importances) -> Figure:
-    """Bars, the most important parameter on top."""
-    names = [name for name, _ in reversed(plot.shares)]
-    shares = [share for _, share in reversed(plot.shares)]
-    bars = _plotly().Bar(
-        x=shares,
-        y=[html.escape(n) for n in names],
-        orientation="h",
-        marker={"color": BLUE},
-        text=[f"{100 * s:.0f}%" for s in shares],
-        textposition="outside",
-        cliponaxis=False,
-        hoverinfo="skip",
-    )
-    x = _axis("share of the importance", tickformat=".0%", range=[0, max(shares) * 1.15])
-    y = _axis("", type="category", showgrid=False, ticksuffix="  ")
-    return _figure([bars], xaxis=x, yaxis=y, height=90 + 30 * len(names), showlegend=False)
-
-
-def surface(plot: Surface) -> Figure:
-    """The metric as colour over two parameters, the trials on it, and where each bound runs."""
-    go = _plotly()
-    shown = [[10**v for v in row] for row in plot.z] if plot.log_z else plot.z
-    common: dict[str, Any] = {
-        "x": plot.x.positions,
-        "y": plot.y.positions,
-        "z": plot.z,
-        "customdata": shown,
-        "colorscale": "Viridis",
-        "colorbar": {
-            "title": {"text": html.escape(plot.metric), "side": "right"},
-            "thickness": 12,
-            "outlinewidth": 0,
-        },
-        "hovertemplate": f"{html.escape(plot.metric)} about %{{customdata:.4g}}<extra></extra>",
-    }
-    if plot.log_z:
-        common["colorbar"] |= _log_ticks(plot.z)
-    stepped = bool(plot.x.choices or plot.y.choices)  # between two choices lies nothing to interpolate
-    traces = [go.Heatmap(**common) if stepped else go.Contour(**common, line={"width": 0}, ncontours=24)]
-    if not stepped:
-        traces += [_frontier(plot, c, over) for c, over in plot.bounds if _crosses(over)]
-    for fits, name, symbol in ((False, "does not fit", "x-thin"), (True, "fits", "circle")):
-        marks = [m for m in plot.marks if m.fits == fits]
-        if marks:
-            traces.append(_marks(marks, name, symbol))
-    traces += _special(plot.marks, plot.chosen, "chosen", "star", GOLD)
-    return _figure(traces, xaxis=_parameter(plot.x), yaxis=_parameter(plot.y), height=420)
-
-
-def _crosses(over: Sequence[Sequence[float]]) -> bool:
-    return min(map(min, over)) < 0 < max(map(max, over))
-
-
-def _frontier(plot: Surface, constraint: Constraint, over: Sequence[Sequence[float]]) -> Any:
-    """The level line where the violation is zero."""
-    return _plotly().Contour(
-        x=plot.x.positions,
-        y=plot.y.positions,
-        z=over,
-        contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
-        line={"color": ORANGE, "width": 2.5, "dash": "dash"},
-        name=html.escape(f"edge of {constraint.key}"),
-        showlegend=True,
-        showscale=False,
-        hoverinfo="skip",
-    )
-
-
-def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
-    thin = "thin" in symbol
-    return _plotly().Scatter(
-        x=[m.x for m in marks],
-        y=[m.y for m in marks],
-        mode="markers",
-        name=name,
-        text=[_hover(m.hover) for m in marks],
-        hovertemplate="%{text}<extra></extra>",
-        marker={
-            "symbol": symbol,
-            "size": 7,
-            "color": ORANGE if thin else "#ffffff",
-            "line": {"color": ORANGE if thin else "#1c1e21", "width": 1.5 if thin else 1},
-        },
-    )
-
-
-def _parameter(axis: Axis) -> dict[str, Any]:
-    if axis.choices:
-        words = [html.escape(c) for c in axis.choices]
-        return _axis(axis.name, tickvals=axis.positions, ticktext=words)
-    low, high = axis.positions[0], axis.positions[-1]
-    span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
-    edge = 0.01 * (span[1] - span[0])  # so that a trial on the edge is seen
-    span = [span[0] - edge, span[1] + edge]
-    return _axis(axis.name, **_scale(span, log=axis.log))
-
-
-def _log_ticks(z: Sequence[Sequence[float]]) -> dict[str, Any]:
-    low, high = min(map(min, z)), max(map(max, z))
-    at = [low + (high - low) * i / 4 for i in range(5)]
-    return {"tickvals": at, "ticktext": [show(float(f"{10**v:.3g}")) for v in at]}
 
 
 def curves(plot: CurvesPlot) -> Figure:
@@ -373,21 +274,21 @@ def curves(plot: CurvesPlot) -> Figure:
         symbols = ["circle"] * (len(curve.steps) - 1) + ["x" if curve.kind == "pruned" else "circle"]
         sizes = [0] * (len(curve.steps) - 1) + [6]
         traces.append(
-            _plotly().Scatter(
+            plotly_objects().Scatter(
                 x=curve.steps,
                 y=curve.values,
                 mode="lines+markers",
                 name=name,
                 legendgroup=curve.kind,
                 showlegend=curve.kind not in seen,
-                text=[_hover(curve.hover)] * len(curve.steps),
+                text=[hover_html(curve.hover)] * len(curve.steps),
                 hovertemplate="epoch %{x}: %{y:.4g}<br>%{text}<extra></extra>",
                 line={"color": colour, "width": width},
                 marker={"color": colour, "symbol": symbols, "size": sizes},
             )
         )
         seen.add(curve.kind)
-    return _figure(traces, xaxis=_axis("epoch"), yaxis=_axis(plot.metric), height=420)
+    return base_figure(traces, xaxis=base_axis("epoch"), yaxis=base_axis(plot.metric), height=420)
 
 
 def parallel(plot: ParallelPlot) -> Figure:
@@ -406,6 +307,6 @@ def parallel(plot: ParallelPlot) -> Figure:
         "showscale": True,
         "colorbar": {"title": {"text": html.escape(plot.colour_name), "side": "right"}, "thickness": 12},
     }
-    trace = _plotly().Parcoords(line=line, dimensions=dimensions, labelangle=-20, labelside="top")
+    trace = plotly_objects().Parcoords(line=line, dimensions=dimensions, labelangle=-20, labelside="top")
     margin = {"l": 70, "r": 20, "t": 90, "b": 24}
-    return _figure([trace], height=460, margin=margin)
+    return base_figure([trace], height=460, margin=margin)
