@@ -93,6 +93,7 @@ def test_only_the_training_fold_is_learnt_from() -> None:
     assert before[:, 0].mean() == pytest.approx(0, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(
     n=st.integers(10, 200),
     valid=st.floats(0.05, 0.45),

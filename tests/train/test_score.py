@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
@@ -28,6 +28,7 @@ def classifications(draw: Any) -> Any:
     return y, proba
 
 
+@settings(deadline=None)
 @given(classifications())
 def test_classification_agrees_with_scikit_learn(case: Any) -> None:
     y, proba = case
@@ -55,6 +56,7 @@ def test_classification_agrees_with_scikit_learn(case: Any) -> None:
     assert found == pytest.approx(expected, abs=1e-9)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(-1e3, 1e3, width=32), st.floats(-1e3, 1e3, width=32)), min_size=2, max_size=30

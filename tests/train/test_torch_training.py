@@ -168,6 +168,7 @@ def test_l1_makes_weights_small(make_spec: Any, new_trial: Any) -> Any:
     assert mean_weight(0.01) < 0.5 * mean_weight(0.0)
 
 
+@settings(deadline=None)
 @given(
     schedule=st.sampled_from(SCHEDULES),
     epochs=st.integers(1, 50),

@@ -39,6 +39,7 @@ def test_predictions_are_those_of_scikit_learn(
     assert last.pack()(x) == pytest.approx(last.prediction, rel=1e-5, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(
     arrays(np.float64, 5, elements=st.floats(-(2.0**100), 2.0**100)),
     st.floats(-(2.0**100), 2.0**100, width=32),
@@ -82,7 +83,7 @@ def raw_trees(draw: Any) -> Any:
     )
 
 
-@settings(max_examples=50)
+@settings(deadline=None, max_examples=50)
 @given(raw_trees(), st.integers(0, 100))
 def test_preorder_keeps_every_decision(raw: Any, seed: Any) -> Any:
     x = np.random.default_rng(seed).normal(size=(4, 3)).astype(np.float32)
@@ -111,6 +112,7 @@ def test_patience_goes_back_to_the_best_stage(make_spec: Any, new_trial: Any) ->
     assert metrics["rmse"] == pytest.approx(min(seen), rel=1e-5)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 500), st.integers(1, 60))
 def test_stages_end_at_the_count_and_never_repeat(count: Any, most: Any) -> None:
     found = stages(count, most)

@@ -26,14 +26,16 @@ FORMAT = 1
 Arrays = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]
 
+# In the order in which safetensors lays tensors out, each type's by name.
 _CODES = {
-    np.dtype("float64"): "F64",
     np.dtype("int64"): "I64",
+    np.dtype("float64"): "F64",
     np.dtype("float32"): "F32",
     np.dtype("int32"): "I32",
     np.dtype("int16"): "I16",
     np.dtype("uint8"): "U8",
 }
+_PLACE = {dtype: place for place, dtype in enumerate(_CODES)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,7 +79,7 @@ def file_bytes(header: Header, model: Shapes) -> int:
         shapes[f"prep.{name}"] = (array.dtype, array.shape)
     entries: dict[str, Any] = {"__metadata__": {"satisfice": header.metadata()}}
     at = 0
-    for name, (dtype, shape) in sorted(shapes.items(), key=lambda item: (-item[1][0].itemsize, item[0])):
+    for name, (dtype, shape) in sorted(shapes.items(), key=lambda item: (_PLACE[item[1][0]], item[0])):
         size = dtype.itemsize * prod(shape)
         entries[name] = {"dtype": _CODES[dtype], "shape": list(shape), "data_offsets": [at, at + size]}
         at += size
