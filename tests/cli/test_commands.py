@@ -1,24 +1,46 @@
-"""The commands over one real study, each as a process of its own, as a person calls them."""
+"""The commands over one real study, as a person calls them."""
 
+import contextlib
+import io
 import json
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from satisfice.cli.main import main
+from satisfice.errors import StudyNotFound
+from satisfice.study import load_study
+
 TOY = Path(__file__).parents[1] / "launch" / "toy"
 
 
-def satisfice(
-    folder: Path, *arguments: str, code: int = 0, **environment: str
-) -> subprocess.CompletedProcess:
-    """Run the command in a folder, and check its exit code."""
+@dataclass(frozen=True)
+class Done:
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+def satisfice(folder: Path, *arguments: str, code: int = 0) -> Done:
+    """Run the command in a folder, in this process, and check its exit code."""
+    out, err = io.StringIO(), io.StringIO()
+    printed = (contextlib.redirect_stdout(out), contextlib.redirect_stderr(err))
+    with contextlib.chdir(folder), printed[0], printed[1], pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert ended.value.code == code, err.getvalue()
+    return Done(stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def process(folder: Path, *arguments: str, code: int = 0, **environment: str) -> Done:
+    """The same in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "satisfice.cli.main", *arguments],
         cwd=folder,
@@ -29,7 +51,18 @@ def satisfice(
         check=False,
     )
     assert done.returncode == code, done.stderr
-    return done
+    return Done(stdout=done.stdout, stderr=done.stderr)
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """The same, still running."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "satisfice.cli.main", *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def toy(folder: Path, *changes: tuple[str, str]) -> Path:
@@ -48,7 +81,7 @@ def toy(folder: Path, *changes: tuple[str, str]) -> Path:
 def finished(tmp_path_factory):
     """A folder with the toy study run to its budget, and what ``run --json`` printed."""
     folder = toy(tmp_path_factory.mktemp("toy"))
-    return folder, json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
+    return folder, json.loads(process(folder, "run", "toy.toml", "--json").stdout)
 
 
 def test_run_prints_what_the_contract_promises(finished):
@@ -69,11 +102,9 @@ def test_run_prints_what_the_contract_promises(finished):
 
 def test_no_trial_that_cannot_fit_was_trained(finished):
     folder, _ = finished
-    connection = sqlite3.connect(folder / "satisfice.db")
-    widths = connection.execute("SELECT param_value FROM trial_params WHERE param_name = 'width'").fetchall()
-    connection.close()
-    assert len(widths) == 12
-    assert max(width for (width,) in widths) <= 10
+    records = load_study("toy", storage=f"sqlite:///{folder}/satisfice.db").records()
+    assert len(records) == 12
+    assert max(record.params["width"] for record in records) <= 10
 
 
 def test_best_is_the_best_of_what_fits(finished):
@@ -202,25 +233,19 @@ def test_define_then_worker(tmp_path):
     folder = toy(tmp_path, ("trials = 12", "trials = 3"))
     satisfice(folder, "define", "toy.toml")
     assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 0
-    satisfice(folder, "worker", "toy", "--label", "edge")
+    process(folder, "worker", "toy", "--label", "edge")
     assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 3
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path, workers, number):
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.2"), ("trials = 12", "trials = 8"))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "satisfice.cli.main", "run", "toy.toml", "--workers", workers],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(lambda: complete(folder) >= 1, process)
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130, err
+    running = started(folder, "run", "toy.toml", "--workers", workers)
+    wait_for(lambda: trials(folder, "COMPLETE") >= 1, running)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 130, err
     assert out == ""
     assert "satisfice run toy.toml" in err
     assert "Traceback" not in err
@@ -236,16 +261,11 @@ def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path, workers, number):
 def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path):
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 1.0"), ("trials = 12", "trials = 3"))
     satisfice(folder, "define", "toy.toml")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "satisfice.cli.main", "worker", "toy"],
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(lambda: trials(folder, "RUNNING") == 1, process)
-    process.terminate()
-    _, err = process.communicate(timeout=12)
-    assert process.returncode == 143, err
+    running = started(folder, "worker", "toy")
+    wait_for(lambda: trials(folder, "RUNNING") == 1, running)
+    running.terminate()
+    _, err = running.communicate(timeout=12)
+    assert running.returncode == 143, err
     status = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
     assert status["states"].get("RUNNING", 0) == 0
     assert status["states"].get("FAIL", 0) == 0
@@ -312,7 +332,7 @@ def test_a_password_is_nowhere_in_a_whole_run(tmp_path, postgres_url):
         ["db", "current"],
         ["doctor"],
     ):
-        done = satisfice(folder, *arguments, SATISFICE_STORAGE=full, TMPDIR=str(tmp_path))
+        done = process(folder, *arguments, SATISFICE_STORAGE=full, TMPDIR=str(tmp_path))
         outputs += [done.stdout, done.stderr]
     files = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
     engine = sa.create_engine(url, poolclass=sa.NullPool)
@@ -323,26 +343,18 @@ def test_a_password_is_nowhere_in_a_whole_run(tmp_path, postgres_url):
     assert not [text[:200] for text in outputs + files if secret in text]
 
 
-def complete(folder: Path) -> int:
-    return trials(folder, "COMPLETE")
-
-
 def trials(folder: Path, state: str) -> int:
-    """Trials of a state, read from the database beside the processes that write it."""
-    if not (folder / "satisfice.db").exists():
-        return 0
-    connection = sqlite3.connect(f"file:{folder}/satisfice.db?mode=ro", uri=True, timeout=30)
+    """Trials of a state, read beside the processes that write them."""
     try:
-        return connection.execute("SELECT count(*) FROM trials WHERE state = ?", (state,)).fetchone()[0]
-    except sqlite3.OperationalError:  # the tables are not there yet
+        study = load_study("toy", storage=f"sqlite:///{folder}/satisfice.db")
+    except StudyNotFound:
         return 0
-    finally:
-        connection.close()
+    return study.status()["states"].get(state, 0)
 
 
-def wait_for(condition, process: subprocess.Popen, seconds: float = 60.0) -> None:
+def wait_for(condition, running: subprocess.Popen[str], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert process.poll() is None, process.communicate()
+        assert running.poll() is None, running.communicate()
         assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
+        time.sleep(0.2)

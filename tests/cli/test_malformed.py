@@ -1,5 +1,6 @@
 """Wrong command lines: one sentence, exit code 2, no traceback, nothing written."""
 
+import io
 import sqlite3
 from pathlib import Path
 
@@ -127,7 +128,7 @@ def test_deleting_needs_a_word_where_nobody_can_be_asked(folder, capsys, monkeyp
     with pytest.raises(SystemExit):
         main(["define", "toy.toml"])
     capsys.readouterr()
-    monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: SIM115, PTH123  # closed with the test
+    monkeypatch.setattr("sys.stdin", io.StringIO())
     assert "add --yes" in refused(capsys, ["delete", "toy"])
 
 
