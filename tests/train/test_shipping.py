@@ -15,7 +15,7 @@ TYPES = ["int64", "float64", "float32", "int32", "int16", "uint8"]
 
 tensors = st.dictionaries(
     st.text("abc.xyz_0123456789", min_size=1, max_size=12),
-    st.tuples(st.sampled_from(TYPES), st.lists(st.integers(0, 12), max_size=3)),
+    st.tuples(st.sampled_from(TYPES), st.lists(st.integers(0, 12), min_size=1, max_size=3)),
     max_size=8,
 )
 # What a table's categories and classes may be written with.
@@ -36,7 +36,7 @@ def _header(classes: list[str], categories: list[str]) -> Header:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     shapes=tensors,
     classes=st.lists(words, min_size=2, max_size=4),
