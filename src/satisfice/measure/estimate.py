@@ -2,8 +2,8 @@
 
 Notation: block ``i`` holds a burst of the measured model between two samples of the reference model. ``y_i``
 is the log of the burst's median; ``x_i >= 0`` the log of the reference model's slowdown around it (0: as fast
-as this host ever was); ``z_i`` the interruptions of its calls, per millisecond. A slow phase stretches model
-and reference, though not alike, and an interruption costs a refill of the caches::
+as this host ever was); ``z_i`` the interruptions of its calls, per millisecond (at most 1). A slow phase
+stretches model and reference, though not alike, and an interruption costs a refill of the caches::
 
     y_i = a + b x_i + c z_i + noise,    b ~ N(1.05, 0.12^2),    c ~ N(0.2, 0.1^2)
 
@@ -31,10 +31,13 @@ _NOISE = 0.03  # spread of undisturbed blocks
 _NOISE_PER_X = 0.6  # and what each unit of log slowdown adds to it
 _HUBER = 1.5  # residuals beyond so many standard deviations count less
 _STEPS = 8
+_MOST_INTERRUPTED = 1.0  # per millisecond: a short call has little in the caches to lose
 _MOST_CORRELATED = 0.7
 
 # One standard deviation of what longer measuring does not remove: memory layout, the reference's own drift.
 _SYSTEMATIC = 0.03
+# And of what each unit of the log slowdown that had to be corrected leaves behind: phases are not all alike.
+_SYSTEMATIC_PER_X = 0.2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,7 +60,8 @@ def estimate(medians: Array, slowdowns: Array, interruptions: Array) -> Estimate
     """
     y = np.log(medians)
     x = np.log(np.maximum(slowdowns, 1.0))
-    design = np.column_stack([np.ones_like(y), x, interruptions / (medians * 1e3)])
+    z = np.minimum(interruptions / (medians * 1e3), _MOST_INTERRUPTED)
+    design = np.column_stack([np.ones_like(y), x, z])
     prior_noise = _NOISE + _NOISE_PER_X * x
     robust = np.ones_like(y)
     for _ in range(_STEPS):
@@ -66,7 +70,8 @@ def estimate(medians: Array, slowdowns: Array, interruptions: Array) -> Estimate
         scale = max(1.0, 1.4826 * float(np.median(np.abs(scaled))))
         robust = np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(scaled), 1e-9))
     a, sampling = float(mean[0]), scale * math.sqrt(variance * _inflation(scaled * robust))
-    sd = math.hypot(sampling, _SYSTEMATIC)
+    corrected = float(np.average(x, weights=robust / prior_noise**2))
+    sd = math.hypot(sampling, _SYSTEMATIC, _SYSTEMATIC_PER_X * corrected)
     return Estimate(
         value=math.exp(a), low=math.exp(a - 1.96 * sd), high=math.exp(a + 1.96 * sd), sampling=sampling
     )
