@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from satisfice.search.history import History
 from satisfice.search.protocol import (
     PRUNERS,
@@ -15,6 +17,10 @@ from satisfice.search.protocol import (
     SearchProblem,
 )
 
+if TYPE_CHECKING:
+    from satisfice.search.optuna_pruner import SatisficePruner
+    from satisfice.search.optuna_sampler import SatisficeSampler
+
 __all__ = [
     "PRUNERS",
     "SAMPLERS",
@@ -23,7 +29,22 @@ __all__ = [
     "Proposal",
     "Pruner",
     "Sampler",
+    "SatisficePruner",
+    "SatisficeSampler",
     "Screen",
     "Screened",
     "SearchProblem",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The parts for other people's Optuna studies, imported on first use: few programs need them."""
+    if name == "SatisficeSampler":
+        from satisfice.search.optuna_sampler import SatisficeSampler
+
+        return SatisficeSampler
+    if name == "SatisficePruner":
+        from satisfice.search.optuna_pruner import SatisficePruner
+
+        return SatisficePruner
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

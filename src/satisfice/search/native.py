@@ -194,7 +194,7 @@ def tpe(problem: SearchProblem) -> NativeSampler:
         problem,
         name="tpe",
         make=lambda seed: optuna.samplers.TPESampler(
-            seed=seed, multivariate=True, group=True, constant_liar=True, warn_independent_sampling=False
+            seed=seed, multivariate=True, group=True, constant_liar=True
         ),
         redraws=100,
         told=True,
@@ -218,7 +218,7 @@ def gp(problem: SearchProblem) -> NativeSampler:
     return NativeSampler(
         problem,
         name="gp",
-        make=lambda seed: optuna.samplers.GPSampler(seed=seed, warn_independent_sampling=False),
+        make=lambda seed: optuna.samplers.GPSampler(seed=seed),
         redraws=2,
         told=False,
     )

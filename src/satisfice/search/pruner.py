@@ -20,6 +20,9 @@ from satisfice.search.improvement import nondominated
 from satisfice.search.protocol import Decision, SearchProblem
 
 _OPTIMISM = 2.0  # standard deviations below the expected finish
+_LATEST = (
+    1 / 3
+)  # of a full training: later, its exact end is worth more to the model than what stopping saves
 _MIN_SKILL = 0.5  # what reports must add to what the configuration alone foretells, else they are no evidence
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 
@@ -56,6 +59,8 @@ class AutoPruner:
         g = int(last_checkpoint(history, np.array([number]))[0])
         if g < 0:
             return Decision(stop=False, reason="nothing reported yet")
+        if self._problem.max_steps is not None and history.steps[number] > _LATEST * self._problem.max_steps:
+            return Decision(stop=False, reason="far enough to be worth finishing")
         if (number * 2654435761) % 2**32 < 2**32 // _AUDIT:
             return Decision(stop=False, reason="trained to the end to check the rule for stopping")
         hope = self._hope(history, number, g)

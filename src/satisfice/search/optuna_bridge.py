@@ -1,0 +1,90 @@
+"""Someone else's Optuna study, read as a `History`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from satisfice.search.history import History
+from satisfice.search.protocol import SearchProblem
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord
+
+REPORT_KEY = "satisfice:step:"  # user attribute of a trial, followed by the step: the metrics reported there
+
+
+class StudyReader:
+    """Keeps a history in step with a study.
+
+    Args:
+        directions: The study's directions.
+        space: The parameters to see; others are ignored.
+        constraint_keys: Keys given to ``trial.set_constraint``.
+        metrics: Names of the objectives in the order of the directions.
+        max_steps: Steps of a full training.
+        seed: For `SearchProblem`.
+    """
+
+    def __init__(
+        self,
+        directions: Sequence[optuna.study.StudyDirection],
+        space: Mapping[str, BaseDistribution],
+        constraint_keys: Sequence[str],
+        *,
+        metrics: Sequence[str],
+        max_steps: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._metrics, self._keys = tuple(metrics), tuple(constraint_keys)
+        self.problem = SearchProblem(
+            space=SearchSpace(parameters=tuple(Parameter(name=n, distribution=d) for n, d in space.items())),
+            objectives=tuple(
+                Objective(metric=name, direction="maximize" if d.name == "MAXIMIZE" else "minimize")
+                for name, d in zip(metrics, directions, strict=True)
+            ),
+            constraints=tuple(Constraint(metric=key, operator="<=", bound=0.0) for key in constraint_keys),
+            max_steps=max_steps,
+            seed=seed,
+        )
+        self.history = History(self.problem)
+        self._seen: dict[int, tuple[TrialState, int, int]] = {}
+
+    def read(self, trials: Sequence[FrozenTrial], *, skip: int | None = None) -> History:
+        """Take in what has changed; ``skip`` is the trial that is being asked for."""
+        for trial in trials:
+            mark = (trial.state, len(trial.params), len(trial.user_attrs))
+            if trial.number != skip and self._seen.get(trial.number) != mark:
+                self._seen[trial.number] = mark
+                self.history.update([self._record(trial)])
+        return self.history
+
+    def _record(self, trial: FrozenTrial) -> TrialRecord:
+        metrics: dict[str, float] = {}
+        if trial.state == TrialState.COMPLETE and trial.values is not None:
+            metrics.update(zip(self._metrics, trial.values, strict=True))
+        constraints = trial.constraints
+        metrics.update({key: float(v) for key, v in constraints.items() if key in self._keys})
+        known = all(key in constraints for key in self._keys)
+        return TrialRecord(
+            number=trial.number,
+            state=trial.state,
+            params=dict(trial.params),
+            metrics=metrics,
+            feasible=all(v <= 0 for v in constraints.values()) if known else None,
+            reports=reports_of(trial.user_attrs),
+        )
+
+
+def reports_of(attributes: Mapping[str, Any]) -> dict[int, dict[str, float]]:
+    """What `SatisficePruner.report` left in a trial's attributes, by step."""
+    return {
+        int(name.removeprefix(REPORT_KEY)): value
+        for name, value in attributes.items()
+        if name.startswith(REPORT_KEY)
+    }

@@ -1,0 +1,86 @@
+"""The pruner named ``auto`` for people with an Optuna study of their own, with several objectives.
+
+pruner = SatisficePruner(["accuracy", "latency_ms"], max_steps=30)
+
+def objective(trial):
+for epoch in range(1, 31):
+...
+pruner.report(trial, epoch, {"accuracy": accuracy, "latency_ms": latency})
+if pruner.should_prune(trial):
+raise optuna.TrialPruned
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import optuna
+from optuna.distributions import BaseDistribution
+
+from satisfice.errors import InputError
+from satisfice.search.history import checkpoints
+from satisfice.search.optuna_bridge import REPORT_KEY, StudyReader
+from satisfice.search.protocol import Decision
+from satisfice.search.pruner import AutoPruner
+
+
+class SatisficePruner:
+    """Stops trials whose optimistic finish is dominated. Its state is in the trials' user attributes.
+
+    Any worker, after any restart, decides the same. It is no `optuna.pruners.BasePruner`, because Optuna
+    refuses ``trial.report`` and ``trial.should_prune`` for several objectives.
+
+    Args:
+        objectives: A name for each of the study's objectives, in its order.
+        max_steps: Steps of a full training.
+    """
+
+    def __init__(self, objectives: Sequence[str], *, max_steps: int) -> None:
+        self._objectives, self._max_steps = tuple(objectives), max_steps
+        self._steps = frozenset(checkpoints(max_steps))
+        self._reader: StudyReader | None = None
+        self._pruner: AutoPruner | None = None
+        self._made_for: tuple[object, ...] = ()
+
+    def report(self, trial: optuna.Trial, step: int, metrics: Mapping[str, float]) -> None:
+        """Report metrics after ``step`` steps (1-based). Only steps at which trials are judged are stored.
+
+        Raises:
+            InputError: An objective is missing.
+        """
+        missing = [name for name in self._objectives if name not in metrics]
+        if missing:
+            raise InputError(f"the report at step {step} lacks {', '.join(missing)}")
+        if step in self._steps:
+            trial.set_user_attr(f"{REPORT_KEY}{step}", {n: float(metrics[n]) for n in self._objectives})
+
+    def should_prune(self, trial: optuna.Trial) -> bool:
+        """Whether the trial should stop."""
+        return self.decide(trial).stop
+
+    def decide(self, trial: optuna.Trial) -> Decision:
+        """The same, with the reason."""
+        study = trial.study
+        trials = study._get_trials(deepcopy=False, use_cache=False)  # noqa: SLF001  # as Optuna's pruners do
+        reader, pruner = self._prepared(study, trials)
+        return pruner.decide(reader.read(trials), trial.number)
+
+    def _prepared(
+        self, study: optuna.Study, trials: Sequence[optuna.trial.FrozenTrial]
+    ) -> tuple[StudyReader, AutoPruner]:
+        if len(self._objectives) != len(study.directions):
+            raise InputError(
+                f"the study has {len(study.directions)} objectives, the pruner {len(self._objectives)}"
+            )
+        space: dict[str, BaseDistribution] = {}
+        for other in trials:
+            space.update(other.distributions)
+        keys = sorted({key for t in trials if t.state.is_finished() for key in t.constraints})
+        made_for = (study._study_id, tuple(space.items()), tuple(keys))  # noqa: SLF001  # the only identity it has
+        if self._reader is None or self._pruner is None or made_for != self._made_for:
+            self._reader = StudyReader(
+                study.directions, space, keys, metrics=self._objectives, max_steps=self._max_steps
+            )
+            self._pruner = AutoPruner(self._reader.problem)
+            self._made_for = made_for
+        return self._reader, self._pruner

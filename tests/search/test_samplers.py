@@ -1,0 +1,219 @@
+"""The seam contract that every sampler meets, and what is promised of the one named auto."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState
+from tests.search.problems import SPACE, error, problem, run, screen_for, size
+
+from satisfice.errors import NoFeasibleProposal
+from satisfice.search import SAMPLERS, History, Screened
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.spec.trial import TrialRecord
+
+NAMES = ["auto", "tpe", "nsga2", "qmc", "random"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, pytest.param("gp", marks=pytest.mark.slow)])
+def test_proposals_fit_and_are_configurations_of_the_space(name):
+    p = problem()
+    _, proposals = run(p, SAMPLERS.get(name)(p), 14)
+    for proposal in proposals:
+        assert p.space.problem_with(proposal.params) is None
+        assert size(proposal.params) <= 9.0
+        assert proposal.metrics == {"size": size(proposal.params)}
+        json.dumps(proposal.why)
+        assert proposal.why["screened"] >= 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_history_and_generator_give_the_same_proposals(name):
+    p = problem()
+    first = run(p, SAMPLERS.get(name)(p), 12)[1]
+    second = run(p, SAMPLERS.get(name)(p), 12)[1]
+    assert [x.params for x in first] == [x.params for x in second]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_infeasible_space_ends_with_an_explanation(name):
+    p = problem(bounds={"size": 0.5})
+    calls = 0
+
+    def screen(params):
+        nonlocal calls
+        calls += 1
+        return screen_for(p)(params)
+
+    with pytest.raises(NoFeasibleProposal, match=r"size <= 0\.5") as caught:
+        run(p, SAMPLERS.get(name)(p), 1, screen=screen)
+    assert 0 <= caught.value.feasible_share < 0.2
+    assert calls <= 700
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_interrupts_of_the_screen_pass_through_and_do_no_harm(name):
+    p = problem()
+    sampler = SAMPLERS.get(name)(p)
+    history, _ = run(p, sampler, 3)
+
+    def interrupted(params):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sampler.propose(history, interrupted, np.random.default_rng(99))
+    assert sampler.propose(history, screen_for(p), np.random.default_rng(0)).params
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_constraint_and_no_profile_needs_no_screen(name):
+    p = problem(objectives=("error",), bounds={})
+    _, proposals = run(p, SAMPLERS.get(name)(p), 8, screen=lambda params: Screened(fits=True))
+    assert len(proposals) == 8
+
+
+def test_auto_tries_everything_that_fits_and_then_says_so():
+    p = problem(space=SearchSpace(parameters=(Parameter(name="layers", distribution=IntDistribution(1, 5)),)))
+    sampler = SAMPLERS.get("auto")(p)
+    history, proposals = run(p, sampler, 3, evaluate=lambda params: {"error": 1.0 / params["layers"]})
+    assert sorted(x.params["layers"] for x in proposals) == [1, 2, 3]
+    with pytest.raises(NoFeasibleProposal):
+        sampler.propose(history, screen_for(p), np.random.default_rng(9))
+
+
+def test_auto_finds_the_front_sooner_than_random():
+    def misses(name):
+        p = problem()
+        history, _ = run(p, SAMPLERS.get(name)(p), 30)
+        values = history.objectives()
+        # What is missed of the best error at each of the three sizes that fit.
+        best = [0.1 + 0.2 / k for k in (1, 2, 3)]
+        return [values[values[:, 1] <= k * k, 0].min() - b for k, b in zip((1, 2, 3), best, strict=True)]
+
+    assert max(misses("auto")) < 0.02
+    assert sum(misses("auto")) < 0.5 * sum(misses("random"))
+
+
+def test_auto_says_why():
+    p = problem()
+    _, proposals = run(p, SAMPLERS.get("auto")(p), 16)
+    kinds = [x.why["kind"] for x in proposals]
+    assert kinds[0] == "explore"
+    exploits = [x.why for x in proposals if x.why["kind"] == "exploit"]
+    assert exploits
+    assert all(w["expected_gain"] >= 0 and "error" in w["predicted"] for w in exploits)
+
+
+def test_running_trials_are_not_proposed_again():
+    p = problem()
+    sampler = SAMPLERS.get("auto")(p)
+    history, _ = run(p, sampler, 12)
+    proposed = []
+    for number in range(12, 20):
+        proposal = sampler.propose(
+            history, screen_for(p), np.random.default_rng(1)
+        )  # as if workers drew alike
+        proposed.append(tuple(sorted(proposal.params.items())))
+        running = TrialRecord(
+            number=number, state=TrialState.RUNNING, params=proposal.params, metrics=dict(proposal.metrics)
+        )
+        history.update([running])
+    assert len(set(proposed)) == len(proposed)
+
+
+def test_constraints_known_only_after_training_are_learnt():
+    def late(params):
+        return {"error": error(params), "size": size(params)}
+
+    p = problem()
+    history, _ = run(p, SAMPLERS.get("auto")(p), 40, evaluate=late, screen=lambda params: Screened(fits=True))
+    assert np.mean(history.feasible[25:] == 1) > 0.75  # of the space 60% fit
+    assert np.mean(history.feasible[25:] == 1) > np.mean(history.feasible[:8] == 1) - 0.2
+
+
+def test_stopped_and_failed_trials_do_no_harm():
+    p = problem(max_steps=9)
+    sampler = SAMPLERS.get("auto")(p)
+    history, _ = run(p, sampler, 10)
+    for number, state in enumerate((TrialState.PRUNED, TrialState.FAIL, TrialState.WAITING), start=10):
+        params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"} if state != TrialState.WAITING else {}
+        history.update(
+            [TrialRecord(number=number, state=state, params=params, metrics={"error": float("nan")})]
+        )
+        history.report(number, 1, {"error": 0.9})
+    assert sampler.propose(history, screen_for(p), np.random.default_rng(0)).metrics["size"] <= 9
+
+
+# -- what must not change anything -----------------------------------------------------------------------------
+def proposals_of(p, evaluate=None, known=None, n=13):
+    screen = screen_for(p, known)
+    return [x.params for x in run(p, SAMPLERS.get("auto")(p), n, evaluate=evaluate, screen=screen)[1]]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return proposals_of(problem())
+
+
+def test_order_of_objectives_changes_nothing(plain):
+    assert proposals_of(problem(objectives=("size", "error"))) == plain
+
+
+def test_an_increasing_linear_map_of_an_objective_changes_nothing(plain):
+    # A power of two keeps floating-point arithmetic exact.
+    assert proposals_of(problem(), evaluate=lambda params: {"error": 4.0 * error(params)}) == plain
+
+
+def test_names_of_parameters_change_nothing(plain):
+    names = {"lr": "a", "layers": "z", "optimizer": "m", "momentum": "b"}
+    back = {new: old for old, new in names.items()}
+
+    def renamed(parameter):
+        when = {names[k]: v for k, v in parameter.when.items()}
+        return replace(parameter, name=names[parameter.name], when=when)
+
+    def original(params):
+        return {back[k]: v for k, v in params.items()}
+
+    p = problem(space=SearchSpace(parameters=tuple(renamed(q) for q in SPACE)))
+    found = proposals_of(
+        p,
+        evaluate=lambda params: {"error": error(original(params))},
+        known=lambda params: {"size": size(original(params))},
+    )
+    assert [original(params) for params in found] == plain
+
+
+def test_a_constant_parameter_changes_nothing(plain):
+    constant = Parameter(name="constant", distribution=FloatDistribution(0.5, 0.5))
+    p = problem(space=SearchSpace(parameters=(constant, *SPACE)))
+    found = proposals_of(p)
+    assert all(params.pop("constant") == 0.5 for params in found)
+    assert found == plain
+
+
+def test_a_constraint_that_everything_meets_changes_nothing(plain):
+    assert proposals_of(problem(bounds={"size": 9.0, "error": 1e9})) == plain
+
+
+def test_history_ignores_repetition_and_order():
+    p = problem(max_steps=9)
+    first, second = History(p), History(p)
+    records = [
+        TrialRecord(
+            number=i,
+            state=TrialState.COMPLETE,
+            params={"lr": 10.0 ** -(2 + i / 10), "layers": 2, "optimizer": "adam"},
+            metrics={"error": i / 10, "size": 4.0},
+            reports={1: {"error": 0.9}, 2: {"error": 0.8}, 3: {"error": 0.7}},
+        )
+        for i in range(5)
+    ]
+    first.update(records)
+    second.update(records[::-1])
+    second.update(records)
+    for name in ("state", "raw", "metrics", "steps", "curves", "curve_step"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert first.curves.shape[1:] == (4, 2)
