@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
 
 from satisfice.cli import options
 from satisfice.cli.output import print_json
+
+if TYPE_CHECKING:
+    from satisfice.study import CheckResult
 
 
 @click.command(epilog="Example: satisfice check studies/digits_edge.toml")
@@ -20,7 +26,7 @@ from satisfice.cli.output import print_json
 )
 @options.as_json
 def check(study_file: str, samples: int, as_json: bool) -> None:
-    """Validate a study file, and say what share of its space fits each constraint and what drives it.
+    """Validate a study file, and say what share of its space fits and what drives it.
 
     Nothing is trained and nothing is written.
     """
@@ -30,4 +36,17 @@ def check(study_file: str, samples: int, as_json: bool) -> None:
     study = create_study(study_file, storage="sqlite://")
     result = study.check(n=samples)
     if as_json:
-        print_json(result)
+        print_json({"name": study.name, **asdict(result)})
+    else:
+        _show(study.name, result)
+
+
+def _show(name: str, result: CheckResult) -> None:
+    click.echo(f"study {name!r} is valid; of {result.samples} configurations drawn from its space")
+    for each in result.constraints:
+        if each.share is None:
+            click.echo(f"  {'–':>6}  {each.constraint}: known only after training")
+            continue
+        driver = f", driven by {each.driver}" if each.driver else ""
+        click.echo(f"  {each.share:6.1%}  fit {each.constraint}{driver}")
+    click.echo(f"  {result.together:6.1%}  fit all of them")

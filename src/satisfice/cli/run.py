@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 @click.option("--report", "report_dir", metavar="DIR", help="Where the report goes.  [default: reports/NAME]")
 @options.engine
 @options.as_json
-@click.pass_context
 def run(
-    context: click.Context,
     study_file: str,
     storage: str | None,
     workers: int,
@@ -62,7 +60,7 @@ def run(
     if result["best"] is None:
         say(result["failure"])
     if failure is not None or result["best"] is None:
-        context.exit(EXIT_FAILED)
+        click.get_current_context().exit(EXIT_FAILED)
 
 
 def _launcher(workers: int, engine: dict[str, Any]) -> Launcher | None:
@@ -113,7 +111,7 @@ def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None
 
 def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any]:
     """Choose, score the test split, write the report."""
-    result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}, "close_calls": []}
+    result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}}
     try:
         result["best"] = trial_json(study.best())
     except NoFeasibleTrial as error:
@@ -122,10 +120,32 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
     else:
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
         result["test"] = study.confirm()["test"]
-        result["close_calls"] = [call.sentence for call in study.close_calls()]
     result["status"] = study.status()
+    result["notes"] = _notes(study, result)
     result["report"] = _report(study, directory, explicit=explicit)
     return result
+
+
+def _notes(study: Study, result: dict[str, Any]) -> list[str]:
+    """The report's own sentences: test score, against the default, turned away, pruned, close calls."""
+    from satisfice.report.context import ReportContext, StudyView
+    from satisfice.report.summary import paragraphs
+
+    records, spec = study.records(), study.spec
+    chosen = result["best"]["number"] if result["best"] is not None else None
+    default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
+    view = StudyView(
+        records=records,
+        objectives=spec.objectives,
+        constraints=spec.constraints,
+        space=spec.space,
+        chosen=chosen,
+        default=default,
+    )
+    context = ReportContext(
+        status=result["status"], chosen=chosen, default=default, test_metrics=result["test"]
+    )
+    return paragraphs(view, context)
 
 
 def _report(study: Study, directory: Path, *, explicit: bool) -> str | None:
@@ -150,11 +170,8 @@ def _show(study: Study, result: dict[str, Any]) -> None:
         )
         console().print(table)
         click.echo(_chosen_sentence(study, chosen))
-        for sentence in result["close_calls"]:
-            click.echo(f"close: {sentence}")
-        if result["test"]:
-            scores = ", ".join(f"{name} {number(value)}" for name, value in result["test"].items())
-            click.echo(f"on the test split, scored once: {scores}")
+    for sentence in result["notes"]:
+        click.echo(sentence)
     if result["report"] is not None:
         click.echo(f"report: {result['report']}")
 
