@@ -9,7 +9,7 @@ do not yield). Prints for each cell the median and the worst error against the q
 
 The reference: at the start, while nothing runs, many hot loops of each model spread over time; of those, the
 loops around which a fixed probe ran at its best speed; the median of all their calls that no other process
-interrupted. It shares no timing code with the measured method. A rival that would take longer than two
+interrupted. It shares no timing code with the measured method. A rival that would take longer than 1.5
 seconds stops there, with the calls it has.
 
 Exit code 1 if our own figures miss their goal: median error 5%, worst 15%, coverage 90%, 2 s a model, and
@@ -49,7 +49,7 @@ Call = Callable[[], object]
 Row = dict[str, Any]
 Array = npt.NDArray[np.float64]
 
-RIVAL_LIMIT_S = 2.0  # a rival that takes longer stops here: what we may take ourselves
+RIVAL_LIMIT_S = 1.5  # a rival that takes longer stops here, with the calls it has
 BUSY = ("while True: pass", "import numpy as np\na = np.random.rand(300, 300)\nwhile True: a @ a")
 CALM = 1.08  # of the probe's best time
 FEW = 10  # loops; with fewer calm ones the reference is doubtful
@@ -223,7 +223,7 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     calls = {name: make() for name, make in MODELS.items()}
-    found = reference(calls, 5.0 if options.quick else 45.0)
+    found = reference(calls, 5.0 if options.quick else 30.0)
     truths = {name: truth for name, (truth, _) in found.items()}
     for name, (truth, calm) in found.items():
         print(f"quiet reference, {name}: {truth * 1e6:.1f} us; {calm:.0%} of its calls undisturbed")
@@ -237,7 +237,7 @@ def main() -> int:
                 here = cells(meter, name, call, truths[name], repeats)
                 rows += [{"busy": busy, "model": name, **row} for row in here]
         show([row for row in rows if row["busy"] == busy])
-    for name, (truth, _) in reference(calls, 3.0 if options.quick else 20.0).items():
+    for name, (truth, _) in reference(calls, 3.0 if options.quick else 15.0).items():
         print(f"quiet reference at the end, {name}: {truth / truths[name] - 1:+.1%}")
     if options.json:
         options.json.write_text(json.dumps({"reference": truths, "rows": rows}, indent=1))
