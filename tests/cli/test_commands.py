@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,13 +79,13 @@ def toy(folder: Path, *changes: tuple[str, str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """A folder with the toy study run to its budget, and what ``run --json`` printed."""
     folder = toy(tmp_path_factory.mktemp("toy"))
     return folder, json.loads(process(folder, "run", "toy.toml", "--json").stdout)
 
 
-def test_run_prints_what_the_contract_promises(finished):
+def test_run_prints_what_the_contract_promises(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     assert {"name", "best", "pareto", "status", "report"} <= set(result)
     assert result["name"] == "toy"
@@ -100,21 +101,21 @@ def test_run_prints_what_the_contract_promises(finished):
         assert trial["metrics"]["size_mb"] <= 1.0
 
 
-def test_no_trial_that_cannot_fit_was_trained(finished):
+def test_no_trial_that_cannot_fit_was_trained(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     records = load_study("toy", storage=f"sqlite:///{folder}/satisfice.db").records()
     assert len(records) == 12
     assert max(record.params["width"] for record in records) <= 10
 
 
-def test_best_is_the_best_of_what_fits(finished):
+def test_best_is_the_best_of_what_fits(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     best = json.loads(satisfice(folder, "best", "toy", "--json").stdout)
     assert best == result["best"]
     assert best["metrics"]["accuracy"] == max(t["metrics"]["accuracy"] for t in result["pareto"])
 
 
-def test_best_under_another_bound_and_metric(finished):
+def test_best_under_another_bound_and_metric(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     smallest = json.loads(satisfice(folder, "best", "toy", "--minimize", "size_mb", "--json").stdout)
     assert smallest["metrics"]["size_mb"] == min(t["metrics"]["size_mb"] for t in result["pareto"])
@@ -123,7 +124,7 @@ def test_best_under_another_bound_and_metric(finished):
     assert bounded["metrics"]["size_mb"] == smallest["metrics"]["size_mb"]
 
 
-def test_best_where_nothing_fits_names_the_nearest_miss(finished):
+def test_best_where_nothing_fits_names_the_nearest_miss(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     done = satisfice(folder, "best", "toy", "--where", "size_mb <= 0.001", code=1)
     assert done.stdout == ""
@@ -131,14 +132,16 @@ def test_best_where_nothing_fits_names_the_nearest_miss(finished):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unknown_metric_is_an_input_error(finished):
+def test_an_unknown_metric_is_an_input_error(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     done = satisfice(folder, "best", "toy", "--maximize", "acuracy", code=2)
     assert "accuracy" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_pareto_is_a_list_of_trials_none_of_which_beats_another(finished):
+def test_pareto_is_a_list_of_trials_none_of_which_beats_another(
+    finished: tuple[Path, dict[str, Any]],
+) -> None:
     folder, result = finished
     front = json.loads(satisfice(folder, "pareto", "toy", "--json").stdout)
     assert front == result["pareto"]
@@ -146,7 +149,7 @@ def test_pareto_is_a_list_of_trials_none_of_which_beats_another(finished):
     assert not any(a != b and a[0] >= b[0] and a[1] >= b[1] for a in pairs for b in pairs)
 
 
-def test_status_of_one_and_of_all(finished):
+def test_status_of_one_and_of_all(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     one = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
     assert {"name", "states", "budget", "workers", "turned_away"} <= set(one)
@@ -155,7 +158,7 @@ def test_status_of_one_and_of_all(finished):
     assert only == one
 
 
-def test_every_answer_has_words_for_people(finished):
+def test_every_answer_has_words_for_people(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     number = result["best"]["number"]
     assert f"trial {number}" in satisfice(folder, "best", "toy").stdout
@@ -164,14 +167,14 @@ def test_every_answer_has_words_for_people(finished):
     assert "feasible Pareto front" in satisfice(folder, "pareto", "toy").stdout
 
 
-def test_run_again_only_reports(finished):
+def test_run_again_only_reports(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     again = satisfice(folder, "run", "toy.toml")
     assert f"chosen: trial {result['best']['number']}" in again.stdout
     assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 12
 
 
-def test_report_of_a_stored_study(finished):
+def test_report_of_a_stored_study(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     done = satisfice(folder, "report", "toy", "--output", "elsewhere", "--json")
     index = folder / json.loads(done.stdout)["report"]
@@ -179,7 +182,7 @@ def test_report_of_a_stored_study(finished):
     assert "toy" in index.read_text()
 
 
-def test_check_tells_the_share_that_fits(finished):
+def test_check_tells_the_share_that_fits(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, _ = finished
     result = json.loads(satisfice(folder, "check", "toy.toml", "--json").stdout)
     (share,) = [c["share"] for c in result["constraints"] if c["constraint"] == "size_mb <= 1"]
@@ -188,20 +191,20 @@ def test_check_tells_the_share_that_fits(finished):
     assert "width" in satisfice(folder, "check", "toy.toml").stdout
 
 
-def test_check_writes_nothing(tmp_path):
+def test_check_writes_nothing(tmp_path: Path) -> None:
     folder = toy(tmp_path)
     satisfice(folder, "check", "toy.toml")
     assert not list(folder.glob("*.db"))
 
 
-def test_replay_gives_the_same_metrics(finished):
+def test_replay_gives_the_same_metrics(finished: tuple[Path, dict[str, Any]]) -> None:
     folder, result = finished
     done = json.loads(satisfice(folder, "replay", "toy", str(result["best"]["number"]), "--json").stdout)
     assert done["same"] is True
     assert done["metrics"]["accuracy"] == result["best"]["metrics"]["accuracy"]
 
 
-def test_a_larger_budget_continues(tmp_path):
+def test_a_larger_budget_continues(tmp_path: Path) -> None:
     folder = toy(tmp_path, ("trials = 12", "trials = 4"))
     satisfice(folder, "run", "toy.toml")
     toy(folder, ("trials = 12", "trials = 7"))
@@ -209,7 +212,7 @@ def test_a_larger_budget_continues(tmp_path):
     assert result["status"]["budget"] == {"trials": 7, "used": 7}
 
 
-def test_nothing_feasible_exits_with_1_and_a_report(tmp_path):
+def test_nothing_feasible_exits_with_1_and_a_report(tmp_path: Path) -> None:
     folder = toy(
         tmp_path, ("[constraints]\n", '[constraints]\naccuracy = ">= 2.0"\n'), ("trials = 12", "trials = 4")
     )
@@ -222,14 +225,14 @@ def test_nothing_feasible_exits_with_1_and_a_report(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_two_workers_spend_one_exact_budget(tmp_path):
+def test_two_workers_spend_one_exact_budget(tmp_path: Path) -> None:
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.02"))
     result = json.loads(satisfice(folder, "run", "toy.toml", "--workers", "2", "--json").stdout)
     assert result["status"]["budget"] == {"trials": 12, "used": 12}
     assert sum(result["status"]["states"].values()) == 12
 
 
-def test_define_then_worker(tmp_path):
+def test_define_then_worker(tmp_path: Path) -> None:
     folder = toy(tmp_path, ("trials = 12", "trials = 3"))
     satisfice(folder, "define", "toy.toml")
     assert json.loads(satisfice(folder, "status", "toy", "--json").stdout)["budget"]["used"] == 0
@@ -239,7 +242,7 @@ def test_define_then_worker(tmp_path):
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path, workers, number):
+def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path: Path, workers: Any, number: signal.Signals) -> None:
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.2"), ("trials = 12", "trials = 8"))
     running = started(folder, "run", "toy.toml", "--workers", workers)
     wait_for(lambda: trials(folder, "COMPLETE") >= 1, running)
@@ -258,7 +261,7 @@ def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path, workers, number):
     assert result["status"]["states"].get("COMPLETE", 0) == 8
 
 
-def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path):
+def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path: Path) -> None:
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 1.0"), ("trials = 12", "trials = 3"))
     satisfice(folder, "define", "toy.toml")
     running = started(folder, "worker", "toy")
@@ -271,14 +274,14 @@ def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path):
     assert status["states"].get("FAIL", 0) == 0
 
 
-def test_delete(tmp_path):
+def test_delete(tmp_path: Path) -> None:
     folder = toy(tmp_path)
     satisfice(folder, "define", "toy.toml")
     satisfice(folder, "delete", "toy", "--yes")
     assert json.loads(satisfice(folder, "status", "--json").stdout) == []
 
 
-def test_export_and_import(finished, tmp_path):
+def test_export_and_import(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, result = finished
     other = f"sqlite:///{tmp_path}/other.db"
     file = str(tmp_path / "toy.zip")
@@ -288,7 +291,7 @@ def test_export_and_import(finished, tmp_path):
     assert best == result["best"]
 
 
-def test_import_of_a_plain_optuna_database(tmp_path):
+def test_import_of_a_plain_optuna_database(tmp_path: Path) -> None:
     import optuna
 
     old = f"sqlite:///{tmp_path}/old.db"
@@ -300,7 +303,7 @@ def test_import_of_a_plain_optuna_database(tmp_path):
     assert status["states"]["COMPLETE"] == 3
 
 
-def test_db_commands(tmp_path):
+def test_db_commands(tmp_path: Path) -> None:
     assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["revision"] is None
     assert not list(tmp_path.iterdir())
     satisfice(tmp_path, "db", "upgrade")
@@ -309,7 +312,7 @@ def test_db_commands(tmp_path):
     assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["revision"] is None
 
 
-def test_doctor_writes_nothing(tmp_path):
+def test_doctor_writes_nothing(tmp_path: Path) -> None:
     findings = json.loads(satisfice(tmp_path, "doctor", "--json").stdout)
     assert all(f["ok"] for f in findings if f["required"])
     assert {"python", "optuna", "storage"} <= {f["name"] for f in findings}
@@ -317,7 +320,7 @@ def test_doctor_writes_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_password_is_nowhere_in_a_whole_run(tmp_path, postgres_url):
+def test_a_password_is_nowhere_in_a_whole_run(tmp_path: Path, postgres_url: str) -> None:
     """PostgreSQL trusts us here, so any password opens it: it must be in no output, file or stored row."""
     import sqlalchemy as sa
 
@@ -349,7 +352,7 @@ def trials(folder: Path, state: str) -> int:
         study = load_study("toy", storage=f"sqlite:///{folder}/satisfice.db")
     except StudyNotFound:
         return 0
-    return study.status()["states"].get(state, 0)
+    return int(study.status()["states"].get(state, 0))
 
 
 def wait_for(condition, running: subprocess.Popen[str], seconds: float = 60.0) -> None:

@@ -35,7 +35,7 @@ def parse(command: click.Command, arguments: list[str], parent: click.Context | 
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    found = []
+    found: list[tuple[str, ...]] = []
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -44,18 +44,18 @@ def leaves(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ..
 
 
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[line for _, line in LINES])
-def test_the_documented_command_line_is_taken(page, line):
+def test_the_documented_command_line_is_taken(page: str, line: str) -> None:
     assert parse(cli, shlex.split(line, comments=True)[1:])
 
 
-def test_every_command_is_documented():
+def test_every_command_is_documented() -> None:
     shown = {" ".join(line.split()[1:]) for _, line in LINES}
     missing = [leaf for leaf in leaves(cli) if not any(s.startswith(" ".join(leaf)) for s in shown)]
     assert missing == []
 
 
 @pytest.mark.parametrize("leaf", leaves(cli), ids=" ".join)
-def test_every_help_has_an_example_that_is_taken(leaf):
+def test_every_help_has_an_example_that_is_taken(leaf: tuple[str, ...]) -> None:
     command: click.Command | None = cli
     for name in leaf:
         assert isinstance(command, click.Group)

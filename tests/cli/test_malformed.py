@@ -16,7 +16,7 @@ POSTGRES = f"postgresql://me:{SECRET}@127.0.0.1:1/db"
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working directory with the toy study and no database."""
     for path in TOY.iterdir():
         if path.is_file():
@@ -27,7 +27,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def refused(capsys, arguments: list[str]) -> str:
+def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     """Run it, and check what holds for every refusal.
 
     Returns:
@@ -80,7 +80,9 @@ def refused(capsys, arguments: list[str]) -> str:
         (["replay", "toy", "one"], "'one' is not a valid integer"),
     ],
 )  # fmt: skip
-def test_refused_in_one_sentence_and_nothing_is_written(folder, capsys, arguments, says):
+def test_refused_in_one_sentence_and_nothing_is_written(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
     before = sorted(folder.rglob("*"))
     assert says in refused(capsys, arguments)
     assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts] == before
@@ -97,7 +99,9 @@ def test_refused_in_one_sentence_and_nothing_is_written(folder, capsys, argument
         ("[budget]\ntrials = 12", "[budget]\ntrails = 12", "did you mean 'trials'"),
     ],
 )
-def test_a_wrong_study_file_leaves_no_database(folder, capsys, old, new, says):
+def test_a_wrong_study_file_leaves_no_database(
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, says: str
+) -> None:
     text = (folder / "toy.toml").read_text()
     assert old in text
     (folder / "toy.toml").write_text(text.replace(old, new))
@@ -105,7 +109,9 @@ def test_a_wrong_study_file_leaves_no_database(folder, capsys, old, new, says):
     assert not list(folder.glob("*.db*"))
 
 
-def test_another_spec_under_the_same_name_is_refused(folder, capsys):
+def test_another_spec_under_the_same_name_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["define", "toy.toml"])
     assert ended.value.code == 0
@@ -117,14 +123,16 @@ def test_another_spec_under_the_same_name_is_refused(folder, capsys):
     assert dump(folder / "satisfice.db") == before
 
 
-def test_an_unknown_study_names_the_nearest(folder, capsys):
+def test_an_unknown_study_names_the_nearest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["define", "toy.toml"])
     capsys.readouterr()
     assert "toy" in refused(capsys, ["best", "toi"]).replace("'toi'", "")
 
 
-def test_deleting_needs_a_word_where_nobody_can_be_asked(folder, capsys, monkeypatch):
+def test_deleting_needs_a_word_where_nobody_can_be_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(SystemExit):
         main(["define", "toy.toml"])
     capsys.readouterr()

@@ -3,7 +3,9 @@
 import json
 import math
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +18,11 @@ from satisfice.cli.output import plain, print_json, seconds, trial_json
 from satisfice.errors import NoFeasibleTrial, SpecError
 
 
-def test_numbers_that_json_lacks_become_null_and_strings():
+def test_numbers_that_json_lacks_become_null_and_strings() -> None:
     assert plain({"a": math.nan, "b": [math.inf, -math.inf]}) == {"a": None, "b": ["inf", "-inf"]}
 
 
-def test_values_of_other_libraries_become_plain():
+def test_values_of_other_libraries_become_plain() -> None:
     value = {
         "a": np.float32(0.5),
         "b": np.int64(3),
@@ -37,17 +39,17 @@ def test_values_of_other_libraries_become_plain():
         max_leaves=20,
     )
 )
-def test_whatever_is_printed_is_valid_json(value):
+def test_whatever_is_printed_is_valid_json(value: Any) -> None:
     text = json.dumps(plain(value), allow_nan=False)
     assert json.loads(text) == plain(value)
 
 
-def test_print_json_writes_one_document(capsys):
+def test_print_json_writes_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     print_json({"name": "x", "loss": math.nan})
     assert json.loads(capsys.readouterr().out) == {"name": "x", "loss": None}
 
 
-def test_a_trial_has_what_the_contract_promises():
+def test_a_trial_has_what_the_contract_promises() -> None:
     trial = SimpleNamespace(
         number=3, params={"x": 1}, metrics={"f1": math.nan}, feasible=True, state=TrialState.COMPLETE
     )
@@ -64,12 +66,12 @@ def test_a_trial_has_what_the_contract_promises():
     ("span", "words"),
     [(0.4, "0 s"), (61, "1 min 1 s"), (7800, "2 h 10 min"), (math.inf, "unknown"), (None, "unknown")],
 )
-def test_time_spans(span, words):
+def test_time_spans(span: Any, words: str) -> None:
     assert seconds(span) == words
 
 
 @pytest.mark.parametrize("written", ["pa$$w%40rd-1", "pa$$w@rd-1"])
-def test_a_password_is_masked_however_it_is_written(written):
+def test_a_password_is_masked_however_it_is_written(written: str) -> None:
     keep_secret("postgresql://me:pa$$w%40rd-1@host/db")
     assert without_secrets(f"cannot reach me:{written}@host") == "cannot reach me:***@host"
 
@@ -81,12 +83,16 @@ def test_a_password_is_masked_however_it_is_written(written):
         (NoFeasibleTrial("nothing fits"), 1),
     ],
 )
-def test_errors_raised_on_purpose_are_their_own_sentence(capsys, error, code):
+def test_errors_raised_on_purpose_are_their_own_sentence(
+    capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
     assert explain(error) == code
     assert capsys.readouterr().err == f"satisfice: {error}\n"
 
 
-def test_an_unexpected_error_keeps_its_traceback_in_a_file(capsys, monkeypatch, tmp_path):
+def test_an_unexpected_error_keeps_its_traceback_in_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delenv("SATISFICE_DEBUG", raising=False)
     keep_secret("postgresql://me:hidden-word@host/db")
@@ -101,7 +107,9 @@ def test_an_unexpected_error_keeps_its_traceback_in_a_file(capsys, monkeypatch, 
     assert "ZeroDivisionError" in log.read_text()
 
 
-def test_an_unexpected_error_shows_its_traceback_when_asked(capsys, monkeypatch):
+def test_an_unexpected_error_shows_its_traceback_when_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SATISFICE_DEBUG", "1")
     with pytest.raises(ZeroDivisionError) as raised:
         raise ZeroDivisionError("x")

@@ -35,7 +35,7 @@ def status(complete: int, pruned: int = 0, running: int = 0, failed: int = 0) ->
     }
 
 
-def test_says_what_is_done_turned_away_pruned_best_and_left():
+def test_says_what_is_done_turned_away_pruned_best_and_left() -> None:
     now = [0.0]
     progress = Progress(Told(0.875), clock=lambda: now[0])
     progress(status(1))
@@ -45,19 +45,19 @@ def test_says_what_is_done_turned_away_pruned_best_and_left():
     )
 
 
-def test_a_resumed_run_reckons_with_its_own_trials_only():
+def test_a_resumed_run_reckons_with_its_own_trials_only() -> None:
     progress = Progress(Told(0.5), clock=lambda: 0.0)
     progress(status(8))
     assert "about 10 s left" in progress.line(status(9), elapsed_s=10.0)
 
 
-def test_says_when_nothing_fits_yet_and_gives_no_time_before_the_first_trial():
+def test_says_when_nothing_fits_yet_and_gives_no_time_before_the_first_trial() -> None:
     line = Progress(Told(None)).line(status(0, running=2), elapsed_s=3.0)
     assert "nothing feasible yet" in line
     assert "left" not in line
 
 
-def test_plain_lines_come_every_few_seconds(capsys):
+def test_plain_lines_come_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
     progress = Progress(Told(0.5), clock=lambda: now[0])
     for second in range(12):
@@ -68,12 +68,12 @@ def test_plain_lines_come_every_few_seconds(capsys):
     assert len(captured.err.splitlines()) == 3  # at 0, 5 and 10 seconds
 
 
-def test_finished_counts_what_has_ended():
+def test_finished_counts_what_has_ended() -> None:
     assert finished(status(3, pruned=2, running=1, failed=1)) == 6
 
 
 @pytest.mark.parametrize("heavy", ["torch", "optuna", "sklearn", "pandas", "sqlalchemy"])
-def test_help_loads_nothing_heavy(heavy):
+def test_help_loads_nothing_heavy(heavy: str) -> None:
     code = (
         "import sys\n"
         "from satisfice.cli.main import main\n"

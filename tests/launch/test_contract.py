@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,8 @@ from satisfice.launch import Cause, Death, Job, Launcher, make_launcher
 TOY = Path(__file__).parent / "toy"
 TRIALS = 12
 
+Define = Callable[[float], tuple[satisfice.Study, str]]  # pause in each step -> study and its URL
+
 
 @pytest.fixture(
     params=[
@@ -23,7 +26,7 @@ TRIALS = 12
         pytest.param("slurm", marks=pytest.mark.slow),
     ]
 )
-def launcher(request, tmp_path) -> Launcher:
+def launcher(request: pytest.FixtureRequest, tmp_path: Path) -> Launcher:
     """Each launcher in turn; SLURM by submitit's local executor."""
     if request.param == "ray":
         request.getfixturevalue("ray_here")
@@ -34,7 +37,7 @@ def launcher(request, tmp_path) -> Launcher:
 
 
 @pytest.fixture(scope="module")
-def ray_here():
+def ray_here() -> Iterator[None]:
     """One Ray for all tests here: its start takes ten seconds."""
     import ray
 
@@ -44,15 +47,13 @@ def ray_here():
 
 
 @pytest.fixture
-def defined(tmp_path):
+def defined(tmp_path: Path) -> Define:
     """Defines the toy study with some pause in each step; gives the study and its URL."""
 
-    def define(pause_s: float, trials: int = TRIALS) -> tuple[satisfice.Study, str]:
+    def define(pause_s: float) -> tuple[satisfice.Study, str]:
         shutil.copy(TOY / "toy_task.py", tmp_path)
         text = (TOY / "toy.toml").read_text()
-        text = text.replace("pause_s = 0.0", f"pause_s = {pause_s}").replace(
-            "trials = 12", f"trials = {trials}"
-        )
+        text = text.replace("pause_s = 0.0", f"pause_s = {pause_s}")
         (tmp_path / "toy.toml").write_text(text)
         url = f"sqlite:///{tmp_path}/study.db"
         return satisfice.create_study(tmp_path / "toy.toml", storage=url), url
@@ -85,8 +86,8 @@ def assert_all_left() -> None:
     assert workers_alive() == []
 
 
-def test_spends_the_exact_budget(launcher, defined):
-    study, url = defined(pause_s=0.02)
+def test_spends_the_exact_budget(launcher: Launcher, defined: Define) -> None:
+    study, url = defined(0.02)
     seen: list[int] = []
     launcher.run(Job(study="toy", storage=url, workers=2), on_tick=lambda: seen.append(len(workers_alive())))
     status = study.status()
@@ -96,8 +97,8 @@ def test_spends_the_exact_budget(launcher, defined):
     assert_all_left()
 
 
-def test_a_killed_worker_is_replaced_and_its_trial_done(launcher, defined):
-    study, url = defined(pause_s=0.2)
+def test_a_killed_worker_is_replaced_and_its_trial_done(launcher: Launcher, defined: Define) -> None:
+    study, url = defined(0.2)
     deaths: list[Death] = []
     killed: list[int] = []
 
@@ -115,8 +116,8 @@ def test_a_killed_worker_is_replaced_and_its_trial_done(launcher, defined):
     assert_all_left()
 
 
-def test_stop_gives_the_trials_back(launcher, defined):
-    study, url = defined(pause_s=0.5)
+def test_stop_gives_the_trials_back(launcher: Launcher, defined: Define) -> None:
+    study, url = defined(0.5)
     stop = threading.Event()
 
     def stop_when_running() -> None:
@@ -130,8 +131,8 @@ def test_stop_gives_the_trials_back(launcher, defined):
     assert_all_left()
 
 
-def test_what_a_tick_raises_passes_and_leaves_no_worker(launcher, defined):
-    _, url = defined(pause_s=0.5)
+def test_what_a_tick_raises_passes_and_leaves_no_worker(launcher: Launcher, defined: Define) -> None:
+    _, url = defined(0.5)
 
     def interrupt() -> None:
         if workers_alive():
@@ -142,16 +143,18 @@ def test_what_a_tick_raises_passes_and_leaves_no_worker(launcher, defined):
     assert_all_left()
 
 
-def test_workers_that_refuse_their_input_say_why(launcher, defined):
-    _, url = defined(pause_s=0.0)
+def test_workers_that_refuse_their_input_say_why(launcher: Launcher, defined: Define) -> None:
+    _, url = defined(0.0)
     with pytest.raises(InputError, match="toys") as raised:
         launcher.run(Job(study="toys", storage=url, workers=2))
     assert "log" in raised.value.hint
     assert_all_left()
 
 
-def test_the_storage_url_is_in_no_command_line_or_file(launcher, defined, tmp_path):
-    _, url = defined(pause_s=0.02)
+def test_the_storage_url_is_in_no_command_line_or_file(
+    launcher: Launcher, defined: Define, tmp_path: Path
+) -> None:
+    _, url = defined(0.02)
     job = Job(
         study="toy", storage=f"{url}?timeout=77.125", workers=1
     )  # as a password would be: told from others

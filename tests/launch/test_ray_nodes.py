@@ -1,7 +1,9 @@
 """Ray loses a node in the middle of a study: the budget stays exact, and no trial stays RUNNING."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +16,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cluster():
+def cluster() -> Iterator[Any]:
     """Three nodes on this machine; the driver's own runs no worker."""
     import ray
     from ray.cluster_utils import Cluster
 
-    options = {"object_store_memory": 100 << 20}
+    options: dict[str, Any] = {"object_store_memory": 100 << 20}
     nodes = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **options}
     )
@@ -27,18 +29,18 @@ def cluster():
     ray.init(address=nodes.address, log_to_driver=False)
     yield nodes
     ray.shutdown()
-    nodes.shutdown()
+    nodes.shutdown()  # type: ignore[no-untyped-call]  # Ray types it not
 
 
 @pytest.mark.timeout(240)
-def test_a_node_dies_in_the_middle(cluster, tmp_path):
+def test_a_node_dies_in_the_middle(cluster: Any, tmp_path: Path) -> None:
     shutil.copy(TOY / "toy_task.py", tmp_path)
     text = (TOY / "toy.toml").read_text().replace("pause_s = 0.0", "pause_s = 0.5")
     (tmp_path / "toy.toml").write_text(text)
     url = f"sqlite:///{tmp_path}/study.db"
     study = satisfice.create_study(tmp_path / "toy.toml", storage=url)
     doomed = next(iter(cluster.worker_nodes))
-    killed = []
+    killed: list[Any] = []
 
     def kill_the_node() -> None:
         if not killed and study.status()["states"].get("RUNNING", 0) == 2:

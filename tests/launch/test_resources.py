@@ -1,6 +1,8 @@
 """Division of cores and accelerators, and what a worker's command line and environment hold."""
 
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,17 +24,19 @@ JOB = Job(study="digits", storage=f"postgresql://me:{SECRET}@host/db", workers=3
 @pytest.mark.parametrize(
     ("workers", "available", "expected"), [(1, 8, 8), (3, 8, 2), (8, 8, 1), (16, 8, 1), (2, 1, 1)]
 )
-def test_threads_together_never_exceed_the_cores_unless_each_has_one(workers, available, expected):
+def test_threads_together_never_exceed_the_cores_unless_each_has_one(
+    workers: Any, available: int, expected: int
+) -> None:
     assert threads_per_worker(workers, available) == expected
 
 
-def test_cores_are_at_least_one_and_not_more_than_there_are():
+def test_cores_are_at_least_one_and_not_more_than_there_are() -> None:
     import os
 
     assert 1 <= cores() <= (os.cpu_count() or 1)
 
 
-def test_accelerators_are_dealt_out_in_turn(monkeypatch):
+def test_accelerators_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,GPU-abc")
     devices = accelerators()
     dealt = [accelerator_environment(seat, devices)["CUDA_VISIBLE_DEVICES"] for seat in range(3)]
@@ -40,12 +44,12 @@ def test_accelerators_are_dealt_out_in_turn(monkeypatch):
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])
-def test_hidden_accelerators_stay_hidden(monkeypatch, hidden):
+def test_hidden_accelerators_stay_hidden(monkeypatch: pytest.MonkeyPatch, hidden: str) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
     assert accelerator_environment(0, accelerators()) == {}
 
 
-def test_the_storage_url_is_in_no_command_line_and_no_shared_environment():
+def test_the_storage_url_is_in_no_command_line_and_no_shared_environment() -> None:
     command = worker_command(JOB, threads=2)
     environment = worker_environment(JOB, "w1", threads=2)
     assert not any(SECRET in part for part in [*command, *environment.values()])
@@ -53,38 +57,38 @@ def test_the_storage_url_is_in_no_command_line_and_no_shared_environment():
     assert command[command.index("--label") + 1] == "edge box"
 
 
-def test_a_study_named_like_an_option_is_still_a_study():
+def test_a_study_named_like_an_option_is_still_a_study() -> None:
     command = worker_command(Job(study="--help", storage="", workers=1), threads=1)
     assert command[-2:] == ["--", "--help"]
 
 
-def test_a_worker_can_import_what_its_starter_can(monkeypatch, tmp_path):
+def test_a_worker_can_import_what_its_starter_can(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     folders = worker_environment(JOB, "w1", threads=1)["PYTHONPATH"].split(":")
     assert str(tmp_path) in folders
     assert not any(folder.startswith(sys.prefix + "/lib") for folder in folders)
 
 
-def test_threads_reach_the_numeric_libraries():
+def test_threads_reach_the_numeric_libraries() -> None:
     environment = worker_environment(JOB, "w1", threads=3)
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
 
 
-def test_out_of_memory_kills_is_a_count():
+def test_out_of_memory_kills_is_a_count() -> None:
     assert out_of_memory_kills() >= 0
 
 
-def test_unknown_engine_names_the_nearest():
+def test_unknown_engine_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"unknown engine 'rai'.*did you mean 'ray'"):
         make_launcher("rai")
 
 
-def test_unknown_option_names_the_nearest():
+def test_unknown_option_names_the_nearest() -> None:
     with pytest.raises(InputError, match=r"takes no option 'adress'"):
         make_launcher("local", adress="x")
 
 
-def test_every_registered_launcher_is_built_without_options():
+def test_every_registered_launcher_is_built_without_options() -> None:
     for name in ("local", "ray", "slurm"):
         assert name in LAUNCHERS.names()
         assert callable(make_launcher(name).run)
@@ -93,6 +97,6 @@ def test_every_registered_launcher_is_built_without_options():
 @pytest.mark.parametrize(
     ("engine", "options"), [("ray", {"cpus": 0.0}), ("slurm", {"cpus": 0}), ("slurm", {"cluster": "x"})]
 )
-def test_impossible_options_are_refused(engine, options):
+def test_impossible_options_are_refused(engine: str, options: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         make_launcher(engine, **options)

@@ -5,13 +5,14 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from satisfice.errors import InputError
-from satisfice.launch.job import Cause, Death, Job, WorkersFailed, classify
+from satisfice.launch.job import Cause, Death, Ended, Job, WorkersFailed, classify
 from satisfice.launch.local import LocalProcess
 from satisfice.launch.supervise import supervise
 from satisfice.launch.worker_process import with_parent
@@ -37,7 +38,7 @@ class Seats:
         return self.processes[-1]
 
 
-def test_returns_when_every_worker_has_finished(tmp_path):
+def test_returns_when_every_worker_has_finished(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "print('done')")
     supervise(seats, JOB)
     assert sorted(seats.started) == [0, 1]
@@ -47,7 +48,9 @@ def test_returns_when_every_worker_has_finished(tmp_path):
     ("number", "cause"),
     [(signal.SIGKILL, Cause.KILLED), (signal.SIGSEGV, Cause.CRASHED), (signal.SIGTERM, Cause.PREEMPTED)],
 )
-def test_a_dead_worker_is_replaced_and_its_cause_told(tmp_path, number, cause):
+def test_a_dead_worker_is_replaced_and_its_cause_told(
+    tmp_path: Path, number: signal.Signals, cause: Cause
+) -> None:
     script = (
         "import os, sys\n"
         f"if sys.argv[1:] == ['0', '0']: os.kill(os.getpid(), {int(number)})\n"
@@ -61,7 +64,7 @@ def test_a_dead_worker_is_replaced_and_its_cause_told(tmp_path, number, cause):
     assert deaths[0].restarts_in_s is not None
 
 
-def test_a_worker_that_refuses_its_input_stops_all(tmp_path):
+def test_a_worker_that_refuses_its_input_stops_all(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "if sys.argv[1] == '0': print('satisfice: no study is named s', file=sys.stderr); sys.exit(2)\n"
@@ -74,7 +77,7 @@ def test_a_worker_that_refuses_its_input_stops_all(tmp_path):
     assert all(not psutil.pid_exists(p.pid) for p in seats.processes)
 
 
-def test_gives_a_seat_up_when_its_workers_go_on_failing(tmp_path):
+def test_gives_a_seat_up_when_its_workers_go_on_failing(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import sys; print('it hurts', file=sys.stderr); sys.exit(70)")
     deaths: list[Death] = []
     with pytest.raises(WorkersFailed, match="it hurts"):
@@ -83,21 +86,21 @@ def test_gives_a_seat_up_when_its_workers_go_on_failing(tmp_path):
     assert [d.restarts_in_s is None for d in deaths] == [False, False, True]
 
 
-def test_one_failed_worker_does_not_fail_those_that_finish(tmp_path):
+def test_one_failed_worker_does_not_fail_those_that_finish(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import sys; sys.exit(int(sys.argv[1]))")
     deaths: list[Death] = []
     supervise(seats, JOB, on_death=deaths.append)
     assert [d.ended.cause for d in deaths] == [Cause.FAILED]
 
 
-def test_stop_ends_the_workers(tmp_path):
+def test_stop_ends_the_workers(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import time; time.sleep(60)")
     stop = threading.Event()
     supervise(seats, JOB, stop=stop, on_tick=stop.set)
-    assert [p.poll().cause for p in seats.processes] == [Cause.PREEMPTED] * 2
+    assert [ended(p).cause for p in seats.processes] == [Cause.PREEMPTED] * 2
 
 
-def test_a_worker_that_will_not_leave_is_killed(tmp_path):
+def test_a_worker_that_will_not_leave_is_killed(tmp_path: Path) -> None:
     script = (
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
@@ -113,10 +116,10 @@ def test_a_worker_that_will_not_leave_is_killed(tmp_path):
             stop.set()
 
     supervise(seats, JOB, stop=stop, on_tick=stop_when_deaf, grace_s=0.5)
-    assert [p.poll().code for p in seats.processes] == [-signal.SIGKILL] * 2
+    assert [ended(p).code for p in seats.processes] == [-signal.SIGKILL] * 2
 
 
-def test_what_a_tick_raises_ends_the_workers_and_passes(tmp_path):
+def test_what_a_tick_raises_ends_the_workers_and_passes(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import time; time.sleep(60)")
 
     def interrupt() -> None:
@@ -124,16 +127,16 @@ def test_what_a_tick_raises_ends_the_workers_and_passes(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         supervise(seats, JOB, on_tick=interrupt)
-    assert [p.poll().cause for p in seats.processes] == [Cause.PREEMPTED] * 2
+    assert [ended(p).cause for p in seats.processes] == [Cause.PREEMPTED] * 2
 
 
-def test_the_time_limit_ends_the_workers(tmp_path):
+def test_the_time_limit_ends_the_workers(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import time; time.sleep(60)")
     supervise(seats, Job(study="s", storage="", workers=1, timeout_s=0.5))
-    assert seats.processes[0].poll().cause is Cause.PREEMPTED
+    assert ended(seats.processes[0]).cause is Cause.PREEMPTED
 
 
-def test_a_worker_leaves_when_its_parent_is_killed(tmp_path):
+def test_a_worker_leaves_when_its_parent_is_killed(tmp_path: Path) -> None:
     """The launcher dies by SIGKILL: no handler runs, and still no worker is left behind."""
     worker = (
         "import sys, threading\n"
@@ -163,7 +166,7 @@ def test_a_worker_leaves_when_its_parent_is_killed(tmp_path):
     assert "left: the end of its parent process" in log.read_text()
 
 
-def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path):
+def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path: Path) -> None:
     script = (
         "import threading, time\n"
         "from satisfice.launch.worker_process import StopSignals\n"
@@ -178,8 +181,8 @@ def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path):
     wait_for(lambda: "ready" in log.read_text())
     process.terminate()
     wait_for(lambda: process.poll() is not None)
-    ended = process.poll()
-    assert (ended.cause, ended.words) == (Cause.PREEMPTED, "too late")
+    last = ended(process)
+    assert (last.cause, last.words) == (Cause.PREEMPTED, "too late")
 
 
 @pytest.mark.parametrize(
@@ -198,17 +201,24 @@ def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path):
         (-7, Cause.CRASHED),
     ],
 )
-def test_exit_codes(code, cause):
+def test_exit_codes(code: int, cause: Cause) -> None:
     assert classify(code) is cause
 
 
-def test_only_crashes_and_lack_of_memory_blame_the_trial():
+def test_only_crashes_and_lack_of_memory_blame_the_trial() -> None:
     assert {c for c in Cause if c.blames_trial} == {Cause.CRASHED, Cause.OUT_OF_MEMORY}
     assert classify(-9, out_of_memory=True) is Cause.OUT_OF_MEMORY
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.05)
+
+
+def ended(process: LocalProcess) -> Ended:
+    """How a process ended, which must have happened."""
+    found = process.poll()
+    assert found is not None
+    return found
