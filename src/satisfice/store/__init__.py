@@ -1,0 +1,1 @@
+"""Storage: Optuna's tables and ours, in one database."""

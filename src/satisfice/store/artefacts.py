@@ -1,0 +1,74 @@
+"""Artefacts: model files and training checkpoints, as files beside the database or where the environment says.
+
+Several machines share them through one mounted folder: ``SATISFICE_ARTEFACTS``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from satisfice.store.url import is_memory
+
+ENVIRONMENT_VARIABLE = "SATISFICE_ARTEFACTS"
+
+
+def default_root(url: sa.URL) -> Path:
+    """The folder for a database's artefacts."""
+    named = os.environ.get(ENVIRONMENT_VARIABLE)
+    if named:
+        return Path(named)
+    if is_memory(url):
+        return Path(tempfile.mkdtemp(prefix="satisfice-"))
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{url.database}.artefacts")
+    return Path.home() / ".local" / "share" / "satisfice" / "artefacts"
+
+
+class Artefacts:
+    """Files of one study, by trial number. Every write is whole or not at all.
+
+    Args:
+        root: Folder of all studies.
+        study_uuid: Our key of the study.
+    """
+
+    def __init__(self, root: Path, study_uuid: str) -> None:
+        self.folder = root / study_uuid
+
+    def _trial(self, number: int) -> Path:
+        return self.folder / f"{number:06d}"
+
+    def put(self, number: int, name: str, content: bytes) -> Path:
+        """Write a file atomically."""
+        folder = self._trial(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            target = folder / name
+            Path(temporary).replace(target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        return target
+
+    def find(self, number: int, pattern: str) -> list[Path]:
+        """Files of a trial by pattern, sorted by name."""
+        return sorted(self._trial(number).glob(pattern))
+
+    def discard(self, number: int, pattern: str) -> None:
+        """Remove files of a trial by pattern."""
+        for path in self.find(number, pattern):
+            path.unlink(missing_ok=True)
+
+    def discard_all(self) -> None:
+        """Remove everything of the study."""
+        shutil.rmtree(self.folder, ignore_errors=True)

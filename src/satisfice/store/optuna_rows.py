@@ -1,0 +1,188 @@
+"""The only module that knows how Optuna lays out its tables.
+
+Optuna's storage API needs about 60 statements and 10 commits for what one trial writes, and cannot join our own
+evidence to the same transaction. So trials are written as rows, in one transaction with ours, into the layout that
+Optuna versions as schema 12 (``version_info.schema_version``, checked when the storage is opened); the tests read
+every row back through Optuna's own reader.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.distributions import distribution_to_json
+from optuna.trial import TrialState
+
+from satisfice.spec.space import SearchSpace
+
+SCHEMA_VERSION = 12
+CONSTRAINT_PREFIX = "constraints:"
+TABLE_NAMES = ("studies", "trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptunaRow:
+    """A trial's row."""
+
+    trial_id: int
+    number: int
+    state: TrialState
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class OptunaRows:
+    """Reads and writes Optuna's rows on a connection that the caller has begun.
+
+    Args:
+        engine: Used once, to read how this back-end spells the columns' types.
+    """
+
+    def __init__(self, engine: sa.Engine) -> None:
+        metadata = sa.MetaData()
+        metadata.reflect(engine, only=TABLE_NAMES, resolve_fks=False)
+        self._studies = metadata.tables["studies"]
+        self._trials = metadata.tables["trials"]
+        self._params = metadata.tables["trial_params"]
+        self._values = metadata.tables["trial_values"]
+        self._user_attributes = metadata.tables["trial_user_attributes"]
+        self._system_attributes = metadata.tables["trial_system_attributes"]
+
+    def create_trial(
+        self,
+        connection: sa.Connection,
+        study_id: int,
+        space: SearchSpace,
+        params: Mapping[str, Any],
+        system_attributes: Mapping[str, Any],
+    ) -> tuple[int, int]:
+        """Insert a RUNNING trial; returns its id and number. Locks the study's row, as Optuna does."""
+        if connection.dialect.name != "sqlite":  # there the transaction has the write lock already
+            lock = sa.select(self._studies.c.study_id).where(self._studies.c.study_id == study_id).with_for_update()
+            connection.execute(lock)
+        t = self._trials
+        last = sa.select(t.c.number).where(t.c.study_id == study_id).order_by(t.c.trial_id.desc()).limit(1)
+        previous = connection.execute(last).scalar()
+        number = 0 if previous is None else previous + 1
+        row = {"study_id": study_id, "number": number, "state": "RUNNING", "datetime_start": _utc_now()}
+        inserted = connection.execute(sa.insert(t), row).inserted_primary_key
+        assert inserted is not None
+        trial_id = int(inserted[0])
+        self._insert_params(connection, trial_id, space, params)
+        self._insert_attributes(connection, self._system_attributes, trial_id, system_attributes)
+        return trial_id, number
+
+    def _insert_params(
+        self, connection: sa.Connection, trial_id: int, space: SearchSpace, params: Mapping[str, Any]
+    ) -> None:
+        rows = []
+        for name, value in params.items():
+            distribution = space.by_name[name].distribution
+            rows.append(
+                {
+                    "trial_id": trial_id,
+                    "param_name": name,
+                    "param_value": distribution.to_internal_repr(value),
+                    "distribution_json": distribution_to_json(distribution),
+                }
+            )
+        if rows:
+            connection.execute(sa.insert(self._params), rows)
+
+    def _insert_attributes(
+        self, connection: sa.Connection, table: sa.Table, trial_id: int, attributes: Mapping[str, Any]
+    ) -> None:
+        rows = [{"trial_id": trial_id, "key": k, "value_json": json.dumps(v)} for k, v in attributes.items()]
+        if rows:
+            connection.execute(sa.insert(table), rows)
+
+    def finish_trial(
+        self,
+        connection: sa.Connection,
+        trial_id: int,
+        state: TrialState,
+        values: Sequence[float] | None,
+        constraints: Mapping[str, float],
+        user_attributes: Mapping[str, Any],
+    ) -> None:
+        """Write values, constraints and state of a RUNNING trial."""
+        if values is not None:
+            rows = [
+                {"trial_id": trial_id, "objective": i, "value": _stored(v), "value_type": _value_type(v)}
+                for i, v in enumerate(values)
+            ]
+            connection.execute(sa.insert(self._values), rows)
+        keyed = {CONSTRAINT_PREFIX + key: value for key, value in constraints.items()}
+        self._insert_attributes(connection, self._system_attributes, trial_id, keyed)
+        self._insert_attributes(connection, self._user_attributes, trial_id, user_attributes)
+        t = self._trials
+        connection.execute(
+            sa.update(t)
+            .where(t.c.trial_id == trial_id)
+            .values(state=state.name, datetime_complete=_utc_now())
+        )
+
+    def rows(self, connection: sa.Connection, trial_ids: Iterable[int]) -> dict[int, OptunaRow]:
+        """Rows by trial id."""
+        t = self._trials
+        columns = (t.c.trial_id, t.c.number, t.c.state, t.c.datetime_start, t.c.datetime_complete)
+        found: dict[int, OptunaRow] = {}
+        for chunk in _chunks(trial_ids):
+            for trial_id, number, state, started, finished in connection.execute(
+                sa.select(*columns).where(t.c.trial_id.in_(chunk))
+            ):
+                found[trial_id] = OptunaRow(
+                    trial_id=trial_id,
+                    number=number,
+                    state=TrialState[str(state)],
+                    started_at=_aware(started),
+                    finished_at=_aware(finished),
+                )
+        return found
+
+    def params(
+        self, connection: sa.Connection, trial_ids: Iterable[int], space: SearchSpace
+    ) -> dict[int, dict[str, Any]]:
+        """Parameters by trial id, in the order of the space."""
+        p = self._params
+        found: dict[int, dict[str, float]] = {}
+        for chunk in _chunks(trial_ids):
+            query = sa.select(p.c.trial_id, p.c.param_name, p.c.param_value).where(p.c.trial_id.in_(chunk))
+            for trial_id, name, value in connection.execute(query):
+                found.setdefault(trial_id, {})[name] = value
+        return {
+            trial_id: {
+                q.name: q.distribution.to_external_repr(raw[q.name]) for q in space.parameters if q.name in raw
+            }
+            for trial_id, raw in found.items()
+        }
+
+
+def _chunks(ids: Iterable[int], size: int = 500) -> Iterable[list[int]]:
+    listed = list(ids)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)  # Optuna 5 stores UTC without a zone
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
+
+
+def _stored(value: float) -> float | None:
+    return None if math.isinf(value) else value
+
+
+def _value_type(value: float) -> str:
+    if math.isinf(value):
+        return "INF_POS" if value > 0 else "INF_NEG"
+    return "FINITE"

@@ -1,0 +1,54 @@
+"""Workers and hosts: who is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from satisfice.store.engine import Database
+from satisfice.store.tables import hosts, workers
+
+
+def join(db: Database, worker: str, study_uuid: str, host: str, label: str | None) -> None:
+    """Announce a worker."""
+    with db.write() as connection:
+        connection.execute(
+            sa.insert(workers).values(
+                uuid=worker,
+                study_uuid=study_uuid,
+                host=host,
+                hostname=socket.gethostname()[:200],
+                pid=os.getpid(),
+                label=label,
+                started_at=db.now(),
+                seen_at=db.now(),
+            )
+        )
+
+
+def seen(db: Database, worker: str) -> None:
+    """Say that the worker lives."""
+    with db.write() as connection:
+        connection.execute(sa.update(workers).where(workers.c.uuid == worker).values(seen_at=db.now()))
+
+
+def leave(db: Database, worker: str, reason: str) -> None:
+    """Say that the worker ended, and why."""
+    with db.write() as connection:
+        connection.execute(
+            sa.update(workers).where(workers.c.uuid == worker).values(ended_at=db.now(), ended=reason[:200])
+        )
+
+
+def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> None:
+    """Keep what a fingerprint stands for."""
+    values = {"description": json.dumps(dict(description)), "seen_at": db.now()}
+    with db.write() as connection:
+        known = connection.execute(sa.update(hosts).where(hosts.c.fingerprint == fingerprint).values(**values))
+        if not known.rowcount:
+            connection.execute(sa.insert(hosts).values(fingerprint=fingerprint, **values))
