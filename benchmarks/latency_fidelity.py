@@ -7,10 +7,10 @@ Three models; nothing beside, then two, then four busy processes beside (they ar
 do not yield). Prints for each cell the median and the worst error against the quiet reference, how often the
 95% interval covers it (ours only), and the seconds spent.
 
-The reference: at the start, while nothing runs, many hot loops of each model spread over time; of those, the
-loops around which a fixed probe ran at its best speed; the median of all their calls that no other process
-interrupted. It shares no timing code with the measured method. A rival that would take longer than 1.5
-seconds stops there, with the calls it has.
+The reference: at the start and at the end, while nothing runs, many hot loops of each model spread over time;
+of those, the loops around which a fixed probe ran at its best speed; the median of all their calls that no
+other process interrupted. It shares no timing code with the measured method. A rival that would take longer
+than 1.5 seconds stops there, with the calls it has.
 
 Exit code 1 if our own figures miss their goal: median error 5%, worst 15%, coverage 90%, 2 s a model, and
 0.2 s where the bound is more than twice or less than half the value.
@@ -86,26 +86,41 @@ MODELS = {"MLP": mlp, "small CNN": small_cnn, "deep CNN": deep_cnn}
 # --------------------------------------------------------------------------------------
 
 
-def reference(calls: dict[str, Call], seconds: float) -> dict[str, tuple[float, float]]:
-    """Per model its quiet p50 in seconds, and the share of its calls that were undisturbed."""
+@dataclass
+class Loops:
+    """Hot loops of one model, and the slower of the two probes around each."""
+
+    seconds: list[Array] = field(default_factory=list)
+    probes: list[float] = field(default_factory=list)
+
+
+def run_loops(calls: dict[str, Call], loops: dict[str, Loops], seconds: float) -> None:
     matrix = np.random.default_rng(1).standard_normal((160, 160))
-    probes: dict[str, list[float]] = {name: [] for name in calls}
-    loops: dict[str, list[Array]] = {name: [] for name in calls}
     end = time.perf_counter() + seconds
     with still(1):
         while time.perf_counter() < end:
             for name, call in calls.items():
                 before = probe(matrix)
-                loops[name].append(hot_loop(call))
-                probes[name].append(max(before, probe(matrix)))
-    best = float(np.quantile(list(itertools.chain.from_iterable(probes.values())), 0.05))
+                loops[name].seconds.append(hot_loop(call))
+                loops[name].probes.append(max(before, probe(matrix)))
+
+
+def reference(loops: dict[str, Loops]) -> dict[str, float]:
+    """Quiet p50 of each model, in seconds."""
+    every = list(itertools.chain.from_iterable(found.probes for found in loops.values()))
+    best = float(np.quantile(every, 0.03))
     out = {}
-    for name in calls:
-        limit = max(CALM * best, np.sort(probes[name])[FEW])  # not a quiet host: the least disturbed must do
-        chosen = [loop for loop, p in zip(loops[name], probes[name], strict=True) if p <= limit]
-        good = np.concatenate([loop[~np.isnan(loop)] for loop in chosen])
-        share = np.sum(np.array(probes[name]) <= CALM * best) / len(loops[name])
-        out[name] = (float(np.median(good)), float(share * len(good) / sum(map(len, chosen))))
+    for name, found in loops.items():
+        probes = np.array(found.probes)
+        limit = max(CALM * best, np.sort(probes)[FEW])  # not a quiet host: the least disturbed must do
+        good = np.concatenate(
+            [x[~np.isnan(x)] for x, p in zip(found.seconds, probes, strict=True) if p <= limit]
+        )
+        out[name] = float(np.median(good))
+        calm = float(np.mean(probes <= CALM * best))
+        print(f"quiet reference, {name}: {out[name] * 1e6:.1f} us; {calm:.0%} of its loops calm")
+        if calm < 0.05:
+            print("  warning: this host was hardly ever quiet; the errors below are against a disturbed one")
     return out
 
 
@@ -140,19 +155,23 @@ def hot_loop(call: Call, seconds: float = 0.02) -> Array:
 
 @dataclass
 class Cell:
-    """Repeats of one way of measuring in one condition."""
+    """Repeats of one way of measuring one model in one condition."""
 
-    errors: list[float] = field(default_factory=list)
-    covered: list[bool] = field(default_factory=list)
+    busy: int
+    model: str
+    method: str
+    values: list[float] = field(default_factory=list)  # seconds a call
+    intervals: list[tuple[float, float]] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     far_seconds: list[float] = field(default_factory=list)
 
-    def figures(self) -> dict[str, float]:
-        errors = np.abs(self.errors)
-        out = {"median": float(np.median(errors)), "worst": float(errors.max())}
+    def figures(self, truth: float) -> Row:
+        errors = np.abs(np.array(self.values) / truth - 1)
+        out: Row = {"busy": self.busy, "model": self.model, "method": self.method}
+        out |= {"median": float(np.median(errors)), "worst": float(errors.max())}
         out["seconds"] = float(np.median(self.seconds))
-        if self.covered:
-            out["coverage"] = float(np.mean(self.covered))
+        if self.intervals:
+            out["coverage"] = float(np.mean([low <= truth <= high for low, high in self.intervals]))
             out["seconds"] = max(self.seconds)
             out["seconds far"] = float(np.median(self.far_seconds))
             out["seconds far, worst"] = max(self.far_seconds)
@@ -185,13 +204,13 @@ RIVALS: dict[str, Callable[[Call], float]] = {
 }
 
 
-def ours(meter: Meter, name: str, call: Call, truth: float, cell: Cell, repeat: int) -> None:
-    found = meter.latency(name, lambda: call, precise=True, fresh=True, metric="latency_ms")
-    cell.errors.append(found.value / (truth * 1e3) - 1)
-    cell.covered.append(found.low <= truth * 1e3 <= found.high)
+def ours(meter: Meter, name: str, call: Call, cell: Cell) -> None:
+    found = meter.latency(name, lambda: call, precise=True, fresh=True)
+    cell.values.append(found.value / 1e3)
+    cell.intervals.append((found.low / 1e3, found.high / 1e3))
     cell.seconds.append(found.seconds)
-    factor = 2.5 if repeat % 2 else 0.4
-    bound = Constraint(metric="latency_ms", operator="<=", bound=truth * 1e3 * factor)
+    factor = 3.0 if len(cell.values) % 2 else 0.3
+    bound = Constraint(metric="latency_ms", operator="<=", bound=float(np.median(cell.values)) * 1e3 * factor)
     cell.far_seconds.append(meter.latency(name, lambda: call, [bound], fresh=True).seconds)
 
 
@@ -223,36 +242,34 @@ def main() -> int:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     calls = {name: make() for name, make in MODELS.items()}
-    found = reference(calls, 5.0 if options.quick else 30.0)
-    truths = {name: truth for name, (truth, _) in found.items()}
-    for name, (truth, calm) in found.items():
-        print(f"quiet reference, {name}: {truth * 1e6:.1f} us; {calm:.0%} of its calls undisturbed")
-        if calm < 0.1:
-            print("  warning: this host was hardly ever quiet; the errors below are against a disturbed one")
+    loops = {name: Loops() for name in calls}
+    run_loops(calls, loops, 5.0 if options.quick else 25.0)
     meter = Meter(InMemoryMeasurements(), MeasureOptions())
-    rows: list[Row] = []
+    done: list[Cell] = []
     for busy in (0, 2, 4):
         with beside(busy):
             for name, call in calls.items():
-                here = cells(meter, name, call, truths[name], repeats)
-                rows += [{"busy": busy, "model": name, **row} for row in here]
+                print(f"{busy} busy, {name} ...", file=sys.stderr)
+                done += cells(meter, busy, name, call, repeats)
+    run_loops(calls, loops, 5.0 if options.quick else 25.0)
+    truths = reference(loops)
+    rows = [cell.figures(truths[cell.model]) for cell in done]
+    for busy in (0, 2, 4):
         show([row for row in rows if row["busy"] == busy])
-    for name, (truth, _) in reference(calls, 3.0 if options.quick else 15.0).items():
-        print(f"quiet reference at the end, {name}: {truth / truths[name] - 1:+.1%}")
     if options.json:
         options.json.write_text(json.dumps({"reference": truths, "rows": rows}, indent=1))
     return verdict([row for row in rows if row["method"] == "satisfice"])
 
 
-def cells(meter: Meter, name: str, call: Call, truth: float, repeats: int) -> list[Row]:
-    by_method = {method: Cell() for method in [*RIVALS, "satisfice"]}
-    for repeat in range(repeats):
+def cells(meter: Meter, busy: int, name: str, call: Call, repeats: int) -> list[Cell]:
+    by_method = {method: Cell(busy, name, method) for method in [*RIVALS, "satisfice"]}
+    for _ in range(repeats):
         for method, rival in RIVALS.items():
             begin = time.perf_counter()
-            by_method[method].errors.append(rival(call) / truth - 1)
+            by_method[method].values.append(rival(call))
             by_method[method].seconds.append(time.perf_counter() - begin)
-        ours(meter, name, call, truth, by_method["satisfice"], repeat)
-    return [{"method": method, **cell.figures()} for method, cell in by_method.items()]
+        ours(meter, name, call, by_method["satisfice"])
+    return list(by_method.values())
 
 
 def show(rows: list[Row]) -> None:
