@@ -21,7 +21,7 @@ from satisfice.search.history import History
 from satisfice.search.models import HyperparameterCache, fit_size, spread_out
 from satisfice.search.transform import TailLog
 
-MIN_FINISHED = 8
+MIN_FINISHED = 12
 _MAX_FINISHED = 90  # finished trials that a model is made of: some of the best, the latest, and a spread
 _NOISE_PRIOR = 0.02
 _SURPRISE = 0.6  # least standard deviation, as a share of the change that is expected until the end

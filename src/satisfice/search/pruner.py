@@ -96,6 +96,9 @@ class AutoPruner:
                 return None
             mean, sd = model.predict(unit, now)
             hope[j] = model.transform.inverse(mean - _OPTIMISM * sd)[0]
+            # Two witnesses: what the sampler expected when it proposed the trial must not speak for it either.
+            expected = float(history.predicted[number, j]) * history.signs[j]
+            hope[j] = min(hope[j], expected) if np.isfinite(expected) else hope[j]
         return hope if np.isfinite(hope).all() else None
 
     def _trustworthy(self, history: History, g: int) -> bool:
