@@ -21,7 +21,7 @@ from satisfice.measure.sampling import Samples, collect
 _SAMPLE_S = 2.0
 _SLOW = 1.1  # a block this much slower than the best tenth lies in a slow phase
 _CALM = 0.1  # share of blocks in slow phases that is no reason to worry
-_PRECISE = 0.05  # half-width of an interval, as a share of the value
+_PRECISE = 0.1  # half-width of an interval, as a share of the value; 0.06 is the least there is
 _COARSE_CLOCK_S = 1e-6
 _EXTRAS = {
     "torch": ("torch", "neural networks"),
