@@ -1,0 +1,102 @@
+"""Training checkpoints and model files of one trial, in the artefact store.
+
+Nothing is unpickled: objects are JSON, or tensors and numbers that torch loads with ``weights_only``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from satisfice.errors import InputError
+from satisfice.store.artefacts import Artefacts
+
+_JSON, _TORCH, _BYTES, _FILE = "json", "torch", "bytes", "file"
+
+
+class Checkpoints:
+    """Checkpoints of a trial. A later attempt's stands; a worker that lost the trial cannot overwrite it."""
+
+    def __init__(self, artefacts: Artefacts, number: int, attempt: int) -> None:
+        self._artefacts = artefacts
+        self._number = number
+        self._attempt = attempt
+
+    def save(self, state: Any) -> None:
+        """Keep a state.
+
+        Raises:
+            InputError: It is neither a path, bytes, JSON content nor tensors.
+        """
+        kind, content = _encode(state)
+        name = f"checkpoint-{self._attempt:03d}.{kind}"
+        self._artefacts.put(self._number, name, content)
+        for old in self._artefacts.find(self._number, f"checkpoint-{self._attempt:03d}.*"):
+            if old.name != name:
+                old.unlink(missing_ok=True)
+
+    def load(self) -> Any:
+        """The state saved last, or None."""
+        found = self._artefacts.find(self._number, "checkpoint-*")
+        mine = [path for path in found if int(path.stem.split("-")[1]) <= self._attempt]
+        return _decode(mine[-1]) if mine else None
+
+    def discard(self) -> None:
+        """Remove them: the trial has ended."""
+        self._artefacts.discard(self._number, "checkpoint-*")
+
+
+def _encode(state: Any) -> tuple[str, bytes]:
+    if isinstance(state, str | Path) and Path(state).is_file():
+        return _FILE, Path(state).read_bytes()
+    if isinstance(state, bytes):
+        return _BYTES, state
+    try:
+        return _JSON, json.dumps(state).encode()
+    except (TypeError, ValueError):
+        pass
+    if "torch" in sys.modules:
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        return _TORCH, buffer.getvalue()
+    raise InputError(
+        f"a checkpoint of type {type(state).__name__} cannot be kept",
+        hint="save a path, bytes, JSON content, or tensors",
+    )
+
+
+def _decode(path: Path) -> Any:
+    kind = path.suffix[1:]
+    if kind == _FILE:
+        return path
+    if kind == _BYTES:
+        return path.read_bytes()
+    if kind == _JSON:
+        return json.loads(path.read_bytes())
+    import torch
+
+    return torch.load(path, weights_only=True)
+
+
+def save_model(artefacts: Artefacts, number: int, model: Any) -> Path:
+    """Keep a model file: a path as it is; a torch module or state dict as safetensors.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if isinstance(model, str | Path):
+        path = Path(model)
+        return artefacts.put(number, f"model{path.suffix}", path.read_bytes())
+    state = model.state_dict() if hasattr(model, "state_dict") else model
+    if not isinstance(state, dict):
+        raise InputError(
+            f"save_model got a {type(model).__name__}", hint="give a torch module, a state dict, or a path"
+        )
+    from safetensors.torch import save
+
+    return artefacts.put(number, "model.safetensors", save({k: v.contiguous() for k, v in state.items()}))

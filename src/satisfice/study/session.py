@@ -1,0 +1,262 @@
+"""One worker's connection to one study: ledger, history, sampler, pruner, evaluator; ask and tell."""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+from satisfice.errors import InputError, TrialFinished
+from satisfice.measure import Quiet, host
+from satisfice.measure.host import cores_allowed
+from satisfice.search import PRUNERS, SAMPLERS, History, Proposal, SearchProblem
+from satisfice.spec.constraint import violations
+from satisfice.spec.metric import convert
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import HasDefaults, Task
+from satisfice.store.artefacts import Artefacts
+from satisfice.store.engine import Database
+from satisfice.store.ledger import DEFAULT_LEASE_S, Claim, Ledger, Outcome, Queued
+from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.reader import Reader
+from satisfice.study.known import Evaluator
+from satisfice.study.replicate import next_replicate
+from satisfice.study.screening import StudyScreen
+from satisfice.study.trial import Trial, diverged
+
+LEASE_VARIABLE = "SATISFICE_LEASE_SECONDS"
+_NO_LEASE_S = 1e9  # in memory nobody could take over
+
+
+class Session:
+    """One worker on one study.
+
+    Args:
+        db: The database.
+        rows: Optuna's rows.
+        row: Our row of the study.
+        spec: The study.
+        task: What trains.
+        artefacts: The study's files.
+        label: This worker's label.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        rows: OptunaRows,
+        row: Mapping[str, Any],
+        spec: StudySpec,
+        task: Task,
+        artefacts: Artefacts,
+        *,
+        label: str | None = None,
+    ) -> None:
+        self.db = db
+        self.spec = spec
+        self.task = task
+        self.artefacts = artefacts
+        self.worker = uuid.uuid4().hex
+        self.host = host().fingerprint
+        self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
+        self.quiet = Quiet()
+        self.lease_s = _NO_LEASE_S if db.in_memory else float(os.environ.get(LEASE_VARIABLE, DEFAULT_LEASE_S))
+        self.ledger = Ledger(
+            db,
+            rows,
+            study_uuid=row["uuid"],
+            optuna_study_id=row["optuna_study_id"],
+            space=spec.space,
+            worker=self.worker,
+            seed=spec.seed,
+            lease_s=self.lease_s,
+        )
+        self.reader = Reader(db, rows, row["uuid"], spec)
+        problem = SearchProblem(
+            space=spec.space,
+            objectives=spec.objectives,
+            constraints=spec.constraints,
+            max_steps=spec.budget.epochs,
+            n_trials=spec.budget.trials,
+            seed=spec.seed,
+        )
+        self.max_steps = spec.budget.epochs
+        self.history = History(problem)
+        self.sampler = SAMPLERS.get(spec.search.sampler)(problem)
+        self.pruner = PRUNERS.get(spec.search.pruner)(problem)
+        measures = spec.measure.on is None or spec.measure.on == label
+        self.evaluator = Evaluator(spec, task, db, self.quiet, measures=measures)
+        self._revision = -1
+
+    def sync(self) -> None:
+        """Read what changed since the last look into the history."""
+        changes = self.db.retrying(lambda: self.reader.changes(self._revision))
+        self.history.update(changes.records)
+        for number, step, metrics in changes.reports:
+            self.history.report(number, step, metrics)
+        self._revision = changes.revision
+
+    # -- ask ------------------------------------------------------------------------------------------------
+
+    def ask(self) -> Trial:
+        """A trial to train: one to go on with, an enqueued one, a replicate, or a new proposal.
+
+        Raises:
+            BudgetSpent: Nothing is left.
+            NoFeasibleProposal: Nothing that fits was found.
+        """
+        claim = self.db.retrying(self.ledger.claim)
+        self.sync()
+        if claim.number is not None:
+            return self._resume(claim)
+        screen = StudyScreen(self.evaluator)
+        queued: Queued | None = None
+        try:
+            queued, proposal = self._enqueued(claim, screen)
+            replicate_of = queued.replicate_of if queued is not None else None
+            if proposal is None:
+                proposal, replicate_of = self._new(claim, screen)
+            proposal = replace(proposal, metrics=convert(proposal.metrics, self.spec.metric_names))
+            chosen = proposal
+            of = replicate_of
+            trial_id, number = self.db.retrying(
+                lambda: self.ledger.begin(
+                    claim,
+                    chosen.params,
+                    metrics=chosen.metrics,
+                    proposal=chosen.why,
+                    replicate_of=of,
+                    away=screen.turned_away,
+                    system_attributes={},
+                    measured_on=self.host if self.evaluator.times else None,
+                )
+            )
+        except BaseException:
+            self.ledger.release(claim, screen.turned_away)
+            if queued is not None:
+                self.ledger.put_back(queued, None)
+            raise
+        begun = replace(claim, number=number, trial_id=trial_id, attempt=1)
+        return Trial(self, begun, params=proposal.params, known=proposal.metrics, replicate_of=replicate_of)
+
+    def _resume(self, claim: Claim) -> Trial:
+        record = next(r for r in self.reader.records() if r.number == claim.number)
+        return Trial(
+            self, claim, params=record.params, known=record.metrics, replicate_of=record.replicate_of
+        )
+
+    def _enqueued(self, claim: Claim, screen: StudyScreen) -> tuple[Queued | None, Proposal | None]:
+        """The next enqueued configuration that fits; those that do not are noted."""
+        while claim.in_queue:
+            queued = self.ledger.take_queued(claim)
+            if queued is None:
+                break
+            fill = self.spec.space.sample(np.random.default_rng(claim.seed))
+            params = self.spec.space.complete(queued.params, fill)
+            try:
+                screened = screen(params)
+            except BaseException:
+                self.ledger.put_back(queued, None)
+                raise
+            if screened.fits:
+                why = {"method": "enqueued", "kind": "start", "origin": queued.source}
+                return queued, Proposal(params=params, metrics=screened.metrics, why=why)
+            self.ledger.put_back(queued, {k: v for k, v in screened.violations.items() if v > 0})
+        return None, None
+
+    def _new(self, claim: Claim, screen: StudyScreen) -> tuple[Proposal, int | None]:
+        if self.spec.search.replicate > 1:
+            record = next_replicate(self.spec, self.reader.records(), claim.slot)
+            if record is not None:
+                known = self.evaluator.before(record.params)
+                why = {"method": "replicate", "kind": "exploit", "origin": "replicate", "of": record.number}
+                return Proposal(params=dict(record.params), metrics=known, why=why), record.number
+        return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
+
+    # -- tell -----------------------------------------------------------------------------------------------
+
+    def tell(
+        self,
+        trial: Trial,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        state: TrialState = TrialState.COMPLETE,
+        reason: str | None = None,
+        traceback: str | None = None,
+    ) -> TrialState:
+        """End a trial; returns the state it got.
+
+        Raises:
+            TrialFinished: It was told before.
+            LeaseLost: Another worker has it.
+        """
+        if trial.finished:
+            raise TrialFinished(f"trial {trial.number} was told already")
+        found = convert({**trial.metrics, **_floats(metrics or {})}, self.spec.metric_names)
+        outcome = self._outcome(trial, found, state, reason or trial.stop_reason, traceback)
+        body = trial.pending
+        self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
+        trial.pending = []
+        trial.finished = True
+        trial.metrics = dict(outcome.metrics)
+        trial.discard_checkpoints()
+        return outcome.state
+
+    def _outcome(
+        self,
+        trial: Trial,
+        found: Mapping[str, float],
+        state: TrialState,
+        reason: str | None,
+        traceback: str | None,
+    ) -> Outcome:
+        names = tuple(o.metric for o in self.spec.objectives)
+        values: list[float] | None = None
+        if state is TrialState.COMPLETE:
+            missing = [name for name in names if name not in found]
+            nan = diverged(found, names)
+            if missing:
+                state, reason = TrialState.FAIL, f"the task gave no {missing[0]!r}"
+            elif nan is not None:
+                state, reason = TrialState.PRUNED, f"diverged: {nan} is NaN"
+            else:
+                values = [found[name] for name in names]
+        judged = violations(self.spec.constraints, found)
+        complete = len(judged) == len(self.spec.constraints)
+        infeasible = any(v > 0 for v in judged.values())
+        # Optuna's GP reads constraints by position: all keys in one order, or none.
+        written = {k: max(min(v, 1e300), -1e300) for k, v in judged.items()} if complete else {}
+        return Outcome(
+            state=state,
+            values=values,
+            metrics={k: v for k, v in found.items() if not (math.isnan(v) and state is TrialState.COMPLETE)},
+            constraints=written,
+            feasible=False if infeasible else (True if complete else None),
+            reason=reason,
+            traceback=traceback,
+            measured_on=self.host if self.evaluator.times else None,
+        )
+
+    def defaults(self) -> Mapping[str, Any]:
+        """The family's default configuration, clipped to the space; empty for a task without one."""
+        if not isinstance(self.task, HasDefaults):
+            return {}
+        return self.spec.space.complete(self.task.defaults(), self.task.defaults())
+
+
+def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+    out = {}
+    for name, value in metrics.items():
+        try:
+            out[name] = float(value)
+        except (TypeError, ValueError):
+            raise InputError(f"metric {name} = {value!r} is no number", hint="return floats") from None
+    return out
+
+
