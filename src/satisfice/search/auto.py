@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys, neighbours
@@ -57,6 +58,7 @@ class AutoSampler:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._memory: ScreenMemory | None = None
+        self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
         self._cache = HyperparameterCache()
         self._curves = CurveModels()
 
@@ -95,14 +97,15 @@ class AutoSampler:
         if self._memory is None:
             self._memory = ScreenMemory(self._problem, history.encoder)
         memory = self._memory
-        if memory.known:
-            columns = {
-                name: history.metric_column[name] for name in memory.known if name in history.metric_column
-            }
-            for i in np.flatnonzero(history.state >= 0):
+        columns = {n: history.metric_column[n] for n in sorted(memory.known) if n in history.metric_column}
+        if columns:
+            told = np.isfinite(history.metrics[:, list(columns.values())]).all(axis=1) & (history.state >= 0)
+            told[: len(self._remembered)] &= ~self._remembered
+            for i in np.flatnonzero(told):
                 metrics = {name: float(history.metrics[i, j]) for name, j in columns.items()}
-                if metrics and all(np.isfinite(v) for v in metrics.values()):
-                    memory.add(history.raw[i], _known(self._problem, metrics))
+                memory.add(history.raw[i].copy(), _known(self._problem, metrics))
+            told[: len(self._remembered)] |= self._remembered
+            self._remembered = told
         return memory
 
     # -- space filling -------------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ class _Scorer:
     def __init__(self, evidence: Evidence, memory: ScreenMemory, boldness: float) -> None:
         self._evidence, self._memory, self._boldness = evidence, memory, boldness
         self.refresh()
-        ideal, reference = evidence.box({n: memory.fitting_values(n) for n in evidence.static})
+        ideal, reference = evidence.box({n: memory.fitting_range(n) for n in evidence.static})
         self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
         self._fine = Improvement(evidence.front, ideal, reference, count=_FINE[1])
 
@@ -264,10 +267,10 @@ def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
 
 def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
     """Which rows differ by more than `_NEAR` from each of the others in some parameter. Shape [n]."""
-    out = np.ones(len(unit), dtype=bool)
-    for i, row in enumerate(unit):
-        out[i] = bool((np.abs(others - row).max(axis=1, initial=0.0) > _NEAR).all())
-    return out
+    if len(others) == 0 or unit.shape[1] == 0:
+        return np.ones(len(unit), dtype=bool)
+    distance, _ = cKDTree(others).query(unit, p=np.inf)
+    return np.asarray(distance > _NEAR)
 
 
 def _distance(unit: Array, others: Array, history: History) -> Array:

@@ -18,10 +18,10 @@ from optuna.trial import TrialState
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
-from satisfice.search.models import HyperparameterCache, fit_size, spread_out
+from satisfice.search.models import fit_size, spread_out
 from satisfice.search.transform import TailLog
 
-MIN_FINISHED = 12
+MIN_FINISHED = 15
 _MAX_FINISHED = 90  # finished trials that a model is made of: some of the best, the latest, and a spread
 _NOISE_PRIOR = 0.02
 _SURPRISE = 0.6  # least standard deviation, as a share of the change that is expected until the end
@@ -66,13 +66,12 @@ class CurveModels:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, int], tuple[bytes, CurveModel | None]] = {}
-        self._alone = HyperparameterCache()
         self._fits: dict[tuple[int, int, bytes], gaussian.Hyperparameters] = {}
 
     def get(self, history: History, objective: int, checkpoint: int) -> CurveModel | None:
         """The model of one objective at one checkpoint, or None while too few have finished."""
         rows = history.rows(TrialState.COMPLETE)
-        values = history.objectives()[rows, objective]
+        values = history.objectives(rows)[:, objective]
         early = signed_curve(history, rows, objective, checkpoint)
         told = np.isfinite(values) & np.isfinite(early)
         rows, values, early = rows[told], values[told], early[told]
@@ -90,15 +89,11 @@ class CurveModels:
     ) -> CurveModel:
         ordered = np.r_[history.encoder.ordered[history.encoder.free], True]
         first = spread_out(fit_size(len(rows)), _MAX_FINISHED)
-        key = (*where, rows[first].tobytes())
-        if key not in self._fits:
-            if len(self._fits) > 64:
-                self._fits.clear()
-            x, z, *_ = _residuals(history, rows[first], values[first], early[first])
-            self._fits[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=_NOISE_PRIOR)
+        x, z, *_ = _residuals(history, rows[first], values[first], early[first])
+        hyperparameters = self._fit_once((*where, rows[first].tobytes()), ordered, x, z)
         keep = _chosen(values)
         x, z, transform, slope, intercept, spread = _residuals(history, rows[keep], values[keep], early[keep])
-        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, self._fits[key])
+        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, hyperparameters)
         mean, sd = process.leave_one_out()
         surprise = np.abs(z - mean) / sd
         inflation = float(np.clip(np.quantile(surprise, 0.9) / 1.645, 1.0, 4.0))
@@ -111,12 +106,32 @@ class CurveModels:
     ) -> float:
         """Error of finished trials predicted from the other ones' configurations alone."""
         ordered = history.encoder.ordered[history.encoder.free]
-        unit = history.encoder.unit(history.raw[rows])
-        h = self._alone.get(unit, values, ordered, TailLog, noise_prior=_NOISE_PRIOR)
-        f = TailLog(values[keep]).forward(values[keep])
-        z = (f - f.mean()) / (float(f.std()) or 1.0)
-        process = gaussian.GaussianProcess(unit[keep], z, np.zeros(len(z)), ordered, h)
-        return _middle_square((float(f.std()) or 1.0) * (z - process.leave_one_out()[0]))
+        first = spread_out(fit_size(len(rows)), _MAX_FINISHED)
+        h = self._fit_once(
+            (objective, -1, rows[first].tobytes()), ordered, *_alone(history, rows[first], values[first])
+        )
+        x, z, scale = *_alone(history, rows[keep], values[keep]), _scale(values[keep])
+        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, h)
+        return _middle_square(scale * (z - process.leave_one_out()[0]))
+
+    def _fit_once(
+        self, key: tuple[int, int, bytes], ordered: NDArray[np.bool_], x: Array, z: Array
+    ) -> gaussian.Hyperparameters:
+        if key not in self._fits:
+            if len(self._fits) > 64:
+                self._fits.clear()
+            self._fits[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=_NOISE_PRIOR)
+        return self._fits[key]
+
+
+def _scale(values: Array) -> float:
+    return float(TailLog(values).forward(values).std()) or 1.0
+
+
+def _alone(history: History, rows: NDArray[np.int_], values: Array) -> tuple[Array, Array]:
+    """Inputs and standardised targets of a process that does not see the reports."""
+    f = TailLog(values).forward(values)
+    return history.encoder.unit(history.raw[rows]), (f - f.mean()) / (float(f.std()) or 1.0)
 
 
 def _middle_square(errors: Array) -> float:

@@ -33,21 +33,21 @@ class Evidence:
     models: Mapping[str, MetricModel]  # of signed objectives and of constraint metrics that training decides
     late: tuple[Constraint, ...]  # constraints that training decides
 
-    def box(self, fitting: Mapping[str, Array]) -> tuple[Array, Array]:
+    def box(self, fitting: Mapping[str, tuple[float, float] | None]) -> tuple[Array, Array]:
         """Ideal and reference point, each of shape [m].
 
         Args:
-            fitting: Values of the static metrics over all configurations known to fit.
+            fitting: Ends of the static metrics over all configurations known to fit.
         """
         seen = self.observed if len(self.observed) else self.typical[None]
         front = self.front if len(self.front) else seen
         ideal, nadir = np.minimum(seen.min(axis=0), front.min(axis=0)), front.max(axis=0)
         reference = np.maximum(nadir, np.median(seen, axis=0))
         for j, name in enumerate(self.names):
-            values = fitting.get(name)
-            if values is not None and len(values):
-                reference[j] = max(reference[j], float((self.signs[j] * values).max()))
-                ideal[j] = min(ideal[j], float((self.signs[j] * values).min()))
+            ends = fitting.get(name)
+            if ends is not None:
+                low, high = sorted(float(self.signs[j]) * end for end in ends)
+                ideal[j], reference[j] = min(ideal[j], low), max(reference[j], high)
         width = reference - ideal
         width = np.where(width > 0, width, np.maximum(np.abs(reference), 1.0) * 1e-3)
         return ideal, reference + 0.05 * width
@@ -127,11 +127,12 @@ def _objective_model(
     curves: CurveModels,
 ) -> MetricModel:
     """From finished trials, and from unfinished ones with more noise where their reports say enough."""
-    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
+    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)[-MAX_POINTS:]
     mean, sd = expected_final(history, curves, unfinished, objective)
     told = np.isfinite(mean) & np.isfinite(sd)
     unfinished, mean, sd = unfinished[told], mean[told], sd[told]
     failed = history.rows(TrialState.FAIL)
+    failed = failed[-MAX_POINTS // 4 :]
     failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
     worst = float(values[complete].max())
     transform = TRAINED(values[complete])

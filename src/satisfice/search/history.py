@@ -7,6 +7,7 @@ checkpoints and m objectives a trial takes about ``8 d + 8 k + 8 g m + 30`` byte
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -113,7 +114,7 @@ class History:
         """
         i = self._row(number)
         self._steps[i] = max(self._steps[i], step)
-        g = int(np.searchsorted(self.checkpoints, step))
+        g = bisect_left(self.checkpoints, step)
         if g >= len(self.checkpoints) or step < self._curve_step[i, g]:
             return
         self._curve_step[i, g] = step
@@ -169,12 +170,15 @@ class History:
 
     def rows(self, *states: TrialState) -> NDArray[np.int_]:
         """Numbers of the trials in any of the states, ascending."""
-        return np.flatnonzero(np.isin(self.state, [int(s) for s in states]))
+        found = np.zeros(len(self), dtype=bool)
+        for state in states:
+            found |= self.state == int(state)
+        return np.flatnonzero(found)
 
-    def objectives(self) -> Array:
-        """Objectives to minimise (signs applied), NaN where unknown. Shape [n, m]."""
-        columns = [self.metric_column[name] for name in self.objective_names]
-        return self.metrics[:, columns] * self.signs
+    def objectives(self, rows: NDArray[np.int_] | None = None) -> Array:
+        """Objectives to minimise, NaN where unknown; of all trials or of ``rows``. Shape [n, m]."""
+        metrics = self.metrics if rows is None else self.metrics[rows]
+        return metrics[:, [self.metric_column[name] for name in self.objective_names]] * self.signs
 
     @property
     def signs(self) -> Array:

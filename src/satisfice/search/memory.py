@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,7 @@ from satisfice.search.models import EXACT, MAX_POINTS, HyperparameterCache, Metr
 from satisfice.search.protocol import Screen, Screened, SearchProblem
 
 _MIN_POINTS = 6
+_MAX_READ = 1_000  # latest answers that models are made from
 
 
 class ScreenMemory:
@@ -27,6 +29,10 @@ class ScreenMemory:
         self._rows: list[Array] = []
         self._cache = HyperparameterCache()
         self._models: tuple[int, dict[str, MetricModel]] = (-1, {})
+        self._answered: list[Screened] = []
+        self._fitting: dict[str, tuple[float, float]] = {}  # ends of each metric over what fits
+        self._violations: Counter[str] = Counter()  # by constraint key
+        self._fits = 0
         self.known: set[str] = set()  # metrics that a screen has told
 
     def __len__(self) -> int:
@@ -48,7 +54,13 @@ class ScreenMemory:
         if key not in self._answers:
             self._answers[key] = answer
             self._rows.append(raw)
+            self._answered.append(answer)
+            self._fits += answer.fits
             self.known.update(answer.metrics)
+            self._violations.update(k for k, v in answer.violations.items() if v > 0)
+            for name, value in answer.metrics.items() if answer.fits else ():
+                low, high = self._fitting.get(name, (value, value))
+                self._fitting[name] = min(low, value), max(high, value)
 
     def refused(self, key: bytes) -> bool:
         """Whether this configuration was screened and turned away."""
@@ -57,22 +69,15 @@ class ScreenMemory:
 
     def share_that_fits(self) -> float:
         """Share of the screened configurations that fitted."""
-        fits = [answer.fits for answer in self._answers.values()]
-        return float(np.mean(fits)) if fits else 1.0
+        return self._fits / len(self._answered) if self._answered else 1.0
 
     def most_violated(self) -> str | None:
         """Key of the constraint that turned most away, or None."""
-        count: dict[str, int] = {}
-        for answer in self._answers.values():
-            for key, violation in answer.violations.items():
-                count[key] = count.get(key, 0) + (violation > 0)
-        worst = max(count, key=lambda key: count[key], default=None)
-        return worst if worst is not None and count[worst] else None
+        return max(self._violations, key=lambda key: self._violations[key], default=None)
 
-    def fitting_values(self, metric: str) -> Array:
-        """Values of a metric over all screened configurations that fit."""
-        found = [a.metrics[metric] for a in self._answers.values() if a.fits and metric in a.metrics]
-        return np.array(found, dtype=float)
+    def fitting_range(self, metric: str) -> tuple[float, float] | None:
+        """Least and greatest value of a metric over all screened configurations that fit."""
+        return self._fitting.get(metric)
 
     # -- models --------------------------------------------------------------------------------------------
     def models(self) -> Mapping[str, MetricModel]:
@@ -82,11 +87,11 @@ class ScreenMemory:
         return self._models[1]
 
     def _fit(self) -> dict[str, MetricModel]:
-        answers = list(self._answers.values())
+        answers = self._answered[-_MAX_READ:]
         models: dict[str, MetricModel] = {}
         if len(answers) < _MIN_POINTS:
             return models
-        x = self._encoder.unit(np.array(self._rows))
+        x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
         ordered = self._encoder.ordered[self._encoder.free]
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
@@ -121,14 +126,11 @@ class ScreenMemory:
         models = self.models()
         for constraint in self._problem.constraints:
             model = models.get(constraint.metric)
-            if model is None or self._never_violated(constraint.key):
+            if model is None or not self._violations[constraint.key]:
                 continue
             below = model.probability_below(unit, constraint.bound)
             out *= below if constraint.is_upper else 1.0 - below
         return out
-
-    def _never_violated(self, key: str) -> bool:
-        return all(a.violations.get(key, 0.0) <= 0 for a in self._answers.values())
 
 
 def _subset(rows: NDArray[np.int_]) -> NDArray[np.int_]:

@@ -84,7 +84,7 @@ class AutoPruner:
     def _hope(self, history: History, number: int, g: int) -> Array | None:
         """The optimistic finish, objectives to minimise, or None where nothing can be said. Shape [m]."""
         hope = np.empty(len(history.objective_names))
-        exact = history.objectives()[number]
+        exact = history.objectives(np.array([number]))[0]
         unit = history.encoder.unit(history.raw[number][None])
         for j in range(len(hope)):
             now = signed_curve(history, np.array([number]), j, g)
@@ -96,9 +96,6 @@ class AutoPruner:
                 return None
             mean, sd = model.predict(unit, now)
             hope[j] = model.transform.inverse(mean - _OPTIMISM * sd)[0]
-            # Two witnesses: what the sampler expected when it proposed the trial must not speak for it either.
-            expected = float(history.predicted[number, j]) * history.signs[j]
-            hope[j] = min(hope[j], expected) if np.isfinite(expected) else hope[j]
         return hope if np.isfinite(hope).all() else None
 
     def _trustworthy(self, history: History, g: int) -> bool:
@@ -135,7 +132,7 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
     """Numbers and objectives (to minimise) of the trials that a trial may be compared with."""
     rows = history.rows(TrialState.COMPLETE)
     rows = rows[history.feasible[rows] != 0]
-    values = history.objectives()[rows]
+    values = history.objectives(rows)
     told = np.isfinite(values).all(axis=1)
     return rows[told], values[told]
 
@@ -143,7 +140,7 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
 def is_static(history: History, objective: int) -> bool:
     """Whether an objective does not change while a trial trains, as far as the reports show."""
     rows = history.rows(TrialState.COMPLETE)[-50:]
-    final = history.objectives()[rows, objective]
+    final = history.objectives(rows)[:, objective]
     curves = history.curves[rows, :, objective].astype(float) * history.signs[objective]
     if not np.isfinite(curves).any():
         return True
