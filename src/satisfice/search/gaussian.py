@@ -52,7 +52,7 @@ def _scaled_distance(a: Array, b: Array, ordered: NDArray[np.bool_], scales: Arr
     np.maximum(out, 0.0, out=out)
     for j in np.flatnonzero(~ordered):
         out += (a[:, j, None] != b[None, :, j]) / scales[j] ** 2
-    return out
+    return np.asarray(out)
 
 
 def _factor_and_inverse(covariance: Array) -> tuple[Array, Array]:

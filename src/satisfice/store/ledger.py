@@ -129,12 +129,12 @@ class Ledger:
         """One try; None when the slot found was given up for good, and the next is to be looked at."""
         with self.db.write() as connection:
             study = self._lock(connection)
-            now = float(connection.execute(sa.select(self.db.now())).scalar_one())
+            now = float(study["now"])
             found = connection.execute(self._claimable(now)).mappings().first()
             if found is None:
                 return self._take_new(connection, study, token, now)
             if found["attempt"] >= UNBLAMED_LOSSES:
-                self._give_up(connection, study, found, now)
+                self._give_up(connection, study, found, now, f"lost with its worker {found['attempt']} times")
                 return None
             return self._take_over(connection, study, found, token, now)
 
@@ -240,9 +240,7 @@ class Ledger:
                 return None
             here = sa.and_(queue.c.study_uuid == self.uuid, queue.c.position == row["position"])
             connection.execute(sa.update(queue).where(here).values(slot=claim.slot))
-            connection.execute(
-                sa.update(studies).where(studies.c.uuid == self.uuid).values(queued=study["queued"] - 1)
-            )
+            self._set(connection, queued=study["queued"] - 1)
             return Queued(
                 position=row["position"],
                 params=json.loads(row["params"]),
@@ -259,35 +257,45 @@ class Ledger:
                 connection.execute(sa.update(queue).where(here).values(turned_away=json.dumps(violations)))
                 return
             connection.execute(sa.update(queue).where(here).values(slot=None))
-            connection.execute(
-                sa.update(studies).where(studies.c.uuid == self.uuid).values(queued=study["queued"] + 1)
-            )
+            self._set(connection, queued=study["queued"] + 1)
+
+    def enqueue_first(self, entries: Sequence[tuple[Mapping[str, Any], str, int | None]]) -> None:
+        """`enqueue`, if nothing was ever enqueued or begun; whoever works first on the study does it."""
+        with self.db.write() as connection:
+            study = self._lock(connection)
+            if study["slots"] == 0 and self._last_position(connection) is None:
+                self._enqueue(connection, study, entries)
 
     def enqueue(self, entries: Sequence[tuple[Mapping[str, Any], str, int | None]]) -> None:
         """Add configurations: (parameters, source, number of the trial that it repeats)."""
         with self.db.write() as connection:
-            study = self._lock(connection)
-            last = connection.execute(
-                sa.select(sa.func.max(queue.c.position)).where(queue.c.study_uuid == self.uuid)
-            ).scalar()
-            start = 0 if last is None else last + 1
-            rows = [
-                {
-                    "study_uuid": self.uuid,
-                    "position": start + i,
-                    "params": json.dumps(dict(params)),
-                    "source": source,
-                    "replicate_of": of,
-                }
-                for i, (params, source, of) in enumerate(entries)
-            ]
-            if rows:
-                connection.execute(sa.insert(queue), rows)
-                connection.execute(
-                    sa.update(studies)
-                    .where(studies.c.uuid == self.uuid)
-                    .values(queued=study["queued"] + len(rows))
-                )
+            self._enqueue(connection, self._lock(connection), entries)
+
+    def _last_position(self, connection: sa.Connection) -> int | None:
+        query = sa.select(sa.func.max(queue.c.position)).where(queue.c.study_uuid == self.uuid)
+        return connection.execute(query).scalar()
+
+    def _enqueue(
+        self,
+        connection: sa.Connection,
+        study: Mapping[str, Any],
+        entries: Sequence[tuple[Mapping[str, Any], str, int | None]],
+    ) -> None:
+        last = self._last_position(connection)
+        start = 0 if last is None else last + 1
+        rows = [
+            {
+                "study_uuid": self.uuid,
+                "position": start + i,
+                "params": json.dumps(dict(params)),
+                "source": source,
+                "replicate_of": of,
+            }
+            for i, (params, source, of) in enumerate(entries)
+        ]
+        if rows:
+            connection.execute(sa.insert(queue), rows)
+            self._set(connection, queued=study["queued"] + len(rows))
 
     def release(self, claim: Claim, away: TurnedAway | None) -> None:
         """Give a slot back that no trial was begun in; keeps the record of what was turned away."""
@@ -300,13 +308,10 @@ class Ledger:
                 )
             )
             reserved = self._promised(study, claim) if freed.rowcount else 0
-            connection.execute(
-                sa.update(studies)
-                .where(studies.c.uuid == self.uuid)
-                .values(
-                    epochs_reserved=study["epochs_reserved"] - reserved,
-                    turned_away=study["turned_away"] + (away.proposals if away else 0),
-                )
+            self._set(
+                connection,
+                epochs_reserved=study["epochs_reserved"] - reserved,
+                turned_away=study["turned_away"] + (away.proposals if away else 0),
             )
 
     def begin(
@@ -328,7 +333,7 @@ class Ledger:
         """
         with self.db.write() as connection:
             study = self._lock(connection)
-            now = float(connection.execute(sa.select(self.db.now())).scalar_one())
+            now = float(study["now"])
             trial_id, number = self.rows.create_trial(
                 connection, self.optuna_study_id, self.space, params, system_attributes
             )
@@ -386,7 +391,7 @@ class Ledger:
         """
         with self.db.write() as connection:
             study = self._lock(connection)
-            now = float(connection.execute(sa.select(self.db.now())).scalar_one())
+            now = float(study["now"])
             self._write_reports(connection, study, claim, body, keep=False)
             last = max([claim.last_step, *(s for s, _ in body)])
             self._end_attempt(connection, claim.number, claim.attempt, last, "preempted", reason, now)
@@ -396,7 +401,7 @@ class Ledger:
         """A death that the trial is to be blamed for; returns whether it may be tried again."""
         with self.db.write() as connection:
             study = self._lock(connection)
-            now = float(connection.execute(sa.select(self.db.now())).scalar_one())
+            now = float(study["now"])
             row = connection.execute(
                 sa.select(slots).where(slots.c.study_uuid == self.uuid, slots.c.lease_token == claim.token)
             ).mappings().first()
@@ -412,6 +417,39 @@ class Ledger:
             self._bump(connection, study, now)
             return again
 
+    def others_hold(self) -> bool:
+        """Whether some slot is held by anybody: it may come back."""
+        held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
+        with self.db.read() as connection:
+            query = sa.select(sa.func.count()).where(slots.c.study_uuid == self.uuid, held)
+            return bool(connection.execute(query).scalar_one())
+
+    def expire(self, worker: str, *, blame: str | None) -> None:
+        """A supervisor saw the worker end: its leases are free at once.
+
+        Args:
+            worker: Who ended.
+            blame: Why the trial that it held is to blame, or None where it is not.
+        """
+        with self.db.write() as connection:
+            study = self._lock(connection)
+            now = float(study["now"])
+            held = (slots.c.study_uuid == self.uuid, slots.c.lease_owner == worker)
+            for row in connection.execute(sa.select(slots).where(*held)).mappings().all():
+                deaths = row["blamed_deaths"] + (1 if blame else 0)
+                outcome = ("died", blame) if blame else ("lost", "its worker was killed")
+                self._end_attempt(connection, row["number"], row["attempt"], row["last_step"], *outcome, now)
+                if row["number"] is not None and deaths >= BLAMED_DEATHS:
+                    self._give_up(connection, study, row, now, f"{deaths} deaths, the last: {blame}")
+                    continue
+                begun = row["number"] is not None
+                phase = Phase.RETURNED if begun else Phase.FREE
+                connection.execute(
+                    self._slot(row["slot"]).values(
+                        phase=phase.value, blamed_deaths=deaths, lease_owner=None, lease_token=None, lease_until=None
+                    )
+                )
+
     # -- the end --------------------------------------------------------------------------------------------
 
     def tell(self, claim: Claim, body: Sequence[tuple[int, Mapping[str, float]]], outcome: Outcome) -> None:
@@ -423,7 +461,7 @@ class Ledger:
         assert claim.trial_id is not None
         with self.db.write() as connection:
             study = self._lock(connection)
-            now = float(connection.execute(sa.select(self.db.now())).scalar_one())
+            now = float(study["now"])
             last = max([claim.last_step, *(s for s, _ in body)])
             updated = connection.execute(
                 self._held(claim).values(
@@ -455,7 +493,8 @@ class Ledger:
     # -- pieces ---------------------------------------------------------------------------------------------
 
     def _lock(self, connection: sa.Connection) -> Mapping[str, Any]:
-        return connection.execute(sa.select(studies).where(studies.c.uuid == self.uuid).with_for_update()).mappings().one()
+        query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)
+        return connection.execute(query.with_for_update()).mappings().one()
 
     def _slot(self, slot: int) -> sa.Update:
         return sa.update(slots).where(slots.c.study_uuid == self.uuid, slots.c.slot == slot)
@@ -478,9 +517,10 @@ class Ledger:
                 "elapsed_s": study["elapsed_s"] if silent else self._elapsed(study, now),
                 "last_active_at": now,
             }
-        connection.execute(
-            sa.update(studies).where(studies.c.uuid == self.uuid).values(revision=study["revision"] + 1, **values)
-        )
+        self._set(connection, revision=study["revision"] + 1, **values)
+
+    def _set(self, connection: sa.Connection, **values: Any) -> None:
+        connection.execute(sa.update(studies).where(studies.c.uuid == self.uuid).values(**values))
 
     def _write_reports(
         self,
@@ -491,14 +531,17 @@ class Ledger:
         *,
         keep: bool,
     ) -> None:
-        values: dict[str, Any] = {
-            "last_step": max([claim.last_step, *(step for step, _ in body)]),
-            "revision": study["revision"] + 1,
-        }
+        values: dict[str, Any] = {"last_step": max([claim.last_step, *(step for step, _ in body)])}
         if keep:
             values["lease_until"] = self.db.now() + self.lease_s
         else:
-            values |= {"phase": Phase.RETURNED.value, "lease_owner": None, "lease_token": None, "lease_until": None}
+            values |= {
+                "phase": Phase.RETURNED.value,
+                "revision": study["revision"] + 1,
+                "lease_owner": None,
+                "lease_token": None,
+                "lease_until": None,
+            }
         if connection.execute(self._held(claim).values(**values)).rowcount != 1:
             raise LeaseLost(f"trial {claim.number} was taken over by another worker")
         if body:
@@ -566,9 +609,13 @@ class Ledger:
         )
 
     def _give_up(
-        self, connection: sa.Connection, study: Mapping[str, Any], row: Mapping[str, Any], now: float
+        self,
+        connection: sa.Connection,
+        study: Mapping[str, Any],
+        row: Mapping[str, Any],
+        now: float,
+        reason: str,
     ) -> None:
-        reason = f"lost with its worker {row['attempt']} times"
         self._end_attempt(connection, row["number"], row["attempt"], row["last_step"], "lost", reason, now)
         self.rows.finish_trial(connection, row["optuna_trial_id"], TrialState.FAIL, None, {}, {})
         connection.execute(

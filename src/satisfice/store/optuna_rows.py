@@ -53,6 +53,7 @@ class OptunaRows:
         self._values = metadata.tables["trial_values"]
         self._user_attributes = metadata.tables["trial_user_attributes"]
         self._system_attributes = metadata.tables["trial_system_attributes"]
+        self._details = (self._params, self._values, self._user_attributes, self._system_attributes)
 
     def create_trial(
         self,
@@ -162,6 +163,45 @@ class OptunaRows:
             }
             for trial_id, raw in found.items()
         }
+
+    def dump(self, connection: sa.Connection, study_id: int) -> list[dict[str, Any]]:
+        """Every trial of a study with its rows, as JSON content."""
+        t = self._trials
+        ids = list(connection.execute(sa.select(t.c.trial_id).where(t.c.study_id == study_id)).scalars())
+        trials: dict[int, dict[str, Any]] = {}
+        for chunk in _chunks(ids):
+            for row in connection.execute(sa.select(t).where(t.c.trial_id.in_(chunk))).mappings():
+                plain = {
+                    k: v.isoformat() if isinstance(v, datetime) else getattr(v, "name", v) for k, v in row.items()
+                }
+                trials[row["trial_id"]] = {"row": plain, **{table.name: [] for table in self._details}}
+            for table in self._details:
+                for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(chunk))).mappings():
+                    trials[row["trial_id"]][table.name].append({k: getattr(v, "name", v) for k, v in row.items()})
+        return [trials[i] for i in ids]
+
+    def restore(
+        self, connection: sa.Connection, study_id: int, trials: Iterable[Mapping[str, Any]]
+    ) -> dict[str, int]:
+        """Insert what `dump` gave into another study; returns new ids by old ones."""
+        ids: dict[str, int] = {}
+        for trial in trials:
+            row = dict(trial["row"])
+            old = row.pop("trial_id")
+            for column in ("datetime_start", "datetime_complete"):
+                row[column] = datetime.fromisoformat(row[column]) if row[column] else None
+            inserted = connection.execute(sa.insert(self._trials), {**row, "study_id": study_id}).inserted_primary_key
+            assert inserted is not None
+            ids[str(old)] = int(inserted[0])
+            for table in self._details:
+                key = next(iter(table.primary_key)).name
+                moved = [
+                    {k: v for k, v in detail.items() if k != key} | {"trial_id": ids[str(old)]}
+                    for detail in trial[table.name]
+                ]
+                if moved:
+                    connection.execute(sa.insert(table), moved)
+        return ids
 
 
 def _chunks(ids: Iterable[int], size: int = 500) -> Iterable[list[int]]:

@@ -81,7 +81,7 @@ class Evaluator:
         """Metrics known without training. Timing is left out where something cheaper decides already."""
         key = json.dumps(params, sort_keys=True, default=repr)
         if key not in self._cache:
-            found = self._exact(params)
+            found = self.exact(params)
             cheap_fits = all(v <= 0 for v in violations(self.spec.constraints, found).values())
             if cheap_fits and self._timed and self.measures:
                 found = self._named(found | self._timings(params, None))
@@ -117,7 +117,8 @@ class Evaluator:
     def _named(self, found: Mapping[str, float]) -> dict[str, float]:
         return convert(found, self.spec.metric_names)
 
-    def _exact(self, params: Mapping[str, Any]) -> dict[str, float]:
+    def exact(self, params: Mapping[str, Any]) -> dict[str, float]:
+        """Metrics that are a function of the configuration: nothing is measured."""
         found: dict[str, float] = {}
         if isinstance(self.task, BuildsModule) and not isinstance(self.task, Profiles):
             module = self._on_meta(params)

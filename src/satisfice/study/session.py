@@ -30,6 +30,7 @@ from satisfice.study.replicate import next_replicate
 from satisfice.study.screening import StudyScreen
 from satisfice.study.trial import Trial, diverged
 
+WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can free the leases of a dead worker
 LEASE_VARIABLE = "SATISFICE_LEASE_SECONDS"
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
@@ -62,7 +63,7 @@ class Session:
         self.spec = spec
         self.task = task
         self.artefacts = artefacts
-        self.worker = uuid.uuid4().hex
+        self.worker = os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex
         self.host = host().fingerprint
         self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
         self.quiet = Quiet()

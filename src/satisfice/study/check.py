@@ -1,0 +1,114 @@
+"""What share of the space fits, by sampling, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.spec.constraint import violations
+from satisfice.spec.space import SearchSpace
+from satisfice.study.known import Evaluator
+
+_LATENCY_SAMPLES = 12  # distinct architectures that are worth measuring for a first answer
+_BINS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConstraintShare:
+    """One constraint."""
+
+    constraint: str  # its key
+    share: float | None  # of the space that fits; None: known only after training
+    driver: str | None  # the parameter that decides most
+    samples: int  # configurations that the share is from
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """The space against the constraints."""
+
+    samples: int
+    together: float  # share that fits every constraint known before training
+    constraints: Sequence[ConstraintShare]
+
+
+def check_space(
+    evaluator: Evaluator,
+    *,
+    n: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> CheckResult:
+    """Draw configurations and ask what is known of them before training.
+
+    Exact metrics are asked for every draw; what must be measured, for a few of those that fit the exact ones.
+    """
+    spec = evaluator.spec
+    rng = np.random.default_rng(seed)
+    drawn = [spec.space.sample(rng) for _ in range(n)]
+    exact = []
+    for i, params in enumerate(drawn):
+        exact.append(violations(spec.constraints, evaluator.exact(params) | evaluator.decided_by_bounds(params)))
+        if progress is not None:
+            progress(i + 1)
+    fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
+    timed = {}
+    if evaluator.times and evaluator.measures:
+        timed = {i: violations(spec.constraints, evaluator.before(drawn[i])) for i in fits[:_LATENCY_SAMPLES]}
+    shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
+    measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
+    together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)
+    return CheckResult(samples=n, together=together, constraints=shares)
+
+
+def _share(
+    space: SearchSpace,
+    drawn: Sequence[dict[str, Any]],
+    key: str,
+    exact: Sequence[dict[str, float]],
+    timed: dict[int, dict[str, float]],
+) -> ConstraintShare:
+    found = {i: e[key] for i, e in enumerate(exact) if key in e}
+    if not found:
+        found = {i: t[key] for i, t in timed.items() if key in t}
+    if not found:
+        return ConstraintShare(constraint=key, share=None, driver=None, samples=0)
+    values = np.array(list(found.values()))
+    share = float((values <= 0).mean())
+    driver = _driver(space, [drawn[i] for i in found], values) if len(values) > 3 * _BINS else None
+    return ConstraintShare(constraint=key, share=share, driver=driver, samples=len(values))
+
+
+def _driver(space: SearchSpace, drawn: Sequence[dict[str, Any]], values: NDArray[np.float64]) -> str | None:
+    """The parameter whose bins explain most of the violation's variance (correlation ratio, on ranks)."""
+    ranks = np.argsort(np.argsort(values)).astype(float)
+    if np.ptp(values) == 0:
+        return None
+    best: tuple[float, str | None] = (0.0, None)
+    for p in space:
+        active = [i for i, params in enumerate(drawn) if p.name in params]
+        if len(active) < 2 * _BINS:
+            continue
+        y = ranks[active]
+        bins = _bins([drawn[i][p.name] for i in active])
+        between = sum(
+            (bins == b).sum() * (y[bins == b].mean() - y.mean()) ** 2 for b in np.unique(bins)
+        )
+        explained = float(between / max(((y - y.mean()) ** 2).sum(), 1e-12)) * len(active) / len(drawn)
+        best = max(best, (explained, p.name), key=lambda e: e[0])
+    return best[1]
+
+
+def _bins(values: Sequence[Any]) -> NDArray[np.int_]:
+    if all(isinstance(v, int | float) and not isinstance(v, bool) for v in values):
+        order = np.argsort(np.argsort(np.array(values, float), kind="stable"), kind="stable")
+        distinct = np.unique(values)
+        if len(distinct) > _BINS:
+            return np.asarray(order * _BINS // len(values))
+        return np.asarray(np.searchsorted(distinct, values))
+    codes = {v: i for i, v in enumerate(dict.fromkeys(values))}
+    return np.array([codes[v] for v in values])

@@ -1,0 +1,67 @@
+"""The final word: the winner measured again, and the test split scored once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from satisfice.choose import best
+from satisfice.errors import NoFeasibleTrial
+from satisfice.spec.constraint import violations
+from satisfice.spec.metric import convert
+from satisfice.spec.task import ScoresTest
+from satisfice.spec.trial import TrialRecord
+from satisfice.store import studies
+from satisfice.study.session import Session
+
+
+def confirm(session: Session, records: Sequence[TrialRecord], load_model: Callable[[int], Any]) -> dict[str, Any]:
+    """Choose, measure freshly, score the test split; remembered, so that a second call scores nothing.
+
+    A winner that no longer fits is dropped with a word, and the next takes its place.
+
+    Raises:
+        NoFeasibleTrial: None is left.
+    """
+    dropped: list[dict[str, Any]] = []
+    left = list(records)
+    stored = session.reader.study_row()["chosen"]
+    before = json.loads(stored) if stored else None
+    while True:
+        chosen = best(left, session.spec.objectives, session.spec.constraints)
+        if before is not None and before["number"] == chosen.number:
+            return dict(before)
+        again = _measure_again(session, chosen, load_model)
+        found = violations(session.spec.constraints, convert({**chosen.metrics, **again}, session.spec.metric_names))
+        violated = [key for key, value in found.items() if value > 0]
+        if not violated:
+            break
+        dropped.append({"number": chosen.number, "violates": violated, "metrics": again})
+        left = [r for r in left if r.number != chosen.number]
+        if not left:
+            raise NoFeasibleTrial("no winner fits when measured again", nearest=chosen)
+    result = {
+        "number": chosen.number,
+        "test": _score_test(session, chosen, load_model),
+        "measured_again": again,
+        "dropped": dropped,
+    }
+    studies.set_chosen(session.db, session.ledger.uuid, result)
+    return result
+
+
+def _measure_again(session: Session, record: TrialRecord, load_model: Callable[[int], Any]) -> dict[str, float]:
+    if not session.evaluator.times:
+        return {}
+    try:
+        model = load_model(record.number) if isinstance(session.task, ScoresTest) else None
+    except NoFeasibleTrial:
+        model = None
+    return session.evaluator.again(record.params, model)
+
+
+def _score_test(session: Session, record: TrialRecord, load_model: Callable[[int], Any]) -> dict[str, float]:
+    if not isinstance(session.task, ScoresTest):
+        return {}
+    return dict(session.task.score_test(record.params, load_model(record.number)))

@@ -1,0 +1,45 @@
+"""The models that scored, as artefacts."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from satisfice.errors import InputError
+from satisfice.spec.task import BuildsModule, ScoresTest
+from satisfice.spec.trial import TrialRecord
+from satisfice.study.opening import Opened
+
+
+def model_file(opened: Opened, number: int) -> Path:
+    """The stored file.
+
+    Raises:
+        InputError: The trial kept none.
+    """
+    found = opened.artefacts.find(number, "model*")
+    if not found:
+        raise InputError(f"trial {number} kept no model", hint="its task calls trial.save_model for that")
+    return found[0]
+
+
+def load_model(opened: Opened, record: TrialRecord) -> Any:
+    """The model of a trial; what the task gives, else a built module with its weights, else the tensors."""
+    path = model_file(opened, record.number)
+    if isinstance(opened.task, ScoresTest):
+        return opened.task.load_model(record.params, path)
+    from safetensors.torch import load_file
+
+    state = load_file(path)
+    if not isinstance(opened.task, BuildsModule):
+        return state
+    module = opened.task.build(record.params)
+    module.load_state_dict(state)
+    return module.eval()
+
+
+def save_model(opened: Opened, number: int, path: Path) -> Path:
+    """Copy the file that ships."""
+    shutil.copyfile(model_file(opened, number), path)
+    return path

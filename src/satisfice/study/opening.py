@@ -1,0 +1,173 @@
+"""From a spec and a storage to an open study."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from satisfice.data import DATASETS, dataset_of, fingerprint
+from satisfice.errors import InputError, StudyChanged, StudyNotFound
+from satisfice.search import PRUNERS, SAMPLERS
+from satisfice.spec import parse_dict, parse_file, to_dict
+from satisfice.spec.family import check_against, check_names
+from satisfice.spec.entry import load_task
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Task
+from satisfice.store import migrate, studies
+from satisfice.store.artefacts import Artefacts, default_root
+from satisfice.store.engine import Database
+from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.url import MEMORY, resolve
+from satisfice.train import TRAINERS, make_task
+
+PATIENCE_VARIABLE = "SATISFICE_PATIENCE_SECONDS"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """An open study."""
+
+    db: Database
+    rows: OptunaRows
+    row: Mapping[str, Any]  # of our table
+    spec: StudySpec
+    task: Task
+    artefacts: Artefacts
+
+
+def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: bool) -> StudySpec:
+    """A checked spec from a path, a dict or a spec."""
+    if isinstance(spec, StudySpec):
+        checked = spec
+    elif isinstance(spec, Mapping):
+        checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
+    else:
+        checked = parse_file(Path(spec), families=TRAINERS.get)
+    file = str(checked.source) if checked.source is not None else None
+    known = {
+        "data.name": DATASETS.names(),
+        "model.family": TRAINERS.names(),
+        "search.sampler": SAMPLERS.names(),
+        "search.pruner": PRUNERS.names(),
+    }
+    check_names(checked, known, file=file)
+    if checked.model is not None and checked.data is not None:
+        kind = checked.data.task
+        if kind is None and checked.data.name is not None:
+            kind = dataset_of(checked.data).task
+        check_against(checked, TRAINERS.get(checked.model.family), kind, file=file)
+    return checked
+
+
+def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None) -> Task:
+    """The task: the object given, or what the spec names."""
+    if task is not None:
+        made = task() if isinstance(task, type) else task
+        if not callable(getattr(made, "train", None)) and not callable(getattr(made, "profile", None)):
+            raise InputError("the task has neither train nor profile", hint="give it a method train(params, trial)")
+        return made  # type: ignore[return-value]  # duck-typed; ask and tell need no train
+    if spec.task is not None:
+        folder = Path(source_dir) if source_dir else spec.base_dir
+        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=_file(spec))  # type: ignore[assignment]
+        return loaded
+    if spec.model is None:
+        raise InputError(f"study {spec.name!r} was made with a task object", hint="pass it again: task=...")
+    return make_task(spec)
+
+
+def open_database(storage: str | None, *, default: str | None = None) -> Database:
+    """A reachable database with its tables."""
+    url = resolve(storage if storage is not None else default)
+    if url.get_backend_name() == "sqlite" and url.database:
+        folder = Path(url.database).parent
+        if not folder.is_dir():
+            raise InputError(f"the folder {folder} of the storage does not exist", hint="create it first")
+    db = Database(url, patience_s=float(os.environ.get(PATIENCE_VARIABLE, "600")))
+    db.check_reachable()
+    migrate.ensure_ready(db)
+    return db
+
+
+def create(
+    spec: str | Path | Mapping[str, Any] | StudySpec, storage: str | None, task: object | None
+) -> Opened:
+    """Create a study, or open it: a larger budget continues it, another change is refused."""
+    checked = read_spec(spec, has_task=task is not None)
+    made = task_of(checked, task)  # before anything is written
+    data = fingerprint(checked.data, checked.base_dir) if checked.data is not None else None
+    db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
+    content = to_dict(checked)
+    row = studies.find(db, checked.name)
+    if row is None:
+        studies.create(db, checked, content, data)
+        row = studies.find(db, checked.name)
+        assert row is not None
+    _check_same(row, checked, content, data)
+    if json.loads(row["spec"])["budget"] != content["budget"]:
+        studies.change_budget(db, row["uuid"], checked.budget, content)
+        row = studies.find(db, checked.name)
+        assert row is not None
+    return _opened(db, row, checked, made)
+
+
+def load(name: str, storage: str | None, task: object | None) -> Opened:
+    """Open a stored study by name."""
+    db = open_database(storage)
+    row = studies.find(db, name)
+    if row is None:
+        known = studies.names(db)
+        hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
+        raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
+    content = json.loads(row["spec"])
+    own = not ({"model", "task"} & content.keys())
+    source = Path(row["source_dir"]) / "study.toml" if row["source_dir"] else None
+    spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
+    made = _Untrainable() if own and task is None else task_of(spec, task, row["source_dir"])
+    return _opened(db, row, spec, made)
+
+
+class _Untrainable:
+    """Stands for a task object that only the program which made the study has: reading works without it."""
+
+    def train(self, _params: Mapping[str, Any], _trial: Any) -> Mapping[str, float]:
+        raise InputError("this study was made with a task object", hint="pass it again: load_study(..., task=...)")
+
+
+def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, task: Task) -> Opened:
+    artefacts = Artefacts(default_root(db.url), row["uuid"])
+    return Opened(db=db, rows=OptunaRows(db.engine), row=row, spec=spec, task=task, artefacts=artefacts)
+
+
+def _check_same(row: Mapping[str, Any], spec: StudySpec, content: Mapping[str, Any], data: str | None) -> None:
+    if row["digest"] != spec.digest():
+        differs = ", ".join(_differences(json.loads(row["spec"]), content)) or "the order of its objectives"
+        raise StudyChanged(
+            f"{_file(spec) or 'study'}: a study {spec.name!r} with another spec is stored; what differs: {differs}",
+            hint="only [budget] may change: give it another name, or undo the change",
+        )
+    if row["data_fingerprint"] != data:
+        raise StudyChanged(
+            f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
+            hint="give the study another name, or restore the data",
+        )
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in dict.fromkeys([*old, *new]):
+        if prefix == "" and key == "budget":
+            continue
+        a, b = old.get(key), new.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found += _differences(a, b, f"{prefix}{key}.")
+        elif a != b:
+            found.append(f"{prefix}{key}")
+    return found
+
+
+def _file(spec: StudySpec) -> str | None:
+    return str(spec.source) if spec.source is not None else None

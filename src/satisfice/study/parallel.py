@@ -1,0 +1,85 @@
+"""Several workers: a launcher starts them, and dead ones give their leases back at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from satisfice.errors import InputError
+from satisfice.launch import Death, Job, Launcher, make_launcher
+from satisfice.store.ledger import Ledger
+from satisfice.study.opening import Opened
+
+_PROGRESS_S = 1.0
+
+
+def run_workers(
+    opened: Opened,
+    workers: int,
+    engine: str | Launcher,
+    *,
+    progress: Callable[[dict[str, Any]], None] | None,
+    status: Callable[[], dict[str, Any]],
+    timeout_s: float | None,
+) -> None:
+    """Run workers in other processes to the end of the budget.
+
+    Raises:
+        InputError: The study lives in memory, or its task cannot be imported by another process.
+    """
+    if opened.db.in_memory:
+        raise InputError(
+            "a study in memory lives in this process only", hint="give a storage, or use workers=1"
+        )
+    if opened.spec.model is None and opened.spec.task is None:
+        raise InputError(
+            "the task is an object of this process", hint="name it in the study by [task] entry, or use workers=1"
+        )
+    launcher = make_launcher(engine) if isinstance(engine, str) else engine
+    stop = threading.Event()
+    timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
+    if timer is not None:
+        timer.daemon = True
+        timer.start()
+    job = Job(
+        study=opened.spec.name, storage=opened.db.url.render_as_string(hide_password=False), workers=workers
+    )
+    ledger = Ledger(
+        opened.db,
+        opened.rows,
+        study_uuid=opened.row["uuid"],
+        optuna_study_id=opened.row["optuna_study_id"],
+        space=opened.spec.space,
+        worker="",
+        seed=opened.spec.seed,
+    )
+    try:
+        launcher.run(job, stop=stop, on_tick=_ticker(progress, status), on_death=_undertaker(opened, ledger))
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def _ticker(
+    progress: Callable[[dict[str, Any]], None] | None, status: Callable[[], dict[str, Any]]
+) -> Callable[[], None] | None:
+    if progress is None:
+        return None
+    last = [0.0]
+
+    def tick() -> None:
+        if time.monotonic() - last[0] > _PROGRESS_S:
+            last[0] = time.monotonic()
+            progress(status())
+
+    return tick
+
+
+def _undertaker(opened: Opened, ledger: Ledger) -> Callable[[Death], None]:
+    def bury(death: Death) -> None:
+        blame = death.ended.words if death.ended.cause.blames_trial else None
+        opened.db.retrying(lambda: ledger.expire(death.worker, blame=blame))
+
+    return bury

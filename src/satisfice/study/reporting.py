@@ -1,0 +1,59 @@
+"""What a report needs of a study."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from satisfice.choose import best
+from satisfice.errors import NoFeasibleTrial
+from satisfice.spec.trial import TrialRecord
+from satisfice.study.session import Session
+
+
+def context(session: Session, records: Sequence[TrialRecord], status: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `satisfice.report.ReportContext`."""
+    stored = session.reader.study_row()["chosen"]
+    confirmed = json.loads(stored) if stored else None
+    try:
+        chosen = best(records, session.spec.objectives, session.spec.constraints).number
+    except NoFeasibleTrial:
+        chosen = None
+    if confirmed is not None and any(d["number"] == chosen for d in confirmed["dropped"]):
+        chosen = confirmed["number"]
+    default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
+    test = confirmed["test"] if confirmed is not None and confirmed["number"] == chosen else {}
+    notes = [
+        f"Trial {d['number']} was dropped: measured again, it misses {', '.join(d['violates'])}."
+        for d in (confirmed["dropped"] if confirmed is not None else [])
+    ]
+    return {
+        "status": status,
+        "chosen": chosen,
+        "default": default,
+        "default_reason": _default_reason(session) if default is None else "",
+        "test_metrics": test,
+        "notes": notes,
+        "host": session.host,
+    }
+
+
+def _default_reason(session: Session) -> str:
+    for row in session.reader.queue():
+        if row["source"] == "default" and row["turned_away"]:
+            missed = json.loads(row["turned_away"])
+            return "it misses " + ", ".join(f"{key} by {value:.0%}" for key, value in missed.items())
+    return ""
+
+
+def write(
+    session: Session, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path
+) -> Path:
+    """Write the report. The report layer lies above this one, so it is looked up by name."""
+    report = importlib.import_module("satisfice.report")
+    arguments = context(session, records, status)
+    index: Path = report.write_report(session.spec, records, report.ReportContext(**arguments), directory)
+    return index

@@ -1,0 +1,296 @@
+"""`Study`: what people hold in their hands."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+import pandas as pd
+from optuna.trial import TrialState
+
+from satisfice import choose
+from satisfice.errors import InputError
+from satisfice.spec.study import Objective
+from satisfice.spec.task import HasDefaults
+from satisfice.spec.trial import TrialRecord
+from satisfice.store import studies
+from satisfice.study.check import CheckResult, check_space
+from satisfice.study.confirm import confirm
+from satisfice.study.models import load_model, model_file, save_model
+from satisfice.study.opening import Opened
+from satisfice.study.parallel import run_workers
+from satisfice.study.session import Session
+from satisfice.study.trial import Trial
+from satisfice.study.worker import Callback, Worker
+
+if TYPE_CHECKING:
+    from satisfice.launch import Launcher
+
+_STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+
+
+class Study:
+    """A study: open it with `create_study` or `load_study`.
+
+    Attributes:
+        spec: The checked study file.
+        name: Its name.
+    """
+
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self.spec = opened.spec
+        self.name = opened.spec.name
+
+    @cached_property
+    def _session(self) -> Session:
+        return self._new_session(None)
+
+    def _new_session(self, label: str | None) -> Session:
+        o = self._opened
+        session = Session(o.db, o.rows, o.row, o.spec, o.task, o.artefacts, label=label)
+        self._enqueue_first(session)
+        return session
+
+    def _enqueue_first(self, session: Session) -> None:
+        """The default configuration and `[search] start`, once, when the study is first worked on."""
+        task = self._opened.task
+        entries: list[tuple[Mapping[str, Any], str, int | None]] = []
+        defaults = session.defaults() if isinstance(task, HasDefaults) else {}
+        if defaults:
+            entries.append((defaults, "default", None))
+        for start in self.spec.search.start:
+            entries.append((self.spec.space.complete(start, defaults), "start", None))
+        session.ledger.enqueue_first(entries)
+
+    @property
+    def optuna_study(self) -> optuna.Study:
+        """The plain Optuna study underneath."""
+        return optuna.load_study(study_name=self.name, storage=self._opened.db.optuna_storage())
+
+    # -- running --------------------------------------------------------------------------------------------
+
+    def optimize(
+        self,
+        workers: int = 1,
+        *,
+        engine: str | Launcher = "local",
+        callbacks: Sequence[Callback] = (),
+        progress: Callable[[dict[str, Any]], None] | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Work until the budget is spent.
+
+        Args:
+            workers: 1 runs in this process; more are started by the engine.
+            engine: "local", "ray", "slurm", or a launcher.
+            callbacks: Called with each trial and its state (in this process only).
+            progress: Called with `status` now and then.
+            timeout_s: Stop after so long; what runs is given back.
+
+        Raises:
+            InputError: Several workers on a study in memory, or with a task that no other process can import.
+        """
+        if workers < 1:
+            raise InputError(f"workers = {workers}", hint="at least 1")
+        if workers == 1 and engine == "local":
+            self._optimize_here(callbacks, progress, timeout_s)
+            return
+        self._session  # noqa: B018  # enqueues the first trials before workers race for it
+        run_workers(self._opened, workers, engine, progress=progress, status=self.status, timeout_s=timeout_s)
+
+    def _optimize_here(
+        self,
+        callbacks: Sequence[Callback],
+        progress: Callable[[dict[str, Any]], None] | None,
+        timeout_s: float | None,
+    ) -> None:
+        stop = threading.Event()
+        shown = [*callbacks]
+        if progress is not None:
+            shown.append(lambda _trial, _state: progress(self.status()))
+        timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
+        if timer is not None:
+            timer.daemon = True
+            timer.start()
+        try:
+            Worker(self._session, stop=stop, callbacks=shown).run()
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def run_worker(
+        self,
+        *,
+        label: str | None = None,
+        stop: threading.Event | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> str:
+        """Be one worker; returns why it ended."""
+        return Worker(self._new_session(label), label=label, stop=stop, callbacks=callbacks).run()
+
+    def ask(self) -> Trial:
+        """A trial to train: already screened, so that what is known before training fits.
+
+        Raises:
+            BudgetSpent: Nothing is left.
+            NoFeasibleProposal: Nothing that fits was found.
+        """
+        return self._session.ask()
+
+    def tell(
+        self, trial: Trial, metrics: Mapping[str, float] | None = None, *, state: str | TrialState = "complete"
+    ) -> None:
+        """End a trial: with its metrics, or as "pruned" or "failed".
+
+        Raises:
+            InputError: Unknown state, or a metric that is no number.
+            LeaseLost: Another worker has the trial.
+        """
+        if isinstance(state, str) and state not in _STATES:
+            raise InputError(f"unknown state {state!r}", hint="complete, pruned or failed")
+        wanted = _STATES[state] if isinstance(state, str) else state
+        self._session.tell(trial, metrics, state=wanted)
+
+    def enqueue_trial(self, params: Mapping[str, Any]) -> None:
+        """Have these parameters tried next; what is left out is drawn."""
+        for name in params:
+            if name not in self.spec.space.by_name:
+                raise InputError(f"{name!r} is not a parameter of study {self.name!r}")
+            if not self.spec.space.by_name[name].contains(params[name]):
+                raise InputError(f"{name} = {params[name]!r} is outside its distribution")
+        self._session.ledger.enqueue([(params, "user", None)])
+
+    # -- reading --------------------------------------------------------------------------------------------
+
+    def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
+        """All trials by number."""
+        return self._session.reader.records(with_reports=with_reports)
+
+    def best(
+        self, maximize: str | None = None, minimize: str | None = None, where: Sequence[str] = ()
+    ) -> TrialRecord:
+        """The best finished trial that satisfies every constraint.
+
+        Args:
+            maximize: Metric to maximise; default: the first objective in its direction.
+            minimize: Metric to minimise instead.
+            where: Further bounds; one on the same metric and side replaces the study's.
+
+        Raises:
+            NoFeasibleTrial: None does; carries the nearest miss.
+        """
+        return choose.best(
+            self.records(), self.spec.objectives, self.spec.constraints, maximize, minimize, where
+        )
+
+    def pareto_front(
+        self, objectives: Sequence[str | Objective] | None = None, where: Sequence[str] | None = None
+    ) -> list[TrialRecord]:
+        """Finished trials that satisfy every constraint and that no other one dominates."""
+        return choose.pareto_front(
+            self.records(),
+            objectives if objectives is not None else self.spec.objectives,
+            self.spec.constraints,
+            where or (),
+            study_objectives=self.spec.objectives,
+        )
+
+    def close_calls(
+        self, maximize: str | None = None, minimize: str | None = None, where: Sequence[str] = ()
+    ) -> list[choose.CloseCall]:
+        """What else was close to the best."""
+        records = self.records()
+        o, c = self.spec.objectives, self.spec.constraints
+        return choose.close_calls(records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where)
+
+    def trials_dataframe(self) -> pd.DataFrame:
+        """One row a trial; parameters and metrics are named as in the study file."""
+        rows = [
+            {"number": r.number, "state": r.state.name, "feasible": r.feasible, **r.params, **r.metrics, "reason": r.reason}
+            for r in self.records()
+        ]
+        return pd.DataFrame(rows, columns=None if rows else ["number", "state", "feasible", "reason"])
+
+    def status(self) -> dict[str, Any]:
+        """Counts by state, budget, workers alive, proposals turned away."""
+        reader = self._session.reader
+        row = reader.study_row()
+        states: dict[str, int] = {}
+        for record in self.records():
+            states[record.state.name] = states.get(record.state.name, 0) + 1
+        workers = reader.workers(alive_s=max(60.0, 2 * min(self._session.lease_s, 600.0)))
+        return {
+            "name": self.name,
+            "states": states,
+            "budget": {
+                "trials": row["trials_budget"],
+                "used": sum(states.values()),
+                "total_epochs": row["total_epochs_budget"],
+                "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
+                "timeout_s": row["timeout_s"],
+            },
+            "workers": sum(w["alive"] for w in workers),
+            "turned_away": row["turned_away"],
+            "turned_away_by_constraint": reader.turned_away(),
+            "elapsed_s": row["elapsed_s"],
+            "workers_detail": workers,
+        }
+
+    def confirm(self) -> dict[str, Any]:
+        """Measure the chosen model again and score it on the test split, once; `number`, `test`, `dropped`."""
+        return confirm(self._session, self.records(), self.load_model)
+
+    def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
+        """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
+        return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
+
+    def replay(self, number: int) -> dict[str, Any]:
+        """Train a stored trial again, alone, with its own seed; the study is not changed."""
+        from satisfice.study.replay import replay
+
+        return replay(self._session, self._record(number))
+
+    def load_model(self, number: int) -> Any:
+        """The model that scored in that trial."""
+        return load_model(self._opened, self._record(number))
+
+    def save_model(self, number: int, path: str | Path) -> Path:
+        """Copy the file that ships; returns where it is."""
+        self._record(number)
+        return save_model(self._opened, number, Path(path))
+
+    def model_file(self, number: int) -> Path:
+        """Where the model of a trial is stored."""
+        return model_file(self._opened, number)
+
+    def _record(self, number: int) -> TrialRecord:
+        for record in self.records():
+            if record.number == number:
+                return record
+        raise InputError(f"study {self.name!r} has no trial {number}")
+
+    def report(self, directory: str | Path) -> Path:
+        """Write plots and pages; returns the index page.
+
+        Raises:
+            MissingExtra: plotly is not installed.
+        """
+        from satisfice.study.reporting import write
+
+        return write(self._session, self.records(with_reports=True), self.status(), Path(directory))
+
+    def export(self, path: str | Path) -> None:
+        """Write the study with its models to one file."""
+        from satisfice.study.exchange import export
+
+        export(self._opened, Path(path))
+
+    def delete(self) -> None:
+        """Remove the study with its artefacts."""
+        studies.delete(self._opened.db, self.name)
+        self._opened.artefacts.discard_all()

@@ -1,0 +1,183 @@
+"""The worker loop: claim, train, tell, again until the budget is spent or somebody says stop."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback as traceback_module
+from collections.abc import Callable, Sequence
+
+from optuna.trial import TrialState
+
+from satisfice.errors import BudgetSpent, Diverged, LeaseLost, SatisficeError
+from satisfice.store import presence
+from satisfice.study.session import Session
+from satisfice.study.trial import Preempted, Trial
+
+logger = logging.getLogger(__name__)
+
+Callback = Callable[[Trial, TrialState], None]
+
+_POLL_S = (0.2, 3.0)  # between looks at slots that others hold
+
+
+class Worker:
+    """One worker on one study.
+
+    Args:
+        session: Its connection.
+        label: For `[measure] on`.
+        stop: Set from outside to give the trial back and leave.
+        callbacks: Called after each trial that this worker told.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        label: str | None = None,
+        stop: threading.Event | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        self._session = session
+        self._label = label
+        self._stop = stop or threading.Event()
+        self._callbacks = callbacks
+        self._current: Trial | None = None
+        self._ended = threading.Event()
+
+    def run(self) -> str:
+        """Work to the end; returns why it ended.
+
+        Raises:
+            NoFeasibleProposal: Nothing that fits was found and no trial could be begun.
+        """
+        session = self._session
+        reason = "it was interrupted"
+        if not session.db.in_memory:
+            presence.join(session.db, session.worker, session.ledger.uuid, session.host, self._label)
+        keeper = threading.Thread(target=self._keep_leases, daemon=True)
+        if not session.db.in_memory:
+            keeper.start()
+        try:
+            reason = self._loop()
+            return reason
+        except SatisficeError as error:
+            reason = str(error)
+            raise
+        finally:
+            self._ended.set()
+            if not session.db.in_memory:
+                keeper.join(timeout=5)
+                self._leave(reason)
+
+    def _loop(self) -> str:
+        pause = _POLL_S[0]
+        while not self._stop.is_set():
+            try:
+                trial = self._session.ask()
+            except BudgetSpent as spent:
+                if not self._session.db.retrying(self._session.ledger.others_hold):
+                    return spent.message
+                self._stop.wait(pause)  # a trial that another worker holds may come back
+                pause = min(pause * 1.5, _POLL_S[1])
+                continue
+            except LeaseLost:
+                continue
+            pause = _POLL_S[0]
+            self._one(trial)
+        return "it was asked to stop"
+
+    def _one(self, trial: Trial) -> None:
+        trial.stop = self._stop
+        self._current = trial
+        try:
+            with self._session.quiet.training():
+                state = self._train(trial)
+        except LeaseLost as lost:
+            logger.warning("%s; what this worker did for it is dropped", lost)
+            return
+        finally:
+            self._current = None
+        if state is not None:
+            for callback in self._callbacks:
+                callback(trial, state)
+
+    def _train(self, trial: Trial) -> TrialState | None:
+        session = self._session
+        try:
+            metrics = session.task.train(trial.params, trial)
+            stopped = trial.stop_reason is not None
+            state = TrialState.PRUNED if stopped else TrialState.COMPLETE
+            after = {} if stopped else self._after(trial)
+            return session.tell(trial, {**(metrics or {}), **after}, state=state)
+        except Diverged as error:
+            return session.tell(trial, state=TrialState.PRUNED, reason=f"diverged: {error}")
+        except (Preempted, KeyboardInterrupt):
+            self._give_back(trial)
+            if self._stop.is_set():
+                return None
+            raise
+        except LeaseLost:
+            raise
+        except SatisficeError:
+            self._give_back(trial)
+            raise
+        except MemoryError:
+            return self._died(trial, "out of memory")
+        except Exception as error:  # noqa: BLE001  # whatever a person's training code raises fails this trial only
+            if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
+                return self._died(trial, "out of memory")
+            text = traceback_module.format_exc()
+            logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
+            reason = f"{type(error).__name__}: {error}"
+            return session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
+
+    def _after(self, trial: Trial) -> dict[str, float]:
+        """Timings known only after fitting."""
+        session = self._session
+        wanted = [m for m in session.spec.metric_names if m not in trial.metrics]
+        load = getattr(session.task, "load_model", None)
+        if not wanted or load is None or trial.model_path is None:
+            return {}
+        return session.evaluator.after(trial.params, load(trial.params, trial.model_path))
+
+    def _died(self, trial: Trial, reason: str) -> TrialState | None:
+        session = self._session
+        again = session.db.retrying(lambda: session.ledger.died(trial.claim, reason))
+        if again:
+            trial.finished = True
+            return None
+        return session.tell(trial, state=TrialState.FAIL, reason=reason)
+
+    def _give_back(self, trial: Trial) -> None:
+        session = self._session
+        try:
+            session.db.retrying(lambda: session.ledger.give_back(trial.claim, trial.pending, "asked to stop"))
+        except LeaseLost:
+            pass  # somebody has it already
+        trial.finished = True
+
+    def _keep_leases(self) -> None:
+        """Renew the lease of the trial in training, and say that this worker lives, until it ends."""
+        session = self._session
+        interval = min(session.lease_s / 3, 20.0)
+        while not self._ended.wait(interval):
+            trial = self._current
+            try:
+                if trial is not None:
+                    session.ledger.renew(trial.claim)
+                presence.seen(session.db, session.worker)
+            except LeaseLost:
+                if trial is not None and trial is self._current and not trial.finished:
+                    trial.lost.set()
+            except Exception as error:  # noqa: BLE001  # the database is away: the next beat tries again
+                logger.info("lease not renewed: %s", type(error).__name__)
+
+    def _leave(self, reason: str) -> None:
+        try:
+            presence.leave(self._session.db, self._session.worker, reason)
+        except Exception as error:  # noqa: BLE001  # a worker that cannot say goodbye is found by its silence
+            logger.info("could not sign off: %s", type(error).__name__)
+
+
