@@ -1,5 +1,4 @@
-"""MO-ASHA as a pruner of satisfice, for comparison (Schmucker et al. 2021, arXiv:2106.12639, stopping
-type)."""
+"""MO-ASHA as a pruner of satisfice, for comparison (Schmucker et al. 2021, arXiv:2106.12639)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The search layer on the benchmark's simulator, without a study underneath: no database, no profile
-cache."""
+"""The search layer on the benchmark's simulator, without a study, database or profile cache."""
 
 from __future__ import annotations
 

@@ -146,8 +146,8 @@ def test_stopped_and_failed_trials_do_no_harm():
     assert sampler.propose(history, screen_for(p), np.random.default_rng(0)).metrics["size"] <= 9
 
 
-# -- what must not change anything -----------------------------------------------------------------------------
-def proposals_of(p, evaluate=None, known=None, n=13):
+# -- what must not change anything ----------------------------------------------------------------
+def proposals_of(p, evaluate=None, known=None, n=10):
     screen = screen_for(p, known)
     return [x.params for x in run(p, SAMPLERS.get("auto")(p), n, evaluate=evaluate, screen=screen)[1]]
 

@@ -1,0 +1,145 @@
+"""The pruner named auto, alone and on plain Optuna trials."""
+
+import numpy as np
+import optuna
+import pytest
+from optuna.trial import TrialState
+from tests.search.problems import problem
+
+from satisfice.errors import InputError
+from satisfice.search import PRUNERS, History, SatisficePruner
+from satisfice.search.history import checkpoints
+from satisfice.spec.trial import TrialRecord
+
+MAX_STEPS = 30
+
+
+def curve(final: float, step: int, *, start: float = 1.0, informative: bool = True) -> float:
+    """Falls from ``start`` to ``final``; early values foretell the end only where they are informative."""
+    left = 1.0 - (step / MAX_STEPS) ** 0.3
+    return final + left * (start - final if informative else start)
+
+
+def study_of(*, informative: bool, n: int = 30, feasible: bool | None = True, seed: int = 0) -> History:
+    """Finished trials of all qualities, of one size, with their reports."""
+    p = problem(max_steps=MAX_STEPS)
+    history, rng = History(p), np.random.default_rng(seed)
+    for number in range(n):
+        final, start = float(rng.uniform(0.1, 0.8)), 1.0 if informative else float(rng.uniform(0.2, 2.0))
+        reports = {
+            step: {"error": curve(final, step, start=start, informative=informative), "size": 4.0}
+            for step in checkpoints(MAX_STEPS)
+        }
+        history.update(
+            [
+                TrialRecord(
+                    number=number,
+                    state=TrialState.COMPLETE,
+                    params={"lr": float(10 ** rng.uniform(-4, -1)), "layers": 2, "optimizer": "adam"},
+                    metrics={"error": final, "size": 4.0},
+                    feasible=feasible,
+                    reports=reports,
+                )
+            ]
+        )
+    return history
+
+
+def decide(history: History, final: float, size: float, step: int = 6, number: int = 30):
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    running = TrialRecord(number=number, state=TrialState.RUNNING, params=params, metrics={"size": size})
+    history.update([running])
+    for s in checkpoints(MAX_STEPS):
+        if s <= step:
+            history.report(number, s, {"error": curve(final, s), "size": size})
+    return PRUNERS.get("auto")(history.problem).decide(history, number)
+
+
+def test_a_hopeless_trial_stops_and_says_why():
+    decision = decide(study_of(informative=True), final=0.75, size=4.0)
+    assert decision.stop
+    assert "dominated at step 6" in decision.reason
+
+
+def test_a_promising_trial_goes_on():
+    assert not decide(study_of(informative=True), final=0.05, size=4.0).stop
+
+
+def test_a_trial_that_no_other_is_as_small_as_goes_on():
+    assert not decide(study_of(informative=True), final=0.75, size=1.0).stop
+
+
+def test_no_trial_is_compared_with_what_is_infeasible():
+    assert not decide(study_of(informative=True, feasible=False), final=0.75, size=4.0).stop
+
+
+def test_reports_that_foretell_nothing_stop_nothing():
+    history = study_of(informative=False)
+    assert not any(decide(history, final=0.75, size=4.0, number=n).stop for n in range(30, 40))
+
+
+def test_nothing_stops_before_enough_have_finished_or_late():
+    assert not decide(study_of(informative=True, n=8), final=0.75, size=4.0).stop
+    assert not decide(study_of(informative=True), final=0.75, size=4.0, step=21).stop
+
+
+def test_every_worker_decides_the_same_whatever_it_did_before():
+    history = study_of(informative=True)
+    used = PRUNERS.get("auto")(history.problem)
+    for number, final in enumerate((0.7, 0.3, 0.75, 0.1, 0.5), start=30):
+        fresh = decide(history, final=final, size=4.0, number=number)
+        assert used.decide(history, number) == fresh
+
+
+def test_one_in_some_trials_is_never_stopped():
+    history = study_of(informative=True)
+    stops = [decide(history, final=0.75, size=4.0, number=n).stop for n in range(30, 180)]
+    assert 0 < stops.count(False) < 15
+
+
+def test_none_never_stops():
+    history = study_of(informative=True)
+    decide(history, final=0.75, size=4.0)
+    assert not PRUNERS.get("none")(history.problem).decide(history, 30).stop
+
+
+@pytest.mark.parametrize("name", ["auto", "none"])
+def test_decision_steps_are_few_and_before_the_end(name):
+    pruner = PRUNERS.get(name)(problem())
+    for max_steps in (1, 2, 20, 50, 200):
+        steps = [s for s in range(1, max_steps + 1) if pruner.is_decision_step(s, max_steps)]
+        assert len(steps) <= 13
+        assert max_steps not in steps
+
+
+def test_plain_optuna_trials_with_several_objectives_are_pruned():
+    rng = np.random.default_rng(0)
+    study = optuna.create_study(directions=["minimize", "minimize"], sampler=optuna.samplers.RandomSampler(0))
+    pruner = SatisficePruner(["error", "size"], max_steps=MAX_STEPS)
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        trial.suggest_float("x", 0, 1)
+        final = float(rng.uniform(0.1, 0.8))
+        for step in range(1, MAX_STEPS + 1):
+            pruner.report(trial, step, {"error": curve(final, step), "size": 4.0})
+            if pruner.should_prune(trial):
+                raise optuna.TrialPruned
+        return final, 4.0
+
+    study.optimize(objective, n_trials=45)
+    states = [t.state for t in study.trials]
+    assert states[:15] == [TrialState.COMPLETE] * 15
+    assert 5 <= states.count(TrialState.PRUNED) <= 30
+
+    again = SatisficePruner(["error", "size"], max_steps=MAX_STEPS)  # after a restart: state is in the trials
+    trial = study.ask({"x": optuna.distributions.FloatDistribution(0, 1)})
+    for step in (1, 2, 4, 6):
+        pruner.report(trial, step, {"error": curve(0.78, step), "size": 4.0})
+    assert again.decide(trial) == pruner.decide(trial)
+
+
+def test_a_report_without_an_objective_is_refused():
+    study = optuna.create_study(directions=["minimize", "minimize"])
+    pruner = SatisficePruner(["error", "size"], max_steps=MAX_STEPS)
+    with pytest.raises(InputError, match="lacks size"):
+        pruner.report(study.ask(), 1, {"error": 0.5})
