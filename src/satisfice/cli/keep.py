@@ -60,6 +60,8 @@ def import_(source: str, storage: str | None, as_json: bool) -> None:
     options.quiet()
     imported = import_study(source, storage)
     if as_json:
-        print_json(imported)
+        print_json([study.status() for study in imported])
     else:
-        click.echo(f"imported: {imported}")
+        for study in imported:
+            used = study.status()["budget"]["used"]
+            click.echo(f"imported study {study.name!r} with {used} trials")

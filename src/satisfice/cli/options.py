@@ -111,6 +111,15 @@ def existing(url: str | None) -> str | None:
     return url
 
 
+def or_default(url: str | None) -> str:
+    """The URL given, else the environment's, else SQLite in the working directory."""
+    import os
+
+    from satisfice.store.url import DEFAULT_URL, ENVIRONMENT_VARIABLE
+
+    return url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+
+
 def open_study(name: str, url: str | None) -> Study:
     """The stored study of that name.
 

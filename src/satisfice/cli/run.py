@@ -46,7 +46,7 @@ def run(
     launcher = _launcher(workers, engine)
     if report_dir is not None:
         _check_report_dir(report_dir)
-    study = create_study(study_file, storage=storage)
+    study = create_study(study_file, storage=options.or_default(storage))
     failure = _work(study, study_file, workers, launcher)
     result = _conclude(
         study, Path(report_dir or Path("reports") / study.name), explicit=report_dir is not None

@@ -80,7 +80,7 @@ def gather(
     objectives = history.objectives()[:, order]
     complete = history.rows(TrialState.COMPLETE)
     complete = complete[np.isfinite(objectives[complete]).all(axis=1)]
-    if len(complete) < startup(len(history.encoder.free)):
+    if len(history.encoder.free) == 0 or len(complete) < startup(len(history.encoder.free)):
         return None
     x_all = history.encoder.unit(history.raw)
     feasible = complete[history.feasible[complete] != 0]

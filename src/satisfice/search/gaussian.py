@@ -57,8 +57,12 @@ def _scaled_distance(a: Array, b: Array, ordered: NDArray[np.bool_], scales: Arr
 
 def _factor_and_inverse(covariance: Array) -> tuple[Array, Array]:
     """Lower Cholesky factor and inverse of a symmetric positive definite matrix (small: LAPACK itself)."""
-    factor, info = lapack.dpotrf(covariance, lower=1, clean=1)
-    if info:
+    scale = float(np.mean(np.diag(covariance)))
+    for jitter in (0.0, 1e-6, 1e-4, 1e-2):  # rounding can cost definiteness where points nearly coincide
+        factor, info = lapack.dpotrf(covariance + jitter * scale * np.eye(len(covariance)), lower=1, clean=1)
+        if info == 0:
+            break
+    else:
         raise np.linalg.LinAlgError("the covariance is not positive definite")
     inverse, _ = lapack.dpotri(factor, lower=1)
     lower = np.tril(inverse)

@@ -89,7 +89,7 @@ class ScreenMemory:
     def _fit(self) -> dict[str, MetricModel]:
         answers = self._answered[-_MAX_READ:]
         models: dict[str, MetricModel] = {}
-        if len(answers) < _MIN_POINTS:
+        if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
         x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
         ordered = self._encoder.ordered[self._encoder.free]

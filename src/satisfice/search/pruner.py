@@ -142,11 +142,11 @@ def is_static(history: History, objective: int) -> bool:
     rows = history.rows(TrialState.COMPLETE)[-50:]
     final = history.objectives(rows)[:, objective]
     curves = history.curves[rows, :, objective].astype(float) * history.signs[objective]
-    if not np.isfinite(curves).any():
+    change = np.abs(curves - final[:, None])
+    change = change[np.isfinite(change)]
+    if len(change) == 0:
         return True
-    return bool(
-        np.nanmax(np.abs(curves - final[:, None])) <= 1e-5 * max(float(np.nanmax(np.abs(final))), 1e-300)
-    )
+    return bool(change.max() <= 1e-5 * max(float(np.abs(final[np.isfinite(final)]).max()), 1e-300))
 
 
 __all__ = ["AutoPruner", "CurveModel", "NoPruner", "is_static"]

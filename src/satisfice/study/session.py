@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from optuna.trial import TrialState
+from threadpoolctl import ThreadpoolController
 
 from satisfice.errors import InputError, TrialFinished
 from satisfice.measure import Quiet, host
@@ -94,6 +95,7 @@ class Session:
         measures = spec.measure.on is None or spec.measure.on == label
         self.evaluator = Evaluator(spec, task, db, self.quiet, measures=measures)
         self._revision = -1
+        self._blas = ThreadpoolController()
 
     def sync(self) -> None:
         """Read what changed since the last look into the history."""
@@ -178,7 +180,9 @@ class Session:
                 known = self.evaluator.before(record.params)
                 why = {"method": "replicate", "kind": "exploit", "origin": "replicate", "of": record.number}
                 return Proposal(params=dict(record.params), metrics=known, why=why), record.number
-        return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
+        # Surrogates factor small matrices: several threads only get in each other's way.
+        with self._blas.limit(limits=1, user_api="blas"):
+            return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
 
     # -- tell -----------------------------------------------------------------------------------------------
 
