@@ -83,6 +83,29 @@ def test_auto_tries_everything_that_fits_and_then_says_so():
         sampler.propose(history, screen_for(p), np.random.default_rng(9))
 
 
+def test_auto_says_so_too_when_repeats_are_all_there_is():
+    p = problem(space=SearchSpace(parameters=(Parameter(name="layers", distribution=IntDistribution(2, 2)),)))
+    history = History(p)
+    done = {"params": {"layers": 2}, "state": TrialState.COMPLETE, "feasible": True}
+    history.update([TrialRecord(number=i, metrics={"error": 0.1, "size": 4.0}, **done) for i in range(12)])
+    with pytest.raises(NoFeasibleProposal):
+        SAMPLERS.get("auto")(p).propose(history, screen_for(p), np.random.default_rng(0))
+
+
+def test_auto_bears_repeated_equal_results():
+    p = problem()
+    history = History(p)
+    done = {"params": {"lr": 1e-3, "layers": 2, "optimizer": "adam"}, "state": TrialState.COMPLETE}
+    history.update(
+        [TrialRecord(number=i, metrics={"error": 0.1, "size": 4.0}, feasible=True, **done) for i in range(20)]
+    )
+    sampler = SAMPLERS.get("auto")(p)
+    assert all(
+        sampler.propose(history, screen_for(p), np.random.default_rng(i)).metrics["size"] <= 9
+        for i in range(4)
+    )
+
+
 def test_auto_finds_the_front_sooner_than_random():
     def misses(name):
         p = problem()
