@@ -1,20 +1,20 @@
 """Every error that satisfice raises on purpose.
 
-    SatisficeError                what went wrong, in one sentence, and a hint
-    ├── InputError                the input is wrong; nothing was written (exit code 2)
-    │   ├── SpecError             a study file or dict
-    │   ├── DataError             a data set or data file
-    │   ├── StorageError          the storage URL, its database, its migrations
-    │   ├── StudyNotFound
-    │   ├── StudyChanged          same name, another spec or other data
-    │   └── MissingExtra          an optional dependency is not installed
-    ├── BudgetSpent               `ask`: no slot of the budget is left
-    ├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
-    ├── NoFeasibleTrial           `best`: nothing finished fits; carries the nearest miss
-    ├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
-    ├── LeaseLost                 another worker took the trial over
-    ├── TrialFinished             the trial was told before
-    └── StorageLost               the database stayed away longer than the stated patience
+SatisficeError                what went wrong, in one sentence, and a hint
+├── InputError                the input is wrong; nothing was written (exit code 2)
+│   ├── SpecError             a study file or dict
+│   ├── DataError             a data set or data file
+│   ├── StorageError          the storage URL, its database, its migrations
+│   ├── StudyNotFound
+│   ├── StudyChanged          same name, another spec or other data
+│   └── MissingExtra          an optional dependency is not installed
+├── BudgetSpent               `ask`: no slot of the budget is left
+├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
+├── NoFeasibleTrial           `best`: nothing finished fits; carries the nearest miss
+├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
+├── LeaseLost                 another worker took the trial over
+├── TrialFinished             the trial was told before
+└── StorageLost               the database stayed away longer than the stated patience
 """
 
 from __future__ import annotations

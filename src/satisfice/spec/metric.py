@@ -34,16 +34,39 @@ class Metric:
 
 def _efficiency() -> Iterable[Metric]:
     for unit, scale in {"bytes": 1.0, "kb": 1e3, "mb": 1e6}.items():
-        yield Metric(name=f"size_{unit}", direction="minimize", known=Known.BEFORE, quantity="size", scale=scale, lower=0.0)
+        yield Metric(
+            name=f"size_{unit}",
+            direction="minimize",
+            known=Known.BEFORE,
+            quantity="size",
+            scale=scale,
+            lower=0.0,
+        )
         for kind in ("memory", "train_memory"):
             known = Known.UNTRAINED if kind == "memory" else Known.AFTER
-            yield Metric(name=f"{kind}_{unit}", direction="minimize", known=known, quantity=kind, scale=scale, lower=0.0)
+            yield Metric(
+                name=f"{kind}_{unit}",
+                direction="minimize",
+                known=known,
+                quantity=kind,
+                scale=scale,
+                lower=0.0,
+            )
     for unit, scale in {"us": 1e-3, "ms": 1.0, "s": 1e3}.items():
         for kind in ("latency", "latency_p95", "pipeline_latency"):
-            yield Metric(name=f"{kind}_{unit}", direction="minimize", known=Known.UNTRAINED, quantity=kind, scale=scale, lower=0.0)
+            yield Metric(
+                name=f"{kind}_{unit}",
+                direction="minimize",
+                known=Known.UNTRAINED,
+                quantity=kind,
+                scale=scale,
+                lower=0.0,
+            )
     for name in ("n_parameters", "flops"):
         yield Metric(name=name, direction="minimize", known=Known.BEFORE, quantity=name, lower=0.0)
-    yield Metric(name="throughput", direction="maximize", known=Known.UNTRAINED, quantity="throughput", lower=0.0)
+    yield Metric(
+        name="throughput", direction="maximize", known=Known.UNTRAINED, quantity="throughput", lower=0.0
+    )
     for name in ("train_seconds", "epochs_to_target"):
         yield Metric(name=name, direction="minimize", known=Known.AFTER, quantity=name, lower=0.0)
 
@@ -51,13 +74,32 @@ def _efficiency() -> Iterable[Metric]:
 def _predictive() -> Iterable[Metric]:
     for name in ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
         yield Metric(
-            name=name, direction="maximize", known=Known.AFTER, quantity=name, task="classification", lower=0.0, upper=1.0
+            name=name,
+            direction="maximize",
+            known=Known.AFTER,
+            quantity=name,
+            task="classification",
+            lower=0.0,
+            upper=1.0,
         )
-    yield Metric(name="log_loss", direction="minimize", known=Known.AFTER, quantity="log_loss", task="classification", lower=0.0)
-    yield Metric(name="r2", direction="maximize", known=Known.AFTER, quantity="r2", task="regression", upper=1.0)
+    yield Metric(
+        name="log_loss",
+        direction="minimize",
+        known=Known.AFTER,
+        quantity="log_loss",
+        task="classification",
+        lower=0.0,
+    )
+    yield Metric(
+        name="r2", direction="maximize", known=Known.AFTER, quantity="r2", task="regression", upper=1.0
+    )
     for name in ("mae", "rmse"):
-        yield Metric(name=name, direction="minimize", known=Known.AFTER, quantity=name, task="regression", lower=0.0)
-    yield Metric(name="generalization_gap", direction="minimize", known=Known.AFTER, quantity="generalization_gap")
+        yield Metric(
+            name=name, direction="minimize", known=Known.AFTER, quantity=name, task="regression", lower=0.0
+        )
+    yield Metric(
+        name="generalization_gap", direction="minimize", known=Known.AFTER, quantity="generalization_gap"
+    )
 
 
 METRICS: Mapping[str, Metric] = {m.name: m for m in (*_predictive(), *_efficiency())}

@@ -25,7 +25,9 @@ class Parameter:
 
     name: str
     distribution: BaseDistribution
-    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)  # parent -> values; several parents mean AND
+    when: Mapping[str, tuple[Any, ...]] = field(
+        default_factory=dict
+    )  # parent -> values; several parents mean AND
 
     @property
     def cardinality(self) -> float:

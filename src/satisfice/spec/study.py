@@ -56,7 +56,9 @@ class TaskSpec:
     """A person's own training code."""
 
     entry: str  # "package.module:Name"
-    options: Mapping[str, Any] = field(default_factory=dict)  # other keys of [task]: keyword arguments of a class
+    options: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # other keys of [task]: keyword arguments of a class
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,7 +116,9 @@ class StudySpec:
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Metrics that the study names: objectives, then constraints, each once."""
-        return tuple(dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints]))
+        return tuple(
+            dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints])
+        )
 
     def digest(self) -> str:
         """SHA-256 of everything but the budget, which may change.

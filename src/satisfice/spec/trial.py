@@ -26,7 +26,9 @@ class TrialRecord:
     metrics: Mapping[str, float] = field(default_factory=dict)  # all recorded, in the units the study names
     violations: Mapping[str, float] = field(default_factory=dict)  # by constraint key; satisfied if <= 0
     feasible: bool | None = None  # None: not every constraint is known yet
-    reports: Mapping[int, Mapping[str, float]] = field(default_factory=dict)  # by step; empty unless asked for
+    reports: Mapping[int, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # by step; empty unless asked for
     steps: int = 0  # last reported step
     reason: str | None = None  # why it was pruned or failed: "diverged", "dominated at step 9", ...
     proposal: Mapping[str, Any] = field(default_factory=dict)  # why it was proposed, JSON-able

@@ -92,9 +92,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One write transaction. On SQLite it takes the write lock at its start, so it never fails half-way."""
-        with self._memory_guard(), self.engine.connect().execution_options(satisfice_write=True) as connection:
-            with connection.begin():
-                yield connection
+        with (
+            self._memory_guard(),
+            self.engine.connect().execution_options(satisfice_write=True) as connection,connection.begin()
+        ):
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -127,7 +129,9 @@ class Database:
             except sa.exc.DBAPIError as error:
                 permanent = _permanent(error)
                 if permanent is not None:
-                    raise StorageError(f"{permanent}: {masked(self.url)}", hint="nothing that finished is lost") from None
+                    raise StorageError(
+                        f"{permanent}: {masked(self.url)}", hint="nothing that finished is lost"
+                    ) from None
                 if not _away(error):
                     raise
                 waited = time.monotonic() - started
@@ -199,7 +203,9 @@ def _away(error: sa.exc.DBAPIError) -> bool:
         return True
     if isinstance(original, sqlite3.OperationalError):
         return "locked" in str(original) or "busy" in str(original)
-    code = str(getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else ""))
+    code = str(
+        getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else "")
+    )
     if any(code == c or (len(c) == 2 and code.startswith(c) and len(code) == 5) for c in _AWAY_CODES):
         return True
     # psycopg gives no code when no connection could be made at all.

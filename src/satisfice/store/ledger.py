@@ -149,14 +149,21 @@ class Ledger:
         )
 
     def _take_over(
-        self, connection: sa.Connection, study: Mapping[str, Any], row: Mapping[str, Any], token: str, now: float
+        self,
+        connection: sa.Connection,
+        study: Mapping[str, Any],
+        row: Mapping[str, Any],
+        token: str,
+        now: float,
     ) -> Claim:
         begun = row["number"] is not None
         if not begun:
             self._check_time(study, now)
         lost = row["phase"] == Phase.RUNNING.value
         if lost:
-            self._end_attempt(connection, row["number"], row["attempt"], row["last_step"], "lost", "its lease ran out", now)
+            self._end_attempt(
+                connection, row["number"], row["attempt"], row["last_step"], "lost", "its lease ran out", now
+            )
         attempt = row["attempt"] + 1 if begun else 0
         reserved = row["epochs_reserved"] if begun else self._reserve(study)
         connection.execute(
@@ -206,7 +213,9 @@ class Ledger:
                 lease_until=now + self.lease_s,
             )
         )
-        self._bump(connection, study, now, slots=slot + 1, epochs_reserved=study["epochs_reserved"] + reserved)
+        self._bump(
+            connection, study, now, slots=slot + 1, epochs_reserved=study["epochs_reserved"] + reserved
+        )
         return Claim(
             slot=slot,
             token=token,
@@ -235,7 +244,11 @@ class Ledger:
         with self.db.write() as connection:
             study = self._lock(connection)
             waiting = sa.and_(queue.c.study_uuid == self.uuid, queue.c.slot.is_(None))
-            row = connection.execute(sa.select(queue).where(waiting).order_by(queue.c.position).limit(1)).mappings().first()
+            row = (
+                connection.execute(sa.select(queue).where(waiting).order_by(queue.c.position).limit(1))
+                .mappings()
+                .first()
+            )
             if row is None:
                 return None
             here = sa.and_(queue.c.study_uuid == self.uuid, queue.c.position == row["position"])
@@ -304,7 +317,11 @@ class Ledger:
             self._insert_turned_away(connection, claim, away)
             freed = connection.execute(
                 self._held(claim).values(
-                    phase=Phase.FREE.value, lease_owner=None, lease_token=None, lease_until=None, epochs_reserved=0
+                    phase=Phase.FREE.value,
+                    lease_owner=None,
+                    lease_token=None,
+                    lease_until=None,
+                    epochs_reserved=0,
                 )
             )
             reserved = self._promised(study, claim) if freed.rowcount else 0
@@ -402,9 +419,15 @@ class Ledger:
         with self.db.write() as connection:
             study = self._lock(connection)
             now = float(study["now"])
-            row = connection.execute(
-                sa.select(slots).where(slots.c.study_uuid == self.uuid, slots.c.lease_token == claim.token)
-            ).mappings().first()
+            row = (
+                connection.execute(
+                    sa.select(slots).where(
+                        slots.c.study_uuid == self.uuid, slots.c.lease_token == claim.token
+                    )
+                )
+                .mappings()
+                .first()
+            )
             if row is None:
                 raise LeaseLost(f"the lease on slot {claim.slot} is lost")
             deaths = row["blamed_deaths"] + 1
@@ -446,7 +469,11 @@ class Ledger:
                 phase = Phase.RETURNED if begun else Phase.FREE
                 connection.execute(
                     self._slot(row["slot"]).values(
-                        phase=phase.value, blamed_deaths=deaths, lease_owner=None, lease_token=None, lease_until=None
+                        phase=phase.value,
+                        blamed_deaths=deaths,
+                        lease_owner=None,
+                        lease_token=None,
+                        lease_until=None,
                     )
                 )
 
@@ -510,7 +537,9 @@ class Ledger:
             return 0.0
         return float(study["elapsed_s"]) + min(max(now - study["last_active_at"], 0.0), ACTIVE_GAP_S)
 
-    def _bump(self, connection: sa.Connection, study: Mapping[str, Any], now: float | None, **values: Any) -> None:
+    def _bump(
+        self, connection: sa.Connection, study: Mapping[str, Any], now: float | None, **values: Any
+    ) -> None:
         if now is not None:
             silent = study["last_active_at"] is None or now - study["last_active_at"] > ACTIVE_GAP_S
             values |= {
@@ -605,7 +634,9 @@ class Ledger:
         connection.execute(
             sa.update(attempts)
             .where(a.study_uuid == self.uuid, a.number == number, a.attempt == attempt, a.ended_at.is_(None))
-            .values(ended_at=now, outcome=outcome, reason=reason[:500] if reason else None, last_step=last_step)
+            .values(
+                ended_at=now, outcome=outcome, reason=reason[:500] if reason else None, last_step=last_step
+            )
         )
 
     def _give_up(

@@ -23,7 +23,14 @@ from satisfice.spec.space import SearchSpace
 
 SCHEMA_VERSION = 12
 CONSTRAINT_PREFIX = "constraints:"
-TABLE_NAMES = ("studies", "trials", "trial_params", "trial_values", "trial_user_attributes", "trial_system_attributes")
+TABLE_NAMES = (
+    "studies",
+    "trials",
+    "trial_params",
+    "trial_values",
+    "trial_user_attributes",
+    "trial_system_attributes",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +72,11 @@ class OptunaRows:
     ) -> tuple[int, int]:
         """Insert a RUNNING trial; returns its id and number. Locks the study's row, as Optuna does."""
         if connection.dialect.name != "sqlite":  # there the transaction has the write lock already
-            lock = sa.select(self._studies.c.study_id).where(self._studies.c.study_id == study_id).with_for_update()
+            lock = (
+                sa.select(self._studies.c.study_id)
+                .where(self._studies.c.study_id == study_id)
+                .with_for_update()
+            )
             connection.execute(lock)
         t = self._trials
         last = sa.select(t.c.number).where(t.c.study_id == study_id).order_by(t.c.trial_id.desc()).limit(1)
@@ -159,7 +170,9 @@ class OptunaRows:
                 found.setdefault(trial_id, {})[name] = value
         return {
             trial_id: {
-                q.name: q.distribution.to_external_repr(raw[q.name]) for q in space.parameters if q.name in raw
+                q.name: q.distribution.to_external_repr(raw[q.name])
+                for q in space.parameters
+                if q.name in raw
             }
             for trial_id, raw in found.items()
         }
@@ -172,12 +185,15 @@ class OptunaRows:
         for chunk in _chunks(ids):
             for row in connection.execute(sa.select(t).where(t.c.trial_id.in_(chunk))).mappings():
                 plain = {
-                    k: v.isoformat() if isinstance(v, datetime) else getattr(v, "name", v) for k, v in row.items()
+                    k: v.isoformat() if isinstance(v, datetime) else getattr(v, "name", v)
+                    for k, v in row.items()
                 }
                 trials[row["trial_id"]] = {"row": plain, **{table.name: [] for table in self._details}}
             for table in self._details:
                 for row in connection.execute(sa.select(table).where(table.c.trial_id.in_(chunk))).mappings():
-                    trials[row["trial_id"]][table.name].append({k: getattr(v, "name", v) for k, v in row.items()})
+                    trials[row["trial_id"]][table.name].append(
+                        {k: getattr(v, "name", v) for k, v in row.items()}
+                    )
         return [trials[i] for i in ids]
 
     def restore(
@@ -190,7 +206,9 @@ class OptunaRows:
             old = row.pop("trial_id")
             for column in ("datetime_start", "datetime_complete"):
                 row[column] = datetime.fromisoformat(row[column]) if row[column] else None
-            inserted = connection.execute(sa.insert(self._trials), {**row, "study_id": study_id}).inserted_primary_key
+            inserted = connection.execute(
+                sa.insert(self._trials), {**row, "study_id": study_id}
+            ).inserted_primary_key
             assert inserted is not None
             ids[str(old)] = int(inserted[0])
             for table in self._details:

@@ -49,6 +49,8 @@ def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> 
     """Keep what a fingerprint stands for."""
     values = {"description": json.dumps(dict(description)), "seen_at": db.now()}
     with db.write() as connection:
-        known = connection.execute(sa.update(hosts).where(hosts.c.fingerprint == fingerprint).values(**values))
+        known = connection.execute(
+            sa.update(hosts).where(hosts.c.fingerprint == fingerprint).values(**values)
+        )
         if not known.rowcount:
             connection.execute(sa.insert(hosts).values(fingerprint=fingerprint, **values))

@@ -43,10 +43,14 @@ class Reader:
         """Trials and reports newer than ``since``: three or four statements, whatever the history."""
         with self.db.read() as connection:
             where = (slots.c.study_uuid == self.uuid, slots.c.revision > since, slots.c.number.is_not(None))
-            found = connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
+            found = (
+                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
+            )
             new_reports = self._reports(connection, since) if with_reports else []
             records = self._records(connection, found, {}) if found else []
-        newest = max([since, *(row["revision"] for row in found), *(revision for revision, *_ in new_reports)])
+        newest = max(
+            [since, *(row["revision"] for row in found), *(revision for revision, *_ in new_reports)]
+        )
         return Changes(
             revision=newest,
             records=records,
@@ -57,7 +61,9 @@ class Reader:
         """All trials by number."""
         with self.db.read() as connection:
             where = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None))
-            found = connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
+            found = (
+                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
+            )
             by_trial: dict[int, dict[int, Mapping[str, float]]] = {}
             if with_reports:
                 for _, number, step, metrics in self._reports(connection, -1):
@@ -89,7 +95,9 @@ class Reader:
         optuna = self.rows.rows(connection, ids)
         params = self.rows.params(connection, ids, self.spec.space)
         return [
-            self._record(row, optuna[row["optuna_trial_id"]], params.get(row["optuna_trial_id"], {}), by_trial)
+            self._record(
+                row, optuna[row["optuna_trial_id"]], params.get(row["optuna_trial_id"], {}), by_trial
+            )
             for row in found
             if row["optuna_trial_id"] in optuna
         ]
@@ -142,7 +150,11 @@ class Reader:
         """All workers that ever joined, with whether they are alive."""
         now = self.db.now().label("now")
         with self.db.read() as connection:
-            query = sa.select(workers, now).where(workers.c.study_uuid == self.uuid).order_by(workers.c.started_at)
+            query = (
+                sa.select(workers, now)
+                .where(workers.c.study_uuid == self.uuid)
+                .order_by(workers.c.started_at)
+            )
             return [
                 {
                     "worker": row["uuid"][:8],

@@ -20,7 +20,11 @@ from satisfice.store.engine import Database
 def find(db: Database, name: str) -> Mapping[str, Any] | None:
     """Our row of a study, or None."""
     with db.read() as connection:
-        row = connection.execute(sa.select(tables.studies).where(tables.studies.c.name == name)).mappings().first()
+        row = (
+            connection.execute(sa.select(tables.studies).where(tables.studies.c.name == name))
+            .mappings()
+            .first()
+        )
         return None if row is None else dict(row)
 
 
@@ -87,7 +91,9 @@ def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None
     """Keep the chosen trial with its test metrics, so that the test split is scored once."""
     with db.write() as connection:
         connection.execute(
-            sa.update(tables.studies).where(tables.studies.c.uuid == study_uuid).values(chosen=json.dumps(chosen))
+            sa.update(tables.studies)
+            .where(tables.studies.c.uuid == study_uuid)
+            .values(chosen=json.dumps(chosen))
         )
 
 

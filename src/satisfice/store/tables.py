@@ -42,7 +42,9 @@ studies = sa.Table(
     sa.Column("total_epochs_budget", sa.Integer),
     sa.Column("timeout_s", Seconds),
     sa.Column("slots", sa.Integer, nullable=False, default=0),  # slots ever claimed
-    sa.Column("epochs_reserved", sa.Integer, nullable=False, default=0),  # done, or promised to running trials
+    sa.Column(
+        "epochs_reserved", sa.Integer, nullable=False, default=0
+    ),  # done, or promised to running trials
     sa.Column("elapsed_s", Seconds, nullable=False, default=0.0),  # while any worker was active
     sa.Column("last_active_at", Seconds),
     # every change of a trial or a report takes the next revision, in one order that all readers agree on

@@ -38,7 +38,8 @@ def resolve(url: str | None) -> sa.URL:
         parsed = sa.make_url(text)
     except sa.exc.ArgumentError:
         raise StorageError(
-            "the storage URL is not a database URL", hint=f"for instance {DEFAULT_URL} or postgresql://user@host/name"
+            "the storage URL is not a database URL",
+            hint=f"for instance {DEFAULT_URL} or postgresql://user@host/name",
         ) from None
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
@@ -46,7 +47,8 @@ def resolve(url: str | None) -> sa.URL:
         return parsed
     if parsed.drivername not in _DRIVERS:
         raise StorageError(
-            f"the storage {parsed.drivername!r} is not supported", hint="use sqlite, postgresql, mysql or mariadb"
+            f"the storage {parsed.drivername!r} is not supported",
+            hint="use sqlite, postgresql, mysql or mariadb",
         )
     drivername, module, extra = _DRIVERS[parsed.drivername]
     if find_spec(module) is None:

@@ -52,7 +52,9 @@ def check_space(
     drawn = [spec.space.sample(rng) for _ in range(n)]
     exact = []
     for i, params in enumerate(drawn):
-        exact.append(violations(spec.constraints, evaluator.exact(params) | evaluator.decided_by_bounds(params)))
+        exact.append(
+            violations(spec.constraints, evaluator.exact(params) | evaluator.decided_by_bounds(params))
+        )
         if progress is not None:
             progress(i + 1)
     fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
@@ -95,9 +97,7 @@ def _driver(space: SearchSpace, drawn: Sequence[dict[str, Any]], values: NDArray
             continue
         y = ranks[active]
         bins = _bins([drawn[i][p.name] for i in active])
-        between = sum(
-            (bins == b).sum() * (y[bins == b].mean() - y.mean()) ** 2 for b in np.unique(bins)
-        )
+        between = sum((bins == b).sum() * (y[bins == b].mean() - y.mean()) ** 2 for b in np.unique(bins))
         explained = float(between / max(((y - y.mean()) ** 2).sum(), 1e-12)) * len(active) / len(drawn)
         best = max(best, (explained, p.name), key=lambda e: e[0])
     return best[1]

@@ -16,7 +16,9 @@ from satisfice.store import studies
 from satisfice.study.session import Session
 
 
-def confirm(session: Session, records: Sequence[TrialRecord], load_model: Callable[[int], Any]) -> dict[str, Any]:
+def confirm(
+    session: Session, records: Sequence[TrialRecord], load_model: Callable[[int], Any]
+) -> dict[str, Any]:
     """Choose, measure freshly, score the test split; remembered, so that a second call scores nothing.
 
     A winner that no longer fits is dropped with a word, and the next takes its place.
@@ -33,7 +35,9 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: Callab
         if before is not None and before["number"] == chosen.number:
             return dict(before)
         again = _measure_again(session, chosen, load_model)
-        found = violations(session.spec.constraints, convert({**chosen.metrics, **again}, session.spec.metric_names))
+        found = violations(
+            session.spec.constraints, convert({**chosen.metrics, **again}, session.spec.metric_names)
+        )
         violated = [key for key, value in found.items() if value > 0]
         if not violated:
             break
@@ -51,7 +55,9 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: Callab
     return result
 
 
-def _measure_again(session: Session, record: TrialRecord, load_model: Callable[[int], Any]) -> dict[str, float]:
+def _measure_again(
+    session: Session, record: TrialRecord, load_model: Callable[[int], Any]
+) -> dict[str, float]:
     if not session.evaluator.times:
         return {}
     try:

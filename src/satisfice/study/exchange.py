@@ -13,7 +13,12 @@ from typing import Any
 import optuna
 import sqlalchemy as sa
 
-from satisfice.choose import constraints_from_optuna, objectives_from_optuna, records_from_optuna, space_from_optuna
+from satisfice.choose import (
+    constraints_from_optuna,
+    objectives_from_optuna,
+    records_from_optuna,
+    space_from_optuna,
+)
 from satisfice.errors import InputError, StudyChanged
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget, StudySpec
@@ -54,7 +59,11 @@ def export(opened: Opened, path: Path) -> None:
 
 
 def _row(connection: sa.Connection, study_uuid: str) -> Mapping[str, Any]:
-    return connection.execute(sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)).mappings().one()
+    return (
+        connection.execute(sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid))
+        .mappings()
+        .one()
+    )
 
 
 def import_studies(source: str, storage: str | None) -> list[str]:
@@ -77,7 +86,9 @@ def import_studies(source: str, storage: str | None) -> list[str]:
 
 def _refuse_existing(db: Database, name: str) -> None:
     if studies.find(db, name) is not None:
-        raise StudyChanged(f"a study {name!r} is in the storage already", hint="delete it first, or use another storage")
+        raise StudyChanged(
+            f"a study {name!r} is in the storage already", hint="delete it first, or use another storage"
+        )
 
 
 def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile) -> str:
@@ -91,7 +102,11 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile) ->
     rows = OptunaRows(db.engine)
     with db.write() as connection:
         ids = rows.restore(connection, made["optuna_study_id"], content["trials"])
-        kept = {k: row[k] for k in row if k not in ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")}
+        kept = {
+            k: row[k]
+            for k in row
+            if k not in ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")
+        }
         connection.execute(
             sa.update(tables.studies).where(tables.studies.c.uuid == made["uuid"]).values(**kept)
         )
@@ -145,8 +160,14 @@ def adopt(study: optuna.Study, db: Database) -> str:
     rows = OptunaRows(db.engine)
     with db.write() as connection:
         for slot, record in enumerate(records):
-            trial_id, number = rows.create_trial(connection, row["optuna_study_id"], spec.space, record.params, {})
-            values = [record.metrics[o.metric] for o in spec.objectives] if record.state.name == "COMPLETE" else None
+            trial_id, number = rows.create_trial(
+                connection, row["optuna_study_id"], spec.space, record.params, {}
+            )
+            values = (
+                [record.metrics[o.metric] for o in spec.objectives]
+                if record.state.name == "COMPLETE"
+                else None
+            )
             rows.finish_trial(connection, trial_id, record.state, values, record.violations, {})
             connection.execute(
                 sa.insert(tables.slots).values(

@@ -58,7 +58,9 @@ class Evaluator:
         measures: Whether this worker may measure (`[measure] on`).
     """
 
-    def __init__(self, spec: StudySpec, task: Task, db: Database, quiet: Quiet, *, measures: bool = True) -> None:
+    def __init__(
+        self, spec: StudySpec, task: Task, db: Database, quiet: Quiet, *, measures: bool = True
+    ) -> None:
         self.spec = spec
         self.task = task
         self.measures = measures
@@ -137,13 +139,17 @@ class Evaluator:
     def _timings(self, params: Mapping[str, Any], model: Any, *, fresh: bool = False) -> dict[str, float]:
         found: dict[str, float] = {}
         for quantity in self._timed:
-            batch = self.spec.measure.throughput_batch if quantity == "throughput" else self.spec.measure.batch
+            batch = (
+                self.spec.measure.throughput_batch if quantity == "throughput" else self.spec.measure.batch
+            )
             call = self._call(params, model, quantity, batch)
             if call is None:
                 continue
             key = self._key(params, quantity, batch, fitted=model is not None)
             bounds = [
-                c for c in self.spec.constraints if c.metric in METRICS and METRICS[c.metric].quantity == quantity
+                c
+                for c in self.spec.constraints
+                if c.metric in METRICS and METRICS[c.metric].quantity == quantity
             ]
             found |= self._measure(quantity, key, call, bounds, fresh=fresh)
         return found
@@ -171,7 +177,9 @@ class Evaluator:
                 return self.task.predictor(params, model)
             return self.task.predictor(params, model, batch)  # type: ignore[call-arg]  # own tasks need not offer it
         if isinstance(self.task, BuildsModule):
-            return _module_call(self.task.build(params) if model is None else model, self.task.example_input(params), batch)
+            return _module_call(
+                self.task.build(params) if model is None else model, self.task.example_input(params), batch
+            )
         return None
 
     def _key(self, params: Mapping[str, Any], quantity: str, batch: int, *, fitted: bool) -> str:
@@ -181,7 +189,9 @@ class Evaluator:
             # Families known only after fitting differ with every parameter.
             depends_on_weights = fitted and not isinstance(self.task, Profiles)
             architecture = dict(params) if depends_on_weights else dict(self.task.architecture(params))
-            return architecture_key(architecture | {"": quantity}, family_or_task=name, threads=threads, batch=batch)
+            return architecture_key(
+                architecture | {"": quantity}, family_or_task=name, threads=threads, batch=batch
+            )
         return module_key(self._on_meta(params), threads=threads, batch=batch)
 
 
@@ -189,7 +199,9 @@ def _number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(f"profile gave {name} = {value!r}, which is no number", hint="return floats") from None
+        raise InputError(
+            f"profile gave {name} = {value!r}, which is no number", hint="return floats"
+        ) from None
 
 
 def _module_call(module: Any, example: Any, batch: int) -> Callable[[], object]:
@@ -204,4 +216,3 @@ def _module_call(module: Any, example: Any, batch: int) -> Callable[[], object]:
             return module(*inputs)
 
     return call
-

@@ -13,8 +13,8 @@ from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file, to_dict
-from satisfice.spec.family import check_against, check_names
 from satisfice.spec.entry import load_task
+from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.store import migrate, studies
@@ -68,7 +68,9 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
     if task is not None:
         made = task() if isinstance(task, type) else task
         if not callable(getattr(made, "train", None)) and not callable(getattr(made, "profile", None)):
-            raise InputError("the task has neither train nor profile", hint="give it a method train(params, trial)")
+            raise InputError(
+                "the task has neither train nor profile", hint="give it a method train(params, trial)"
+            )
         return made  # type: ignore[return-value]  # duck-typed; ask and tell need no train
     if spec.task is not None:
         folder = Path(source_dir) if source_dir else spec.base_dir
@@ -134,7 +136,9 @@ class _Untrainable:
     """Stands for a task object that only the program which made the study has: reading works without it."""
 
     def train(self, _params: Mapping[str, Any], _trial: Any) -> Mapping[str, float]:
-        raise InputError("this study was made with a task object", hint="pass it again: load_study(..., task=...)")
+        raise InputError(
+            "this study was made with a task object", hint="pass it again: load_study(..., task=...)"
+        )
 
 
 def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, task: Task) -> Opened:
@@ -142,7 +146,9 @@ def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, task: Task) -
     return Opened(db=db, rows=OptunaRows(db.engine), row=row, spec=spec, task=task, artefacts=artefacts)
 
 
-def _check_same(row: Mapping[str, Any], spec: StudySpec, content: Mapping[str, Any], data: str | None) -> None:
+def _check_same(
+    row: Mapping[str, Any], spec: StudySpec, content: Mapping[str, Any], data: str | None
+) -> None:
     if row["digest"] != spec.digest():
         differs = ", ".join(_differences(json.loads(row["spec"]), content)) or "the order of its objectives"
         raise StudyChanged(

@@ -35,7 +35,8 @@ def run_workers(
         )
     if opened.spec.model is None and opened.spec.task is None:
         raise InputError(
-            "the task is an object of this process", hint="name it in the study by [task] entry, or use workers=1"
+            "the task is an object of this process",
+            hint="name it in the study by [task] entry, or use workers=1",
         )
     launcher = make_launcher(engine) if isinstance(engine, str) else engine
     stop = threading.Event()

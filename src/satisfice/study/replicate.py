@@ -23,7 +23,9 @@ def next_replicate(spec: StudySpec, records: Sequence[TrialRecord], slot: int) -
     front = pareto_front(originals, (first, *spec.objectives[1:]), spec.constraints)
     front.sort(key=lambda r: first.sign * r.metrics[first.metric])
     for candidate in front[:CANDIDATES]:
-        trained = [r for r in records if r.replicate_of == candidate.number and r.state is not TrialState.FAIL]
+        trained = [
+            r for r in records if r.replicate_of == candidate.number and r.state is not TrialState.FAIL
+        ]
         if len(trained) < spec.search.replicate - 1:
             return candidate
     return None

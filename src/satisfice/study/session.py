@@ -263,5 +263,3 @@ def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
         except (TypeError, ValueError):
             raise InputError(f"metric {name} = {value!r} is no number", hint="return floats") from None
     return out
-
-

@@ -143,7 +143,11 @@ class Study:
         return self._session.ask()
 
     def tell(
-        self, trial: Trial, metrics: Mapping[str, float] | None = None, *, state: str | TrialState = "complete"
+        self,
+        trial: Trial,
+        metrics: Mapping[str, float] | None = None,
+        *,
+        state: str | TrialState = "complete",
     ) -> None:
         """End a trial: with its metrics, or as "pruned" or "failed".
 
@@ -206,12 +210,21 @@ class Study:
         """What else was close to the best."""
         records = self.records()
         o, c = self.spec.objectives, self.spec.constraints
-        return choose.close_calls(records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where)
+        return choose.close_calls(
+            records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where
+        )
 
     def trials_dataframe(self) -> pd.DataFrame:
         """One row a trial; parameters and metrics are named as in the study file."""
         rows = [
-            {"number": r.number, "state": r.state.name, "feasible": r.feasible, **r.params, **r.metrics, "reason": r.reason}
+            {
+                "number": r.number,
+                "state": r.state.name,
+                "feasible": r.feasible,
+                **r.params,
+                **r.metrics,
+                "reason": r.reason,
+            }
             for r in self.records()
         ]
         return pd.DataFrame(rows, columns=None if rows else ["number", "state", "feasible", "reason"])

@@ -179,5 +179,3 @@ class Worker:
             presence.leave(self._session.db, self._session.worker, reason)
         except Exception as error:  # noqa: BLE001  # a worker that cannot say goodbye is found by its silence
             logger.info("could not sign off: %s", type(error).__name__)
-
-
