@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +12,10 @@ from satisfice.cli import options
 from satisfice.cli.errors import say
 from satisfice.cli.output import print_json
 from satisfice.errors import InputError
+
+if TYPE_CHECKING:
+    from satisfice.report.context import ReportContext, StudyView
+    from satisfice.study import Study
 
 
 @click.command(epilog="Example: satisfice report digits-edge --output reports/digits")
@@ -67,10 +73,46 @@ def dashboard(
     database = Database(resolve(options.existing(storage)))
     migrate.ensure_ready(database)
     names = {*LOOPBACK, *allowed_host} | (set() if is_loopback(host) else {host})
-    app = make_app(database.optuna_storage(), allow_writes=allow_writes, allowed_hosts=names)
+    app = make_app(
+        database.optuna_storage(), allow_writes=allow_writes, allowed_hosts=names, source=_source(storage)
+    )
     with make_dashboard_server(app, host, port) as server:
         say(f"dashboard: http://{host}:{server.server_port} (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             say("dashboard ended")
+
+
+def view_of(study: Study) -> tuple[StudyView, ReportContext]:
+    """A study as plots and sentences see it."""
+    from satisfice.report.context import ReportContext, StudyView
+
+    context = ReportContext(**study.report_context())
+    spec = study.spec
+    view = StudyView(
+        records=study.records(with_reports=True),
+        objectives=spec.objectives,
+        constraints=spec.constraints,
+        space=spec.space,
+        chosen=context.chosen,
+        default=context.default,
+    )
+    return view, context
+
+
+def _source(storage: str | None) -> Callable[[str], tuple[StudyView, ReportContext] | None]:
+    """Views by study name; None for a study that Optuna alone knows."""
+    from satisfice.study import Study, load_study
+
+    opened: dict[str, Study] = {}
+
+    def source(name: str) -> tuple[StudyView, ReportContext] | None:
+        try:
+            if name not in opened:
+                opened[name] = load_study(name, storage=storage)
+            return view_of(opened[name])
+        except InputError:
+            return None
+
+    return source

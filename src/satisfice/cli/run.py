@@ -120,31 +120,21 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
     else:
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
         result["test"] = study.confirm()["test"]
+    chosen = study.report_context()["chosen"]  # differs where the winner no longer fits when measured again
+    if result["best"] is not None and chosen != result["best"]["number"]:
+        result["best"] = trial_json(next(r for r in study.records() if r.number == chosen))
     result["status"] = study.status()
-    result["notes"] = _notes(study, result)
+    result["notes"] = _notes(study)
     result["report"] = _report(study, directory, explicit=explicit)
     return result
 
 
-def _notes(study: Study, result: dict[str, Any]) -> list[str]:
+def _notes(study: Study) -> list[str]:
     """The report's own sentences: test score, against the default, turned away, pruned, close calls."""
-    from satisfice.report.context import ReportContext, StudyView
+    from satisfice.cli.report import view_of
     from satisfice.report.summary import paragraphs
 
-    records, spec = study.records(), study.spec
-    chosen = result["best"]["number"] if result["best"] is not None else None
-    default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
-    view = StudyView(
-        records=records,
-        objectives=spec.objectives,
-        constraints=spec.constraints,
-        space=spec.space,
-        chosen=chosen,
-        default=default,
-    )
-    context = ReportContext(
-        status=result["status"], chosen=chosen, default=default, test_metrics=result["test"]
-    )
+    view, context = view_of(study)
     return paragraphs(view, context)
 
 

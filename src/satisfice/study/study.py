@@ -63,8 +63,8 @@ class Study:
         defaults = session.defaults() if isinstance(task, HasDefaults) else {}
         if defaults:
             entries.append((defaults, "default", None))
-        for start in self.spec.search.start:
-            entries.append((self.spec.space.complete(start, defaults), "start", None))
+        space = self.spec.space
+        entries += [(space.complete(start, defaults), "start", None) for start in self.spec.search.start]
         session.ledger.enqueue_first(entries)
 
     @property
@@ -255,7 +255,7 @@ class Study:
         }
 
     def confirm(self) -> dict[str, Any]:
-        """Measure the chosen model again and score it on the test split, once; `number`, `test`, `dropped`."""
+        """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
         return confirm(self._session, self.records(), self.load_model)
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
@@ -296,6 +296,12 @@ class Study:
         from satisfice.study.reporting import write
 
         return write(self._session, self.records(with_reports=True), self.status(), Path(directory))
+
+    def report_context(self) -> dict[str, Any]:
+        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`."""
+        from satisfice.study.reporting import context
+
+        return context(self._session, self.records(), self.status())
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
