@@ -103,7 +103,7 @@ def view_of(study: Study) -> tuple[StudyView, ReportContext]:
 
 def _source(storage: str | None) -> Callable[[str], tuple[StudyView, ReportContext] | None]:
     """Views by study name; None for a study that Optuna alone knows."""
-    from satisfice.study import Study, load_study
+    from satisfice.study import load_study
 
     opened: dict[str, Study] = {}
 
