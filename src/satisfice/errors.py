@@ -111,7 +111,13 @@ class MissingExtra(InputError):
 
 
 class BudgetSpent(SatisficeError):
-    """No slot of the budget is left."""
+    """No slot of the budget is left.
+
+    Attributes:
+        others_hold: Other workers hold trials at this moment, which may come back if they die.
+    """
+
+    others_hold = False
 
 
 class NoFeasibleProposal(SatisficeError):
@@ -119,7 +125,7 @@ class NoFeasibleProposal(SatisficeError):
 
     Args:
         message: What was tried.
-        feasible_share: Upper estimate of the share of the space that fits (0.0 where it is known to be empty).
+        feasible_share: Upper estimate of the share of the space that fits (0.0: known to be empty).
         hint: The constraint that turns most away.
     """
 
@@ -143,7 +149,7 @@ class NoFeasibleTrial(SatisficeError):
 
 
 class Diverged(SatisficeError):
-    """A training's loss is NaN or grows away from any solution. The trial ends PRUNED, with the reason "diverged"."""
+    """A training's loss is NaN or grows out of all bounds; the trial ends PRUNED, reason "diverged"."""
 
 
 class LeaseLost(SatisficeError):

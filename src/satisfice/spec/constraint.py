@@ -44,8 +44,8 @@ class Constraint:
     def violation(self, value: float) -> float:
         """How far the value misses the bound: satisfied exactly if <= 0.
 
-        The difference is divided by the bound's size (by 1 for a bound of zero), so that violations of different
-        metrics compare. NaN violates by infinity.
+        The difference is divided by the bound's size (by 1 for a bound of zero), so that violations of
+        different metrics compare. NaN violates by infinity.
         """
         if math.isnan(value):
             return math.inf

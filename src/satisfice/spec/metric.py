@@ -116,7 +116,7 @@ DEFAULT_UNIT: Mapping[str, str] = {
 
 
 def convert(metrics: Mapping[str, float], names: Iterable[str] = ()) -> dict[str, float]:
-    """``metrics`` with the default unit of each quantity and every one of ``names`` that follows by conversion.
+    """``metrics`` with the default unit of each quantity and those of ``names`` that follow by conversion.
 
     >>> convert({"size_bytes": 2e6}, ["size_kb"])["size_kb"]
     2000.0

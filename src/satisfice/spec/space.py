@@ -154,7 +154,7 @@ class SearchSpace:
         return {name: active[name] for name in self.names if name in active}
 
     def complete(self, params: Params, fill: Mapping[str, Any]) -> dict[str, Any]:
-        """``params`` clipped to the space, with active parameters that are missing taken from ``fill`` or the middle."""
+        """``params`` clipped to the space; missing active parameters come from ``fill`` or the middle."""
         out: dict[str, Any] = {}
         for p in self.ordered:
             if not self.is_active(p, out):
@@ -191,5 +191,5 @@ class SearchSpace:
 
     @cached_property
     def cardinality(self) -> float:
-        """Upper bound of the number of configurations (conditions ignored); ``math.inf`` if any is continuous."""
+        """Upper bound of the number of configurations (no conditions); ``math.inf`` if any is continuous."""
         return math.prod(p.cardinality for p in self.parameters)

@@ -31,10 +31,10 @@ class TrainingTrial(Protocol):
         """Renew the lease, for long stretches without a report."""
 
     def batch_end(self) -> None:
-        """Call between batches: cheap, and lets a latency measurement have the host's quiet for a short while."""
+        """Call between batches: cheap, and lets a latency measurement have the host's quiet for a moment."""
 
     def save_checkpoint(self, state: Any) -> None:
-        """Keep a state to go on from: a path, bytes, or an object (tensors, numbers, strings, dicts, lists)."""
+        """Keep a state to go on from: a path, bytes, or tensors, numbers, strings, dicts and lists."""
 
     def load_checkpoint(self) -> Any:
         """The state last saved (a path if a path was saved), or None."""
@@ -68,7 +68,7 @@ class Bounds(Protocol):
 
 @runtime_checkable
 class BuildsModule(Protocol):
-    """A task whose model is a torch module: satisfice then knows size and measures latency before training."""
+    """A task whose model is a torch module: its size is known and its latency measured before training."""
 
     def build(self, params: Params) -> torch.nn.Module:
         """The untrained module."""
@@ -88,7 +88,7 @@ class Predicts(Protocol):
         """
 
     def architecture(self, params: Params) -> Mapping[str, Any]:
-        """The parameters that size and latency depend on, with their values; equal means equal architecture."""
+        """The parameters that size and latency depend on, with values; equal means equal architecture."""
 
 
 @runtime_checkable

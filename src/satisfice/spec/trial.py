@@ -16,8 +16,9 @@ __all__ = ["TrialRecord", "TrialState"]
 class TrialRecord:
     """One trial, read from the storage.
 
-    The life of a state: WAITING (enqueued, or given back by a preempted worker) -> RUNNING -> COMPLETE, PRUNED
-    (stopped midway, diverged, or found not to fit after fitting) or FAIL (its code raised, or three deaths).
+    The life of a state: WAITING (enqueued, or given back by a preempted worker) -> RUNNING -> COMPLETE,
+    PRUNED (stopped midway, diverged, or found not to fit after fitting) or FAIL (its code raised, or three
+    deaths).
     """
 
     number: int

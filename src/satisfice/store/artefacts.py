@@ -1,4 +1,4 @@
-"""Artefacts: model files and training checkpoints, as files beside the database or where the environment says.
+"""Artefacts: model files and checkpoints, as files beside the database or where the environment says.
 
 Several machines share them through one mounted folder: ``SATISFICE_ARTEFACTS``.
 """

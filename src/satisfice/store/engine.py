@@ -47,6 +47,11 @@ class Database:
         if self.dialect == "sqlite":
             sa.event.listen(self.engine, "connect", _sqlite_pragmas)
             sa.event.listen(self.engine, "begin", _sqlite_begin)
+        # Several statements of one read must agree on what is committed. SQLite's WAL gives that anyway.
+        server = self.dialect != "sqlite"
+        self._reading = (
+            self.engine.execution_options(isolation_level="REPEATABLE READ") if server else self.engine
+        )
         self._optuna: RDBStorage | None = None
 
     def _engine_arguments(self) -> dict[str, Any]:
@@ -91,17 +96,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One write transaction. On SQLite it takes the write lock at its start, so it never fails half-way."""
+        """One write transaction. On SQLite it takes the write lock at its start: it never fails half-way."""
         with (
             self._memory_guard(),
-            self.engine.connect().execution_options(satisfice_write=True) as connection,connection.begin()
+            self.engine.connect().execution_options(satisfice_write=True) as connection,
+            connection.begin(),
         ):
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot to read from; never waits for writers on SQLite."""
-        with self._memory_guard(), self.engine.connect() as connection:
+        with self._memory_guard(), self._reading.connect() as connection:
             yield connection
 
     @contextmanager
@@ -191,8 +197,10 @@ def _sqlite_begin(connection: sa.Connection) -> None:
 
 
 _AWAY_CODES = {
-    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",  # PostgreSQL: connection, shutdown, deadlock, too many
-    "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",  # MySQL and MariaDB
+    # PostgreSQL: connection, shutdown, deadlock, too many
+    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",
+    # MySQL and MariaDB
+    "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",
 }  # fmt: skip
 
 

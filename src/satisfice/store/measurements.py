@@ -26,8 +26,10 @@ def store(db: Database, architecture: str, host: str, metric: str, content: Mapp
     m = measurements.c
     values = {"body": json.dumps(dict(content)), "measured_at": db.now()}
     here = sa.and_(m.architecture == architecture, m.host == host, m.metric == metric)
-    with db.write() as connection:
-        if not connection.execute(sa.update(measurements).where(here).values(**values)).rowcount:
-            connection.execute(
-                sa.insert(measurements).values(architecture=architecture, host=host, metric=metric, **values)
-            )
+    key = {"architecture": architecture, "host": host, "metric": metric}
+    try:
+        with db.write() as connection:
+            if not connection.execute(sa.update(measurements).where(here).values(**values)).rowcount:
+                connection.execute(sa.insert(measurements).values(**key, **values))
+    except sa.exc.IntegrityError:
+        return  # another worker of an equal host measured at the same time: one of both will do

@@ -1,9 +1,9 @@
 """The only module that knows how Optuna lays out its tables.
 
-Optuna's storage API needs about 60 statements and 10 commits for what one trial writes, and cannot join our own
-evidence to the same transaction. So trials are written as rows, in one transaction with ours, into the layout that
-Optuna versions as schema 12 (``version_info.schema_version``, checked when the storage is opened); the tests read
-every row back through Optuna's own reader.
+Optuna's storage API needs about 60 statements and 10 commits for what one trial writes, and cannot join our
+own evidence to the same transaction. So trials are written as rows, in one transaction with ours, into the
+layout that Optuna versions as schema 12 (``version_info.schema_version``, checked when the storage is
+opened); the tests read every row back through Optuna's own reader.
 """
 
 from __future__ import annotations
@@ -138,6 +138,12 @@ class OptunaRows:
             sa.update(t)
             .where(t.c.trial_id == trial_id)
             .values(state=state.name, datetime_complete=_utc_now())
+        )
+
+    def set_state(self, connection: sa.Connection, trial_id: int, state: TrialState) -> None:
+        """WAITING for a trial that was given back, RUNNING when it goes on: no other reader sees a zombie."""
+        connection.execute(
+            sa.update(self._trials).where(self._trials.c.trial_id == trial_id).values(state=state.name)
         )
 
     def rows(self, connection: sa.Connection, trial_ids: Iterable[int]) -> dict[int, OptunaRow]:

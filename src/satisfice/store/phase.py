@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """Where a slot stands.
 
         FREE ──claim──> PROPOSING ──accepted──> RUNNING ──tell──> DONE
@@ -14,7 +14,8 @@ class Phase(str, Enum):
                                                    v  │
                                                 RETURNED
 
-    PROPOSING and RUNNING carry a lease. One that ran out is claimed again by whoever comes first, with a new token.
+    PROPOSING and RUNNING carry a lease. One that ran out is claimed again by whoever comes first, with a new
+    token.
     """
 
     FREE = "free"

@@ -48,9 +48,12 @@ def leave(db: Database, worker: str, reason: str) -> None:
 def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> None:
     """Keep what a fingerprint stands for."""
     values = {"description": json.dumps(dict(description)), "seen_at": db.now()}
-    with db.write() as connection:
-        known = connection.execute(
-            sa.update(hosts).where(hosts.c.fingerprint == fingerprint).values(**values)
-        )
-        if not known.rowcount:
-            connection.execute(sa.insert(hosts).values(fingerprint=fingerprint, **values))
+    try:
+        with db.write() as connection:
+            known = connection.execute(
+                sa.update(hosts).where(hosts.c.fingerprint == fingerprint).values(**values)
+            )
+            if not known.rowcount:
+                connection.execute(sa.insert(hosts).values(fingerprint=fingerprint, **values))
+    except sa.exc.IntegrityError:
+        return  # another worker of the same host was first

@@ -88,7 +88,7 @@ class Reader:
     def _records(
         self,
         connection: sa.Connection,
-        found: Sequence[Mapping[str, Any]],
+        found: Sequence[sa.RowMapping],
         by_trial: Mapping[int, Mapping[int, Mapping[str, float]]],
     ) -> list[TrialRecord]:
         ids = [row["optuna_trial_id"] for row in found]
@@ -104,7 +104,7 @@ class Reader:
 
     def _record(
         self,
-        row: Mapping[str, Any],
+        row: sa.RowMapping,
         optuna: Any,
         params: Mapping[str, Any],
         by_trial: Mapping[int, Mapping[int, Mapping[str, float]]],

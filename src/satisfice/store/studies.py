@@ -6,6 +6,7 @@ import json
 import uuid
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import optuna
@@ -111,8 +112,6 @@ def delete(db: Database, name: str) -> str:
             if "study_uuid" in table.c:
                 connection.execute(sa.delete(table).where(table.c.study_uuid == row["uuid"]))
         connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == row["uuid"]))
-    try:
+    with suppress(KeyError):  # somebody removed Optuna's half already
         optuna.delete_study(study_name=name, storage=db.optuna_storage())
-    except KeyError:
-        pass  # somebody removed Optuna's half already
     return str(row["uuid"])

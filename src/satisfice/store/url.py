@@ -57,7 +57,7 @@ def resolve(url: str | None) -> sa.URL:
 
 
 def masked(url: sa.URL | str) -> str:
-    """The URL with the password replaced by ``***``; query values are left out, as they may hold secrets too."""
+    """The URL with the password replaced by ``***``, without the query, which may hold secrets too."""
     parsed = sa.make_url(url)
     return parsed.set(query={}).render_as_string(hide_password=True)
 

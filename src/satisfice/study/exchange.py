@@ -24,8 +24,8 @@ from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.store import studies, tables
 from satisfice.store.artefacts import Artefacts, default_root
+from satisfice.store.claim import dump, slot_seed
 from satisfice.store.engine import Database
-from satisfice.store.ledger import dump, slot_seed
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
 from satisfice.study.opening import Opened, open_database
@@ -58,7 +58,7 @@ def export(opened: Opened, path: Path) -> None:
         raise
 
 
-def _row(connection: sa.Connection, study_uuid: str) -> Mapping[str, Any]:
+def _row(connection: sa.Connection, study_uuid: str) -> sa.RowMapping:
     return (
         connection.execute(sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid))
         .mappings()

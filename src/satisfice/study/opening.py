@@ -56,9 +56,8 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
     }
     check_names(checked, known, file=file)
     if checked.model is not None and checked.data is not None:
-        kind = checked.data.task
-        if kind is None and checked.data.name is not None:
-            kind = dataset_of(checked.data).task
+        registered = dataset_of(checked.data)
+        kind = checked.data.task or (registered.task if registered is not None else None)
         check_against(checked, TRAINERS.get(checked.model.family), kind, file=file)
     return checked
 
@@ -74,7 +73,7 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
         return made  # type: ignore[return-value]  # duck-typed; ask and tell need no train
     if spec.task is not None:
         folder = Path(source_dir) if source_dir else spec.base_dir
-        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=_file(spec))  # type: ignore[assignment]
+        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=_file(spec))
         return loaded
     if spec.model is None:
         raise InputError(f"study {spec.name!r} was made with a task object", hint="pass it again: task=...")
@@ -152,7 +151,7 @@ def _check_same(
     if row["digest"] != spec.digest():
         differs = ", ".join(_differences(json.loads(row["spec"]), content)) or "the order of its objectives"
         raise StudyChanged(
-            f"{_file(spec) or 'study'}: a study {spec.name!r} with another spec is stored; what differs: {differs}",
+            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; what differs: {differs}",
             hint="only [budget] may change: give it another name, or undo the change",
         )
     if row["data_fingerprint"] != data:

@@ -18,7 +18,7 @@ class _Rehearsal:
 
     def __init__(self, session: Session, record: TrialRecord) -> None:
         self.number = record.number
-        self.params = dict(record.params)
+        self.params: Mapping[str, Any] = dict(record.params)
         self.seed = record.seed
         self.max_epochs = session.max_steps
         self.threads = session.threads

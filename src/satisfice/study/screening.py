@@ -7,7 +7,7 @@ from typing import Any
 
 from satisfice.search import Screened
 from satisfice.spec.constraint import violations
-from satisfice.store.ledger import TurnedAway
+from satisfice.store.claim import TurnedAway
 from satisfice.study.known import Evaluator
 
 _EXAMPLES = 3

@@ -22,10 +22,12 @@ from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
 from satisfice.store.artefacts import Artefacts
+from satisfice.store.claim import Claim, Outcome, Queued
 from satisfice.store.engine import Database
-from satisfice.store.ledger import DEFAULT_LEASE_S, Claim, Ledger, Outcome, Queued
+from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
+from satisfice.store.study_rows import DEFAULT_LEASE_S
 from satisfice.study.known import Evaluator
 from satisfice.study.replicate import next_replicate
 from satisfice.study.screening import StudyScreen

@@ -13,14 +13,14 @@ from satisfice.errors import InputError, LeaseLost, TrialFinished
 from satisfice.study.checkpoint import Checkpoints, save_model
 
 if TYPE_CHECKING:
-    from satisfice.store.ledger import Claim
+    from satisfice.store.claim import Claim
     from satisfice.study.session import Session
 
 _FLUSH_S = 2.0  # reports wait at most so long before others can see them
 
 
 class Preempted(BaseException):
-    """The worker was asked to stop: the trial is given back. No `Exception`, so that a task cannot swallow it."""
+    """The worker was asked to stop: the trial is given back. No `Exception`: a task must not swallow it."""
 
 
 class Trial:
@@ -46,7 +46,7 @@ class Trial:
     ) -> None:
         assert claim.number is not None
         self.number: int = claim.number
-        self.params = dict(params)
+        self.params: Mapping[str, Any] = dict(params)
         self.seed = claim.seed
         self.max_epochs = claim.max_epochs
         self.threads = session.threads
@@ -84,7 +84,7 @@ class Trial:
         self._session.quiet.batch_end()
 
     def should_prune(self) -> bool:
-        """Whether the trial cannot matter any more. Decided at a few steps; several objectives and constraints.
+        """Whether the trial cannot matter any more, by all objectives and constraints; decided at few steps.
 
         Raises:
             LeaseLost: Another worker has the trial.

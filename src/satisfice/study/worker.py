@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import traceback as traceback_module
@@ -61,7 +62,6 @@ class Worker:
             keeper.start()
         try:
             reason = self._loop()
-            return reason
         except SatisficeError as error:
             reason = str(error)
             raise
@@ -70,6 +70,7 @@ class Worker:
             if not session.db.in_memory:
                 keeper.join(timeout=5)
                 self._leave(reason)
+        return reason
 
     def _loop(self) -> str:
         pause = _POLL_S[0]
@@ -152,10 +153,8 @@ class Worker:
 
     def _give_back(self, trial: Trial) -> None:
         session = self._session
-        try:
+        with contextlib.suppress(LeaseLost):  # somebody has it already
             session.db.retrying(lambda: session.ledger.give_back(trial.claim, trial.pending, "asked to stop"))
-        except LeaseLost:
-            pass  # somebody has it already
         trial.finished = True
 
     def _keep_leases(self) -> None:

@@ -1,0 +1,69 @@
+"""What a worker holds and brings to the ledger: claims, enqueued configurations, outcomes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.trial import TrialState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A slot that this worker holds."""
+
+    slot: int
+    token: str
+    seed: int
+    attempt: int
+    max_epochs: int | None
+    number: int | None = None  # of the trial, if one was begun in this slot before
+    trial_id: int | None = None
+    last_step: int = 0
+    in_queue: bool = False  # enqueued configurations wait
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued:
+    """An enqueued configuration, perhaps partial."""
+
+    position: int
+    params: Mapping[str, Any]
+    source: str
+    replicate_of: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurnedAway:
+    """What one ask turned away before training."""
+
+    proposals: int
+    by_constraint: Mapping[str, int]
+    examples: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a trial ended."""
+
+    state: TrialState  # COMPLETE, PRUNED or FAIL
+    values: Sequence[float] | None
+    metrics: Mapping[str, float]
+    constraints: Mapping[str, float]  # violation by constraint key, in the study's order
+    feasible: bool | None
+    reason: str | None = None
+    traceback: str | None = None
+    measured_on: str | None = None
+
+
+def slot_seed(study_seed: int, slot: int) -> int:
+    """Seed of a slot's own random stream, below 2**31 so that every library takes it."""
+    return int(np.random.SeedSequence([study_seed & 0xFFFFFFFF, slot]).generate_state(1)[0] >> 1)
+
+
+def dump(metrics: Mapping[str, float]) -> str:
+    """Metrics as JSON; infinities survive, as Python reads them back."""
+    return json.dumps({name: float(value) for name, value in metrics.items()})
