@@ -37,6 +37,7 @@ _ROUNDS = 2
 _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
 _BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
+_BOLD_FROM = 25  # finished trials
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
@@ -160,8 +161,9 @@ class AutoSampler:
     ) -> _Candidate | None:
         encoder = history.encoder
         assert self._memory is not None
-        # Bolder now and then: one model, fitted to few points, is surer of itself than it should be.
-        scorer = _Scorer(evidence, self._memory, float(rng.choice(_BOLDNESS)))
+        # A model of few points is surer of itself than it should be. At first that is what pays most.
+        bold = float(rng.choice(_BOLDNESS)) if evidence.finished >= _BOLD_FROM else 1.0
+        scorer = _Scorer(evidence, self._memory, bold)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(
             encoder,

@@ -26,6 +26,7 @@ class Evidence:
     names: tuple[str, ...]
     signs: Array
     static: frozenset[str]  # metrics known before training
+    finished: int  # number of finished trials
     front: Array  # feasible, finished or expected of running trials, shape [f, m]
     observed: Array  # objectives of all feasible finished trials, shape [n, m]
     typical: Array  # median of each objective, shape [m]
@@ -103,6 +104,7 @@ def gather(
         names=names,
         signs=history.signs[order],
         static=frozenset(static),
+        finished=len(complete),
         front=candidates[nondominated(candidates)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),
