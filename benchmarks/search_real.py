@@ -42,7 +42,7 @@ SPACE = {
 def size_kb(params: Mapping[str, Any]) -> float:
     """Bytes of the float32 weights, exact, in kilobytes."""
     widths = [64, *[params["units"]] * params["layers"], 10]
-    return sum(4 * (a + 1) * b for a, b in itertools.pairwise(widths)) / 1e3
+    return float(sum(4 * (a + 1) * b for a, b in itertools.pairwise(widths))) / 1e3
 
 
 class Spent(Exception):  # no error: the budget is spent

@@ -1,16 +1,18 @@
 """The seam contract that every sampler meets, and what is promised of the one named auto."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import TrialState
-from tests.search.problems import SPACE, error, problem, run, screen_for, size
+from tests.search.problems import SPACE, Known, error, problem, run, screen_for, size
 
 from satisfice.errors import NoFeasibleProposal
-from satisfice.search import SAMPLERS, History, Screened
+from satisfice.search import SAMPLERS, History, Screened, SearchProblem
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.trial import TrialRecord
 
@@ -86,7 +88,7 @@ def test_auto_tries_everything_that_fits_and_then_says_so():
 def test_auto_says_so_too_when_repeats_are_all_there_is():
     p = problem(space=SearchSpace(parameters=(Parameter(name="layers", distribution=IntDistribution(2, 2)),)))
     history = History(p)
-    done = {"params": {"layers": 2}, "state": TrialState.COMPLETE, "feasible": True}
+    done: dict[str, Any] = {"params": {"layers": 2}, "state": TrialState.COMPLETE, "feasible": True}
     history.update([TrialRecord(number=i, metrics={"error": 0.1, "size": 4.0}, **done) for i in range(12)])
     with pytest.raises(NoFeasibleProposal):
         SAMPLERS.get("auto")(p).propose(history, screen_for(p), np.random.default_rng(0))
@@ -95,7 +97,8 @@ def test_auto_says_so_too_when_repeats_are_all_there_is():
 def test_auto_bears_repeated_equal_results():
     p = problem()
     history = History(p)
-    done = {"params": {"lr": 1e-3, "layers": 2, "optimizer": "adam"}, "state": TrialState.COMPLETE}
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    done: dict[str, Any] = {"params": params, "state": TrialState.COMPLETE}
     history.update(
         [TrialRecord(number=i, metrics={"error": 0.1, "size": 4.0}, feasible=True, **done) for i in range(20)]
     )
@@ -107,7 +110,7 @@ def test_auto_bears_repeated_equal_results():
 
 
 def test_auto_finds_the_front_sooner_than_random():
-    def misses(name):
+    def misses(name: str) -> list[float]:
         p = problem()
         history, _ = run(p, SAMPLERS.get(name)(p), 30)
         values = history.objectives()
@@ -170,7 +173,9 @@ def test_stopped_and_failed_trials_do_no_harm():
 
 
 # -- what must not change anything ----------------------------------------------------------------
-def proposals_of(p, evaluate=None, known=None, n=10):
+def proposals_of(
+    p: SearchProblem, evaluate: Known | None = None, known: Known | None = None, n: int = 10
+) -> list[dict[str, Any]]:
     screen = screen_for(p, known)
     return [x.params for x in run(p, SAMPLERS.get("auto")(p), n, evaluate=evaluate, screen=screen)[1]]
 
@@ -193,11 +198,11 @@ def test_names_of_parameters_change_nothing(plain):
     names = {"lr": "a", "layers": "z", "optimizer": "m", "momentum": "b"}
     back = {new: old for old, new in names.items()}
 
-    def renamed(parameter):
+    def renamed(parameter: Parameter) -> Parameter:
         when = {names[k]: v for k, v in parameter.when.items()}
         return replace(parameter, name=names[parameter.name], when=when)
 
-    def original(params):
+    def original(params: Mapping[str, Any]) -> dict[str, Any]:
         return {back[k]: v for k, v in params.items()}
 
     p = problem(space=SearchSpace(parameters=tuple(renamed(q) for q in SPACE)))

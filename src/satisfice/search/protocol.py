@@ -46,7 +46,7 @@ class Screened:
 class Screen(Protocol):
     """The exact check before training. Counts what it turned away; exceptions pass through."""
 
-    def __call__(self, params: Mapping[str, Any]) -> Screened:
+    def __call__(self, params: Mapping[str, Any], /) -> Screened:
         """Check one configuration (active parameters only). May be costly: few calls, best first."""
 
 
