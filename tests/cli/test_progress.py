@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from satisfice.cli.progress import Progress, finished
 from satisfice.errors import NoFeasibleTrial
+from satisfice.study import Study
 
 
 class Told:
@@ -24,6 +26,10 @@ class Told:
         return SimpleNamespace(number=4, metrics={"f1": self._best})
 
 
+def told(best: float | None) -> Study:
+    return cast("Study", Told(best))
+
+
 def status(complete: int, pruned: int = 0, running: int = 0, failed: int = 0) -> dict[str, object]:
     states = {"COMPLETE": complete, "PRUNED": pruned, "RUNNING": running, "FAIL": failed}
     return {
@@ -37,7 +43,7 @@ def status(complete: int, pruned: int = 0, running: int = 0, failed: int = 0) ->
 
 def test_says_what_is_done_turned_away_pruned_best_and_left() -> None:
     now = [0.0]
-    progress = Progress(Told(0.875), clock=lambda: now[0])
+    progress = Progress(told(0.875), clock=lambda: now[0])
     progress(status(1))
     line = progress.line(status(3, pruned=2, running=1), elapsed_s=20.0)
     assert line == (
@@ -46,20 +52,20 @@ def test_says_what_is_done_turned_away_pruned_best_and_left() -> None:
 
 
 def test_a_resumed_run_reckons_with_its_own_trials_only() -> None:
-    progress = Progress(Told(0.5), clock=lambda: 0.0)
+    progress = Progress(told(0.5), clock=lambda: 0.0)
     progress(status(8))
     assert "about 10 s left" in progress.line(status(9), elapsed_s=10.0)
 
 
 def test_says_when_nothing_fits_yet_and_gives_no_time_before_the_first_trial() -> None:
-    line = Progress(Told(None)).line(status(0, running=2), elapsed_s=3.0)
+    line = Progress(told(None)).line(status(0, running=2), elapsed_s=3.0)
     assert "nothing feasible yet" in line
     assert "left" not in line
 
 
 def test_plain_lines_come_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     now = [0.0]
-    progress = Progress(Told(0.5), clock=lambda: now[0])
+    progress = Progress(told(0.5), clock=lambda: now[0])
     for second in range(12):
         now[0] = float(second)
         progress(status(second % 10))

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-import threadpoolctl  # type: ignore[import-untyped]  # it ships no types
+import threadpoolctl
 
 _MAX_CORES = 4
 

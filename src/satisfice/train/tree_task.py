@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
+from threadpoolctl import threadpool_limits
 
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.base import FamilyTask, main_metric, monitored
