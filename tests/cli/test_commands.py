@@ -89,7 +89,7 @@ def test_run_prints_what_the_contract_promises(finished: tuple[Path, dict[str, A
     folder, result = finished
     assert {"name", "best", "pareto", "status", "report"} <= set(result)
     assert result["name"] == "toy"
-    assert result["status"]["budget"] == {"trials": 12, "used": 12}
+    assert used(result) == (12, 12)
     assert result["status"]["states"]["COMPLETE"] + result["status"]["states"].get("PRUNED", 0) == 12
     assert result["status"]["workers"] == 0
     assert result["status"]["turned_away"] > 0  # half of the space is too wide
@@ -209,7 +209,7 @@ def test_a_larger_budget_continues(tmp_path: Path) -> None:
     satisfice(folder, "run", "toy.toml")
     toy(folder, ("trials = 12", "trials = 7"))
     result = json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
-    assert result["status"]["budget"] == {"trials": 7, "used": 7}
+    assert used(result) == (7, 7)
 
 
 def test_nothing_feasible_exits_with_1_and_a_report(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_nothing_feasible_exits_with_1_and_a_report(tmp_path: Path) -> None:
 def test_two_workers_spend_one_exact_budget(tmp_path: Path) -> None:
     folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.02"))
     result = json.loads(satisfice(folder, "run", "toy.toml", "--workers", "2", "--json").stdout)
-    assert result["status"]["budget"] == {"trials": 12, "used": 12}
+    assert used(result) == (12, 12)
     assert sum(result["status"]["states"].values()) == 12
 
 
@@ -241,9 +241,9 @@ def test_define_then_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path: Path, workers: Any, number: signal.Signals) -> None:
-    folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.2"), ("trials = 12", "trials = 8"))
+    folder = toy(tmp_path, ("pause_s = 0.0", "pause_s = 0.2"), ("trials = 12", "trials = 5"))
     running = started(folder, "run", "toy.toml", "--workers", workers)
     wait_for(lambda: trials(folder, "COMPLETE") >= 1, running)
     running.send_signal(number)
@@ -257,8 +257,8 @@ def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path: Path, workers: Any, nu
     assert status["states"].get("FAIL", 0) == 0
     assert status["workers"] == 0
     result = json.loads(satisfice(folder, "run", "toy.toml", "--json").stdout)
-    assert result["status"]["budget"] == {"trials": 8, "used": 8}
-    assert result["status"]["states"].get("COMPLETE", 0) == 8
+    assert used(result) == (5, 5)
+    assert result["status"]["states"] == {"COMPLETE": 5}
 
 
 def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path: Path) -> None:
@@ -344,6 +344,12 @@ def test_a_password_is_nowhere_in_a_whole_run(tmp_path: Path, postgres_url: str)
             outputs += [str(row) for row in connection.execute(sa.text(f'SELECT * FROM "{table}"'))]
     assert len(outputs) > 50
     assert not [text[:200] for text in outputs + files if secret in text]
+
+
+def used(result: dict[str, Any]) -> tuple[int, int]:
+    """Trials used, and the budget of them."""
+    budget = result["status"]["budget"]
+    return budget["used"], budget["trials"]
 
 
 def trials(folder: Path, state: str) -> int:

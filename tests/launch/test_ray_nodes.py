@@ -52,6 +52,5 @@ def test_a_node_dies_in_the_middle(cluster: Any, tmp_path: Path) -> None:
     make_launcher("ray").run(Job(study="toy", storage=url, workers=2), on_tick=kill_the_node)
     status = study.status()
     assert killed
-    assert status["budget"] == {"trials": 12, "used": 12}
-    assert status["states"].get("COMPLETE", 0) == 12
-    assert status["states"].get("RUNNING", 0) == 0
+    assert status["budget"]["used"] == 12
+    assert status["states"] == {"COMPLETE": 12}

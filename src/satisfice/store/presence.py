@@ -14,21 +14,30 @@ from satisfice.store.engine import Database
 from satisfice.store.tables import hosts, workers
 
 
-def join(db: Database, worker: str, study_uuid: str, host: str, label: str | None) -> None:
-    """Announce a worker."""
+def join(db: Database, worker: str, study_uuid: str, host: str, label: str | None) -> bool:
+    """Announce a worker.
+
+    Returns:
+        Whether another process lived under this identity before: a cluster ran the worker again elsewhere.
+    """
+    place = {"hostname": socket.gethostname()[:200], "pid": os.getpid()}
+    values = {
+        **place,
+        "study_uuid": study_uuid,
+        "host": host,
+        "label": label,
+        "started_at": db.now(),
+        "seen_at": db.now(),
+        "ended_at": None,
+        "ended": None,
+    }
     with db.write() as connection:
-        connection.execute(
-            sa.insert(workers).values(
-                uuid=worker,
-                study_uuid=study_uuid,
-                host=host,
-                hostname=socket.gethostname()[:200],
-                pid=os.getpid(),
-                label=label,
-                started_at=db.now(),
-                seen_at=db.now(),
-            )
-        )
+        before = connection.execute(sa.select(workers).where(workers.c.uuid == worker)).mappings().first()
+        if before is None:
+            connection.execute(sa.insert(workers).values(uuid=worker, **values))
+            return False
+        connection.execute(sa.update(workers).where(workers.c.uuid == worker).values(**values))
+        return any(before[name] != here for name, here in place.items())
 
 
 def seen(db: Database, worker: str) -> None:
