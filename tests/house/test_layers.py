@@ -19,10 +19,9 @@ LAYERS = (
     ("registry",),
     ("spec",),
     ("choose",),
-    ("data", "store", "measure", "search"),
+    ("data", "store", "measure", "search", "launch"),
     ("train",),
     ("study",),
-    ("launch",),
     ("report",),
     ("dashboard",),
     ("api",),  # satisfice/__init__.py
@@ -84,6 +83,17 @@ def test_every_package_has_its_layer() -> None:
 def test_arrows_go_one_way() -> None:
     wrong = [example for (above, below), example in edges().items() if RANK[above] <= RANK[below]]
     assert wrong == []
+
+
+def test_only_study_looks_a_higher_package_up_by_name() -> None:
+    call = re.compile(r"""import_module\(\s*["'](satisfice[.\w]*)["']""")
+    found = {
+        (module, name)
+        for module, path in modules().items()
+        for name in call.findall(path.read_text(encoding="utf-8"))
+    }
+    # `Study.report` writes pages on request; whoever does not ask for them does not load them.
+    assert found == {("satisfice.study.reporting", "satisfice.report")}
 
 
 def test_the_reader_of_imports_sees_every_form() -> None:
