@@ -165,27 +165,26 @@ class Claiming(StudyRows):
         """
         with self.db.write() as connection:
             study = self._lock(connection)
+            row = connection.execute(self._select_held(claim)).mappings().first()
+            if row is not None and row["number"] is not None:  # interrupted just after the trial began
+                now = float(study["now"])
+                self._return(connection, study, row)
+                self._end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
+                self._bump(connection, study, now)
+                return
             self._insert_turned_away(connection, claim, away)
             turned = study["turned_away"] + (away.proposals if away else 0)
-            unbegun = self._held(claim).where(slots.c.number.is_(None))
-            row = connection.execute(self._select_held(claim)).mappings().first()
-            freed = connection.execute(
-                unbegun.values(
-                    phase=Phase.FREE.value,
-                    lease_owner=None,
-                    lease_token=None,
-                    lease_until=None,
-                    epochs_reserved=0,
-                )
-            )
-            if row is None or not freed.rowcount:
+            if row is None:
                 self._set(connection, turned_away=turned)
                 return
+            self._return(connection, study, row, epochs_reserved=0)
             q = queue.c
             in_hand = (q.study_uuid == self.uuid, q.slot == claim.slot, q.turned_away.is_(None))
             back = connection.execute(sa.update(queue).where(*in_hand).values(slot=None)).rowcount
-            self._set(
+            self._bump(
                 connection,
+                study,
+                None,
                 epochs_reserved=study["epochs_reserved"] - row["epochs_reserved"],
                 turned_away=turned,
                 queued=study["queued"] + back,

@@ -76,7 +76,7 @@ class Ledger(Claiming, Waiting):
             study = self._lock(connection)
             now = float(study["now"])
             row = self._held_row(connection, claim)
-            deaths = row["blamed_deaths"] + 1
+            deaths = int(row["blamed_deaths"]) + 1
             self._end_attempt(
                 connection, row["number"], row["attempt"], row["last_step"], "died", reason, now
             )

@@ -35,12 +35,13 @@ class StoredMeasurements:
 
     def get(self, key: str, host: str, metric: str) -> Measurement | None:
         """The measurement last put, or None."""
-        content = measurements.load(self._db, key, host, metric)
+        content = self._db.retrying(lambda: measurements.load(self._db, key, host, metric))
         return None if content is None else Measurement.from_dict(content)
 
     def put(self, key: str, measurement: Measurement) -> None:
         """Remember it."""
-        measurements.store(self._db, key, measurement.host, measurement.metric, measurement.to_dict())
+        m = measurement
+        self._db.retrying(lambda: measurements.store(self._db, key, m.host, m.metric, m.to_dict()))
 
     def put_host(self, host: Host) -> None:
         """Remember what the fingerprint stands for."""

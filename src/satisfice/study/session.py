@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import uuid
@@ -10,10 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
-from satisfice.errors import InputError, TrialFinished
+from satisfice.errors import InputError, LeaseLost, TrialFinished
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, History, Proposal, SearchProblem
@@ -96,6 +98,7 @@ class Session:
         self.pruner = PRUNERS.get(spec.search.pruner)(problem)
         measures = spec.measure.on is None or spec.measure.on == label
         self.evaluator = Evaluator(spec, task, db, self.quiet, measures=measures)
+        self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
         self._revision = -1
         self._blas = ThreadpoolController()
 
@@ -117,41 +120,56 @@ class Session:
             NoFeasibleProposal: Nothing that fits was found.
         """
         claim = self.db.retrying(self.ledger.claim)
-        self.sync()
-        if claim.number is not None:
-            return self._resume(claim)
+        self.proposing = claim
         screen = StudyScreen(self.evaluator)
-        queued: Queued | None = None
         try:
-            queued, proposal = self._enqueued(claim, screen)
-            replicate_of = queued.replicate_of if queued is not None else None
-            if proposal is None:
-                proposal, replicate_of = self._new(claim, screen)
-            proposal = replace(proposal, metrics=convert(proposal.metrics, self.spec.metric_names))
-            chosen = proposal
-            of = replicate_of
-            trial_id, number = self.db.retrying(
-                lambda: self.ledger.begin(
-                    claim,
-                    chosen.params,
-                    metrics=chosen.metrics,
-                    proposal=chosen.why,
-                    replicate_of=of,
-                    away=screen.turned_away,
-                    system_attributes={},
-                    measured_on=self.host if self.evaluator.times else None,
-                )
-            )
-        except BaseException:
-            self.ledger.release(claim, screen.turned_away)
-            if queued is not None:
-                self.ledger.put_back(queued, None)
+            self.sync()
+            if claim.number is not None:
+                return self._resume(claim)
+            return self._begin(claim, screen)
+        except LeaseLost:
             raise
+        except BaseException:
+            # Not while the database is away: the lease runs out by itself.
+            with contextlib.suppress(sa.exc.DBAPIError, LeaseLost):
+                self._abandon(claim, screen)
+            raise
+        finally:
+            self.proposing = None
+
+    def _abandon(self, claim: Claim, screen: StudyScreen) -> None:
+        """Leave no claimed slot behind, whatever interrupted the ask."""
+        if claim.number is None:
+            self.ledger.release(claim, screen.turned_away)
+        else:
+            self.ledger.give_back(claim, [], "interrupted")
+
+    def _begin(self, claim: Claim, screen: StudyScreen) -> Trial:
+        queued, proposal = self._enqueued(claim, screen)
+        replicate_of = queued.replicate_of if queued is not None else None
+        if proposal is None:
+            proposal, replicate_of = self._new(claim, screen)
+        proposal = replace(proposal, metrics=convert(proposal.metrics, self.spec.metric_names))
+        chosen = proposal
+        of = replicate_of
+        trial_id, number = self.db.retrying(
+            lambda: self.ledger.begin(
+                claim,
+                chosen.params,
+                metrics=chosen.metrics,
+                proposal=chosen.why,
+                replicate_of=of,
+                away=screen.turned_away,
+                system_attributes={},
+                measured_on=self.host if self.evaluator.times else None,
+            )
+        )
         begun = replace(claim, number=number, trial_id=trial_id, attempt=1)
         return Trial(self, begun, params=proposal.params, known=proposal.metrics, replicate_of=replicate_of)
 
     def _resume(self, claim: Claim) -> Trial:
-        record = next(r for r in self.reader.records() if r.number == claim.number)
+        records = self.db.retrying(self.reader.records)
+        record = next(r for r in records if r.number == claim.number)
         return Trial(
             self, claim, params=record.params, known=record.metrics, replicate_of=record.replicate_of
         )
@@ -159,20 +177,17 @@ class Session:
     def _enqueued(self, claim: Claim, screen: StudyScreen) -> tuple[Queued | None, Proposal | None]:
         """The next enqueued configuration that fits; those that do not are noted."""
         while claim.in_queue:
-            queued = self.ledger.take_queued(claim)
+            queued = self.db.retrying(lambda: self.ledger.take_queued(claim))
             if queued is None:
                 break
             fill = self.spec.space.sample(np.random.default_rng(claim.seed))
             params = self.spec.space.complete(queued.params, fill)
-            try:
-                screened = screen(params)
-            except BaseException:
-                self.ledger.put_back(queued, None)
-                raise
+            screened = screen(params)
             if screened.fits:
                 why = {"method": "enqueued", "kind": "start", "origin": queued.source}
                 return queued, Proposal(params=params, metrics=screened.metrics, why=why)
-            self.ledger.put_back(queued, {k: v for k, v in screened.violations.items() if v > 0})
+            missed = {k: v for k, v in screened.violations.items() if v > 0}
+            self.ledger.note_turned_away(queued, missed)
         return None, None
 
     def _new(self, claim: Claim, screen: StudyScreen) -> tuple[Proposal, int | None]:

@@ -119,7 +119,7 @@ class Trial:
             LeaseLost: Another worker has the trial.
         """
         self._check()
-        self._session.ledger.renew(self.claim)
+        self._session.db.retrying(lambda: self._session.ledger.renew(self.claim))
 
     def batch_end(self) -> None:
         """Call between batches: lets a latency measurement have the host's quiet for a short while."""

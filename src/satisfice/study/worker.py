@@ -6,11 +6,11 @@ import contextlib
 import logging
 import threading
 import traceback as traceback_module
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from optuna.trial import TrialState
 
-from satisfice.errors import BudgetSpent, Diverged, LeaseLost, SatisficeError
+from satisfice.errors import BudgetSpent, Diverged, InputError, LeaseLost, SatisficeError
 from satisfice.store import presence
 from satisfice.study.session import Session
 from satisfice.study.trial import Preempted, Trial
@@ -56,7 +56,9 @@ class Worker:
         session = self._session
         reason = "it was interrupted"
         if not session.db.in_memory:
-            presence.join(session.db, session.worker, session.ledger.uuid, session.host, self._label)
+            again = presence.join(session.db, session.worker, session.ledger.uuid, session.host, self._label)
+            if again:
+                session.ledger.expire(session.worker, blame=None)  # what its earlier life held is free
         keeper = threading.Thread(target=self._keep_leases, daemon=True)
         if not session.db.in_memory:
             keeper.start()
@@ -78,7 +80,7 @@ class Worker:
             try:
                 trial = self._session.ask()
             except BudgetSpent as spent:
-                if not self._session.db.retrying(self._session.ledger.others_hold):
+                if not spent.others_hold:
                     return spent.message
                 self._stop.wait(pause)  # a trial that another worker holds may come back
                 pause = min(pause * 1.5, _POLL_S[1])
@@ -111,14 +113,12 @@ class Worker:
             stopped = trial.stop_reason is not None
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
-            return session.tell(trial, {**(metrics or {}), **after}, state=state)
+            return self._tell(trial, {**(metrics or {}), **after}, state)
         except Diverged as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=f"diverged: {error}")
-        except (Preempted, KeyboardInterrupt):
+        except Preempted:
             self._give_back(trial)
-            if self._stop.is_set():
-                return None
-            raise
+            return None
         except LeaseLost:
             raise
         except SatisficeError:
@@ -133,6 +133,15 @@ class Worker:
             logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
             reason = f"{type(error).__name__}: {error}"
             return session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
+        except BaseException:  # an interrupt, an exit: not the trial's fault
+            self._give_back(trial)
+            raise
+
+    def _tell(self, trial: Trial, metrics: Mapping[str, float], state: TrialState) -> TrialState:
+        try:
+            return self._session.tell(trial, metrics, state=state)
+        except InputError as error:  # training returned what is no number: its own fault
+            return self._session.tell(trial, state=TrialState.FAIL, reason=str(error))
 
     def _after(self, trial: Trial) -> dict[str, float]:
         """Timings known only after fitting."""
@@ -164,8 +173,9 @@ class Worker:
         while not self._ended.wait(interval):
             trial = self._current
             try:
-                if trial is not None:
-                    session.ledger.renew(trial.claim)
+                held = trial.claim if trial is not None else session.proposing
+                if held is not None:
+                    session.ledger.renew(held)
                 presence.seen(session.db, session.worker)
             except LeaseLost:
                 if trial is not None and trial is self._current and not trial.finished:
