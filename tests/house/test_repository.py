@@ -106,5 +106,20 @@ def test_compose_asks_for_the_password_and_stays_on_this_machine() -> None:
     assert published == ["127.0.0.1:8080:8080"]
 
 
+def test_every_variable_of_the_environment_is_explained() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    between_processes = {"SATISFICE_WORKER_ID", "SATISFICE_PARENT_PID"}  # launcher to worker, nobody else's
+    read_by_the_code = set(re.findall(r'"(SATISFICE_[A-Z_]+)"', source)) - between_processes
+    explained = set(re.findall(r"^\| `(SATISFICE_[A-Z_]+)` \|", read("docs/command-line.md"), re.MULTILINE))
+    assert read_by_the_code == explained
+
+
+def test_compose_shares_the_artefacts() -> None:
+    text = read("docker-compose.yml")
+    (folder,) = re.findall(r"^ +SATISFICE_ARTEFACTS: (\S+)$", text, re.MULTILINE)
+    assert f"- artefacts:{folder}\n" in text
+    assert f"mkdir /studies {folder} " in read("Dockerfile")
+
+
 def test_nothing_that_ships_is_named_after_the_library_it_would_shadow() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()

@@ -19,12 +19,11 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, default_root
-from satisfice.store.engine import Database
+from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.url import MEMORY, resolve
+from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.train import TRAINERS, make_task
-
-PATIENCE_VARIABLE = "SATISFICE_PATIENCE_SECONDS"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +86,7 @@ def open_database(storage: str | None, *, default: str | None = None) -> Databas
         folder = Path(url.database).parent
         if not folder.is_dir():
             raise InputError(f"the folder {folder} of the storage does not exist", hint="create it first")
-    db = Database(url, patience_s=float(os.environ.get(PATIENCE_VARIABLE, "600")))
+    db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
     db.check_reachable()
     migrate.ensure_ready(db)
     return db

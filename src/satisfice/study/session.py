@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
-from satisfice.errors import InputError, LeaseLost, TrialFinished
+from satisfice.errors import InputError, LeaseLost, NoFeasibleProposal, TrialFinished
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, History, Proposal, SearchProblem
@@ -23,6 +23,7 @@ from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
+from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.claim import Claim, Outcome, Queued
 from satisfice.store.engine import Database
@@ -30,13 +31,13 @@ from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.store.study_rows import DEFAULT_LEASE_S
+from satisfice.study.environment import LEASE_VARIABLE, seconds_of
 from satisfice.study.known import Evaluator
-from satisfice.study.replicate import next_replicate
+from satisfice.study.replicate import least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
 from satisfice.study.trial import Trial, diverged
 
 WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can free the leases of a dead worker
-LEASE_VARIABLE = "SATISFICE_LEASE_SECONDS"
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
 
@@ -72,7 +73,7 @@ class Session:
         self.host = host().fingerprint
         self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
         self.quiet = Quiet()
-        self.lease_s = _NO_LEASE_S if db.in_memory else float(os.environ.get(LEASE_VARIABLE, DEFAULT_LEASE_S))
+        self.lease_s = _NO_LEASE_S if db.in_memory else seconds_of(LEASE_VARIABLE, DEFAULT_LEASE_S)
         self.ledger = Ledger(
             db,
             rows,
@@ -168,8 +169,7 @@ class Session:
         return Trial(self, begun, params=proposal.params, known=proposal.metrics, replicate_of=replicate_of)
 
     def _resume(self, claim: Claim) -> Trial:
-        records = self.db.retrying(self.reader.records)
-        record = next(r for r in records if r.number == claim.number)
+        record = next(r for r in self._records() if r.number == claim.number)
         return Trial(
             self, claim, params=record.params, known=record.metrics, replicate_of=record.replicate_of
         )
@@ -192,14 +192,26 @@ class Session:
 
     def _new(self, claim: Claim, screen: StudyScreen) -> tuple[Proposal, int | None]:
         if self.spec.search.replicate > 1:
-            record = next_replicate(self.spec, self.reader.records(), claim.slot)
+            record = next_replicate(self.spec, self._records(), claim.slot)
             if record is not None:
-                known = self.evaluator.before(record.params)
-                why = {"method": "replicate", "kind": "exploit", "origin": "replicate", "of": record.number}
-                return Proposal(params=dict(record.params), metrics=known, why=why), record.number
-        # Surrogates factor small matrices: several threads only get in each other's way.
-        with self._blas.limit(limits=1, user_api="blas"):
-            return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
+                return self._again(record)
+        try:
+            # Surrogates factor small matrices: several threads only get in each other's way.
+            with self._blas.limit(limits=1, user_api="blas"):
+                return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
+        except NoFeasibleProposal:
+            record = least_trained(self.spec, self._records())
+            if record is None:
+                raise
+            return self._again(record)
+
+    def _again(self, record: TrialRecord) -> tuple[Proposal, int]:
+        known = self.evaluator.before(record.params)
+        why = {"method": "replicate", "kind": "exploit", "origin": "replicate", "of": record.number}
+        return Proposal(params=dict(record.params), metrics=known, why=why), record.number
+
+    def _records(self) -> list[TrialRecord]:
+        return self.db.retrying(self.reader.records)
 
     # -- tell -----------------------------------------------------------------------------------------------
 
