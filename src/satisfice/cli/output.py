@@ -99,14 +99,14 @@ def trial_table(
 
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     varied = _varied([trial.params for trial in trials])
-    table.add_column("trial", justify="right")
-    for name in (*metrics, *varied):
-        table.add_column(name, justify="right", overflow="fold")
+    for name in ("trial", *metrics):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("parameters", overflow="fold")  # one column: a dozen do not fit side by side
     for trial in trials:
         mark = " *" if trial.number == chosen else ""
         cells = [number(trial.metrics.get(name)) for name in metrics]
-        cells += [number(trial.params.get(name)) for name in varied]
-        table.add_row(f"{trial.number}{mark}", *cells)
+        params = [f"{name}={number(trial.params[name])}" for name in varied if name in trial.params]
+        table.add_row(f"{trial.number}{mark}", *cells, " ".join(params))
     return table
 
 
