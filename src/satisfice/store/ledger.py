@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
-from satisfice.errors import LeaseLost
 from satisfice.store.claim import Claim, Outcome, dump
 from satisfice.store.claiming import Claiming
 from satisfice.store.phase import Phase
@@ -31,9 +30,10 @@ class Ledger(Claiming, Waiting):
             LeaseLost: Another worker has the trial.
         """
         with self.db.write() as connection:
-            done = connection.execute(self._held(claim).values(lease_until=self.db.now() + self.lease_s))
-            if done.rowcount != 1:
-                raise LeaseLost(f"the lease on slot {claim.slot} is lost")
+            study = self._lock(connection)
+            self._held_row(connection, claim)
+            connection.execute(self._held(claim).values(lease_until=float(study["now"]) + self.lease_s))
+            self._set(connection, **self._active(study, float(study["now"])))
 
     def flush(self, claim: Claim, body: Sequence[tuple[int, Mapping[str, float]]]) -> None:
         """Store reports and renew the lease.
@@ -45,7 +45,7 @@ class Ledger(Claiming, Waiting):
             study = self._lock(connection)
             last = self._last_step(self._held_row(connection, claim), body)
             connection.execute(
-                self._held(claim).values(last_step=last, lease_until=self.db.now() + self.lease_s)
+                self._held(claim).values(last_step=last, lease_until=float(study["now"]) + self.lease_s)
             )
             self._insert_reports(connection, study, claim, body)
             self._bump(connection, study, float(study["now"]))

@@ -110,19 +110,21 @@ class StudyRows:
         return connection.execute(query).first() is not None
 
     def _elapsed(self, study: sa.RowMapping, now: float) -> float:
+        """Seconds with some worker active. Leases are renewed often: in a long silence nobody was there."""
         if study["last_active_at"] is None:
             return 0.0
-        return float(study["elapsed_s"] + min(max(now - study["last_active_at"], 0.0), ACTIVE_GAP_S))
+        gap = max(now - float(study["last_active_at"]), 0.0)
+        nobody = gap > ACTIVE_GAP_S and not self.db.in_memory
+        return float(study["elapsed_s"]) + (0.0 if nobody else gap)
+
+    def _active(self, study: sa.RowMapping, now: float) -> dict[str, float]:
+        return {"elapsed_s": self._elapsed(study, now), "last_active_at": now}
 
     def _bump(
         self, connection: sa.Connection, study: sa.RowMapping, now: float | None, **values: Any
     ) -> None:
         if now is not None:
-            silent = study["last_active_at"] is None or now - study["last_active_at"] > ACTIVE_GAP_S
-            values |= {
-                "elapsed_s": study["elapsed_s"] if silent else self._elapsed(study, now),
-                "last_active_at": now,
-            }
+            values |= self._active(study, now)
         self._set(connection, revision=study["revision"] + 1, **values)
 
     def _set(self, connection: sa.Connection, **values: Any) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.choose import pareto_front
 from satisfice.spec.study import StudySpec
@@ -29,3 +32,22 @@ def next_replicate(spec: StudySpec, records: Sequence[TrialRecord], slot: int) -
         if len(trained) < spec.search.replicate - 1:
             return candidate
     return None
+
+
+def least_trained(spec: StudySpec, records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """What to train again when a finite space is exhausted; None where there is more, or nothing fits."""
+    if not all(_is_finite(p.distribution) for p in spec.space):
+        return None
+    originals = [
+        r
+        for r in records
+        if r.replicate_of is None and r.state is not TrialState.FAIL and r.feasible is not False
+    ]
+    repeated = Counter(r.replicate_of for r in records)
+    return min(originals, key=lambda r: (repeated[r.number], r.number), default=None)
+
+
+def _is_finite(distribution: BaseDistribution) -> bool:
+    if isinstance(distribution, FloatDistribution):
+        return distribution.step is not None or distribution.single()
+    return isinstance(distribution, IntDistribution | CategoricalDistribution)

@@ -1,0 +1,440 @@
+"""Ask and tell in memory: every promise of the Python interface, point by point."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+
+import satisfice
+from satisfice.errors import (
+    BudgetSpent,
+    Diverged,
+    InputError,
+    NoFeasibleProposal,
+    NoFeasibleTrial,
+    TrialFinished,
+)
+
+
+class Interrupted(BaseException):
+    """What a person's own stop looks like: no `Exception`."""
+
+
+class Own:
+    """A task whose size is known before training; a test says what else it does."""
+
+    def __init__(
+        self,
+        train: Callable[[Mapping[str, Any], Any], Mapping[str, float] | None] | None = None,
+        size: Callable[[Mapping[str, Any]], float] = lambda params: params["width"],
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._train = train or (lambda params, trial: {"accuracy": params["rate"]})
+        self._size = size
+        self.trained: list[dict[str, Any]] = []
+        if defaults is not None:
+            self.defaults = lambda: defaults
+
+    def profile(self, params: Mapping[str, Any]) -> dict[str, float]:
+        return {"size_mb": self._size(params)}
+
+    def train(self, params: Mapping[str, Any], trial: Any) -> Mapping[str, float] | None:
+        self.trained.append(dict(params))
+        return self._train(params, trial)
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "own",
+        "seed": 5,
+        "objectives": {"accuracy": "maximize", "size_mb": "minimize"},
+        "constraints": {"size_mb": "<= 10"},
+        "space": {"rate": {"low": 0.0, "high": 1.0}, "width": {"low": 1, "high": 20}},
+        "budget": {"trials": 8},
+        "search": {"sampler": "random", "pruner": "none"},
+    } | changes
+
+
+def states(study: satisfice.Study) -> list[str]:
+    return [r.state.name for r in study.records()]
+
+
+def phases(study: satisfice.Study) -> list[str]:
+    """Where each slot of the budget stands, read from the table itself."""
+    import sqlalchemy as sa
+
+    from satisfice.store.tables import slots
+
+    with study._opened.db.read() as connection:
+        return list(connection.execute(sa.select(slots.c.phase).order_by(slots.c.slot)).scalars())
+
+
+def test_every_ask_fits_and_what_did_not_is_counted() -> None:
+    task = Own()
+    study = satisfice.create_study(spec(budget={"trials": 30}), task=task)
+    profiled: list[float] = []
+    task._size = lambda params: profiled.append(params["width"]) or float(params["width"])
+    for expected in range(30):
+        trial = study.ask()
+        assert trial.number == expected
+        assert trial.params["width"] <= 10
+        assert trial.metrics == {"size_mb": trial.params["width"]}
+        study.tell(trial, {"accuracy": 0.5})
+    status = study.status()
+    too_large = {w for w in profiled if w > 10}
+    assert too_large
+    assert status["turned_away"] >= len(too_large)
+    assert status["turned_away_by_constraint"] == {study.spec.constraints[0].key: status["turned_away"]}
+    assert status["states"] == {"COMPLETE": 30}
+    assert len(study.optuna_study.trials) == 30  # what was turned away left no trial
+
+
+def test_budget_is_exact_and_failures_count() -> None:
+    study = satisfice.create_study(spec(budget={"trials": 3}), task=Own())
+    study.tell(study.ask(), {"accuracy": 1.0})
+    study.tell(study.ask(), state="pruned")
+    study.tell(study.ask(), state="failed")
+    with pytest.raises(BudgetSpent):
+        study.ask()
+    assert states(study) == ["COMPLETE", "PRUNED", "FAIL"]
+    study.optimize()  # spent: only returns
+    assert study.status()["budget"]["used"] == 3
+
+
+@pytest.mark.parametrize("sampler", ["auto", "random", "tpe"])
+def test_an_empty_space_raises_and_leaves_nothing(sampler: str) -> None:
+    study = satisfice.create_study(
+        spec(search={"sampler": sampler, "pruner": "none"}), task=Own(size=lambda params: 11.0)
+    )
+    for _ in range(2):
+        with pytest.raises(NoFeasibleProposal) as raised:
+            study.ask()
+        assert raised.value.feasible_share < 0.05
+        assert "size_mb" in str(raised.value)
+    assert study.records() == []
+    assert study.optuna_study.trials == []
+    assert phases(study) == ["free"]
+    assert study.status()["turned_away"] > 0
+    with pytest.raises(NoFeasibleProposal):
+        study.optimize()
+    assert study.status()["states"] == {}
+
+
+@pytest.mark.parametrize("sampler", ["auto", "random", "tpe"])
+def test_an_interrupt_in_profile_passes_through_ask_and_leaves_nothing(sampler: str) -> None:
+    calls = 0
+
+    def size(params: Mapping[str, Any]) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            raise Interrupted
+        return 5.0
+
+    study = satisfice.create_study(
+        spec(search={"sampler": sampler, "pruner": "none", "start": [{"width": 3}]}), task=Own(size=size)
+    )
+    for _ in range(3):
+        study.tell(study.ask(), {"accuracy": 0.5})
+    with pytest.raises(Interrupted):
+        study.ask()
+    assert states(study) == ["COMPLETE"] * 3
+    assert len(study.optuna_study.trials) == 3
+    assert phases(study) == ["done"] * 3 + ["free"]
+    assert study.ask().number == 3
+
+
+def test_an_enqueued_trial_survives_an_interrupt() -> None:
+    raises = [True]
+
+    def size(params: Mapping[str, Any]) -> float:
+        if raises and raises.pop():
+            raise Interrupted
+        return 5.0
+
+    study = satisfice.create_study(spec(), task=Own(size=size))
+    study.enqueue_trial({"rate": 0.25, "width": 7})
+    with pytest.raises(Interrupted):
+        study.ask()
+    assert study.ask().params == {"rate": 0.25, "width": 7}
+    assert study.ask().params != {"rate": 0.25, "width": 7}
+
+
+def test_an_interrupt_in_training_passes_through_optimize_and_the_trial_goes_on_later() -> None:
+    interrupts = [True]
+
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        if interrupts and trial.number == 2:
+            interrupts.pop()
+            raise Interrupted
+        return {"accuracy": 0.5}
+
+    study = satisfice.create_study(spec(), task=Own(train))
+    with pytest.raises(Interrupted):
+        study.optimize()
+    assert states(study) == ["COMPLETE", "COMPLETE", "WAITING"]
+    assert [t.state.name for t in study.optuna_study.trials] == ["COMPLETE", "COMPLETE", "WAITING"]
+    assert phases(study) == ["done", "done", "returned"]
+    study.optimize()
+    assert states(study) == ["COMPLETE"] * 8
+    assert [t.state.name for t in study.optuna_study.trials] == ["COMPLETE"] * 8
+    assert study.records()[2].attempts == 2
+
+
+def test_an_exception_in_training_fails_that_trial_only() -> None:
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        if trial.number == 1:
+            raise ZeroDivisionError("a bug of mine")
+        return {"accuracy": 0.5}
+
+    study = satisfice.create_study(spec(), task=Own(train))
+    study.optimize()
+    assert states(study) == ["COMPLETE", "FAIL"] + ["COMPLETE"] * 6
+    assert study.records()[1].reason == "ZeroDivisionError: a bug of mine"
+    import sqlalchemy as sa
+
+    from satisfice.store.tables import slots
+
+    with study._opened.db.read() as connection:
+        kept = connection.execute(sa.select(slots.c.traceback).where(slots.c.number == 1)).scalar_one()
+    assert "in train" in kept
+    assert "ZeroDivisionError: a bug of mine" in kept
+
+
+@pytest.mark.parametrize(
+    ("metrics", "state", "reason"),
+    [
+        ({"accuracy": math.nan}, "PRUNED", "diverged"),
+        ({}, "FAIL", "accuracy"),
+        ({"accuracy": "much"}, "FAIL", "accuracy"),
+        ({"accuracy": 0.5}, "COMPLETE", None),
+    ],
+)
+def test_what_training_returns_decides_the_state(metrics: Any, state: str, reason: str | None) -> None:
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Own(lambda params, trial: metrics))
+    study.optimize()
+    record = study.records()[0]
+    assert record.state.name == state
+    assert (record.reason is None) if reason is None else (reason in record.reason)
+    assert study.optuna_study.trials[0].state.name == state
+
+
+def test_diverged_is_pruned() -> None:
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        raise Diverged("the loss is infinite")
+
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Own(train))
+    study.optimize()
+    record = study.records()[0]
+    assert record.state.name == "PRUNED"
+    assert record.reason is not None
+    assert record.reason.startswith("diverged")
+    with pytest.raises(NoFeasibleTrial):
+        study.best()
+
+
+def test_report_and_should_prune_with_several_objectives() -> None:
+    study = satisfice.create_study(
+        spec(
+            budget={"trials": 25, "epochs": 9},
+            search={"sampler": "random", "pruner": "auto"},
+            space={"rate": {"low": 0.0, "high": 1.0}, "width": {"low": 5, "high": 5}},
+        ),
+        task=Own(),
+    )
+    stopped = 0
+    for _ in range(25):
+        trial = study.ask()
+        good = trial.params["rate"] > 0.7
+        for step in range(1, 10):
+            trial.report(step, {"accuracy": (0.9 if good else 0.1) + step / 1000})
+            if trial.should_prune():
+                break
+        if trial.should_prune():
+            stopped += 1
+            study.tell(trial, state="pruned")
+        else:
+            study.tell(trial, {"accuracy": 0.9 if good else 0.1})
+    assert 0 < stopped < 25
+    pruned = [r for r in study.records(with_reports=True) if r.state is TrialState.PRUNED]
+    assert len(pruned) == stopped
+    for record in pruned:
+        assert record.params["rate"] <= 0.7  # never one of the good ones
+        assert record.steps == max(record.reports)
+        assert record.metrics["size_mb"] == 5.0
+    assert all(r.steps == 9 for r in study.records() if r.state is TrialState.COMPLETE)
+
+
+def test_a_told_trial_is_finished() -> None:
+    study = satisfice.create_study(spec(), task=Own())
+    trial = study.ask()
+    study.tell(trial, {"accuracy": 0.5, "size_mb": trial.metrics["size_mb"]})
+    for again in (
+        lambda: study.tell(trial, {"accuracy": 0.9}),
+        lambda: trial.report(1, {"accuracy": 0.9}),
+        trial.should_prune,
+        trial.keep_alive,
+    ):
+        with pytest.raises(TrialFinished):
+            again()
+    assert study.records()[0].metrics["accuracy"] == 0.5
+    with pytest.raises(InputError):
+        study.tell(study.ask(), state="finished")
+
+
+def test_defaults_then_starts_then_what_a_person_asked_for() -> None:
+    task = Own(defaults={"rate": 0.5, "width": 4})
+    study = satisfice.create_study(
+        spec(search={"sampler": "random", "pruner": "none", "start": [{"rate": 0.125}]}), task=task
+    )
+    study.enqueue_trial({"width": 9})
+    for wrong in ({"depth": 1}, {"width": 99}):
+        with pytest.raises(InputError):
+            study.enqueue_trial(wrong)
+    first, second, third = study.ask(), study.ask(), study.ask()
+    assert first.params == {"rate": 0.5, "width": 4}
+    assert second.params == {"rate": 0.125, "width": 4}
+    assert third.params["width"] == 9
+
+
+def test_defaults_that_do_not_fit_are_not_trained_and_said() -> None:
+    study = satisfice.create_study(spec(), task=Own(defaults={"rate": 0.5, "width": 16}))
+    trial = study.ask()
+    assert trial.params["width"] <= 10
+    (entry,) = study._session.reader.queue()
+    assert entry["source"] == "default"
+    assert entry["params"] == {"rate": 0.5, "width": 16}
+    assert study.spec.constraints[0].key in entry["turned_away"]
+
+
+@pytest.mark.parametrize("sampler", ["auto", "random", "tpe", "nsga2"])
+def test_an_exhausted_space_is_repeated_with_fresh_seeds(sampler: str) -> None:
+    seeds: list[int] = []
+
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        seeds.append(trial.seed)
+        return {"accuracy": 0.5}
+
+    study = satisfice.create_study(
+        spec(
+            space={"kind": ["a", "b"], "width": {"low": 1, "high": 2}},
+            search={"sampler": sampler, "pruner": "none"},
+            budget={"trials": 9},
+        ),
+        task=Own(train),
+    )
+    study.optimize()
+    assert states(study) == ["COMPLETE"] * 9
+    assert len(set(seeds)) == 9
+
+
+CHOICE = {
+    "name": "choice",
+    "objectives": {"accuracy": "maximize"},
+    "constraints": {"size_mb": "<= 10"},
+    "space": {"which": ["A", "B", "C"]},
+    "budget": {"trials": 3},
+}
+KNOWN = {"A": (0.99, 15.0), "B": (0.95, 10.0), "C": (0.80, 8.0)}
+
+
+def test_the_best_that_fits_is_chosen_and_questions_may_come_later() -> None:
+    # The size is known only after training here, so that A is a trial too.
+    class Choice:
+        def train(self, params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+            accuracy, size = KNOWN[params["which"]]
+            return {"accuracy": accuracy, "size_mb": size}
+
+    study = satisfice.create_study(CHOICE, task=Choice())
+    for which in "ABC":
+        study.enqueue_trial({"which": which})
+    study.optimize()
+    best = study.best()
+    assert (best.params, best.metrics["accuracy"], best.feasible) == ({"which": "B"}, 0.95, True)
+    assert study.best(where=["size_mb <= 9"]).params == {"which": "C"}
+    assert study.best(where=["size_mb <= 20"]).params == {"which": "A"}  # replaces the study's own bound
+    assert study.best(minimize="size_mb").params == {"which": "C"}
+    with pytest.raises(NoFeasibleTrial) as raised:
+        study.best(where=["size_mb <= 7"])
+    assert raised.value.nearest.params == {"which": "C"}
+    front = study.pareto_front(objectives=["accuracy", "size_mb"], where=["size_mb <= 20"])
+    assert sorted(r.params["which"] for r in front) == ["A", "B", "C"]
+    assert {r.params["which"]: r.feasible for r in study.records()} == {"A": False, "B": True, "C": True}
+    assert [t.number for t in study.optuna_study.best_trials] == [best.number]
+
+
+def test_what_is_known_to_be_too_large_is_never_trained() -> None:
+    task = Own(
+        lambda params, trial: {"accuracy": KNOWN[params["which"]][0]},
+        size=lambda params: KNOWN[params["which"]][1],
+    )
+    study = satisfice.create_study(CHOICE, task=task)
+    for which in "ABC":
+        study.enqueue_trial({"which": which})
+    study.optimize()
+    assert {"which": "A"} not in task.trained
+    assert study.best().params == {"which": "B"}
+    assert study.status()["turned_away"] >= 1
+
+
+def test_candidates_are_replicated_inside_the_budget() -> None:
+    study = satisfice.create_study(
+        spec(budget={"trials": 20}, search={"sampler": "random", "pruner": "none", "replicate": 3}),
+        task=Own(),
+    )
+    study.optimize()
+    records = study.records()
+    replicates = [r for r in records if r.replicate_of is not None]
+    assert len(records) == 20
+    assert len(replicates) == 6
+    for r in replicates:
+        original = records[r.replicate_of]
+        assert r.params == original.params
+        assert r.seed != original.seed
+
+
+def test_trials_dataframe_is_named_as_the_study_file() -> None:
+    study = satisfice.create_study(spec(budget={"trials": 2}), task=Own())
+    assert list(study.trials_dataframe().columns) == ["number", "state", "feasible", "reason"]
+    study.optimize()
+    frame = study.trials_dataframe()
+    assert list(frame.number) == [0, 1]
+    assert {"number", "state", "feasible", "rate", "width", "accuracy", "size_mb"} <= set(frame.columns)
+    assert list(frame.accuracy) == list(frame.rate)
+
+
+def test_in_memory_there_are_no_more_workers() -> None:
+    study = satisfice.create_study(spec(), task=Own())
+    with pytest.raises(InputError, match="memory"):
+        study.optimize(workers=2)
+
+
+@pytest.mark.slow
+def test_the_model_that_scored_comes_back_and_is_confirmed_once(sqlite_url: str) -> None:
+    content = {
+        "name": "digits",
+        "seed": 1,
+        "data": {"name": "digits"},
+        "model": {"family": "mlp"},
+        "objectives": {"accuracy": "maximize"},
+        "constraints": {"size_mb": "<= 0.5"},
+        "space": {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}, "width": [16, 32]},
+        "budget": {"trials": 2, "epochs": 3},
+    }
+    study = satisfice.create_study(content, storage=sqlite_url)
+    study.optimize()
+    best = study.best()
+    again = satisfice.load_study("digits", storage=sqlite_url)
+    model = again.load_model(best.number)
+    task = again._opened.task
+    rescored = task._score(model.core, task.splits.valid)  # the split that scored it
+    assert rescored["accuracy"] == pytest.approx(best.metrics["accuracy"], abs=1e-12)
+    first = study.confirm()
+    scored = []
+    task.score_test = lambda *arguments: scored.append(arguments)  # a second scoring would be seen
+    assert again.confirm() == first
+    assert not scored
+    assert first["number"] == best.number
+    assert 0 < first["test"]["accuracy"] <= 1
