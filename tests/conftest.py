@@ -16,10 +16,14 @@ import sqlalchemy as sa
 MARIADB = "mysql+pymysql://root@127.0.0.1:3306"
 
 
-@pytest.fixture(autouse=True)
-def _no_storage_of_the_person(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests away from the database that the person at the keyboard uses."""
-    monkeypatch.delenv("SATISFICE_STORAGE", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_the_person() -> Iterator[None]:
+    """Keep tests away from the database and folders that the person at the keyboard uses."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SATISFICE_")]:
+            if name not in ("SATISFICE_DATA", "SATISFICE_TEST_MARIADB"):
+                patch.delenv(name)
+        yield
 
 
 @pytest.fixture
