@@ -20,9 +20,8 @@ MARIADB = "mysql+pymysql://root@127.0.0.1:3306"
 def _no_settings_of_the_person() -> Iterator[None]:
     """Keep tests away from the database and folders that the person at the keyboard uses."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SATISFICE_")]:
-            if name not in ("SATISFICE_DATA", "SATISFICE_TEST_MARIADB"):
-                patch.delenv(name)
+        for name in ("STORAGE", "ARTEFACTS", "LEASE_SECONDS", "PATIENCE_SECONDS", "DEVICE", "DEBUG"):
+            patch.delenv(f"SATISFICE_{name}", raising=False)
         yield
 
 

@@ -199,7 +199,8 @@ def test_four_workers_at_once_claim_each_slot_once(storage_url: str, opened: lis
     start = threading.Barrier(4)
 
     def work(_worker: int) -> list[tuple[int, int, int]]:
-        ledger, held = place.worker(), []
+        ledger = place.worker()
+        held: list[tuple[int, int, int]] = []
         start.wait()
         while True:
             try:

@@ -75,7 +75,12 @@ def test_every_ask_fits_and_what_did_not_is_counted() -> None:
     task = Own()
     study = satisfice.create_study(spec(budget={"trials": 30}), task=task)
     profiled: list[float] = []
-    task._size = lambda params: profiled.append(params["width"]) or float(params["width"])
+
+    def size(params: Mapping[str, Any]) -> float:
+        profiled.append(params["width"])
+        return float(params["width"])
+
+    task._size = size
     for expected in range(30):
         trial = study.ask()
         assert trial.number == expected
@@ -217,7 +222,7 @@ def test_what_training_returns_decides_the_state(metrics: Any, state: str, reaso
     study.optimize()
     record = study.records()[0]
     assert record.state.name == state
-    assert (record.reason is None) if reason is None else (reason in record.reason)
+    assert record.reason == reason or (reason is not None and reason in str(record.reason))
     assert study.optuna_study.trials[0].state.name == state
 
 
@@ -390,6 +395,7 @@ def test_candidates_are_replicated_inside_the_budget() -> None:
     assert len(records) == 20
     assert len(replicates) == 6
     for r in replicates:
+        assert r.replicate_of is not None
         original = records[r.replicate_of]
         assert r.params == original.params
         assert r.seed != original.seed
@@ -428,7 +434,7 @@ def test_the_model_that_scored_comes_back_and_is_confirmed_once(sqlite_url: str)
     best = study.best()
     again = satisfice.load_study("digits", storage=sqlite_url)
     model = again.load_model(best.number)
-    task = again._opened.task
+    task: Any = again._opened.task
     rescored = task._score(model.core, task.splits.valid)  # the split that scored it
     assert rescored["accuracy"] == pytest.approx(best.metrics["accuracy"], abs=1e-12)
     first = study.confirm()
