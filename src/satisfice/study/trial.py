@@ -129,6 +129,7 @@ class Trial:
     def save_checkpoint(self, state: Any) -> None:
         """Keep a state to go on from: a path, bytes, JSON content, or tensors."""
         self._check()
+        self.flush()  # who goes on from here does not report again what came before
         self._checkpoints.save(state)
 
     def load_checkpoint(self) -> Any:
