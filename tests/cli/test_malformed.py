@@ -109,17 +109,62 @@ def test_a_wrong_study_file_leaves_no_database(
     assert not list(folder.glob("*.db*"))
 
 
+OWN_DATA = """
+name = "own"
+[data]
+file = "own.csv"
+target = "y"
+[model]
+family = "linear"
+[objectives]
+rmse = "minimize"
+[space]
+alpha = { low = 0.1, high = 1.0 }
+[budget]
+trials = 2
+"""
+
+
+def test_a_changed_data_file_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{x},{2 * x}\n" for x in range(40)]
+    (folder / "own.toml").write_text(OWN_DATA)
+    (folder / "own.csv").write_text("".join(["x,y\n", *rows]))
+    with pytest.raises(SystemExit) as ended:
+        main(["define", "own.toml"])
+    assert ended.value.code == 0
+    capsys.readouterr()
+    before = dump(folder / "satisfice.db")
+    (folder / "own.csv").write_text("".join(["x,y\n", *rows, "40,99\n"]))
+    sentence = refused(capsys, ["run", "own.toml"])
+    assert "own.toml: the data of study 'own' has changed" in sentence
+    assert dump(folder / "satisfice.db") == before
+    (folder / "own.csv").write_text("".join(["x,y\n", *rows]))
+    with pytest.raises(SystemExit) as ended:
+        main(["define", "own.toml"])
+    assert ended.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "differs"),
+    [
+        ("high = 20", "high = 40", "what differs: space.width.high"),
+        ("seed = 3", "seed = 4", "what differs: seed"),
+        ("<= 1.0", "<= 1.5", "what differs: constraints.size_mb"),
+        ("pause_s = 0.0", "pause_s = 0.1", "what differs: task.pause_s"),
+    ],
+)
 def test_another_spec_under_the_same_name_is_refused(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, differs: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["define", "toy.toml"])
     assert ended.value.code == 0
     capsys.readouterr()
     before = dump(folder / "satisfice.db")
-    (folder / "toy.toml").write_text((folder / "toy.toml").read_text().replace("high = 20", "high = 40"))
-    sentence = refused(capsys, ["run", "toy.toml"])
-    assert "width" in sentence
+    text = (folder / "toy.toml").read_text()
+    assert old in text
+    (folder / "toy.toml").write_text(text.replace(old, new))
+    assert differs in refused(capsys, ["run", "toy.toml"])
     assert dump(folder / "satisfice.db") == before
 
 
