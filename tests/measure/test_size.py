@@ -12,9 +12,9 @@ from satisfice.errors import InputError
 from satisfice.measure import flops_of, n_parameters, size_of_state
 
 torch = pytest.importorskip("torch")
-from safetensors.torch import save as save_tensors  # noqa: E402
-from safetensors.torch import save_model  # noqa: E402
-from torch import nn  # noqa: E402
+from safetensors.torch import save as save_tensors  # noqa: E402  # torch may be missing
+from safetensors.torch import save_model  # noqa: E402  # torch may be missing
+from torch import nn  # noqa: E402  # torch may be missing
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
     lambda name: name != "__metadata__"

@@ -6,14 +6,14 @@ import pytest
 
 pytest.register_assert_rewrite("optuna.testing.pytest_samplers")
 
-from optuna.samplers import BaseSampler  # noqa: E402
-from optuna.testing.pytest_samplers import (  # noqa: E402
+from optuna.samplers import BaseSampler  # noqa: E402  # once registered
+from optuna.testing.pytest_samplers import (  # noqa: E402  # once registered
     BasicSamplerTestCase,
     MultiObjectiveSamplerTestCase,
     RelativeSamplerTestCase,
 )
 
-from satisfice.search import SatisficeSampler  # noqa: E402
+from satisfice.search import SatisficeSampler  # noqa: E402  # once registered
 
 
 @pytest.mark.slow

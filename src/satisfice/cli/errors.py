@@ -55,7 +55,7 @@ def explain(error: BaseException) -> int:
         say("interrupted")
         return EXIT_INTERRUPTED
     if os.environ.get(DEBUG_VARIABLE):
-        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201
+        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201  # asked for
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.ClickException):
