@@ -1,6 +1,7 @@
 """Choosing: the constrained best, the feasible front, near misses, what else was close."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -131,6 +132,13 @@ def test_nothing_finished_has_no_nearest():
     assert caught.value.nearest is None
     with pytest.raises(NoFeasibleTrial):
         best([], [ACCURACY], [SIZE], where=["latency_ms <= 3"])
+
+
+def test_where_all_failed_the_answer_says_by_what():
+    failed = [replace(trial(n, TrialState.FAIL), reason=f"ValueError: {n}") for n in range(3)]
+    with pytest.raises(NoFeasibleTrial) as caught:
+        best(failed, [ACCURACY], [SIZE])
+    assert str(caught.value) == "no trial is complete; 3 failed, trial 2 by ValueError: 2"
 
 
 def test_the_nearest_miss_has_the_smallest_worst_violation():

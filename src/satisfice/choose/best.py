@@ -123,6 +123,9 @@ def _nothing_fits(
         return NoFeasibleTrial(f"no finished trial that fits has a value of {goal.metric}")
     if not any(r.state == TrialState.COMPLETE for r in records):
         message = "no trial is complete"
+        failed = [r for r in records if r.state == TrialState.FAIL and r.reason]
+        if failed:
+            message += f"; {len(failed)} failed, trial {failed[-1].number} by {failed[-1].reason}"
     else:
         message = "no finished trial satisfies " + " and ".join(c.key for c in asked)
     nearest = nearest_miss(records, asked)
