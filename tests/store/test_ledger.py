@@ -25,7 +25,7 @@ from satisfice.store.tables import attempts, slots
 from satisfice.store.url import resolve
 
 LEASE_S = 60.0
-PARAMS = {"rate": 0.25, "kind": "b", "width": 3}
+PARAMS = {"rate": 0.1234567890123456, "kind": "b", "width": 3}
 
 
 class Clock:
@@ -178,6 +178,7 @@ def test_a_trial_from_claim_to_tell_reads_the_same_through_optuna(place: Place) 
     assert [t.number for t in trials] == [r.number for r in records] == [0, 1, 2]
     for record, trial in zip(records, trials, strict=True):
         assert (record.state, record.params) == (trial.state, trial.params)
+        assert type(record.params["rate"]) is float  # a Decimal would be equal
         assert trial.datetime_start is not None
         assert trial.datetime_complete is not None
         if trial.values is not None:
@@ -188,6 +189,9 @@ def test_a_trial_from_claim_to_tell_reads_the_same_through_optuna(place: Place) 
     assert dict(records[0].reports) == {1: {"loss": 0.9}, 2: {"loss": 0.7}, 3: {"loss": 0.5}}
     assert (records[0].steps, records[2].reason) == (3, "diverged")
     assert place.reader.study_row()["turned_away"] == 6
+    with place.db.read() as connection:
+        dumped = json.dumps(place.rows.dump(connection, place.row["optuna_study_id"]))
+    assert len(json.loads(dumped)) == 3
     study = optuna.load_study(study_name="s", storage=place.db.optuna_storage())
     assert [t.number for t in study.best_trials] == [0]
     assert study.directions == [optuna.study.StudyDirection.MINIMIZE] * 2

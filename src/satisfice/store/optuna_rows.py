@@ -54,6 +54,11 @@ class OptunaRows:
     def __init__(self, engine: sa.Engine) -> None:
         metadata = sa.MetaData()
         metadata.reflect(engine, only=TABLE_NAMES, resolve_fks=False)
+        for table in metadata.tables.values():
+            for column in table.columns:
+                # MySQL reads DOUBLE as a Decimal of ten digits if not told otherwise.
+                if isinstance(column.type, sa.Float):
+                    column.type.asdecimal = False
         self._studies = metadata.tables["studies"]
         self._trials = metadata.tables["trials"]
         self._params = metadata.tables["trial_params"]
