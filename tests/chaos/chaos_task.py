@@ -18,6 +18,7 @@ class Chaotic:
         state = trial.load_checkpoint() or {"epoch": 0, "score": 0.0}
         while state["epoch"] < 8:
             time.sleep(self.pause_s)
+            trial.batch_end()  # a worker that was stopped past its lease learns it here
             epoch = state["epoch"] + 1
             state = {"epoch": epoch, "score": state["score"] + (1 - (params["rate"] - 0.3) ** 2) / 8}
             self._note(trial.number, epoch)

@@ -62,7 +62,7 @@ class Trial:
         self.pending: list[tuple[int, dict[str, float]]] = []
         self._session = session
         self._last_step = claim.last_step
-        self._flushed_at = time.monotonic()
+        self._flushed_at = self.renewed_at = time.monotonic()
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -110,7 +110,7 @@ class Trial:
         except BaseException:
             self.pending = body + self.pending
             raise
-        self._flushed_at = time.monotonic()
+        self._flushed_at = self.renewed_at = time.monotonic()
 
     def keep_alive(self) -> None:
         """Renew the lease, for long stretches without a report.
@@ -119,7 +119,11 @@ class Trial:
             LeaseLost: Another worker has the trial.
         """
         self._check()
+        self._renew()
+
+    def _renew(self) -> None:
         self._session.db.retrying(lambda: self._session.ledger.renew(self.claim))
+        self.renewed_at = time.monotonic()
 
     def batch_end(self) -> None:
         """Call between batches: lets a latency measurement have the host's quiet for a short while."""
@@ -152,6 +156,8 @@ class Trial:
             raise LeaseLost(f"trial {self.number} was taken over by another worker")
         if self.stop is not None and self.stop.is_set():
             raise Preempted
+        if time.monotonic() - self.renewed_at > self._session.lease_s:
+            self._renew()  # stopped or asleep past its lease: is the trial still ours?
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 import traceback as traceback_module
 from collections.abc import Callable, Mapping, Sequence
 
@@ -176,6 +177,8 @@ class Worker:
                 held = trial.claim if trial is not None else session.proposing
                 if held is not None:
                     session.ledger.renew(held)
+                if trial is not None:
+                    trial.renewed_at = time.monotonic()
                 presence.seen(session.db, session.worker)
             except LeaseLost:
                 if trial is not None and trial is self._current and not trial.finished:
