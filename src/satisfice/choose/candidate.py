@@ -27,12 +27,14 @@ class Candidate:
 def candidates(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[Candidate]:
     """Feasible configurations, by the number of the trial that stands for each.
 
+    A trial whose latency is yet to be measured has no verdict, and is left out.
+
     A configuration with replicates is feasible if the means meet the constraints, and so does the trial
     whose model would ship.
     """
     groups: dict[int, list[TrialRecord]] = {}
     for r in sorted(records, key=lambda r: r.number):
-        if r.state == TrialState.COMPLETE:
+        if r.state == TrialState.COMPLETE and not r.pending:
             groups.setdefault(r.number if r.replicate_of is None else r.replicate_of, []).append(r)
     found = []
     for members in groups.values():

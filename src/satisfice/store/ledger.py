@@ -15,12 +15,13 @@ from satisfice.store.claim import Claim, Outcome, dump
 from satisfice.store.claiming import Claiming
 from satisfice.store.phase import Phase
 from satisfice.store.tables import slots
+from satisfice.store.verdicts import Verdicts
 from satisfice.store.waiting import Waiting
 
 BLAMED_DEATHS = 3
 
 
-class Ledger(Claiming, Waiting):
+class Ledger(Claiming, Waiting, Verdicts):
     """The ledger of one study, for one worker."""
 
     def renew(self, claim: Claim) -> None:
@@ -127,7 +128,7 @@ class Ledger(Claiming, Waiting):
             used = min(last, int(row["epochs_reserved"]))
             connection.execute(
                 self._held(claim).values(
-                    phase=Phase.DONE.value,
+                    phase=(Phase.PENDING if outcome.pending else Phase.DONE).value,
                     revision=study["revision"] + 1,
                     last_step=last,
                     lease_owner=None,
@@ -142,9 +143,10 @@ class Ledger(Claiming, Waiting):
                 )
             )
             self._insert_reports(connection, study, claim, body)
-            self.rows.finish_trial(
-                connection, claim.trial_id, outcome.state, outcome.values, outcome.constraints, {}
-            )
+            if not outcome.pending:
+                self.rows.finish_trial(
+                    connection, claim.trial_id, outcome.state, outcome.values, outcome.constraints, {}
+                )
             self._end_attempt(connection, claim.number, claim.attempt, last, "told", outcome.reason, now)
             unused = int(row["epochs_reserved"]) - used
             self._bump(connection, study, now, epochs_reserved=study["epochs_reserved"] - unused)

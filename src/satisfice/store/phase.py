@@ -14,12 +14,16 @@ class Phase(StrEnum):
                                                    v  │
                                                 RETURNED
 
+        RUNNING ──tell, latency not known──> PENDING ──measured──> DONE
+
     PROPOSING and RUNNING carry a lease. One that ran out is claimed again by whoever comes first, with a new
-    token.
+    token. PENDING has none: whoever may measure, does, and the first one's verdict stands. Optuna's row is
+    RUNNING until then, as there its values and constraints are written once.
     """
 
     FREE = "free"
     PROPOSING = "proposing"
     RUNNING = "running"
     RETURNED = "returned"
+    PENDING = "pending"
     DONE = "done"

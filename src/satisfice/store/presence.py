@@ -54,6 +54,15 @@ def leave(db: Database, worker: str, reason: str) -> None:
         )
 
 
+def hosts_labelled(db: Database, label: str) -> list[str]:
+    """Fingerprints of the hosts where workers of that label worked, on whichever study, latest first."""
+    w = workers.c
+    latest = sa.func.max(w.started_at).desc()
+    with db.read() as connection:
+        query = sa.select(w.host).where(w.label == label).group_by(w.host).order_by(latest, w.host)
+        return list(connection.execute(query).scalars())
+
+
 def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> None:
     """Keep what a fingerprint stands for."""
     values = {"description": json.dumps(dict(description)), "seen_at": db.now()}

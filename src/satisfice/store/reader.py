@@ -16,6 +16,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.phase import Phase
 from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away, workers
 
 Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics
@@ -70,6 +71,15 @@ class Reader:
                     by_trial.setdefault(number, {})[step] = metrics
             return self._records(connection, found, by_trial)
 
+    def pending(self) -> list[TrialRecord]:
+        """Trials that were told before their latency was measured, by number."""
+        with self.db.read() as connection:
+            where = (slots.c.study_uuid == self.uuid, slots.c.phase == Phase.PENDING.value)
+            found = (
+                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
+            )
+            return self._records(connection, found, {}) if found else []
+
     def _reports(
         self, connection: sa.Connection, since: int
     ) -> list[tuple[int, int, int, Mapping[str, float]]]:
@@ -110,9 +120,10 @@ class Reader:
         by_trial: Mapping[int, Mapping[int, Mapping[str, float]]],
     ) -> TrialRecord:
         metrics = convert(json.loads(row["metrics"] or "{}"), self.spec.metric_names)
+        shown = {Phase.RETURNED.value: TrialState.WAITING, Phase.PENDING.value: TrialState.COMPLETE}
         return TrialRecord(
             number=row["number"],
-            state=TrialState.WAITING if row["phase"] == "returned" else optuna.state,
+            state=shown.get(row["phase"], optuna.state),
             params=params,
             metrics=metrics,
             violations=violations(self.spec.constraints, metrics),
@@ -128,6 +139,7 @@ class Reader:
             finished_at=optuna.finished_at,
             worker=row["lease_owner"],
             measured_on=row["measured_on"],
+            pending=row["phase"] == Phase.PENDING.value,
         )
 
     def study_row(self) -> Mapping[str, Any]:

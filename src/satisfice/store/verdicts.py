@@ -1,0 +1,42 @@
+"""Verdicts on trials that were told before their latency was measured (`[measure] on`)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from satisfice.store.claim import Outcome, dump
+from satisfice.store.phase import Phase
+from satisfice.store.study_rows import StudyRows
+from satisfice.store.tables import slots
+
+
+class Verdicts(StudyRows):
+    """The ledger's operation on trials that are pending."""
+
+    def settle(self, number: int, outcome: Outcome) -> bool:
+        """Write the verdict on a pending trial, in one transaction with Optuna's row.
+
+        Returns:
+            Whether it was still pending; else another worker's verdict stands and nothing was written.
+        """
+        here = (slots.c.study_uuid == self.uuid, slots.c.number == number)
+        with self.db.write() as connection:
+            study = self._lock(connection)
+            row = connection.execute(sa.select(slots).where(*here)).mappings().first()
+            if row is None or row["phase"] != Phase.PENDING.value:
+                return False
+            connection.execute(
+                self._slot(row["slot"]).values(
+                    phase=Phase.DONE.value,
+                    revision=study["revision"] + 1,
+                    metrics=dump(outcome.metrics),
+                    feasible=outcome.feasible,
+                    reason=outcome.reason[:500] if outcome.reason else None,
+                    measured_on=outcome.measured_on,
+                )
+            )
+            self.rows.finish_trial(
+                connection, row["optuna_trial_id"], outcome.state, outcome.values, outcome.constraints, {}
+            )
+            self._bump(connection, study, None)  # the study's time is that of its search
+            return True
