@@ -60,6 +60,9 @@ def best(
     except NoFeasibleTrial as error:
         say(str(error))
         context.exit(EXIT_FAILED)
+    waiting = study.status()["waiting"]
+    if waiting:
+        say(waiting)
     if as_json:
         print_json(trial_json(trial))
         return
@@ -87,6 +90,9 @@ def pareto(
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     front = study.pareto_front(where=list(where))
+    waiting = study.status()["waiting"]
+    if waiting:
+        say(waiting)
     asked = maximize or minimize
     if asked is not None:
         sign = -1.0 if maximize else 1.0
@@ -107,6 +113,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     click.echo(f"study        {found['name']}")
     click.echo(f"budget       {budget['used']} of {budget['trials']} trials used")
     click.echo(f"trials       {states or 'none yet'}")
+    if found["waiting"]:
+        click.echo(f"waiting      {found['waiting']}")
     click.echo(f"workers      {found['workers']} alive")
     for each in found.get("workers_detail", []):
         click.echo("             " + ", ".join(f"{k} {number(v)}" for k, v in each.items() if v is not None))

@@ -85,6 +85,8 @@ class Progress:
         if states.get("FAIL"):
             parts.append(f"{states['FAIL']} failed")
         parts.append(f"{status['turned_away']} turned away")
+        if status.get("pending"):
+            parts.append(f"{status['pending']} wait for a verdict")
         parts.append(self._best())
         now_done = done - (self._done_before or 0)
         if now_done > 0 and done < budget["trials"]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -31,23 +33,42 @@ def architecture_key(
     )
 
 
-def module_key(module: torch.nn.Module, *, threads: int = 1, batch: int = 1) -> str:
+def module_key(
+    module: torch.nn.Module,
+    *,
+    threads: int = 1,
+    batch: int = 1,
+    example: torch.Tensor | tuple[torch.Tensor, ...] = (),
+) -> str:
     """Key of a torch module's structure: modules by class and setting, tensors by shape and type.
 
     Weights do not enter, nor does the device: a module on the meta device has the key of the real one. The
-    order of the modules does enter. What ``forward`` does beyond its modules is known by the class's name
-    only.
+    order of the modules does enter, and so do the source text of classes that are not torch's own, and
+    shapes and types of the ``example`` input.
     """
-    content: list[Any] = [threads, batch]
+    inputs = example if isinstance(example, tuple) else (example,)
+    content: list[Any] = [threads, batch, [[list(x.shape), str(x.dtype)] for x in inputs]]
     for name, part in module.named_modules():
-        kind = f"{type(part).__module__}.{type(part).__qualname__}"
-        content.append([name, kind, part.extra_repr(), part.training])
+        kind = _kind(type(part))  # type: ignore[arg-type]  # mypy doubts that classes are hashable
+        content.append([name, *kind, part.extra_repr(), part.training])
     tensors = [
         *module.named_parameters(remove_duplicate=False),
         *module.named_buffers(remove_duplicate=False),
     ]
     content.append([[name, list(t.shape), str(t.dtype)] for name, t in tensors])
     return _digest(content)
+
+
+@functools.lru_cache(maxsize=256)
+def _kind(kind: type) -> tuple[str, str]:
+    """A class by name, and by its source text unless it is torch's: that has its version in the host."""
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    if name.startswith("torch."):
+        return name, ""
+    try:
+        return name, inspect.getsource(kind)
+    except (OSError, TypeError):  # made in a session without files
+        return name, ""
 
 
 def _plain(value: Any) -> Any:

@@ -3,13 +3,17 @@
 Workers that train hold the shared side; a measurement holds the exclusive side. Three files in one folder per
 user under the temporary folder::
 
-    turn    locked exclusively by the one process that measures; it also names that process
+    turn    locked exclusively by the one process that measures; it also names that process and its study
     train   locked shared by workers that train, exclusively by the one that measures
-    wanted  one byte, mapped by every worker: not 0 while somebody measures or waits to
+    wanted  mapped by every worker: a byte that is not 0 while somebody measures or waits to, and the time
+            until which training on this host is known not to yield
 
 At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is a hint: whoever
 sees it set asks the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So nothing is
 left behind by a killed process; a byte that it left set is cleared by the next who looks.
+
+Training without batch ends is waited for in vain. Who has done so says it in `wanted`: for a minute, nobody
+on this host waits so long again.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ import logging
 import mmap
 import os
 import stat
+import struct
 import sys
 import tempfile
 import time
@@ -36,6 +41,11 @@ if sys.platform != "win32":
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.002
+_IN_VAIN_S = 60.0  # after a wait that ended in nothing, others are short so long
+_SHORT_WAIT_S = 0.25
+_UNTIL = struct.Struct("d")  # in `wanted`, by the monotonic clock, which all processes of a host share
+_UNTIL_AT, _WANTED_BYTES = 8, 16
+_NOTE_BYTES = 400
 _OPEN = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 _open_files: weakref.WeakSet[_LockFile] = weakref.WeakSet()
 
@@ -54,6 +64,7 @@ class Quiet:
 
     Args:
         folder: Where the lock files lie; default: one per user under the temporary folder.
+        who: For whom it measures, in words, as those who wait for it read it; for instance "study digits".
         max_yield_s: How long training waits at a batch's end for one measurement to be over; then it goes on.
         on_wait: Called once for each wait with a sentence that says for what; default: logged at INFO.
 
@@ -65,16 +76,18 @@ class Quiet:
         self,
         folder: Path | None = None,
         *,
+        who: str = "",
         max_yield_s: float = 30.0,
         on_wait: Callable[[str], None] | None = None,
     ) -> None:
         self.folder = default_folder() if folder is None else folder
         self.max_yield_s = max_yield_s
+        self._name = f"{who} (process {os.getpid()})" if who else f"process {os.getpid()}"
         self._on_wait = on_wait or logger.info
         _own_folder(self.folder)
         self._turn = _LockFile(self.folder / "turn")
         self._train = _LockFile(self.folder / "train")
-        self._wanted = _mapped_byte(self.folder / "wanted")
+        self._wanted = _mapped(self.folder / "wanted")
         self._trains = False  # inside `training()`
 
     @contextlib.contextmanager
@@ -104,6 +117,7 @@ class Quiet:
 
         Args:
             max_wait_s: Patience with workers that train, each until its batch ends; then measure beside them.
+                Less for a minute after such a wait was in vain on this host.
             max_turn_s: Patience with other measurements; then measure beside them.
 
         Yields:
@@ -115,11 +129,7 @@ class Quiet:
             self._train.release()
             if turn:
                 self._wanted[0] = 1
-            quiet = turn and self._train.acquire(exclusive=True, until=time.monotonic() + max_wait_s)
-            if turn and not quiet:
-                self._on_wait(
-                    f"training went on for {max_wait_s:g} s without a batch's end; measuring beside it"
-                )
+            quiet = turn and self._stop_training(max_wait_s)
             yield QuietReport(turn=turn, quiet=quiet, waited_s=time.monotonic() - begin)
         finally:
             self._train.release()
@@ -129,14 +139,28 @@ class Quiet:
             if self._trains:
                 self._let_measure()
 
+    def _stop_training(self, patience_s: float) -> bool:
+        """Wait until nobody trains; whether that was reached."""
+        now = time.monotonic()
+        (until,) = _UNTIL.unpack_from(self._wanted, _UNTIL_AT)
+        in_vain = now < until <= now + _IN_VAIN_S  # beyond that, it is from before the host was started
+        wait_s = min(patience_s, _SHORT_WAIT_S) if in_vain else patience_s
+        if self._train.acquire(exclusive=True, until=now + wait_s):
+            _UNTIL.pack_into(self._wanted, _UNTIL_AT, 0.0)
+            return True
+        if not in_vain:
+            _UNTIL.pack_into(self._wanted, _UNTIL_AT, time.monotonic() + _IN_VAIN_S)
+            self._on_wait(f"training went on for {wait_s:g} s without a batch's end; measuring beside it")
+        return False
+
     def _take_turn(self, until: float) -> bool:
         if not self._turn.acquire(exclusive=True):
             holder = self._turn.note()
-            self._on_wait(f"another measurement runs on this host ({holder}); waiting for its turn to end")
+            self._on_wait(f"waits for the host's quiet: {holder} measures")
             if not self._turn.acquire(exclusive=True, until=until):
-                self._on_wait(f"the other measurement ({holder}) takes too long; measuring beside it")
+                self._on_wait(f"{holder} measures for too long; measuring beside it")
                 return False
-        self._turn.write_note(f"process {os.getpid()}")
+        self._turn.write_note(self._name)
         return True
 
     def _let_measure(self) -> None:
@@ -184,13 +208,13 @@ class _LockFile:
     def note(self) -> str:
         """What the last holder wrote."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        return os.read(self._descriptor, 100).decode(errors="replace") or "unknown"
+        return os.read(self._descriptor, _NOTE_BYTES).decode(errors="replace") or "somebody"
 
     def write_note(self, text: str) -> None:
         """Say who holds it."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
-        os.write(self._descriptor, text.encode())
+        os.write(self._descriptor, text.encode()[:_NOTE_BYTES])
 
     def reopen(self) -> None:
         """Forget a lock inherited from the parent, without releasing it for the parent."""
@@ -216,12 +240,12 @@ def _own_folder(folder: Path) -> None:
         )
 
 
-def _mapped_byte(path: Path) -> mmap.mmap:
+def _mapped(path: Path) -> mmap.mmap:
     descriptor = os.open(path, _OPEN, 0o600)
     try:
-        if os.fstat(descriptor).st_size == 0:
-            os.ftruncate(descriptor, 1)
-        return mmap.mmap(descriptor, 1)
+        if os.fstat(descriptor).st_size < _WANTED_BYTES:
+            os.ftruncate(descriptor, _WANTED_BYTES)
+        return mmap.mmap(descriptor, _WANTED_BYTES)
     finally:
         os.close(descriptor)
 

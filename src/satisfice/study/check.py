@@ -13,7 +13,7 @@ from satisfice.spec.constraint import violations
 from satisfice.spec.space import SearchSpace
 from satisfice.study.known import Evaluator
 
-_LATENCY_SAMPLES = 12  # distinct architectures that are worth measuring for a first answer
+_ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8
 
 
@@ -58,13 +58,27 @@ def check_space(
         if progress is not None:
             progress(i + 1)
     fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
-    timed = {}
-    if evaluator.times and evaluator.measures:
-        timed = {i: violations(spec.constraints, evaluator.before(drawn[i])) for i in fits[:_LATENCY_SAMPLES]}
+    timed = _timed(evaluator, drawn, fits)
     shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
     together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)
     return CheckResult(samples=n, together=together, constraints=shares)
+
+
+def _timed(
+    evaluator: Evaluator, drawn: Sequence[dict[str, Any]], fits: Sequence[int]
+) -> dict[int, dict[str, float]]:
+    """Violations of draws that are timed: those of the first few architectures, each measured once."""
+    if not evaluator.times:
+        return {}
+    found: dict[int, dict[str, float]] = {}
+    architectures: set[str] = set()
+    for i in fits:
+        key = evaluator.architecture(drawn[i])
+        if key in architectures or len(architectures) < _ARCHITECTURES:
+            architectures.add(key)
+            found[i] = violations(evaluator.spec.constraints, evaluator.before(drawn[i]))
+    return found
 
 
 def _share(

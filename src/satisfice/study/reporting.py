@@ -30,6 +30,7 @@ def context(session: Session, records: Sequence[TrialRecord], status: Mapping[st
         f"Trial {d['number']} was dropped: measured again, it misses {', '.join(d['violates'])}."
         for d in (confirmed["dropped"] if confirmed is not None else [])
     ]
+    notes += [f"{status['waiting']}."] if status["waiting"] else []
     return {
         "status": status,
         "chosen": chosen,

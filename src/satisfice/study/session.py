@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +15,10 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
-from satisfice.errors import InputError, LeaseLost, NoFeasibleProposal, TrialFinished
+from satisfice.errors import InputError, LeaseLost, NoFeasibleProposal, StudyNotFound, TrialFinished
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
-from satisfice.search import PRUNERS, SAMPLERS, History, Proposal, SearchProblem
+from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, SearchProblem
 from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
@@ -30,7 +30,7 @@ from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.store.study_rows import DEFAULT_LEASE_S
+from satisfice.store.study_rows import DEFAULT_LEASE_S, Report
 from satisfice.study.environment import LEASE_VARIABLE, seconds_of
 from satisfice.study.known import Evaluator
 from satisfice.study.replicate import least_trained, next_replicate
@@ -72,7 +72,7 @@ class Session:
         self.worker = os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex
         self.host = host().fingerprint
         self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
-        self.quiet = Quiet()
+        self.quiet = Quiet(who=f"study {spec.name}")
         self.lease_s = _NO_LEASE_S if db.in_memory else seconds_of(LEASE_VARIABLE, DEFAULT_LEASE_S)
         self.ledger = Ledger(
             db,
@@ -105,11 +105,42 @@ class Session:
 
     def sync(self) -> None:
         """Read what changed since the last look into the history."""
-        changes = self.db.retrying(lambda: self.reader.changes(self._revision))
-        self.history.update(changes.records)
-        for number, step, metrics in changes.reports:
-            self.history.report(number, step, metrics)
-        self._revision = changes.revision
+        more = True
+        while more:
+            changes = self.db.retrying(lambda: self.reader.changes(self._revision))
+            self.history.update(changes.records)
+            for number, step, metrics in changes.reports:
+                self.history.report(number, step, metrics)
+            self._revision, more = changes.revision, changes.more
+
+    def _wrote(
+        self, revision: int, record: TrialRecord | None = None, reports: Sequence[Report] = (), *, of: int = 0
+    ) -> None:
+        """Take in what this worker wrote itself, if nobody else wrote since the last look; else it is read.
+
+        Args:
+            revision: The study's, by that write.
+            record: As it would be read.
+            reports: Reports of a trial that were stored.
+            of: The trial's number.
+        """
+        if revision != self._revision + 1:
+            return
+        self.history.update([record] if record is not None else [])
+        for step, metrics in reports:
+            self.history.report(of, step, metrics)
+        self._revision = revision
+
+    def decide(self, number: int) -> Decision:
+        """Whether a running trial should stop, by all that was reported until now, by whichever worker."""
+        self.sync()
+        with self._blas.limit(limits=1, user_api="blas"):
+            return self.pruner.decide(self.history, number)
+
+    def flush(self, claim: Claim, body: Sequence[Report]) -> None:
+        """Make reports visible to all workers; renews the lease."""
+        assert claim.number is not None
+        self._wrote(self.db.retrying(lambda: self.ledger.flush(claim, body)), reports=body, of=claim.number)
 
     # -- ask ------------------------------------------------------------------------------------------------
 
@@ -124,9 +155,11 @@ class Session:
         self.proposing = claim
         screen = StudyScreen(self.evaluator)
         try:
-            self.sync()
             if claim.number is not None:
                 return self._resume(claim)
+            self._wrote(claim.revision)
+            if self._revision != claim.revision:
+                self.sync()
             return self._begin(claim, screen)
         except LeaseLost:
             raise
@@ -153,7 +186,9 @@ class Session:
         proposal = replace(proposal, metrics=convert(proposal.metrics, self.spec.metric_names))
         chosen = proposal
         of = replicate_of
-        trial_id, number = self.db.retrying(
+        timed = not self.evaluator.lacks_timing(proposal.metrics)
+        measured_on = self.evaluator.measured_on(proposal.params) if timed else None
+        begun = self.db.retrying(
             lambda: self.ledger.begin(
                 claim,
                 chosen.params,
@@ -162,16 +197,39 @@ class Session:
                 replicate_of=of,
                 away=screen.turned_away,
                 system_attributes={},
-                measured_on=self.host if self.evaluator.times else None,
+                measured_on=measured_on,
             )
         )
-        begun = replace(claim, number=number, trial_id=trial_id, attempt=1)
-        return Trial(self, begun, params=proposal.params, known=proposal.metrics, replicate_of=replicate_of)
+        record = TrialRecord(
+            number=begun.number,
+            state=TrialState.RUNNING,
+            params=chosen.params,
+            metrics=self._as_read(chosen.metrics),
+            proposal=chosen.why,
+        )
+        self._wrote(begun.revision, record)
+        return Trial(
+            self,
+            replace(claim, number=begun.number, trial_id=begun.trial_id, attempt=1),
+            params=proposal.params,
+            known=proposal.metrics,
+            replicate_of=replicate_of,
+            measured_on=measured_on,
+        )
 
     def _resume(self, claim: Claim) -> Trial:
-        record = next(r for r in self._records() if r.number == claim.number)
+        assert claim.number is not None
+        number = claim.number
+        record = self.db.retrying(lambda: self.reader.record(number))
+        if record is None:
+            raise StudyNotFound(f"trial {number} was deleted")
         return Trial(
-            self, claim, params=record.params, known=record.metrics, replicate_of=record.replicate_of
+            self,
+            claim,
+            params=record.params,
+            known=record.metrics,
+            replicate_of=record.replicate_of,
+            measured_on=record.measured_on,
         )
 
     def _enqueued(self, claim: Claim, screen: StudyScreen) -> tuple[Queued | None, Proposal | None]:
@@ -233,29 +291,57 @@ class Session:
         if trial.finished:
             raise TrialFinished(f"trial {trial.number} was told already")
         found = convert({**trial.metrics, **_floats(metrics or {})}, self.spec.metric_names)
-        outcome = self._outcome(trial, found, state, reason or trial.stop_reason, traceback)
+        where = trial.measured_on
+        if (
+            state is not TrialState.FAIL
+            and self.evaluator.lacks_timing(found)
+            and not self.evaluator.measures
+        ):
+            told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
+            found |= told
+        outcome = self._outcome(found, state, reason or trial.stop_reason, traceback, where)
         body = trial.pending
-        self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
+        revision = self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
+        record = TrialRecord(
+            number=trial.number,
+            state=outcome.state,
+            params=trial.params,
+            metrics=self._as_read(outcome.metrics),
+            feasible=outcome.feasible,
+        )
+        self._wrote(revision, record, body, of=trial.number)
         trial.pending = []
         trial.finished = True
         trial.metrics = dict(outcome.metrics)
         trial.discard_checkpoints()
         return outcome.state
 
+    def _as_read(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """Metrics as the reader would give them after they were stored."""
+        return convert({name: float(value) for name, value in metrics.items()}, self.spec.metric_names)
+
+    def verdict(self, record: TrialRecord, timings: Mapping[str, float]) -> Outcome:
+        """The outcome of a pending trial, now that this worker has timed it."""
+        return self._outcome({**record.metrics, **timings}, TrialState.COMPLETE, None, None, self.host)
+
     def _outcome(
         self,
-        trial: Trial,
         found: Mapping[str, float],
         state: TrialState,
         reason: str | None,
         traceback: str | None,
+        measured_on: str | None,
     ) -> Outcome:
         names = tuple(o.metric for o in self.spec.objectives)
         values: list[float] | None = None
+        pending = False
         if state is TrialState.COMPLETE:
             missing = [name for name in names if name not in found]
             nan = diverged(found, names)
-            if missing:
+            pending = nan is None and self._waits(found, missing)
+            if pending:
+                pass
+            elif missing:
                 state, reason = TrialState.FAIL, f"the task gave no {missing[0]!r}"
             elif nan is not None:
                 state, reason = TrialState.PRUNED, f"diverged: {nan} is NaN"
@@ -274,7 +360,15 @@ class Session:
             feasible=False if infeasible else (True if complete else None),
             reason=reason,
             traceback=traceback,
-            measured_on=self.host if self.evaluator.times else None,
+            measured_on=measured_on,
+            pending=pending,
+        )
+
+    def _waits(self, found: Mapping[str, float], missing: Sequence[str]) -> bool:
+        """Whether all that is missing is what the measuring host class has yet to time."""
+        evaluator = self.evaluator
+        return (
+            not evaluator.measures and evaluator.lacks_timing(found) and not evaluator.lacks_others(missing)
         )
 
     def defaults(self) -> Mapping[str, Any]:

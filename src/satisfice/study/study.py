@@ -13,7 +13,7 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from satisfice import choose
-from satisfice.errors import InputError
+from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
@@ -25,6 +25,7 @@ from satisfice.study.opening import Opened
 from satisfice.study.parallel import run_workers
 from satisfice.study.session import Session
 from satisfice.study.trial import Trial
+from satisfice.study.verdicts import waiting_sentence
 from satisfice.study.worker import Callback, Worker
 
 if TYPE_CHECKING:
@@ -188,9 +189,15 @@ class Study:
         Raises:
             NoFeasibleTrial: None does; carries the nearest miss.
         """
-        return choose.best(
-            self.records(), self.spec.objectives, self.spec.constraints, maximize, minimize, where
-        )
+        records = self.records()
+        try:
+            return choose.best(
+                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where
+            )
+        except NoFeasibleTrial as error:
+            waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
+            error.hint = "; ".join(part for part in (waiting, error.hint) if part)
+            raise
 
     def pareto_front(
         self, objectives: Sequence[str | Objective] | None = None, where: Sequence[str] | None = None
@@ -230,11 +237,13 @@ class Study:
         return pd.DataFrame(rows, columns=None if rows else ["number", "state", "feasible", "reason"])
 
     def status(self) -> dict[str, Any]:
-        """Counts by state, budget, workers alive, proposals turned away."""
+        """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
         reader = self._session.reader
         row = reader.study_row()
         states: dict[str, int] = {}
+        pending = 0
         for record in self.records():
+            pending += record.pending
             states[record.state.name] = states.get(record.state.name, 0) + 1
         workers = reader.workers(alive_s=max(60.0, 2 * min(self._session.lease_s, 600.0)))
         return {
@@ -247,6 +256,8 @@ class Study:
                 "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
                 "timeout_s": row["timeout_s"],
             },
+            "pending": pending,
+            "waiting": waiting_sentence(self.spec, pending),
             "workers": sum(w["alive"] for w in workers),
             "turned_away": row["turned_away"],
             "turned_away_by_constraint": reader.turned_away(),

@@ -43,6 +43,7 @@ class Trial:
         params: Mapping[str, Any],
         known: Mapping[str, float],
         replicate_of: int | None,
+        measured_on: str | None = None,
     ) -> None:
         assert claim.number is not None
         self.number: int = claim.number
@@ -53,6 +54,7 @@ class Trial:
         self.known = dict(known)
         self.metrics = dict(known)
         self.replicate_of = replicate_of
+        self.measured_on = measured_on  # host that its timings are from
         self.claim = claim
         self.stop_reason: str | None = None
         self.model_path: Path | None = None
@@ -79,7 +81,8 @@ class Trial:
         self.metrics.update(values)
         self._last_step = int(step)
         self.pending.append((int(step), values))
-        if time.monotonic() - self._flushed_at > _FLUSH_S:
+        # At the steps where trials are judged, whoever judges must see this report.
+        if self._is_decision_step() or time.monotonic() - self._flushed_at > _FLUSH_S:
             self.flush()
         self._session.quiet.batch_end()
 
@@ -90,15 +93,16 @@ class Trial:
             LeaseLost: Another worker has the trial.
         """
         self._check()
-        if self.stop_reason is None and self.replicate_of is None:
-            pruner = self._session.pruner
-            if self._last_step and pruner.is_decision_step(self._last_step, self._session.max_steps):
-                self.flush()
-                self._session.sync()
-                decision = pruner.decide(self._session.history, self.number)
-                if decision.stop:
-                    self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
+        if self.stop_reason is None and self.replicate_of is None and self._is_decision_step():
+            self.flush()
+            decision = self._session.decide(self.number)
+            if decision.stop:
+                self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
         return self.stop_reason is not None
+
+    def _is_decision_step(self) -> bool:
+        session = self._session
+        return self._last_step > 0 and session.pruner.is_decision_step(self._last_step, session.max_steps)
 
     def flush(self) -> None:
         """Make reports visible to all workers; renews the lease."""
@@ -106,7 +110,7 @@ class Trial:
             return
         body, self.pending = self.pending, []
         try:
-            self._session.db.retrying(lambda: self._session.ledger.flush(self.claim, body))
+            self._session.flush(self.claim, body)
         except BaseException:
             self.pending = body + self.pending
             raise

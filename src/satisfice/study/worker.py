@@ -11,10 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from optuna.trial import TrialState
 
-from satisfice.errors import BudgetSpent, Diverged, InputError, LeaseLost, SatisficeError
+from satisfice.errors import (
+    BudgetSpent,
+    Diverged,
+    InputError,
+    LeaseLost,
+    NoFeasibleProposal,
+    SatisficeError,
+)
 from satisfice.store import presence
 from satisfice.study.session import Session
 from satisfice.study.trial import Preempted, Trial
+from satisfice.study.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +55,7 @@ class Worker:
         self._callbacks = callbacks
         self._current: Trial | None = None
         self._ended = threading.Event()
+        self._verdicts = Verdicts(session)
 
     def run(self) -> str:
         """Work to the end; returns why it ended.
@@ -78,16 +87,21 @@ class Worker:
     def _loop(self) -> str:
         pause = _POLL_S[0]
         while not self._stop.is_set():
+            self._verdicts.settle(self._stop)
             try:
                 trial = self._session.ask()
             except BudgetSpent as spent:
                 if not spent.others_hold:
+                    self._verdicts.settle(self._stop)  # what was told since
                     return spent.message
                 self._stop.wait(pause)  # a trial that another worker holds may come back
                 pause = min(pause * 1.5, _POLL_S[1])
                 continue
             except LeaseLost:
                 continue
+            except NoFeasibleProposal:
+                self._verdicts.settle(self._stop)
+                raise
             pause = _POLL_S[0]
             self._one(trial)
         return "it was asked to stop"
@@ -151,7 +165,10 @@ class Worker:
         load = getattr(session.task, "load_model", None)
         if not wanted or load is None or trial.model_path is None:
             return {}
-        return session.evaluator.after(trial.params, load(trial.params, trial.model_path))
+        found = session.evaluator.after(trial.params, load(trial.params, trial.model_path))
+        if found:
+            trial.measured_on = session.host
+        return found
 
     def _died(self, trial: Trial, reason: str) -> TrialState | None:
         session = self._session
