@@ -9,18 +9,18 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job, LogFile, classify
+from satisfice.launch.job import GRACE_S, Cause, Ended, Job, LogFile, classify
 from satisfice.launch.resources import (
     accelerator_environment,
     accelerators,
     out_of_memory_kills,
     threads_per_worker,
 )
-from satisfice.launch.supervise import Running, supervise
+from satisfice.launch.supervise import Running, SeatedLauncher, Start
 from satisfice.launch.worker_process import (
     STORAGE_VARIABLE,
     with_parent,
@@ -78,11 +78,11 @@ class LocalProcess:
             self._process.wait()
 
 
-class LocalLauncher:
+class LocalLauncher(SeatedLauncher):
     """Workers as processes of this machine.
 
     They share out its cores and accelerators, are restarted when they die, and end when this process does,
-    however it ends. Their logs stay in a temporary folder if one of them died.
+    however it ends. Their logs stay in a temporary folder if one of them died or had to be killed.
 
     Args:
         logs: Folder for the logs of the workers, kept in any case.
@@ -90,22 +90,16 @@ class LocalLauncher:
     """
 
     def __init__(self, *, logs: str | None = None, grace_s: float = GRACE_S) -> None:
+        super().__init__(grace_s=grace_s)
         self._logs = logs
-        self._grace_s = grace_s
 
-    def run(
-        self,
-        job: Job,
-        *,
-        stop: threading.Event | None = None,
-        on_tick: Callable[[], None] | None = None,
-        on_death: Callable[[Death], None] | None = None,
-    ) -> None:
-        """See `Launcher.run`."""
+    @contextmanager
+    def seats(self, job: Job) -> Iterator[Start]:
+        """See `SeatedLauncher.seats`."""
         threads = job.threads or threads_per_worker(job.workers)
         devices = accelerators()
         folder = log_folder(job.study, self._logs)
-        died = False
+        started: list[LocalProcess] = []
 
         def start(seat: int, worker: str) -> Running:
             environment = {
@@ -114,18 +108,14 @@ class LocalLauncher:
                 STORAGE_VARIABLE: job.storage,
             }
             log = folder / f"worker-{seat + 1}.log"
-            return LocalProcess(worker_command(job, threads), with_parent(environment), log)
-
-        def note(death: Death) -> None:
-            nonlocal died
-            died = died or death.ended.cause is not Cause.PREEMPTED
-            if on_death is not None:
-                on_death(death)
+            started.append(LocalProcess(worker_command(job, threads), with_parent(environment), log))
+            return started[-1]
 
         try:
-            supervise(start, job, stop=stop, on_tick=on_tick, on_death=note, grace_s=self._grace_s)
+            yield start
         finally:
-            if not died and self._logs is None:
+            ends = [process.poll() for process in started]
+            if self._logs is None and all(e and e.cause in (Cause.FINISHED, Cause.PREEMPTED) for e in ends):
                 shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from satisfice.errors import InputError, MissingExtra
-from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job
+from satisfice.launch.job import GRACE_S, Cause, Ended, Job
 from satisfice.launch.remote import run_to_end
-from satisfice.launch.supervise import Running, supervise
+from satisfice.launch.supervise import Running, SeatedLauncher, Start
 from satisfice.launch.worker_process import STORAGE_VARIABLE, worker_command, worker_environment
 
 _OBJECT_STORE_BYTES = 100 << 20  # workers pass nothing through it
 
 
-class RayLauncher:
+class RayLauncher(SeatedLauncher):
     """Workers as Ray tasks.
 
     Each needs the package, the task's code and the database within reach of its node.
@@ -46,21 +46,15 @@ class RayLauncher:
             raise InputError(
                 "a worker needs more than 0 CPUs and no negative GPUs", hint="for instance --cpus 1"
             )
+        super().__init__(grace_s=grace_s + 2.0)  # the task around a worker waits for it
         self._ray: Any = ray
         self._address = address
         self._cpus = cpus
         self._gpus = gpus
-        self._grace_s = grace_s
 
-    def run(
-        self,
-        job: Job,
-        *,
-        stop: threading.Event | None = None,
-        on_tick: Callable[[], None] | None = None,
-        on_death: Callable[[Death], None] | None = None,
-    ) -> None:
-        """See `Launcher.run`."""
+    @contextmanager
+    def seats(self, job: Job) -> Iterator[Start]:
+        """See `SeatedLauncher.seats`."""
         ray = self._ray
         started_here = not ray.is_initialized()
         if started_here:
@@ -74,7 +68,7 @@ class RayLauncher:
             return _RayTask(ray, task.remote(worker_command(job, threads), environment))
 
         try:
-            supervise(start, job, stop=stop, on_tick=on_tick, on_death=on_death, grace_s=self._grace_s + 2.0)
+            yield start
         finally:
             if started_here:
                 ray.shutdown()

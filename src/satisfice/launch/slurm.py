@@ -5,24 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError, MissingExtra
-from satisfice.launch.job import EXIT_UNEXPECTED, GRACE_S, Cause, Death, Ended, Job
+from satisfice.launch.job import EXIT_UNEXPECTED, GRACE_S, Cause, Ended, Job
 from satisfice.launch.local import log_folder
 from satisfice.launch.remote import run_to_end, signals_as_flag
-from satisfice.launch.supervise import Running, supervise
+from satisfice.launch.supervise import Running, SeatedLauncher, Start
 from satisfice.launch.worker_process import STORAGE_VARIABLE, worker_command, worker_environment
 
 _STOP_FILE = "stop"
 
 
-class SlurmLauncher:
+class SlurmLauncher(SeatedLauncher):
     """Workers as SLURM jobs.
 
     A job that is preempted or reaches its time limit gives its trial back and is submitted again.
@@ -62,6 +61,7 @@ class SlurmLauncher:
             raise InputError(
                 "SLURM gives a worker whole CPUs, at least one, and whole GPUs", hint="for instance --cpus 1"
             )
+        super().__init__(grace_s=grace_s + 2.0)  # the job around a worker waits for it
         self._submitit: Any = submitit
         self._logs = logs
         self._cluster = cluster
@@ -73,17 +73,10 @@ class SlurmLauncher:
         if partition is not None:
             self._parameters["slurm_partition"] = partition
         self._threads = int(cpus)
-        self._grace_s = grace_s
 
-    def run(
-        self,
-        job: Job,
-        *,
-        stop: threading.Event | None = None,
-        on_tick: Callable[[], None] | None = None,
-        on_death: Callable[[Death], None] | None = None,
-    ) -> None:
-        """See `Launcher.run`."""
+    @contextmanager
+    def seats(self, job: Job) -> Iterator[Start]:
+        """See `SeatedLauncher.seats`."""
         base = log_folder(job.study, self._logs or str(Path("satisfice-slurm") / job.study))
         threads = job.threads or self._threads
         executor = self._executor(base, job)
@@ -99,7 +92,7 @@ class SlurmLauncher:
             with _environment({STORAGE_VARIABLE: job.storage}):
                 return _SlurmJob(executor.submit(work), Path(work.stop_file), work.log)
 
-        supervise(start, job, stop=stop, on_tick=on_tick, on_death=on_death, grace_s=self._grace_s + 2.0)
+        yield start
 
     def _executor(self, folder: Path, job: Job) -> Any:
         try:

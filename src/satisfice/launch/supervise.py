@@ -1,10 +1,12 @@
-"""Keeping N seats filled: the one loop that all launchers share."""
+"""Keeping N seats filled: the one loop that all launchers share, and the launcher around it."""
 
 from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
@@ -40,6 +42,33 @@ class Running(Protocol):
 
 
 Start = Callable[[int, str], Running]  # seat, identity of the worker
+
+
+class SeatedLauncher(ABC):
+    """A launcher of which an engine says only how the worker of a seat is started.
+
+    Args:
+        grace_s: Seconds between asking a worker to stop and killing it.
+    """
+
+    def __init__(self, *, grace_s: float = GRACE_S) -> None:
+        self._grace_s = grace_s
+
+    @abstractmethod
+    def seats(self, job: Job) -> AbstractContextManager[Start]:
+        """Open the engine for a job: gives what starts a worker. Closed when all workers have ended."""
+
+    def run(
+        self,
+        job: Job,
+        *,
+        stop: threading.Event | None = None,
+        on_tick: Callable[[], None] | None = None,
+        on_death: Callable[[Death], None] | None = None,
+    ) -> None:
+        """See `Launcher.run`."""
+        with self.seats(job) as start:
+            supervise(start, job, stop=stop, on_tick=on_tick, on_death=on_death, grace_s=self._grace_s)
 
 
 @dataclass
