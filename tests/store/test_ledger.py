@@ -89,7 +89,7 @@ class Place:
         return claim if claim.number is not None else self.begin_in(ledger, claim)
 
     def begin_in(self, ledger: Ledger, claim: Claim) -> Claim:
-        trial_id, number = ledger.begin(
+        begun = ledger.begin(
             claim,
             PARAMS,
             metrics={"size_mb": 2.0},
@@ -98,7 +98,7 @@ class Place:
             away=TurnedAway(proposals=2, by_constraint={"size_mb <= 10": 2}, examples=[]),
             system_attributes={},
         )
-        return replace(claim, number=number, trial_id=trial_id, attempt=1)
+        return replace(claim, number=begun.number, trial_id=begun.trial_id, attempt=1)
 
     def optuna(self) -> list[optuna.trial.FrozenTrial]:
         return optuna.load_study(study_name="s", storage=self.db.optuna_storage()).trials

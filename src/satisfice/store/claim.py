@@ -24,6 +24,17 @@ class Claim:
     trial_id: int | None = None
     last_step: int = 0
     in_queue: bool = False  # enqueued configurations wait
+    reserved: int = 0  # epochs of the study's total that are promised to this slot
+    revision: int = 0  # of the study, by the write that made this claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Begun:
+    """A trial begun in a slot."""
+
+    trial_id: int  # Optuna's
+    number: int
+    revision: int  # of the study, by the write that began it
 
 
 @dataclass(frozen=True, kw_only=True)

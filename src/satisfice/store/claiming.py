@@ -10,11 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
-from satisfice.errors import BudgetSpent
-from satisfice.store.claim import Claim, TurnedAway, dump, slot_seed
+from satisfice.errors import BudgetSpent, LeaseLost
+from satisfice.store.claim import Begun, Claim, TurnedAway, dump, slot_seed
 from satisfice.store.phase import Phase
 from satisfice.store.study_rows import StudyRows
-from satisfice.store.tables import queue, slots
+from satisfice.store.tables import queue, slots, studies
 
 UNBLAMED_LOSSES = 25  # attempts after which a trial is given up though nobody is to blame
 
@@ -36,22 +36,27 @@ class Claiming(StudyRows):
     def _claim_once(self, token: str) -> Claim | None:
         """One try; None when the slot found was given up for good, and the next is to be looked at."""
         with self.db.write() as connection:
-            study = self._lock(connection)
+            study = self._advance(connection, {"slots": studies.c.slots + 1})  # a new slot, as is most common
             now = float(study["now"])
             found = connection.execute(self._claimable(now)).mappings().first()
             try:
                 if found is None:
-                    return self._take_new(connection, study, token, now)
-                if found["number"] is None:
-                    self._check_time(study, now)
+                    claim = self._take_new(connection, study, token, now)
+                elif found["number"] is None:
+                    self._check_time(study)
                     self._reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
                 spent.others_hold = self._others_hold(connection)  # in this transaction: none slips through
                 raise
-            if found["attempt"] >= UNBLAMED_LOSSES:
-                self._give_up(connection, study, found, now, f"lost with its worker {found['attempt']} times")
-                return None
-            return self._take_over(connection, study, found, token, now)
+            if found is not None:
+                self._set(connection, slots=study["slots"] - 1)
+                if found["attempt"] >= UNBLAMED_LOSSES:
+                    why = f"lost with its worker {found['attempt']} times"
+                    self._give_up(connection, study, found, now, why)
+                    return None
+                claim = self._take_over(connection, study, found, token, now)
+        self._held_until[token] = now + self.lease_s
+        return claim
 
     def _claimable(self, now: float) -> sa.Select[Any]:
         held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
@@ -73,10 +78,11 @@ class Claiming(StudyRows):
         now: float,
     ) -> Claim:
         begun = row["number"] is not None
-        lost = row["phase"] == Phase.RUNNING.value
-        if lost:
+        last = int(row["last_step"])
+        if row["phase"] == Phase.RUNNING.value:
+            last = self._last_step(connection, row)
             self._end_attempt(
-                connection, row["number"], row["attempt"], row["last_step"], "lost", "its lease ran out", now
+                connection, row["number"], row["attempt"], last, "lost", "its lease ran out", now
             )
         attempt = row["attempt"] + 1 if begun else 0
         held = int(row["epochs_reserved"])
@@ -84,8 +90,9 @@ class Claiming(StudyRows):
         connection.execute(
             self._slot(row["slot"]).values(
                 phase=Phase.RUNNING.value if begun else Phase.PROPOSING.value,
-                revision=study["revision"] + 1,
+                revision=study["revision"],
                 attempt=attempt,
+                last_step=last,
                 epochs_reserved=reserved,
                 lease_owner=self.worker,
                 lease_token=token,
@@ -93,10 +100,10 @@ class Claiming(StudyRows):
             )
         )
         if begun:
-            self._begin_attempt(connection, row["number"], attempt, now, row["last_step"])
+            self._begin_attempt(connection, row["number"], attempt, now, last)
             if row["phase"] == Phase.RETURNED.value:
                 self.rows.set_state(connection, row["optuna_trial_id"], TrialState.RUNNING)
-        self._bump(connection, study, now, epochs_reserved=study["epochs_reserved"] + reserved - held)
+        self._give_epochs_back(connection, held - reserved)
         return Claim(
             slot=row["slot"],
             token=token,
@@ -105,16 +112,18 @@ class Claiming(StudyRows):
             max_epochs=reserved or study["epochs_per_trial"],
             number=row["number"],
             trial_id=row["optuna_trial_id"],
-            last_step=row["last_step"],
+            last_step=last,
             in_queue=True,  # who held the slot may have died with a configuration in hand
+            reserved=reserved,
+            revision=study["revision"],
         )
 
     def _take_new(self, connection: sa.Connection, study: sa.RowMapping, token: str, now: float) -> Claim:
-        if study["slots"] >= study["trials_budget"]:
+        slot = study["slots"] - 1
+        if slot >= study["trials_budget"]:
             raise BudgetSpent(f"the budget of {study['trials_budget']} trials is spent")
-        self._check_time(study, now)
+        self._check_time(study)
         reserved = self._reserve(study)
-        slot = study["slots"]
         seed = slot_seed(self.seed, slot)
         connection.execute(
             sa.insert(slots).values(
@@ -122,16 +131,14 @@ class Claiming(StudyRows):
                 slot=slot,
                 phase=Phase.PROPOSING.value,
                 seed=seed,
-                revision=study["revision"] + 1,
+                revision=study["revision"],
                 epochs_reserved=reserved,
                 lease_owner=self.worker,
                 lease_token=token,
                 lease_until=now + self.lease_s,
             )
         )
-        self._bump(
-            connection, study, now, slots=slot + 1, epochs_reserved=study["epochs_reserved"] + reserved
-        )
+        self._give_epochs_back(connection, -reserved)
         return Claim(
             slot=slot,
             token=token,
@@ -139,10 +146,12 @@ class Claiming(StudyRows):
             attempt=0,
             max_epochs=reserved or study["epochs_per_trial"],
             in_queue=study["queued"] > 0,
+            reserved=reserved,
+            revision=study["revision"],
         )
 
-    def _check_time(self, study: sa.RowMapping, now: float) -> None:
-        if study["timeout_s"] is not None and self._elapsed(study, now) >= study["timeout_s"]:
+    def _check_time(self, study: sa.RowMapping) -> None:
+        if study["timeout_s"] is not None and study["elapsed_s"] >= study["timeout_s"]:
             raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
 
     def _reserve(self, study: sa.RowMapping, held: int = 0) -> int:
@@ -164,31 +173,32 @@ class Claiming(StudyRows):
         Keeps the record of what was turned away. Does nothing more where somebody else has the slot by now.
         """
         with self.db.write() as connection:
-            study = self._lock(connection)
+            self._lock(connection)
             row = connection.execute(self._select_held(claim)).mappings().first()
             if row is not None and row["number"] is not None:  # interrupted just after the trial began
-                now = float(study["now"])
+                study = self._advance(connection)
                 self._return(connection, study, row)
+                now = float(study["now"])
                 self._end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
-                self._bump(connection, study, now)
                 return
             self._insert_turned_away(connection, claim, away)
-            turned = study["turned_away"] + (away.proposals if away else 0)
+            turned = studies.c.turned_away + (away.proposals if away else 0)
             if row is None:
                 self._set(connection, turned_away=turned)
                 return
-            self._return(connection, study, row, epochs_reserved=0)
             q = queue.c
             in_hand = (q.study_uuid == self.uuid, q.slot == claim.slot, q.turned_away.is_(None))
             back = connection.execute(sa.update(queue).where(*in_hand).values(slot=None)).rowcount
-            self._bump(
+            study = self._advance(
                 connection,
-                study,
-                None,
-                epochs_reserved=study["epochs_reserved"] - row["epochs_reserved"],
-                turned_away=turned,
-                queued=study["queued"] + back,
+                {
+                    "epochs_reserved": studies.c.epochs_reserved - row["epochs_reserved"],
+                    "turned_away": turned,
+                    "queued": studies.c.queued + back,
+                },
+                active=False,
             )
+            self._return(connection, study, row, epochs_reserved=0)
 
     def begin(
         self,
@@ -201,37 +211,59 @@ class Claiming(StudyRows):
         away: TurnedAway | None,
         system_attributes: Mapping[str, Any],
         measured_on: str | None = None,
-    ) -> tuple[int, int]:
-        """Begin the trial of a slot; returns Optuna's trial id and the number.
+    ) -> Begun:
+        """Begin the trial of a slot.
 
         Raises:
             LeaseLost: The lease ran out meanwhile and somebody else took the slot.
         """
+        columns = {
+            "metrics": dump(metrics),
+            "proposal": json.dumps(dict(proposal)),
+            "replicate_of": replicate_of,
+            "measured_on": measured_on,
+        }
+        try:
+            return self._begin(claim, params, columns, away, system_attributes)
+        except LeaseLost:
+            with self.db.look() as connection:
+                row = self._held_row(connection, claim)
+            if row["number"] is None:
+                raise
+            # It was committed before, but the answer was lost with the connection.
+            return Begun(trial_id=row["optuna_trial_id"], number=row["number"], revision=row["revision"])
+
+    def _begin(
+        self,
+        claim: Claim,
+        params: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        away: TurnedAway | None,
+        system_attributes: Mapping[str, Any],
+    ) -> Begun:
+        turned = {"turned_away": studies.c.turned_away + away.proposals} if away else {}
         with self.db.write() as connection:
-            study = self._lock(connection)
+            study = self._advance(connection, turned)
             now = float(study["now"])
-            row = self._held_row(connection, claim)
-            if row["number"] is not None:  # committed before, but the answer was lost with the connection
-                return int(row["optuna_trial_id"]), int(row["number"])
             trial_id, number = self.rows.create_trial(
                 connection, self.optuna_study_id, self.space, params, system_attributes
             )
-            connection.execute(
-                self._held(claim).values(
+            begun = (
+                self._held(claim)
+                .where(slots.c.number.is_(None))
+                .values(
                     phase=Phase.RUNNING.value,
                     number=number,
                     optuna_trial_id=trial_id,
-                    revision=study["revision"] + 1,
+                    revision=study["revision"],
                     attempt=1,
                     lease_until=now + self.lease_s,
-                    metrics=dump(metrics),
-                    proposal=json.dumps(dict(proposal)),
-                    replicate_of=replicate_of,
-                    measured_on=measured_on,
+                    **columns,
                 )
             )
+            if not connection.execute(begun).rowcount:
+                raise self._lost(claim)
             self._begin_attempt(connection, number, 1, now, 0)
             self._insert_turned_away(connection, claim, away)
-            away_count = away.proposals if away else 0
-            self._bump(connection, study, now, turned_away=study["turned_away"] + away_count)
-            return trial_id, number
+        self._held_until[claim.token] = now + self.lease_s
+        return Begun(trial_id=trial_id, number=number, revision=study["revision"])

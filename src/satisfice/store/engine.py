@@ -52,6 +52,13 @@ class Database:
         self._reading = (
             self.engine.execution_options(isolation_level="REPEATABLE READ") if server else self.engine
         )
+        # One statement is a snapshot by itself. Asking MySQL for autocommit would cost more than it saves.
+        postgres = self.dialect == "postgresql"
+        self._looking = (
+            self.engine.execution_options(isolation_level="AUTOCOMMIT")
+            if postgres
+            else self.engine.execution_options(satisfice_single=True)
+        )
         self._optuna: RDBStorage | None = None
 
     def _engine_arguments(self) -> dict[str, Any]:
@@ -108,6 +115,12 @@ class Database:
     def read(self) -> Iterator[sa.Connection]:
         """One snapshot to read from; never waits for writers on SQLite."""
         with self._memory_guard(), self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[sa.Connection]:
+        """A connection for one reading statement, which needs no transaction around it."""
+        with self._memory_guard(), self._looking.connect() as connection:
             yield connection
 
     @contextmanager
@@ -192,8 +205,16 @@ def _optuna_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
-    immediate = connection.get_execution_options().get("satisfice_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("satisfice_single", False):
+        return
+    statement = "BEGIN IMMEDIATE" if options.get("satisfice_write", False) else "BEGIN"
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    try:
+        driver.execute(statement)  # what other drivers do themselves
+    except sqlite3.Error as error:
+        raise sa.exc.OperationalError(statement, None, error) from error
 
 
 _AWAY_CODES = {

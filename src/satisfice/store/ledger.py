@@ -2,23 +2,27 @@
 
 Every public method is one transaction that locks the study's row first (on SQLite: takes the write lock),
 so that claims, reports and results have one order, and so that a method may be repeated when the connection
-broke: what a worker may do is decided by its lease token alone. Time is the database's clock.
+broke: what a worker may do is decided by its lease token alone. Time is the database's clock. What a
+worker wrote itself is not read back: it holds the lease, so nobody else changes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from satisfice.errors import LeaseLost
 from satisfice.store.claim import Claim, Outcome, dump
 from satisfice.store.claiming import Claiming
 from satisfice.store.phase import Phase
-from satisfice.store.tables import slots
+from satisfice.store.study_rows import Report
+from satisfice.store.tables import attempts, slots
 from satisfice.store.verdicts import Verdicts
 from satisfice.store.waiting import Waiting
 
 BLAMED_DEATHS = 3
+_FRESH = 1 / 20  # of a lease
 
 
 class Ledger(Claiming, Waiting, Verdicts):
@@ -31,41 +35,58 @@ class Ledger(Claiming, Waiting, Verdicts):
             LeaseLost: Another worker has the trial.
         """
         with self.db.write() as connection:
-            study = self._lock(connection)
-            self._held_row(connection, claim)
-            connection.execute(self._held(claim).values(lease_until=float(study["now"]) + self.lease_s))
-            self._set(connection, **self._active(study, float(study["now"])))
+            until = float(self._advance(connection, bump=False)["now"]) + self.lease_s
+            self._prolong(connection, claim, until)
+        self._held_until[claim.token] = until
 
-    def flush(self, claim: Claim, body: Sequence[tuple[int, Mapping[str, float]]]) -> None:
-        """Store reports and renew the lease.
+    def _prolong(self, connection: sa.Connection, claim: Claim, until: float) -> None:
+        if not connection.execute(self._held(claim).values(lease_until=until)).rowcount:
+            raise self._lost(claim)
+
+    def flush(self, claim: Claim, body: Sequence[Report]) -> int:
+        """Store reports and renew the lease; returns the study's revision by this write.
+
+        A lease that was renewed within the last twentieth of its length is left as it is.
 
         Raises:
             LeaseLost: Another worker has the trial; nothing was written.
         """
         with self.db.write() as connection:
-            study = self._lock(connection)
-            last = self._last_step(self._held_row(connection, claim), body)
-            connection.execute(
-                self._held(claim).values(last_step=last, lease_until=float(study["now"]) + self.lease_s)
-            )
+            study = self._advance(connection)
             self._insert_reports(connection, study, claim, body)
-            self._bump(connection, study, float(study["now"]))
+            until = float(study["now"]) + self.lease_s
+            due = until - self._held_until.get(claim.token, 0.0) > _FRESH * self.lease_s
+            if due:
+                self._prolong(connection, claim, until)
+        if due:
+            self._held_until[claim.token] = until
+        self._reached[claim.token] = self._step_after(claim, body)
+        return int(study["revision"])
 
-    def give_back(self, claim: Claim, body: Sequence[tuple[int, Mapping[str, float]]], reason: str) -> None:
+    def _step_after(self, claim: Claim, body: Sequence[Report]) -> int:
+        """The last step of the trial with ``body``, as far as this worker knows."""
+        known = max(claim.last_step, self._reached.get(claim.token, 0))
+        return max([known, *(step for step, _ in body)])
+
+    def _let_go(self, claim: Claim) -> None:
+        self._held_until.pop(claim.token, None)
+        self._reached.pop(claim.token, None)
+
+    def give_back(self, claim: Claim, body: Sequence[Report], reason: str) -> None:
         """Preempted: store reports and give the lease back at once.
 
         Raises:
             LeaseLost: Another worker has the trial.
         """
         with self.db.write() as connection:
-            study = self._lock(connection)
-            now = float(study["now"])
+            study = self._advance(connection)
             row = self._held_row(connection, claim)
-            last = self._last_step(row, body)
+            last = self._last_step(connection, row, body)
             self._insert_reports(connection, study, claim, body)
             self._return(connection, study, row, last_step=last)
+            now = float(study["now"])
             self._end_attempt(connection, row["number"], row["attempt"], last, "preempted", reason, now)
-            self._bump(connection, study, now)
+        self._let_go(claim)
 
     def died(self, claim: Claim, reason: str) -> bool:
         """A death that the trial is to be blamed for; returns whether it may be tried again.
@@ -74,20 +95,19 @@ class Ledger(Claiming, Waiting, Verdicts):
             LeaseLost: Another worker has the trial.
         """
         with self.db.write() as connection:
-            study = self._lock(connection)
+            study = self._advance(connection)
             now = float(study["now"])
             row = self._held_row(connection, claim)
-            deaths = int(row["blamed_deaths"]) + 1
-            self._end_attempt(
-                connection, row["number"], row["attempt"], row["last_step"], "died", reason, now
-            )
+            deaths, last = int(row["blamed_deaths"]) + 1, self._last_step(connection, row)
+            self._end_attempt(connection, row["number"], row["attempt"], last, "died", reason, now)
             again = deaths < BLAMED_DEATHS
             if again:
-                self._return(connection, study, row, blamed_deaths=deaths)
+                self._return(connection, study, row, blamed_deaths=deaths, last_step=last)
             else:
                 connection.execute(self._held(claim).values(blamed_deaths=deaths))
-            self._bump(connection, study, now)
-            return again
+        if again:
+            self._let_go(claim)
+        return again
 
     def expire(self, worker: str, *, blame: str | None) -> None:
         """A supervisor saw the worker end: its leases are free at once.
@@ -100,53 +120,76 @@ class Ledger(Claiming, Waiting, Verdicts):
         held = (slots.c.study_uuid == self.uuid, slots.c.lease_owner == worker)
         while True:
             with self.db.write() as connection:  # one slot at a time: each change takes a revision of its own
-                study = self._lock(connection)
-                now = float(study["now"])
+                self._lock(connection)
                 row = connection.execute(sa.select(slots).where(*held).limit(1)).mappings().first()
                 if row is None:
                     return
+                study = self._advance(connection)
+                now, last = float(study["now"]), self._last_step(connection, row)
                 deaths = row["blamed_deaths"] + (1 if blame else 0)
-                self._end_attempt(connection, row["number"], row["attempt"], row["last_step"], *outcome, now)
+                self._end_attempt(connection, row["number"], row["attempt"], last, *outcome, now)
                 if row["number"] is not None and deaths >= BLAMED_DEATHS:
                     self._give_up(connection, study, row, now, f"{deaths} deaths, the last: {blame}")
                     continue
-                self._return(connection, study, row, blamed_deaths=deaths)
-                self._bump(connection, study, now)
+                self._return(connection, study, row, blamed_deaths=deaths, last_step=last)
 
-    def tell(self, claim: Claim, body: Sequence[tuple[int, Mapping[str, float]]], outcome: Outcome) -> None:
+    def tell(self, claim: Claim, body: Sequence[Report], outcome: Outcome) -> int:
         """Write the result, with what was reported last, in one transaction with Optuna's row.
+
+        Returns:
+            The study's revision by this write; 0 where the same attempt's result was stored before, by a
+            commit whose answer was lost with the connection.
 
         Raises:
             LeaseLost: Another worker has the trial; nothing was written.
         """
+        try:
+            revision = self._tell(claim, body, outcome)
+        except LeaseLost:
+            if not self._told(claim):
+                raise
+            revision = 0
+        self._let_go(claim)
+        return revision
+
+    def _told(self, claim: Claim) -> bool:
+        """Whether this worker's result of this attempt is stored."""
+        a = attempts.c
+        mine = (a.study_uuid == self.uuid, a.number == claim.number, a.attempt == claim.attempt)
+        query = sa.select(a.number).where(*mine, a.worker == self.worker, a.outcome == "told")
+        with self.db.look() as connection:
+            return connection.execute(query).first() is not None
+
+    def _tell(self, claim: Claim, body: Sequence[Report], outcome: Outcome) -> int:
         assert claim.trial_id is not None
         with self.db.write() as connection:
-            study = self._lock(connection)
+            study = self._advance(connection)
             now = float(study["now"])
-            row = self._held_row(connection, claim)
-            last = self._last_step(row, body)
-            used = min(last, int(row["epochs_reserved"]))
-            connection.execute(
-                self._held(claim).values(
-                    phase=(Phase.PENDING if outcome.pending else Phase.DONE).value,
-                    revision=study["revision"] + 1,
-                    last_step=last,
-                    lease_owner=None,
-                    lease_token=None,
-                    lease_until=None,
-                    metrics=dump(outcome.metrics),
-                    feasible=outcome.feasible,
-                    reason=outcome.reason[:500] if outcome.reason else None,
-                    traceback=outcome.traceback,
-                    measured_on=outcome.measured_on,
-                    epochs_reserved=used,
-                )
-            )
+            last = self._step_after(claim, body)
+            if claim.token not in self._held_until:  # claimed by another object
+                last = self._last_step(connection, self._held_row(connection, claim), body)
             self._insert_reports(connection, study, claim, body)
+            used = min(last, claim.reserved)
+            told = self._held(claim).values(
+                phase=(Phase.PENDING if outcome.pending else Phase.DONE).value,
+                revision=study["revision"],
+                last_step=last,
+                lease_owner=None,
+                lease_token=None,
+                lease_until=None,
+                metrics=dump(outcome.metrics),
+                feasible=outcome.feasible,
+                reason=outcome.reason[:500] if outcome.reason else None,
+                traceback=outcome.traceback,
+                measured_on=outcome.measured_on,
+                epochs_reserved=used,
+            )
+            if not connection.execute(told).rowcount:
+                raise self._lost(claim)
             if not outcome.pending:
                 self.rows.finish_trial(
                     connection, claim.trial_id, outcome.state, outcome.values, outcome.constraints, {}
                 )
             self._end_attempt(connection, claim.number, claim.attempt, last, "told", outcome.reason, now)
-            unused = int(row["epochs_reserved"]) - used
-            self._bump(connection, study, now, epochs_reserved=study["epochs_reserved"] - unused)
+            self._give_epochs_back(connection, claim.reserved - used)
+        return int(study["revision"])

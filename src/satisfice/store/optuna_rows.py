@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,17 +30,6 @@ TABLE_NAMES = (
     "trial_user_attributes",
     "trial_system_attributes",
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptunaRow:
-    """A trial's row."""
-
-    trial_id: int
-    number: int
-    state: TrialState
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 class OptunaRows:
@@ -66,6 +54,17 @@ class OptunaRows:
         self._user_attributes = metadata.tables["trial_user_attributes"]
         self._system_attributes = metadata.tables["trial_system_attributes"]
         self._details = (self._params, self._values, self._user_attributes, self._system_attributes)
+        t, p = self._trials.c, self._params.c
+        # To be joined with our tables: names of our own, whatever Optuna calls its columns.
+        self.trials = sa.select(
+            t.trial_id,
+            sa.cast(t.state, sa.String(20)).label("state"),
+            t.datetime_start.label("started_at"),
+            t.datetime_complete.label("finished_at"),
+        ).subquery("optuna_trials")
+        self.params = sa.select(
+            p.trial_id, p.param_name.label("name"), p.param_value.label("value")
+        ).subquery("optuna_params")
 
     def create_trial(
         self,
@@ -83,17 +82,25 @@ class OptunaRows:
                 .with_for_update()
             )
             connection.execute(lock)
-        t = self._trials
-        last = sa.select(t.c.number).where(t.c.study_id == study_id).order_by(t.c.trial_id.desc()).limit(1)
-        previous = connection.execute(last).scalar()
-        number = 0 if previous is None else previous + 1
-        row = {"study_id": study_id, "number": number, "state": "RUNNING", "datetime_start": _utc_now()}
-        inserted = connection.execute(sa.insert(t), row).inserted_primary_key
-        assert inserted is not None
-        trial_id = int(inserted[0])
+        trial_id, number = self._insert_trial(connection, study_id)
         self._insert_params(connection, trial_id, space, params)
         self._insert_attributes(connection, self._system_attributes, trial_id, system_attributes)
         return trial_id, number
+
+    def _insert_trial(self, connection: sa.Connection, study_id: int) -> tuple[int, int]:
+        t = self._trials
+        last = sa.select(t.c.number).where(t.c.study_id == study_id).order_by(t.c.trial_id.desc()).limit(1)
+        row = {"study_id": study_id, "state": "RUNNING", "datetime_start": _utc_now()}
+        if connection.dialect.update_returning:  # not MySQL, which reads no table that it inserts into
+            number = sa.func.coalesce(last.scalar_subquery() + 1, 0)
+            insert = sa.insert(t).values(number=number, **row).returning(t.c.trial_id, t.c.number)
+            made = connection.execute(insert).one()
+            return int(made.trial_id), int(made.number)
+        previous = connection.execute(last).scalar()
+        following = 0 if previous is None else previous + 1
+        inserted = connection.execute(sa.insert(t), {**row, "number": following}).inserted_primary_key
+        assert inserted is not None
+        return int(inserted[0]), following
 
     def _insert_params(
         self, connection: sa.Connection, trial_id: int, space: SearchSpace, params: Mapping[str, Any]
@@ -151,43 +158,6 @@ class OptunaRows:
             sa.update(self._trials).where(self._trials.c.trial_id == trial_id).values(state=state.name)
         )
 
-    def rows(self, connection: sa.Connection, trial_ids: Iterable[int]) -> dict[int, OptunaRow]:
-        """Rows by trial id."""
-        t = self._trials
-        columns = (t.c.trial_id, t.c.number, t.c.state, t.c.datetime_start, t.c.datetime_complete)
-        found: dict[int, OptunaRow] = {}
-        for chunk in _chunks(trial_ids):
-            for trial_id, number, state, started, finished in connection.execute(
-                sa.select(*columns).where(t.c.trial_id.in_(chunk))
-            ):
-                found[trial_id] = OptunaRow(
-                    trial_id=trial_id,
-                    number=number,
-                    state=TrialState[str(state)],
-                    started_at=_aware(started),
-                    finished_at=_aware(finished),
-                )
-        return found
-
-    def params(
-        self, connection: sa.Connection, trial_ids: Iterable[int], space: SearchSpace
-    ) -> dict[int, dict[str, Any]]:
-        """Parameters by trial id, in the order of the space."""
-        p = self._params
-        found: dict[int, dict[str, float]] = {}
-        for chunk in _chunks(trial_ids):
-            query = sa.select(p.c.trial_id, p.c.param_name, p.c.param_value).where(p.c.trial_id.in_(chunk))
-            for trial_id, name, value in connection.execute(query):
-                found.setdefault(trial_id, {})[name] = value
-        return {
-            trial_id: {
-                q.name: q.distribution.to_external_repr(raw[q.name])
-                for q in space.parameters
-                if q.name in raw
-            }
-            for trial_id, raw in found.items()
-        }
-
     def dump(self, connection: sa.Connection, study_id: int) -> list[dict[str, Any]]:
         """Every trial of a study with its rows, as JSON content."""
         t = self._trials
@@ -241,10 +211,6 @@ def _chunks(ids: Iterable[int], size: int = 500) -> Iterable[list[int]]:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)  # Optuna 5 stores UTC without a zone
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 def _stored(value: float) -> float | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,14 +22,53 @@ from satisfice.store.tables import attempts, queue, reports, slots, studies, tur
 
 Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics
 
+PAGE = 4000  # revisions read at once; each is one slot that changed, or the reports of one flush
+
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
     """What changed since a revision."""
 
     revision: int
+    more: bool  # than was read
     records: Sequence[TrialRecord]
     reports: Sequence[Report]
+
+
+# A row of `Reader.changes` is one of these.
+_SLOT, _PARAM, _REPORTS, _STUDY = range(4)
+_READ = (
+    *("phase", "attempt", "seed", "last_step", "metrics", "feasible", "reason", "proposal"),
+    *("replicate_of", "measured_on"),
+)
+_RUNNING = slots.c.phase == Phase.RUNNING.value
+
+
+def _columns(kind: int, *given: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
+    """The columns of one part of the union, in one order; what a part does not have is empty."""
+    by_name = {column.name: column for column in given}
+    texts = {
+        name: sa.literal("", sa.Text) for name in ("phase", "metrics", "proposal", "state", "name", "body")
+    }
+    empty: dict[str, sa.ColumnElement[Any]] = {
+        **{name: sa.literal(0, sa.BigInteger) for name in ("revision", "number")},
+        **{name: sa.literal(0, sa.BigInteger) for name in ("attempt", "seed", "last_step", "replicate_of")},
+        **texts,
+        **{name: sa.literal("", sa.Text) for name in ("reason", "measured_on")},
+        "feasible": sa.literal(False, sa.Boolean),
+        "value": sa.literal(0.0, sa.Double),
+    }
+    filled = [by_name.get(name, blank).label(name) for name, blank in empty.items()]
+    return [sa.literal(kind, sa.Integer).label("kind"), *filled]
+
+
+def _state(phase: str, optuna: str) -> TrialState:
+    shown = {Phase.RETURNED.value: TrialState.WAITING, Phase.PENDING.value: TrialState.COMPLETE}
+    return shown[phase] if phase in shown else TrialState[optuna]
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)
 
 
 class Reader:
@@ -40,106 +80,158 @@ class Reader:
         self.uuid = study_uuid
         self.spec = spec
 
-    def changes(self, since: int, *, with_reports: bool = True) -> Changes:
-        """Trials and reports newer than ``since``: three or four statements, whatever the history."""
-        with self.db.read() as connection:
-            where = (slots.c.study_uuid == self.uuid, slots.c.revision > since, slots.c.number.is_not(None))
-            found = (
-                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
-            )
-            new_reports = self._reports(connection, since) if with_reports else []
-            records = self._records(connection, found, {}) if found else []
-        newest = max(
-            [since, *(row["revision"] for row in found), *(revision for revision, *_ in new_reports)]
-        )
+    def changes(self, since: int) -> Changes:
+        """Trials and reports newer than ``since``, in one statement, whatever the history.
+
+        Times and workers of the records are left out. At most `PAGE` revisions are read, so that a long
+        history is never in memory as a whole: ask again while there is `more`.
+        """
+        with self.db.look() as connection:
+            rows = connection.execute(self._since(since, since + PAGE)).all()
+        params: dict[int, dict[str, float]] = {}
+        found, flushed, newest = [], [], since
+        for row in rows:
+            if row.kind == _STUDY:
+                newest = row.revision
+            elif row.kind == _PARAM:
+                params.setdefault(row.number, {})[row.name] = row.value
+            elif row.kind == _REPORTS:
+                flushed.append(row)
+            else:
+                found.append(row)
+        found.sort(key=lambda row: row.number)
+        flushed.sort(key=lambda row: row.revision)
         return Changes(
-            revision=newest,
-            records=records,
-            reports=[(number, step, metrics) for _, number, step, metrics in new_reports],
+            revision=min(newest, since + PAGE),
+            more=newest > since + PAGE,
+            records=[self._record(row, params.get(row.number, {}), {}) for row in found],
+            reports=[
+                (row.number, step, metrics) for row in flushed for step, metrics in json.loads(row.body)
+            ],
+        )
+
+    def _since(self, since: int, until: int) -> sa.CompoundSelect[Any]:
+        """Slots, parameters and reports of the revisions after ``since``, and the study's own revision.
+
+        One statement sees one state of the database, on every back-end and without a transaction.
+        """
+        t, p, r = self.rows.trials.c, self.rows.params.c, reports.c
+        changed = (
+            slots.c.study_uuid == self.uuid,
+            slots.c.revision > since,
+            slots.c.revision <= until,
+            slots.c.number.is_not(None),
+        )
+        by_slot = (slots.c.revision.label("revision"), slots.c.number.label("number"))
+        on_slots = sa.select(*_columns(_SLOT, *by_slot, *(slots.c[n].label(n) for n in _READ), t.state))
+        on_params = sa.select(*_columns(_PARAM, *by_slot, p.name, p.value))
+        on_reports = sa.select(*_columns(_REPORTS, r.revision, r.number, r.body))
+        on_study = sa.select(*_columns(_STUDY, studies.c.revision))
+        return sa.union_all(
+            on_slots.join_from(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id).where(
+                *changed
+            ),
+            on_params.join_from(slots, self.rows.params, p.trial_id == slots.c.optuna_trial_id).where(
+                *changed
+            ),
+            on_reports.where(r.study_uuid == self.uuid, r.revision > since, r.revision <= until),
+            on_study.where(studies.c.uuid == self.uuid),
         )
 
     def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
         """All trials by number."""
-        with self.db.read() as connection:
-            where = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None))
-            found = (
-                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
-            )
-            by_trial: dict[int, dict[int, Mapping[str, float]]] = {}
-            if with_reports:
-                for _, number, step, metrics in self._reports(connection, -1):
-                    by_trial.setdefault(number, {})[step] = metrics
-            return self._records(connection, found, by_trial)
+        return self._records(with_reports=with_reports)
+
+    def record(self, number: int) -> TrialRecord | None:
+        """One trial, without its reports."""
+        return next(iter(self._records(slots.c.number == number)), None)
 
     def pending(self) -> list[TrialRecord]:
         """Trials that were told before their latency was measured, by number."""
+        return self._records(slots.c.phase == Phase.PENDING.value)
+
+    def states(self) -> tuple[dict[str, int], int]:
+        """How many trials are in which state, by Optuna's name of it; and how many of them are pending."""
+        t = self.rows.trials.c
+        joined = sa.join(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id)
+        query = sa.select(slots.c.phase, t.state, sa.func.count().label("trials")).select_from(joined)
+        counts: dict[str, int] = {}
+        pending = 0
+        with self.db.look() as connection:
+            where = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None))
+            for row in connection.execute(query.where(*where).group_by(slots.c.phase, t.state)):
+                name = _state(row.phase, row.state).name
+                counts[name] = counts.get(name, 0) + row.trials
+                pending += row.trials if row.phase == Phase.PENDING.value else 0
+        return counts, pending
+
+    def _records(self, *where: sa.ColumnElement[bool], with_reports: bool = False) -> list[TrialRecord]:
+        t, p = self.rows.trials.c, self.rows.params.c
+        here = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None), *where)
+        trials = sa.join(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id)
+        columns = (*(slots.c[n] for n in _READ), slots.c.number, slots.c.lease_owner)
+        found_query = (
+            sa.select(*columns, t.state, t.started_at, t.finished_at).select_from(trials).where(*here)
+        )
+        with_params = sa.join(slots, self.rows.params, p.trial_id == slots.c.optuna_trial_id)
+        params_query = sa.select(slots.c.number, p.name, p.value).select_from(with_params).where(*here)
         with self.db.read() as connection:
-            where = (slots.c.study_uuid == self.uuid, slots.c.phase == Phase.PENDING.value)
-            found = (
-                connection.execute(sa.select(slots).where(*where).order_by(slots.c.number)).mappings().all()
-            )
-            return self._records(connection, found, {}) if found else []
+            found = connection.execute(found_query.order_by(slots.c.number)).all()
+            params: dict[int, dict[str, float]] = {}
+            for number, name, value in connection.execute(params_query):
+                params.setdefault(number, {})[name] = value
+            flushed: dict[int, dict[int, Mapping[str, float]]] = {}
+            # Reports are stored without touching the slot: only they say how far a running trial is.
+            if with_reports or any(row.phase == Phase.RUNNING.value for row in found):
+                flushed = self._reports(connection, here if with_reports else (*here, _RUNNING))
+        records = []
+        for row in found:
+            reported = flushed.get(row.number, {})
+            record = self._record(row, params.get(row.number, {}), reported if with_reports else {})
+            records.append(replace(record, steps=max([record.steps, *reported])))
+        return records
 
     def _reports(
-        self, connection: sa.Connection, since: int
-    ) -> list[tuple[int, int, int, Mapping[str, float]]]:
+        self, connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]]
+    ) -> dict[int, dict[int, Mapping[str, float]]]:
+        """Reports by trial number and step; what was reported again stands."""
         r = reports.c
-        query = (
-            sa.select(r.revision, r.number, r.body)
-            .where(r.study_uuid == self.uuid, r.revision > since)
-            .order_by(r.revision)
-        )
-        return [
-            (revision, number, step, metrics)
-            for revision, number, body in connection.execute(query)
-            for step, metrics in json.loads(body)
-        ]
-
-    def _records(
-        self,
-        connection: sa.Connection,
-        found: Sequence[sa.RowMapping],
-        by_trial: Mapping[int, Mapping[int, Mapping[str, float]]],
-    ) -> list[TrialRecord]:
-        ids = [row["optuna_trial_id"] for row in found]
-        optuna = self.rows.rows(connection, ids)
-        params = self.rows.params(connection, ids, self.spec.space)
-        return [
-            self._record(
-                row, optuna[row["optuna_trial_id"]], params.get(row["optuna_trial_id"], {}), by_trial
-            )
-            for row in found
-            if row["optuna_trial_id"] in optuna
-        ]
+        joined = sa.join(slots, reports, (r.study_uuid == slots.c.study_uuid) & (r.number == slots.c.number))
+        query = sa.select(r.number, r.body).select_from(joined).where(*where).order_by(r.revision)
+        found: dict[int, dict[int, Mapping[str, float]]] = {}
+        for number, body in connection.execute(query):
+            for step, metrics in json.loads(body):
+                found.setdefault(number, {})[step] = metrics
+        return found
 
     def _record(
-        self,
-        row: sa.RowMapping,
-        optuna: Any,
-        params: Mapping[str, Any],
-        by_trial: Mapping[int, Mapping[int, Mapping[str, float]]],
+        self, row: Any, raw: Mapping[str, float], by_step: Mapping[int, Mapping[str, float]]
     ) -> TrialRecord:
-        metrics = convert(json.loads(row["metrics"] or "{}"), self.spec.metric_names)
-        shown = {Phase.RETURNED.value: TrialState.WAITING, Phase.PENDING.value: TrialState.COMPLETE}
+        metrics = convert(json.loads(row.metrics or "{}"), self.spec.metric_names)
+        whole = row._mapping  # noqa: SLF001  # how SQLAlchemy names its public mapping
         return TrialRecord(
-            number=row["number"],
-            state=shown.get(row["phase"], optuna.state),
-            params=params,
+            number=row.number,
+            state=_state(row.phase, row.state),
+            params={
+                q.name: q.distribution.to_external_repr(raw[q.name])
+                for q in self.spec.space.parameters
+                if q.name in raw
+            },
             metrics=metrics,
             violations=violations(self.spec.constraints, metrics),
-            feasible=row["feasible"],
-            reports=by_trial.get(row["number"], {}),
-            steps=row["last_step"],
-            reason=row["reason"],
-            proposal=json.loads(row["proposal"] or "{}"),
-            seed=row["seed"],
-            replicate_of=row["replicate_of"],
-            attempts=row["attempt"],
-            started_at=optuna.started_at,
-            finished_at=optuna.finished_at,
-            worker=row["lease_owner"],
-            measured_on=row["measured_on"],
-            pending=row["phase"] == Phase.PENDING.value,
+            feasible=row.feasible,
+            reports=by_step,
+            steps=row.last_step,
+            reason=row.reason,
+            proposal=json.loads(row.proposal or "{}"),
+            seed=row.seed,
+            replicate_of=row.replicate_of,
+            attempts=row.attempt,
+            started_at=_aware(whole.get("started_at")),
+            finished_at=_aware(whole.get("finished_at")),
+            worker=whole.get("lease_owner"),
+            measured_on=row.measured_on,
+            pending=row.phase == Phase.PENDING.value,
         )
 
     def study_row(self) -> Mapping[str, Any]:

@@ -18,8 +18,17 @@ from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
 from satisfice.store.tables import attempts, reports, slots, studies, turned_away
 
+Report = tuple[int, Mapping[str, float]]  # step, metrics
+
 DEFAULT_LEASE_S = 60.0
 ACTIVE_GAP_S = 120.0  # a longer silence of all workers does not count as wall time of the study
+_COUNTERS = tuple(
+    studies.c[name]
+    for name in (
+        *("slots", "epochs_reserved", "elapsed_s", "revision", "queued", "turned_away"),
+        *("trials_budget", "epochs_per_trial", "total_epochs_budget", "timeout_s"),
+    )
+)
 
 
 class StudyRows:
@@ -56,6 +65,54 @@ class StudyRows:
         self.worker = worker
         self.seed = seed
         self.lease_s = lease_s
+        self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
+        self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
+
+    def _advance(
+        self,
+        connection: sa.Connection,
+        values: Mapping[str, Any] | None = None,
+        *,
+        bump: bool = True,
+        active: bool = True,
+    ) -> sa.RowMapping:
+        """Lock the study's row, take the next revision and count the time since anybody worked, in one go.
+
+        Args:
+            connection: In a write transaction, of which this is the first statement.
+            values: Other columns to set.
+            bump: Whether a revision is taken.
+            active: Whether this counts as work on the study.
+
+        Returns:
+            The counters as they are now, with `now`.
+        """
+        s, now = studies.c, self.db.now()
+        changes = dict(values or {})
+        if bump:
+            changes["revision"] = s.revision + 1
+        if active:
+            changes |= {"elapsed_s": s.elapsed_s + self._gap(now), "last_active_at": now}
+        # MySQL assigns from left to right, so what is read must stand before what is written.
+        ordered = [(s[name], changes[name]) for name in s.keys() if name in changes]  # noqa: SIM118  # no dict
+        update = sa.update(studies).where(s.uuid == self.uuid).ordered_values(*ordered)
+        if connection.dialect.update_returning:
+            row = connection.execute(update.returning(*_COUNTERS, now.label("now"))).mappings().first()
+        else:
+            connection.execute(update)
+            read = sa.select(*_COUNTERS, now.label("now")).where(s.uuid == self.uuid)
+            row = connection.execute(read).mappings().first()
+        if row is None:
+            raise StudyNotFound("the study was deleted")
+        return row
+
+    def _gap(self, now: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
+        """Seconds since some worker was active. Leases are renewed often: a long silence means nobody."""
+        gap = now - studies.c.last_active_at
+        nobody = studies.c.last_active_at.is_(None) | (gap < 0)
+        if not self.db.in_memory:
+            nobody |= gap > ACTIVE_GAP_S
+        return sa.case((nobody, 0.0), else_=gap)
 
     def _lock(self, connection: sa.Connection) -> sa.RowMapping:
         query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)
@@ -75,15 +132,28 @@ class StudyRows:
         return sa.select(slots).where(*here, slots.c.lease_token == claim.token)
 
     def _held_row(self, connection: sa.Connection, claim: Claim) -> sa.RowMapping:
-        """The slot's row. Under the study's lock nobody can take it away before the transaction ends."""
+        """The slot's row. Under the study's lock nobody can take it away before the transaction ends.
+
+        Raises:
+            LeaseLost: Another worker has it.
+        """
         row = connection.execute(self._select_held(claim)).mappings().first()
         if row is None:
-            what = f"slot {claim.slot}" if claim.number is None else f"trial {claim.number}"
-            raise LeaseLost(f"{what} was taken over by another worker")
+            raise self._lost(claim)
         return row
 
-    def _last_step(self, row: sa.RowMapping, body: Sequence[tuple[int, Mapping[str, float]]]) -> int:
-        return max([int(row["last_step"]), *(step for step, _ in body)])
+    def _lost(self, claim: Claim) -> LeaseLost:
+        what = f"slot {claim.slot}" if claim.number is None else f"trial {claim.number}"
+        return LeaseLost(f"{what} was taken over by another worker")
+
+    def _last_step(self, connection: sa.Connection, row: sa.RowMapping, body: Sequence[Report] = ()) -> int:
+        """The last step reported, ``body`` included. Reports are stored without touching the slot's row."""
+        r = reports.c
+        query = sa.select(r.body).where(
+            r.study_uuid == self.uuid, r.number == row["number"], r.revision > row["revision"]
+        )
+        stored: list[Sequence[Report]] = [json.loads(text) for text in connection.execute(query).scalars()]
+        return max([int(row["last_step"]), *(step for flushed in [*stored, body] for step, _ in flushed)])
 
     def _return(
         self, connection: sa.Connection, study: sa.RowMapping, row: sa.RowMapping, **values: Any
@@ -93,7 +163,7 @@ class StudyRows:
         connection.execute(
             self._slot(row["slot"]).values(
                 phase=Phase.RETURNED.value if begun else Phase.FREE.value,
-                revision=study["revision"] + 1,
+                revision=study["revision"],
                 lease_owner=None,
                 lease_token=None,
                 lease_until=None,
@@ -109,44 +179,37 @@ class StudyRows:
         query = sa.select(slots.c.slot).where(slots.c.study_uuid == self.uuid, held).limit(1)
         return connection.execute(query).first() is not None
 
-    def _elapsed(self, study: sa.RowMapping, now: float) -> float:
-        """Seconds with some worker active. Leases are renewed often: in a long silence nobody was there."""
-        if study["last_active_at"] is None:
-            return 0.0
-        gap = max(now - float(study["last_active_at"]), 0.0)
-        nobody = gap > ACTIVE_GAP_S and not self.db.in_memory
-        return float(study["elapsed_s"]) + (0.0 if nobody else gap)
-
-    def _active(self, study: sa.RowMapping, now: float) -> dict[str, float]:
-        return {"elapsed_s": self._elapsed(study, now), "last_active_at": now}
-
-    def _bump(
-        self, connection: sa.Connection, study: sa.RowMapping, now: float | None, **values: Any
-    ) -> None:
-        if now is not None:
-            values |= self._active(study, now)
-        self._set(connection, revision=study["revision"] + 1, **values)
-
     def _set(self, connection: sa.Connection, **values: Any) -> None:
         connection.execute(sa.update(studies).where(studies.c.uuid == self.uuid).values(**values))
+
+    def _give_epochs_back(self, connection: sa.Connection, unused: int) -> None:
+        if unused:
+            self._set(connection, epochs_reserved=studies.c.epochs_reserved - unused)
 
     def _insert_reports(
         self,
         connection: sa.Connection,
         study: sa.RowMapping,
         claim: Claim,
-        body: Sequence[tuple[int, Mapping[str, float]]],
+        body: Sequence[Report],
     ) -> None:
+        """Store a body of reports under the revision that this transaction has taken.
+
+        Raises:
+            LeaseLost: Another worker has the trial.
+        """
         if not body:
             return
-        connection.execute(
-            sa.insert(reports).values(
-                study_uuid=self.uuid,
-                number=claim.number,
-                revision=study["revision"] + 1,
-                body=json.dumps([[step, dict(metrics)] for step, metrics in body]),
-            )
-        )
+        here = (slots.c.study_uuid == self.uuid, slots.c.slot == claim.slot)
+        row = sa.select(
+            sa.literal(self.uuid),
+            sa.literal(claim.number),
+            sa.literal(study["revision"]),
+            sa.literal(json.dumps([[step, dict(metrics)] for step, metrics in body]), sa.Text),
+        ).where(*here, slots.c.lease_token == claim.token)
+        columns = ["study_uuid", "number", "revision", "body"]
+        if not connection.execute(sa.insert(reports).from_select(columns, row)).rowcount:
+            raise self._lost(claim)
 
     def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
         if away is None or not away.proposals:
@@ -203,19 +266,20 @@ class StudyRows:
         now: float,
         reason: str,
     ) -> None:
-        self._end_attempt(connection, row["number"], row["attempt"], row["last_step"], "lost", reason, now)
+        last = self._last_step(connection, row)
+        self._end_attempt(connection, row["number"], row["attempt"], last, "lost", reason, now)
         self.rows.finish_trial(connection, row["optuna_trial_id"], TrialState.FAIL, None, {}, {})
-        used = min(int(row["last_step"]), int(row["epochs_reserved"]))
+        used = min(last, int(row["epochs_reserved"]))
         connection.execute(
             self._slot(row["slot"]).values(
                 phase=Phase.DONE.value,
-                revision=study["revision"] + 1,
+                revision=study["revision"],
                 lease_owner=None,
                 lease_token=None,
                 lease_until=None,
                 reason=reason[:500],
+                last_step=last,
                 epochs_reserved=used,
             )
         )
-        unused = int(row["epochs_reserved"]) - used
-        self._bump(connection, study, now, epochs_reserved=study["epochs_reserved"] - unused)
+        self._give_epochs_back(connection, int(row["epochs_reserved"]) - used)

@@ -38,5 +38,5 @@ class Verdicts(StudyRows):
             self.rows.finish_trial(
                 connection, row["optuna_trial_id"], outcome.state, outcome.values, outcome.constraints, {}
             )
-            self._bump(connection, study, None)  # the study's time is that of its search
+            self._set(connection, revision=study["revision"] + 1)  # the study's time is that of its search
             return True
