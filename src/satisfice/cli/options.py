@@ -133,12 +133,24 @@ def open_study(name: str, url: str | None) -> Study:
 
 
 def quiet() -> None:
-    """Keep libraries from writing between our lines; warnings become lines of ours."""
+    """Keep libraries from writing between our lines; warnings and waits become lines of ours."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warnings.showwarning = _show_warning
+    waits = logging.getLogger("satisfice.measure.quiet")
+    if not waits.handlers:
+        waits.addHandler(_Say())
+        waits.setLevel(logging.INFO)
+
+
+class _Say(logging.Handler):
+    """Log records as lines of ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        say(record.getMessage())
 
 
 def _show_warning(
