@@ -240,11 +240,7 @@ class Study:
         """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
         reader = self._session.reader
         row = reader.study_row()
-        states: dict[str, int] = {}
-        pending = 0
-        for record in self.records():
-            pending += record.pending
-            states[record.state.name] = states.get(record.state.name, 0) + 1
+        states, pending = reader.states()
         workers = reader.workers(alive_s=max(60.0, 2 * min(self._session.lease_s, 600.0)))
         return {
             "name": self.name,
@@ -293,10 +289,10 @@ class Study:
         return model_file(self._opened, number)
 
     def _record(self, number: int) -> TrialRecord:
-        for record in self.records():
-            if record.number == number:
-                return record
-        raise InputError(f"study {self.name!r} has no trial {number}")
+        record = self._session.reader.record(number)
+        if record is None:
+            raise InputError(f"study {self.name!r} has no trial {number}")
+        return record
 
     def report(self, directory: str | Path) -> Path:
         """Write plots and pages; returns the index page.
