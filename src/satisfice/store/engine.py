@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 60.0
 DEFAULT_PATIENCE_S = 600.0
+BRIEFLY_S = 1.0  # patience where training must go on: enough for a broken connection or a deadlock
 
 
 class Database:
@@ -131,15 +132,20 @@ class Database:
         with self._memory_lock:
             yield
 
-    def retrying(self, action: Callable[[], T], *, on_wait: Callable[[float], None] | None = None) -> T:
+    def retrying(self, action: Callable[[], T], *, patience_s: float | None = None) -> T:
         """Run ``action`` again while the database is away, with backoff, up to the patience.
 
         ``action`` must be one transaction, safe to repeat.
+
+        Args:
+            action: What to run.
+            patience_s: None: the patience of this database.
 
         Raises:
             StorageLost: The patience ran out.
             StorageError: The disk is full or the database is read-only: waiting would not help.
         """
+        patience = self.patience_s if patience_s is None else patience_s
         started = time.monotonic()
         pause = 0.1
         while True:
@@ -153,14 +159,11 @@ class Database:
                     ) from None
                 if not _away(error):
                     raise
-                waited = time.monotonic() - started
-                if waited > self.patience_s:
+                if time.monotonic() - started >= patience:
                     raise StorageLost(
-                        f"the database {masked(self.url)} was away for more than {self.patience_s:g} s",
+                        f"the database {masked(self.url)} was away for more than {patience:g} s",
                         hint="start the worker again when it is back",
                     ) from None
-                if on_wait is not None:
-                    on_wait(waited)
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
                 pause = min(pause * 2, 5.0)
 

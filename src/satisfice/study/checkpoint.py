@@ -8,11 +8,13 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
 from satisfice.store.artefacts import Artefacts
+from satisfice.store.study_rows import Report
 
 _JSON, _TORCH, _BYTES, _FILE = "json", "torch", "bytes", "file"
 
@@ -25,14 +27,22 @@ class Checkpoints:
         self._number = number
         self._attempt = attempt
 
-    def save(self, state: Any) -> None:
+    def save(self, state: Any, waiting: Sequence[Report] = ()) -> None:
         """Keep a state.
 
+        Args:
+            state: A path, bytes, JSON content or tensors.
+            waiting: Reports until then that are not stored yet.
+
         Raises:
-            InputError: It is neither a path, bytes, JSON content nor tensors.
+            InputError: It is none of these.
         """
         kind, content = _encode(state)
         name = f"checkpoint-{self._attempt:03d}.{kind}"
+        if waiting:
+            self._artefacts.put(
+                self._number, f"reports-{self._attempt:03d}.json", json.dumps(waiting).encode()
+            )
         self._artefacts.put(self._number, name, content)
         for old in self._artefacts.find(self._number, f"checkpoint-{self._attempt:03d}.*"):
             if old.name != name:
@@ -40,13 +50,24 @@ class Checkpoints:
 
     def load(self) -> Any:
         """The state saved last, or None."""
-        found = self._artefacts.find(self._number, "checkpoint-*")
+        path = self._last("checkpoint-*")
+        return _decode(path) if path is not None else None
+
+    def reports(self, *, after: int) -> list[Report]:
+        """Reports of an earlier attempt, of steps beyond ``after``, that it could not store any more."""
+        path = self._last("reports-*") if self._attempt > 1 else None
+        found = json.loads(path.read_bytes()) if path is not None else []
+        return [(int(step), metrics) for step, metrics in found if step > after]
+
+    def _last(self, pattern: str) -> Path | None:
+        found = self._artefacts.find(self._number, pattern)
         mine = [path for path in found if int(path.stem.split("-")[1]) <= self._attempt]
-        return _decode(mine[-1]) if mine else None
+        return mine[-1] if mine else None
 
     def discard(self) -> None:
         """Remove them: the trial has ended."""
-        self._artefacts.discard(self._number, "checkpoint-*")
+        for pattern in ("checkpoint-*", "reports-*"):
+            self._artefacts.discard(self._number, pattern)
 
 
 def _encode(state: Any) -> tuple[str, bytes]:

@@ -26,7 +26,7 @@ from satisfice.spec.task import HasDefaults, Task
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.claim import Claim, Outcome, Queued
-from satisfice.store.engine import Database
+from satisfice.store.engine import BRIEFLY_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -103,11 +103,11 @@ class Session:
         self._revision = -1
         self._blas = ThreadpoolController()
 
-    def sync(self) -> None:
-        """Read what changed since the last look into the history."""
+    def sync(self, patience_s: float | None = None) -> None:
+        """Read what changed since the last look into the history; see `Database.retrying`."""
         more = True
         while more:
-            changes = self.db.retrying(lambda: self.reader.changes(self._revision))
+            changes = self.db.retrying(lambda: self.reader.changes(self._revision), patience_s=patience_s)
             self.history.update(changes.records)
             for number, step, metrics in changes.reports:
                 self.history.report(number, step, metrics)
@@ -132,15 +132,24 @@ class Session:
         self._revision = revision
 
     def decide(self, number: int) -> Decision:
-        """Whether a running trial should stop, by all that was reported until now, by whichever worker."""
-        self.sync()
+        """Whether a running trial should stop, by all that was reported until now, by whichever worker.
+
+        Raises:
+            StorageLost: The database does not answer now.
+        """
+        self.sync(patience_s=BRIEFLY_S)
         with self._blas.limit(limits=1, user_api="blas"):
             return self.pruner.decide(self.history, number)
 
     def flush(self, claim: Claim, body: Sequence[Report]) -> None:
-        """Make reports visible to all workers; renews the lease."""
+        """Make reports visible to all workers; renews the lease.
+
+        Raises:
+            StorageLost: The database does not answer now.
+        """
         assert claim.number is not None
-        self._wrote(self.db.retrying(lambda: self.ledger.flush(claim, body)), reports=body, of=claim.number)
+        revision = self.db.retrying(lambda: self.ledger.flush(claim, body), patience_s=BRIEFLY_S)
+        self._wrote(revision, reports=body, of=claim.number)
 
     # -- ask ------------------------------------------------------------------------------------------------
 
@@ -300,8 +309,11 @@ class Session:
             told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
             found |= told
         outcome = self._outcome(found, state, reason or trial.stop_reason, traceback, where)
-        body = trial.pending
-        revision = self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
+        with trial.sending:
+            body = trial.pending
+            revision = self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
+            trial.pending = []
+            trial.finished = True
         record = TrialRecord(
             number=trial.number,
             state=outcome.state,
@@ -310,8 +322,6 @@ class Session:
             feasible=outcome.feasible,
         )
         self._wrote(revision, record, body, of=trial.number)
-        trial.pending = []
-        trial.finished = True
         trial.metrics = dict(outcome.metrics)
         trial.discard_checkpoints()
         return outcome.state

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from satisfice.errors import InputError, LeaseLost, TrialFinished
+from satisfice.errors import InputError, LeaseLost, StorageLost, TrialFinished
+from satisfice.store.engine import BRIEFLY_S
 from satisfice.study.checkpoint import Checkpoints, save_model
 
 if TYPE_CHECKING:
     from satisfice.store.claim import Claim
+    from satisfice.store.study_rows import Report
     from satisfice.study.session import Session
 
 _FLUSH_S = 2.0  # reports wait at most so long before others can see them
+_ANSWER_S = 5.0  # a database that takes longer is taken for one that is away
 
 
 class Preempted(BaseException):
@@ -25,6 +28,9 @@ class Preempted(BaseException):
 
 class Trial:
     """A trial that this process holds the lease of.
+
+    Training never waits for a database that is away: reports wait instead, and no decision is taken. They go
+    into the next checkpoint, so that they are not lost with this process. Only `tell` has to wait.
 
     Attributes:
         number: As in Optuna.
@@ -61,11 +67,14 @@ class Trial:
         self.stop: threading.Event | None = None
         self.lost = threading.Event()
         self.finished = False
-        self.pending: list[tuple[int, dict[str, float]]] = []
+        self.kept = False  # whether a thread of the worker renews the lease and sends reports
+        self.sending = threading.RLock()  # held by whoever stores or takes what is pending
         self._session = session
         self._last_step = claim.last_step
-        self._flushed_at = self.renewed_at = time.monotonic()
+        self._flushed_at = self._checked_at = self.renewed_at = time.monotonic()
+        self._away_until = 0.0  # no other try before
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
+        self.pending = self._checkpoints.reports(after=claim.last_step)
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Report metrics after ``step`` epochs (1-based); several objectives are welcome.
@@ -82,8 +91,8 @@ class Trial:
         self._last_step = int(step)
         self.pending.append((int(step), values))
         # At the steps where trials are judged, whoever judges must see this report.
-        if self._is_decision_step() or time.monotonic() - self._flushed_at > _FLUSH_S:
-            self.flush()
+        if self._is_decision_step() or (self.is_due and not self.kept):
+            self._answers(self.flush)
         self._session.quiet.batch_end()
 
     def should_prune(self) -> bool:
@@ -94,27 +103,60 @@ class Trial:
         """
         self._check()
         if self.stop_reason is None and self.replicate_of is None and self._is_decision_step():
-            self.flush()
-            decision = self._session.decide(self.number)
-            if decision.stop:
-                self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
+            self._answers(self._decide)
         return self.stop_reason is not None
+
+    def _decide(self) -> None:
+        self.flush()
+        decision = self._session.decide(self.number)
+        if decision.stop:
+            self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
 
     def _is_decision_step(self) -> bool:
         session = self._session
         return self._last_step > 0 and session.pruner.is_decision_step(self._last_step, session.max_steps)
 
+    @property
+    def is_due(self) -> bool:
+        """Whether reports have waited long enough."""
+        return bool(self.pending) and time.monotonic() - self._flushed_at > _FLUSH_S
+
     def flush(self) -> None:
-        """Make reports visible to all workers; renews the lease."""
-        if not self.pending:
-            return
-        body, self.pending = self.pending, []
-        try:
-            self._session.flush(self.claim, body)
-        except BaseException:
-            self.pending = body + self.pending
-            raise
-        self._flushed_at = self.renewed_at = time.monotonic()
+        """Make reports visible to all workers; renews the lease.
+
+        Raises:
+            LeaseLost: Another worker has the trial.
+            StorageLost: The database does not answer now; the reports wait.
+        """
+        self._send(self._session.flush)
+
+    def flush_beside(self) -> None:
+        """The same from another thread than the one that trains, which alone may touch the history."""
+        self._send(self._session.ledger.flush)
+
+    def _send(self, store: Callable[[Claim, list[Report]], object]) -> None:
+        with self.sending:
+            body = list(self.pending)
+            if body:
+                store(self.claim, body)
+                del self.pending[: len(body)]
+                self._flushed_at = self.renewed_at = time.monotonic()
+
+    def _answers(self, action: Callable[[], None]) -> bool:
+        """Do it if the database answers, and say so; else training goes on, and it is tried again later."""
+        if time.monotonic() < self._away_until:
+            return False
+        answers = self.sending.acquire(timeout=_ANSWER_S)  # the worker's thread may be waiting for an answer
+        if answers:
+            try:
+                action()
+            except StorageLost:
+                answers = False
+            finally:
+                self.sending.release()
+        if not answers:
+            self._away_until = time.monotonic() + _ANSWER_S
+        return answers
 
     def keep_alive(self) -> None:
         """Renew the lease, for long stretches without a report.
@@ -123,10 +165,10 @@ class Trial:
             LeaseLost: Another worker has the trial.
         """
         self._check()
-        self._renew()
+        self._answers(self._renew)
 
     def _renew(self) -> None:
-        self._session.db.retrying(lambda: self._session.ledger.renew(self.claim))
+        self._session.db.retrying(lambda: self._session.ledger.renew(self.claim), patience_s=BRIEFLY_S)
         self.renewed_at = time.monotonic()
 
     def batch_end(self) -> None:
@@ -137,8 +179,8 @@ class Trial:
     def save_checkpoint(self, state: Any) -> None:
         """Keep a state to go on from: a path, bytes, JSON content, or tensors."""
         self._check()
-        self.flush()  # who goes on from here does not report again what came before
-        self._checkpoints.save(state)
+        # Who goes on from here does not report again what came before.
+        self._checkpoints.save(state, list(self.pending))
 
     def load_checkpoint(self) -> Any:
         """The state saved last, by whichever worker, or None."""
@@ -160,8 +202,13 @@ class Trial:
             raise LeaseLost(f"trial {self.number} was taken over by another worker")
         if self.stop is not None and self.stop.is_set():
             raise Preempted
-        if time.monotonic() - self.renewed_at > self._session.lease_s:
-            self._renew()  # stopped or asleep past its lease: is the trial still ours?
+        now, lease_s = time.monotonic(), self._session.lease_s
+        # Where a thread tries all the time, an old lease means that the database is away, or that this
+        # process was stopped or asleep. Only then may the trial have got lost without a word.
+        asleep = now - self._checked_at > lease_s
+        self._checked_at = now
+        if now - self.renewed_at > lease_s and (asleep or not self.kept):
+            self._answers(self._renew)
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 Callback = Callable[[Trial, TrialState], None]
 
 _POLL_S = (0.2, 3.0)  # between looks at slots that others hold
+_LOOK_S = 1.0  # between looks at what there is to send
 
 
 class Worker:
@@ -108,6 +109,7 @@ class Worker:
 
     def _one(self, trial: Trial) -> None:
         trial.stop = self._stop
+        trial.kept = not self._session.db.in_memory
         self._current = trial
         try:
             with self._session.quiet.training():
@@ -180,28 +182,40 @@ class Worker:
 
     def _give_back(self, trial: Trial) -> None:
         session = self._session
-        with contextlib.suppress(LeaseLost):  # somebody has it already
-            session.db.retrying(lambda: session.ledger.give_back(trial.claim, trial.pending, "asked to stop"))
-        trial.finished = True
+        with trial.sending:
+            with contextlib.suppress(LeaseLost):  # somebody has it already
+                session.db.retrying(
+                    lambda: session.ledger.give_back(trial.claim, trial.pending, "asked to stop")
+                )
+            trial.pending = []
+            trial.finished = True
 
     def _keep_leases(self) -> None:
-        """Renew the lease of the trial in training, and say that this worker lives, until it ends."""
-        session = self._session
-        interval = min(session.lease_s / 3, 20.0)
-        while not self._ended.wait(interval):
+        """Send the reports of the trial in training, renew its lease, say that this worker lives."""
+        interval = min(self._session.lease_s / 3, 20.0)
+        due = time.monotonic() + interval
+        while not self._ended.wait(min(interval, _LOOK_S)):
             trial = self._current
             try:
-                held = trial.claim if trial is not None else session.proposing
-                if held is not None:
-                    session.ledger.renew(held)
-                if trial is not None:
-                    trial.renewed_at = time.monotonic()
-                presence.seen(session.db, session.worker)
+                if trial is not None and trial.is_due:
+                    trial.flush_beside()
+                if time.monotonic() >= due:
+                    self._beat(trial)
+                    due = time.monotonic() + interval
             except LeaseLost:
                 if trial is not None and trial is self._current and not trial.finished:
                     trial.lost.set()
-            except Exception as error:  # noqa: BLE001  # the database is away: the next beat tries again
+            except Exception as error:  # noqa: BLE001  # the database is away: the next look tries again
                 logger.info("lease not renewed: %s", type(error).__name__)
+
+    def _beat(self, trial: Trial | None) -> None:
+        session = self._session
+        held = trial.claim if trial is not None else session.proposing
+        if held is not None:
+            session.ledger.renew(held)
+        if trial is not None:
+            trial.renewed_at = time.monotonic()
+        presence.seen(session.db, session.worker)
 
     def _leave(self, reason: str) -> None:
         try:
