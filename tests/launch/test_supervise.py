@@ -77,6 +77,20 @@ def test_a_worker_that_refuses_its_input_stops_all(tmp_path: Path) -> None:
     assert all(not psutil.pid_exists(p.pid) for p in seats.processes)
 
 
+def test_a_replacement_that_finds_no_database_is_replaced_in_turn(tmp_path: Path) -> None:
+    """What the first worker of a seat could open was no wrong input."""
+    script = (
+        "import os, sys\n"
+        "if sys.argv[2] == '0': os.kill(os.getpid(), 9)\n"
+        "if sys.argv[2] == '1': print('cannot open the storage', file=sys.stderr); sys.exit(2)\n"
+    )
+    seats = Seats(tmp_path, script)
+    deaths: list[Death] = []
+    supervise(seats, Job(study="s", storage="", workers=1), on_death=deaths.append)
+    assert seats.started == [0, 0, 0]
+    assert [d.ended.cause for d in deaths] == [Cause.KILLED, Cause.WRONG_INPUT]
+
+
 def test_gives_a_seat_up_when_its_workers_go_on_failing(tmp_path: Path) -> None:
     seats = Seats(tmp_path, "import sys; print('it hurts', file=sys.stderr); sys.exit(70)")
     deaths: list[Death] = []

@@ -25,7 +25,8 @@ class Cause(Enum):
     """Why a worker ended; the value says it to people.
 
     FINISHED leaves its seat for good, as do FAILED and WRONG_INPUT, since the same worker would end the same
-    way again. The others are started again.
+    way again. The others are started again. WRONG_INPUT counts for the first worker of a seat only: one that
+    replaces another may just find the database away.
     """
 
     FINISHED = "the budget is spent"

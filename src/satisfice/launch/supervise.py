@@ -25,6 +25,7 @@ _PATIENCE = {
     Cause.OUT_OF_MEMORY: 6,
     Cause.KILLED: 40,
     Cause.PREEMPTED: 40,
+    Cause.WRONG_INPUT: 40,
 }
 
 
@@ -79,6 +80,7 @@ class _Seat:
     running: Running | None = None
     worker: str = ""
     started: float = 0.0
+    lives: int = 0  # workers started
     due: float | None = 0.0  # when to start the next worker; None: never again
     quick_deaths: int = 0
     last: Ended | None = None
@@ -137,6 +139,7 @@ def _look_after(
     if seat.running is None:
         if seat.due is not None and clock() >= seat.due:
             seat.worker = uuid4().hex
+            seat.lives += 1
             seat.running, seat.started, seat.due = start(seat.number, seat.worker), clock(), None
         return
     ended = seat.running.poll()
@@ -147,13 +150,15 @@ def _look_after(
     seat.due = None if pause is None else clock() + pause
     if on_death is not None and ended.cause is not Cause.FINISHED:
         on_death(Death(seat=seat.number, worker=seat.worker, ended=ended, restarts_in_s=pause))
-    if ended.cause is Cause.WRONG_INPUT:
+    if ended.cause is Cause.WRONG_INPUT and pause is None:
         raise InputError(ended.words or "a worker refused its input", hint=f"its log: {ended.log}")
 
 
 def _pause(seat: _Seat, ended: Ended, lived_s: float) -> float | None:
     """Seconds until the seat is filled again, or None if it stays empty."""
-    if ended.cause.is_final:
+    # An input that was right for an earlier worker is not wrong: the database is away, or a shared folder.
+    passes = ended.cause is Cause.WRONG_INPUT and seat.lives > 1
+    if ended.cause.is_final and not passes:
         return None
     seat.quick_deaths = seat.quick_deaths + 1 if lived_s < _QUICK_S else 0
     if seat.quick_deaths >= _PATIENCE[ended.cause]:
