@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-from satisfice.errors import InputError
+from satisfice.errors import InputError, StorageLost
 from satisfice.launch import Death, Job, Launcher, make_launcher
+from satisfice.store.engine import BRIEFLY_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.study.opening import Opened
 
@@ -57,14 +59,15 @@ def run_workers(
         seed=opened.spec.seed,
     )
     try:
-        launcher.run(job, stop=stop, on_tick=_ticker(progress, status), on_death=_undertaker(opened, ledger))
+        tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
+        launcher.run(job, stop=stop, on_tick=tick, on_death=bury)
     finally:
         if timer is not None:
             timer.cancel()
 
 
 def _ticker(
-    progress: Callable[[dict[str, Any]], None] | None, status: Callable[[], dict[str, Any]]
+    db: Database, progress: Callable[[dict[str, Any]], None] | None, status: Callable[[], dict[str, Any]]
 ) -> Callable[[], None] | None:
     if progress is None:
         return None
@@ -73,7 +76,8 @@ def _ticker(
     def tick() -> None:
         if time.monotonic() - last[0] > _PROGRESS_S:
             last[0] = time.monotonic()
-            progress(status())
+            with contextlib.suppress(StorageLost):  # the workers wait for it too
+                progress(db.retrying(status, patience_s=BRIEFLY_S))
 
     return tick
 

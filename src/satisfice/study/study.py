@@ -66,7 +66,7 @@ class Study:
             entries.append((defaults, "default", None))
         space = self.spec.space
         entries += [(space.complete(start, defaults), "start", None) for start in self.spec.search.start]
-        session.ledger.enqueue_first(entries)
+        session.db.retrying(lambda: session.ledger.enqueue_first(entries))
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -113,7 +113,7 @@ class Study:
         stop = threading.Event()
         shown = [*callbacks]
         if progress is not None:
-            shown.append(lambda _trial, _state: progress(self.status()))
+            shown.append(lambda _trial, _state: progress(self._opened.db.retrying(self.status)))
         timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
         if timer is not None:
             timer.daemon = True

@@ -66,10 +66,9 @@ class Worker:
         """
         session = self._session
         reason = "it was interrupted"
-        if not session.db.in_memory:
-            again = presence.join(session.db, session.worker, session.ledger.uuid, session.host, self._label)
-            if again:
-                session.ledger.expire(session.worker, blame=None)  # what its earlier life held is free
+        if not session.db.in_memory and session.db.retrying(self._join):
+            # What its earlier life held is free.
+            session.db.retrying(lambda: session.ledger.expire(session.worker, blame=None))
         keeper = threading.Thread(target=self._keep_leases, daemon=True)
         if not session.db.in_memory:
             keeper.start()
@@ -84,6 +83,10 @@ class Worker:
                 keeper.join(timeout=5)
                 self._leave(reason)
         return reason
+
+    def _join(self) -> bool:
+        s = self._session
+        return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
 
     def _loop(self) -> str:
         pause = _POLL_S[0]
