@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -21,7 +22,18 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 60.0
 DEFAULT_PATIENCE_S = 600.0
-BRIEFLY_S = 1.0  # patience where training must go on: enough for a broken connection or a deadlock
+_BRIEFLY_S = 1.0  # patience of `promptly`: enough for a broken connection or a deadlock
+_ANSWER_S = 5.0  # a server that takes longer is taken for one that is away
+# A connection whose other end is silent is given up after a minute or so; a lock is waited for longer.
+_TCP = {
+    "postgresql": {
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 60_000,
+    },
+    "mysql": {"read_timeout": 90, "write_timeout": 90},
+}
 
 
 class Database:
@@ -75,7 +87,7 @@ class Database:
             "max_overflow": 4,
             "pool_recycle": 1800,
             "isolation_level": "READ COMMITTED",
-            "connect_args": {"connect_timeout": 10},
+            "connect_args": {"connect_timeout": 10, **_TCP.get(self.dialect, {})},
         }
 
     def optuna_storage(self) -> RDBStorage:
@@ -166,6 +178,32 @@ class Database:
                     ) from None
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
                 pause = min(pause * 2, 5.0)
+
+    def promptly(self, action: Callable[[], T]) -> T:
+        """Run ``action`` where nothing may wait long for a database that is away: training must go on.
+
+        On a server it runs in a thread of its own: behind a cut network no answer may come for minutes. It
+        may still be done then, unheard.
+
+        Raises:
+            StorageLost: There is no answer now.
+            StorageError: See `retrying`.
+        """
+        if self.dialect == "sqlite":  # a file answers
+            return self.retrying(action, patience_s=_BRIEFLY_S)
+        answer: Future[T] = Future()
+
+        def ask() -> None:
+            try:
+                answer.set_result(self.retrying(action, patience_s=_BRIEFLY_S))
+            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            return answer.result(timeout=_ANSWER_S)
+        except TimeoutError:
+            raise StorageLost(f"the database {masked(self.url)} does not answer") from None
 
     def check_reachable(self) -> None:
         """Connect once.

@@ -10,7 +10,7 @@ from typing import Any
 
 from satisfice.errors import InputError, StorageLost
 from satisfice.launch import Death, Job, Launcher, make_launcher
-from satisfice.store.engine import BRIEFLY_S, Database
+from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.study.opening import Opened
 
@@ -77,7 +77,7 @@ def _ticker(
         if time.monotonic() - last[0] > _PROGRESS_S:
             last[0] = time.monotonic()
             with contextlib.suppress(StorageLost):  # the workers wait for it too
-                progress(db.retrying(status, patience_s=BRIEFLY_S))
+                progress(db.promptly(status))
 
     return tick
 

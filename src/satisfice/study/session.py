@@ -26,7 +26,7 @@ from satisfice.spec.task import HasDefaults, Task
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.claim import Claim, Outcome, Queued
-from satisfice.store.engine import BRIEFLY_S, Database
+from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -103,11 +103,12 @@ class Session:
         self._revision = -1
         self._blas = ThreadpoolController()
 
-    def sync(self, patience_s: float | None = None) -> None:
-        """Read what changed since the last look into the history; see `Database.retrying`."""
+    def sync(self, *, promptly: bool = False) -> None:
+        """Read what changed since the last look into the history; see `Database.promptly`."""
+        wait = self.db.promptly if promptly else self.db.retrying
         more = True
         while more:
-            changes = self.db.retrying(lambda: self.reader.changes(self._revision), patience_s=patience_s)
+            changes = wait(lambda: self.reader.changes(self._revision))
             self.history.update(changes.records)
             for number, step, metrics in changes.reports:
                 self.history.report(number, step, metrics)
@@ -137,19 +138,19 @@ class Session:
         Raises:
             StorageLost: The database does not answer now.
         """
-        self.sync(patience_s=BRIEFLY_S)
+        self.sync(promptly=True)
         with self._blas.limit(limits=1, user_api="blas"):
             return self.pruner.decide(self.history, number)
 
-    def flush(self, claim: Claim, body: Sequence[Report]) -> None:
-        """Make reports visible to all workers; renews the lease.
+    def flush(self, trial: Trial) -> None:
+        """Make a trial's reports visible to all workers; renews the lease.
 
         Raises:
             StorageLost: The database does not answer now.
         """
-        assert claim.number is not None
-        revision = self.db.retrying(lambda: self.ledger.flush(claim, body), patience_s=BRIEFLY_S)
-        self._wrote(revision, reports=body, of=claim.number)
+        revision, body = self.db.promptly(trial.send)
+        if body:
+            self._wrote(revision, reports=body, of=trial.number)
 
     # -- ask ------------------------------------------------------------------------------------------------
 

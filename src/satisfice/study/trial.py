@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from satisfice.errors import InputError, LeaseLost, StorageLost, TrialFinished
-from satisfice.store.engine import BRIEFLY_S
 from satisfice.study.checkpoint import Checkpoints, save_model
 
 if TYPE_CHECKING:
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from satisfice.study.session import Session
 
 _FLUSH_S = 2.0  # reports wait at most so long before others can see them
-_ANSWER_S = 5.0  # a database that takes longer is taken for one that is away
+_AWAY_S = 5.0  # between tries to reach a database that is away
 
 
 class Preempted(BaseException):
@@ -68,7 +67,7 @@ class Trial:
         self.lost = threading.Event()
         self.finished = False
         self.kept = False  # whether a thread of the worker renews the lease and sends reports
-        self.sending = threading.RLock()  # held by whoever stores or takes what is pending
+        self.sending = threading.Lock()  # held by whoever stores what is pending
         self._session = session
         self._last_step = claim.last_step
         self._flushed_at = self._checked_at = self.renewed_at = time.monotonic()
@@ -92,7 +91,7 @@ class Trial:
         self.pending.append((int(step), values))
         # At the steps where trials are judged, whoever judges must see this report.
         if self._is_decision_step() or (self.is_due and not self.kept):
-            self._answers(self.flush)
+            self._try(self.flush)
         self._session.quiet.batch_end()
 
     def should_prune(self) -> bool:
@@ -103,7 +102,7 @@ class Trial:
         """
         self._check()
         if self.stop_reason is None and self.replicate_of is None and self._is_decision_step():
-            self._answers(self._decide)
+            self._try(self._decide)
         return self.stop_reason is not None
 
     def _decide(self) -> None:
@@ -128,35 +127,31 @@ class Trial:
             LeaseLost: Another worker has the trial.
             StorageLost: The database does not answer now; the reports wait.
         """
-        self._send(self._session.flush)
+        if self.pending:
+            self._session.flush(self)
 
-    def flush_beside(self) -> None:
-        """The same from another thread than the one that trains, which alone may touch the history."""
-        self._send(self._session.ledger.flush)
+    def send(self) -> tuple[int, list[Report]]:
+        """Store the reports that wait, from whichever thread; the study's revision, and what was stored.
 
-    def _send(self, store: Callable[[Claim, list[Report]], object]) -> None:
+        Raises:
+            LeaseLost: Another worker has the trial.
+        """
         with self.sending:
             body = list(self.pending)
+            revision = self._session.ledger.flush(self.claim, body) if body else 0
+            del self.pending[: len(body)]
             if body:
-                store(self.claim, body)
-                del self.pending[: len(body)]
                 self._flushed_at = self.renewed_at = time.monotonic()
+            return revision, body
 
-    def _answers(self, action: Callable[[], None]) -> bool:
-        """Do it if the database answers, and say so; else training goes on, and it is tried again later."""
+    def _try(self, action: Callable[[], None]) -> None:
+        """Do it if the database answers. Else training goes on, and there is another try later."""
         if time.monotonic() < self._away_until:
-            return False
-        answers = self.sending.acquire(timeout=_ANSWER_S)  # the worker's thread may be waiting for an answer
-        if answers:
-            try:
-                action()
-            except StorageLost:
-                answers = False
-            finally:
-                self.sending.release()
-        if not answers:
-            self._away_until = time.monotonic() + _ANSWER_S
-        return answers
+            return
+        try:
+            action()
+        except StorageLost:
+            self._away_until = time.monotonic() + _AWAY_S
 
     def keep_alive(self) -> None:
         """Renew the lease, for long stretches without a report.
@@ -165,10 +160,10 @@ class Trial:
             LeaseLost: Another worker has the trial.
         """
         self._check()
-        self._answers(self._renew)
+        self._try(self._renew)
 
     def _renew(self) -> None:
-        self._session.db.retrying(lambda: self._session.ledger.renew(self.claim), patience_s=BRIEFLY_S)
+        self._session.db.promptly(lambda: self._session.ledger.renew(self.claim))
         self.renewed_at = time.monotonic()
 
     def batch_end(self) -> None:
@@ -208,7 +203,7 @@ class Trial:
         asleep = now - self._checked_at > lease_s
         self._checked_at = now
         if now - self.renewed_at > lease_s and (asleep or not self.kept):
-            self._answers(self._renew)
+            self._try(self._renew)
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

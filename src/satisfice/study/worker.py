@@ -201,7 +201,7 @@ class Worker:
             trial = self._current
             try:
                 if trial is not None and trial.is_due:
-                    trial.flush_beside()
+                    trial.send()  # the history is the training thread's
                 if time.monotonic() >= due:
                     self._beat(trial)
                     due = time.monotonic() + interval
