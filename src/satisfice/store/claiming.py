@@ -36,9 +36,9 @@ class Claiming(StudyRows):
     def _claim_once(self, token: str) -> Claim | None:
         """One try; None when the slot found was given up for good, and the next is to be looked at."""
         with self.db.write() as connection:
-            study = self._advance(connection, {"slots": studies.c.slots + 1})  # a new slot, as is most common
+            study = self._advance(connection, {"slots": 1})  # a new slot, as is most common
             now = float(study["now"])
-            found = connection.execute(self._claimable(now)).mappings().first()
+            found = connection.execute(self._statements.claimable, {"now_s": now}).mappings().first()
             try:
                 if found is None:
                     claim = self._take_new(connection, study, token, now)
@@ -57,17 +57,6 @@ class Claiming(StudyRows):
                 claim = self._take_over(connection, study, found, token, now)
         self._held_until[token] = now + self.lease_s
         return claim
-
-    def _claimable(self, now: float) -> sa.Select[Any]:
-        held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
-        free = slots.c.phase.in_([Phase.FREE.value, Phase.RETURNED.value])
-        return (
-            sa.select(slots)
-            .where(slots.c.study_uuid == self.uuid, free | (held & (slots.c.lease_until < now)))
-            # A free slot may be refused by the budget; it must not stand before what goes on anyway.
-            .order_by(slots.c.number.is_(None), slots.c.slot)
-            .limit(1)
-        )
 
     def _take_over(
         self,
@@ -125,19 +114,18 @@ class Claiming(StudyRows):
         self._check_time(study)
         reserved = self._reserve(study)
         seed = slot_seed(self.seed, slot)
-        connection.execute(
-            sa.insert(slots).values(
-                study_uuid=self.uuid,
-                slot=slot,
-                phase=Phase.PROPOSING.value,
-                seed=seed,
-                revision=study["revision"],
-                epochs_reserved=reserved,
-                lease_owner=self.worker,
-                lease_token=token,
-                lease_until=now + self.lease_s,
-            )
-        )
+        row = {
+            "study_uuid": self.uuid,
+            "slot": slot,
+            "phase": Phase.PROPOSING.value,
+            "seed": seed,
+            "revision": study["revision"],
+            "epochs_reserved": reserved,
+            "lease_owner": self.worker,
+            "lease_token": token,
+            "lease_until": now + self.lease_s,
+        }
+        connection.execute(sa.insert(slots), row)
         self._give_epochs_back(connection, -reserved)
         return Claim(
             slot=slot,
@@ -182,9 +170,9 @@ class Claiming(StudyRows):
                 self._end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
                 return
             self._insert_turned_away(connection, claim, away)
-            turned = studies.c.turned_away + (away.proposals if away else 0)
+            turned = away.proposals if away else 0
             if row is None:
-                self._set(connection, turned_away=turned)
+                self._set(connection, turned_away=studies.c.turned_away + turned)
                 return
             q = queue.c
             in_hand = (q.study_uuid == self.uuid, q.slot == claim.slot, q.turned_away.is_(None))
@@ -192,9 +180,9 @@ class Claiming(StudyRows):
             study = self._advance(
                 connection,
                 {
-                    "epochs_reserved": studies.c.epochs_reserved - row["epochs_reserved"],
+                    "epochs_reserved": -row["epochs_reserved"],
                     "turned_away": turned,
-                    "queued": studies.c.queued + back,
+                    "queued": back,
                 },
                 active=False,
             )
@@ -241,27 +229,24 @@ class Claiming(StudyRows):
         away: TurnedAway | None,
         system_attributes: Mapping[str, Any],
     ) -> Begun:
-        turned = {"turned_away": studies.c.turned_away + away.proposals} if away else {}
+        turned = {"turned_away": away.proposals} if away else {}
         with self.db.write() as connection:
             study = self._advance(connection, turned)
             now = float(study["now"])
             trial_id, number = self.rows.create_trial(
                 connection, self.optuna_study_id, self.space, params, system_attributes
             )
-            begun = (
-                self._held(claim)
-                .where(slots.c.number.is_(None))
-                .values(
-                    phase=Phase.RUNNING.value,
-                    number=number,
-                    optuna_trial_id=trial_id,
-                    revision=study["revision"],
-                    attempt=1,
-                    lease_until=now + self.lease_s,
-                    **columns,
-                )
-            )
-            if not connection.execute(begun).rowcount:
+            begun = {
+                "at_slot": claim.slot,
+                "at_token": claim.token,
+                "phase": Phase.RUNNING.value,
+                "number": number,
+                "optuna_trial_id": trial_id,
+                "revision": study["revision"],
+                "attempt": 1,
+                "lease_until": now + self.lease_s,
+            }
+            if not connection.execute(self._statements.beginning, begun | dict(columns)).rowcount:
                 raise self._lost(claim)
             self._begin_attempt(connection, number, 1, now, 0)
             self._insert_turned_away(connection, claim, away)

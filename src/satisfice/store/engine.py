@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 60.0
 DEFAULT_PATIENCE_S = 600.0
+_LOOK_AGAIN_S = (0.0005, 0.004)  # at SQLite's write lock
 _BRIEFLY_S = 1.0  # patience of `promptly`: enough for a broken connection or a deadlock
 _ANSWER_S = 5.0  # a server that takes longer is taken for one that is away
 # A connection whose other end is silent is given up after a minute or so; a lock is waited for longer.
@@ -73,6 +74,7 @@ class Database:
             else self.engine.execution_options(satisfice_single=True)
         )
         self._optuna: RDBStorage | None = None
+        self._now = self._clock()
 
     def _engine_arguments(self) -> dict[str, Any]:
         if self._memory is not None:
@@ -106,6 +108,9 @@ class Database:
 
     def now(self) -> sa.ColumnElement[float]:
         """The database's clock, in seconds since 1970, as an SQL expression."""
+        return self._now
+
+    def _clock(self) -> sa.ColumnElement[float]:
         text = {
             "sqlite": "(julianday('now') - 2440587.5) * 86400.0",
             "postgresql": "extract(epoch from clock_timestamp())::float8",
@@ -246,16 +251,37 @@ def _optuna_pragmas(connection: Any, _record: Any) -> None:
 
 
 def _sqlite_begin(connection: sa.Connection) -> None:
+    """Begin as the drivers of other databases do: below what SQLAlchemy counts as statements."""
     options = connection.get_execution_options()
     if options.get("satisfice_single", False):
         return
-    statement = "BEGIN IMMEDIATE" if options.get("satisfice_write", False) else "BEGIN"
     driver = connection.connection.driver_connection
     assert driver is not None
     try:
-        driver.execute(statement)  # what other drivers do themselves
+        if options.get("satisfice_write", False):
+            _sqlite_lock(driver)
+        else:
+            driver.execute("BEGIN")
     except sqlite3.Error as error:
-        raise sa.exc.OperationalError(statement, None, error) from error
+        raise sa.exc.OperationalError("BEGIN", None, error) from error
+
+
+def _sqlite_lock(driver: sqlite3.Connection) -> None:
+    """Take the write lock. SQLite's own waiting looks only every tenth of a second once many want it."""
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    driver.execute("PRAGMA busy_timeout=0")
+    try:
+        while True:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(random.uniform(*_LOOK_AGAIN_S))  # noqa: S311  # jitter, no secret
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
 
 
 _AWAY_CODES = {

@@ -36,12 +36,8 @@ class Ledger(Claiming, Waiting, Verdicts):
         """
         with self.db.write() as connection:
             until = float(self._advance(connection, bump=False)["now"]) + self.lease_s
-            self._prolong(connection, claim, until)
+            self._update_held(connection, claim, lease_until=until)
         self._held_until[claim.token] = until
-
-    def _prolong(self, connection: sa.Connection, claim: Claim, until: float) -> None:
-        if not connection.execute(self._held(claim).values(lease_until=until)).rowcount:
-            raise self._lost(claim)
 
     def flush(self, claim: Claim, body: Sequence[Report]) -> int:
         """Store reports and renew the lease; returns the study's revision by this write.
@@ -57,7 +53,7 @@ class Ledger(Claiming, Waiting, Verdicts):
             until = float(study["now"]) + self.lease_s
             due = until - self._held_until.get(claim.token, 0.0) > _FRESH * self.lease_s
             if due:
-                self._prolong(connection, claim, until)
+                self._update_held(connection, claim, lease_until=until)
         if due:
             self._held_until[claim.token] = until
         self._reached[claim.token] = self._step_after(claim, body)
@@ -104,7 +100,7 @@ class Ledger(Claiming, Waiting, Verdicts):
             if again:
                 self._return(connection, study, row, blamed_deaths=deaths, last_step=last)
             else:
-                connection.execute(self._held(claim).values(blamed_deaths=deaths))
+                self._update_held(connection, claim, blamed_deaths=deaths)
         if again:
             self._let_go(claim)
         return again
@@ -170,7 +166,9 @@ class Ledger(Claiming, Waiting, Verdicts):
                 last = self._last_step(connection, self._held_row(connection, claim), body)
             self._insert_reports(connection, study, claim, body)
             used = min(last, claim.reserved)
-            told = self._held(claim).values(
+            self._update_held(
+                connection,
+                claim,
                 phase=(Phase.PENDING if outcome.pending else Phase.DONE).value,
                 revision=study["revision"],
                 last_step=last,
@@ -184,8 +182,6 @@ class Ledger(Claiming, Waiting, Verdicts):
                 measured_on=outcome.measured_on,
                 epochs_reserved=used,
             )
-            if not connection.execute(told).rowcount:
-                raise self._lost(claim)
             if not outcome.pending:
                 self.rows.finish_trial(
                     connection, claim.trial_id, outcome.state, outcome.values, outcome.constraints, {}

@@ -55,6 +55,15 @@ class OptunaRows:
         self._system_attributes = metadata.tables["trial_system_attributes"]
         self._details = (self._params, self._values, self._user_attributes, self._system_attributes)
         t, p = self._trials.c, self._params.c
+        self._last_number = (
+            sa.select(t.number)
+            .where(t.study_id == sa.bindparam("of_study"))
+            .order_by(t.trial_id.desc())
+            .limit(1)
+        )
+        following = sa.func.coalesce(self._last_number.scalar_subquery() + 1, 0)
+        self._new_trial = sa.insert(self._trials).values(number=following).returning(t.trial_id, t.number)
+        self._end = sa.update(self._trials).where(t.trial_id == sa.bindparam("of_trial"))
         # To be joined with our tables: names of our own, whatever Optuna calls its columns.
         self.trials = sa.select(
             t.trial_id,
@@ -88,17 +97,15 @@ class OptunaRows:
         return trial_id, number
 
     def _insert_trial(self, connection: sa.Connection, study_id: int) -> tuple[int, int]:
-        t = self._trials
-        last = sa.select(t.c.number).where(t.c.study_id == study_id).order_by(t.c.trial_id.desc()).limit(1)
         row = {"study_id": study_id, "state": "RUNNING", "datetime_start": _utc_now()}
-        if connection.dialect.update_returning:  # not MySQL, which reads no table that it inserts into
-            number = sa.func.coalesce(last.scalar_subquery() + 1, 0)
-            insert = sa.insert(t).values(number=number, **row).returning(t.c.trial_id, t.c.number)
-            made = connection.execute(insert).one()
+        if connection.dialect.name in ("sqlite", "postgresql"):  # MySQL reads no table that it inserts into
+            made = connection.execute(self._new_trial, {**row, "of_study": study_id}).one()
             return int(made.trial_id), int(made.number)
-        previous = connection.execute(last).scalar()
+        previous = connection.execute(self._last_number, {"of_study": study_id}).scalar()
         following = 0 if previous is None else previous + 1
-        inserted = connection.execute(sa.insert(t), {**row, "number": following}).inserted_primary_key
+        inserted = connection.execute(
+            sa.insert(self._trials), {**row, "number": following}
+        ).inserted_primary_key
         assert inserted is not None
         return int(inserted[0]), following
 
@@ -145,12 +152,8 @@ class OptunaRows:
         keyed = {CONSTRAINT_PREFIX + key: value for key, value in constraints.items()}
         self._insert_attributes(connection, self._system_attributes, trial_id, keyed)
         self._insert_attributes(connection, self._user_attributes, trial_id, user_attributes)
-        t = self._trials
-        connection.execute(
-            sa.update(t)
-            .where(t.c.trial_id == trial_id)
-            .values(state=state.name, datetime_complete=_utc_now())
-        )
+        ended = {"of_trial": trial_id, "state": state.name, "datetime_complete": _utc_now()}
+        connection.execute(self._end, ended)
 
     def set_state(self, connection: sa.Connection, trial_id: int, state: TrialState) -> None:
         """WAITING for a trial that was given back, RUNNING when it goes on: no other reader sees a zombie."""

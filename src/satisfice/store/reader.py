@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -87,7 +88,7 @@ class Reader:
         history is never in memory as a whole: ask again while there is `more`.
         """
         with self.db.look() as connection:
-            rows = connection.execute(self._since(since, since + PAGE)).all()
+            rows = connection.execute(self._since, {"since": since, "until": since + PAGE}).all()
         params: dict[int, dict[str, float]] = {}
         found, flushed, newest = [], [], since
         for row in rows:
@@ -110,12 +111,14 @@ class Reader:
             ],
         )
 
-    def _since(self, since: int, until: int) -> sa.CompoundSelect[Any]:
+    @cached_property
+    def _since(self) -> sa.CompoundSelect[Any]:
         """Slots, parameters and reports of the revisions after ``since``, and the study's own revision.
 
         One statement sees one state of the database, on every back-end and without a transaction.
         """
         t, p, r = self.rows.trials.c, self.rows.params.c, reports.c
+        since, until = sa.bindparam("since", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
         changed = (
             slots.c.study_uuid == self.uuid,
             slots.c.revision > since,

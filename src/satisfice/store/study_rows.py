@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,19 +17,12 @@ from satisfice.store.claim import Claim, TurnedAway
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
+from satisfice.store.statements import Statements
 from satisfice.store.tables import attempts, reports, slots, studies, turned_away
 
 Report = tuple[int, Mapping[str, float]]  # step, metrics
 
 DEFAULT_LEASE_S = 60.0
-ACTIVE_GAP_S = 120.0  # a longer silence of all workers does not count as wall time of the study
-_COUNTERS = tuple(
-    studies.c[name]
-    for name in (
-        *("slots", "epochs_reserved", "elapsed_s", "revision", "queued", "turned_away"),
-        *("trials_budget", "epochs_per_trial", "total_epochs_budget", "timeout_s"),
-    )
-)
 
 
 class StudyRows:
@@ -67,11 +61,14 @@ class StudyRows:
         self.lease_s = lease_s
         self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
         self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
+        self._statements = Statements(
+            study_uuid, count_gaps=not db.in_memory, returns=db.dialect in ("sqlite", "postgresql")
+        )
 
     def _advance(
         self,
         connection: sa.Connection,
-        values: Mapping[str, Any] | None = None,
+        adding: Mapping[str, int] = MappingProxyType({}),
         *,
         bump: bool = True,
         active: bool = True,
@@ -79,40 +76,21 @@ class StudyRows:
         """Lock the study's row, take the next revision and count the time since anybody worked, in one go.
 
         Args:
-            connection: In a write transaction, of which this is the first statement.
-            values: Other columns to set.
+            connection: In a write transaction.
+            adding: What to add to which columns.
             bump: Whether a revision is taken.
             active: Whether this counts as work on the study.
 
         Returns:
             The counters as they are now, with `now`.
         """
-        s, now = studies.c, self.db.now()
-        changes = dict(values or {})
-        if bump:
-            changes["revision"] = s.revision + 1
-        if active:
-            changes |= {"elapsed_s": s.elapsed_s + self._gap(now), "last_active_at": now}
-        # MySQL assigns from left to right, so what is read must stand before what is written.
-        ordered = [(s[name], changes[name]) for name in s.keys() if name in changes]  # noqa: SIM118  # no dict
-        update = sa.update(studies).where(s.uuid == self.uuid).ordered_values(*ordered)
-        if connection.dialect.update_returning:
-            row = connection.execute(update.returning(*_COUNTERS, now.label("now"))).mappings().first()
-        else:
-            connection.execute(update)
-            read = sa.select(*_COUNTERS, now.label("now")).where(s.uuid == self.uuid)
-            row = connection.execute(read).mappings().first()
+        update, look = self._statements.advance(self.db.now(), adding, bump=bump, active=active)
+        added = {f"add_{name}": value for name, value in adding.items()}
+        found = connection.execute(update, added)
+        row = (found if found.returns_rows else connection.execute(look)).mappings().first()
         if row is None:
             raise StudyNotFound("the study was deleted")
         return row
-
-    def _gap(self, now: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
-        """Seconds since some worker was active. Leases are renewed often: a long silence means nobody."""
-        gap = now - studies.c.last_active_at
-        nobody = studies.c.last_active_at.is_(None) | (gap < 0)
-        if not self.db.in_memory:
-            nobody |= gap > ACTIVE_GAP_S
-        return sa.case((nobody, 0.0), else_=gap)
 
     def _lock(self, connection: sa.Connection) -> sa.RowMapping:
         query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)
@@ -124,8 +102,15 @@ class StudyRows:
     def _slot(self, slot: int) -> sa.Update:
         return sa.update(slots).where(slots.c.study_uuid == self.uuid, slots.c.slot == slot)
 
-    def _held(self, claim: Claim) -> sa.Update:
-        return self._slot(claim.slot).where(slots.c.lease_token == claim.token)
+    def _update_held(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
+        """Set columns of the slot.
+
+        Raises:
+            LeaseLost: Another worker has it.
+        """
+        where = {"at_slot": claim.slot, "at_token": claim.token}
+        if not connection.execute(self._statements.held, where | values).rowcount:
+            raise self._lost(claim)
 
     def _select_held(self, claim: Claim) -> sa.Select[Any]:
         here = (slots.c.study_uuid == self.uuid, slots.c.slot == claim.slot)
@@ -200,15 +185,14 @@ class StudyRows:
         """
         if not body:
             return
-        here = (slots.c.study_uuid == self.uuid, slots.c.slot == claim.slot)
-        row = sa.select(
-            sa.literal(self.uuid),
-            sa.literal(claim.number),
-            sa.literal(study["revision"]),
-            sa.literal(json.dumps([[step, dict(metrics)] for step, metrics in body]), sa.Text),
-        ).where(*here, slots.c.lease_token == claim.token)
-        columns = ["study_uuid", "number", "revision", "body"]
-        if not connection.execute(sa.insert(reports).from_select(columns, row)).rowcount:
+        values = {
+            "at_slot": claim.slot,
+            "at_token": claim.token,
+            "of_number": claim.number,
+            "new_revision": study["revision"],
+            "new_body": json.dumps([[step, dict(metrics)] for step, metrics in body]),
+        }
+        if not connection.execute(self._statements.add_reports, values).rowcount:
             raise self._lost(claim)
 
     def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
@@ -228,16 +212,15 @@ class StudyRows:
     def _begin_attempt(
         self, connection: sa.Connection, number: int, attempt: int, now: float, first_step: int
     ) -> None:
-        connection.execute(
-            sa.insert(attempts).values(
-                study_uuid=self.uuid,
-                number=number,
-                attempt=attempt,
-                worker=self.worker,
-                started_at=now,
-                first_step=first_step,
-            )
-        )
+        row = {
+            "study_uuid": self.uuid,
+            "number": number,
+            "attempt": attempt,
+            "worker": self.worker,
+            "started_at": now,
+            "first_step": first_step,
+        }
+        connection.execute(sa.insert(attempts), row)
 
     def _end_attempt(
         self,
@@ -249,14 +232,14 @@ class StudyRows:
         reason: str | None,
         now: float,
     ) -> None:
-        a = attempts.c
-        connection.execute(
-            sa.update(attempts)
-            .where(a.study_uuid == self.uuid, a.number == number, a.attempt == attempt, a.ended_at.is_(None))
-            .values(
-                ended_at=now, outcome=outcome, reason=reason[:500] if reason else None, last_step=last_step
-            )
-        )
+        values = {
+            "ended_at": now,
+            "outcome": outcome,
+            "reason": reason[:500] if reason else None,
+            "last_step": last_step,
+        }
+        where = {"of_number": number, "at_attempt": attempt}
+        connection.execute(self._statements.end_attempt, where | values)
 
     def _give_up(
         self,
