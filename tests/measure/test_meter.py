@@ -6,15 +6,25 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from satisfice.measure import InMemoryMeasurements, Meter, Quiet, Verdict, host
-from satisfice.measure.conditions import Pinning, still
+from satisfice.measure.conditions import Pinning, Precedence, still
 from satisfice.measure.estimate import Estimate
-from satisfice.measure.meter import COARSE_S, LONGEST_S, QUICK_S, SOON_S, USUAL_S, _enough, _question
+from satisfice.measure.meter import (
+    COARSE_S,
+    LONGEST_S,
+    QUICK_S,
+    SETTLED_S,
+    SOON_S,
+    USUAL_S,
+    _enough,
+    _question,
+)
 from satisfice.measure.sampling import Samples
 from satisfice.spec.constraint import parse_clause
 from satisfice.spec.study import MeasureOptions
@@ -172,6 +182,44 @@ def test_pinning_that_is_forbidden_is_done_without(monkeypatch) -> None:
         assert not pinning.works
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="only Linux has it")
+def test_precedence_is_given_up_again(meter) -> None:
+    inside = []
+    meter.latency("k", lambda: lambda: inside.append(os.sched_getscheduler(0)))
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    with Precedence() as precedence:
+        allowed = precedence.works
+        with Precedence() as second:
+            assert not second.works  # nothing to gain, and nothing to give up
+        assert (os.sched_getscheduler(0) != os.SCHED_OTHER) == allowed
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    fifo = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    assert inside[-1] == (fifo if allowed else os.SCHED_OTHER)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="only Linux has it")
+def test_precedence_is_only_for_calls_that_compute_alone(meter) -> None:
+    inside = []
+
+    def waits() -> None:
+        time.sleep(0.001)
+        inside.append(os.sched_getscheduler(0))
+
+    meter.latency("k", lambda: waits)
+    assert inside[-1] == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="only Linux has it")
+def test_precedence_that_is_forbidden_is_done_without(meter, monkeypatch) -> None:
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", forbidden)
+    with Precedence() as precedence:
+        assert not precedence.works
+    assert meter.latency("k", Model()).value > 0
+
+
 def _state() -> tuple[set[int] | None, bool]:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return cores, gc.isenabled()
@@ -283,6 +331,8 @@ def quality(
         (COARSE_S, 0.3, "<= 1.9", None),  # clear, but neither far nor narrow
         (COARSE_S / 2, 0.3, "<= 2.1", None),
         (SOON_S, 0.05, "<= 1.9", "quick"),  # clear and narrow
+        (SOON_S, 0.05, "<= 1.2", None),  # and near
+        (QUICK_S, 0.05, "<= 1.2", "quick"),
         (QUICK_S, 0.3, "<= 1.9", "quick"),  # clear, and long enough
         (QUICK_S, 0.3, None, "quick"),
         (QUICK_S, 0.3, "<= 1.1", None),  # too close to call
@@ -297,8 +347,9 @@ def test_sampling_ends_as_early_as_the_question_allows(seconds, error, bound, ex
 
 
 def test_a_precise_measurement_ends_when_more_would_not_help() -> None:
-    assert quality(QUICK_S, 0.06, None, precise=True) is None
-    assert quality(QUICK_S, 0.06, None, precise=True, sampling=0.01) == "precise"
+    assert quality(SETTLED_S, 0.06, None, precise=True) is None
+    assert quality(QUICK_S, 0.06, None, precise=True, sampling=0.01) is None
+    assert quality(SETTLED_S, 0.06, None, precise=True, sampling=0.01) == "precise"
     assert quality(USUAL_S, 0.3, None, precise=True) == "precise"
     # A verdict that stays too close although sampling has nothing to add is not waited for.
-    assert quality(QUICK_S, 0.06, "<= 1.01", sampling=0.01) == "precise"
+    assert quality(SETTLED_S, 0.06, "<= 1.01", sampling=0.01) == "precise"

@@ -1,4 +1,7 @@
-"""The conditions under which a call is timed: threads, garbage collection, gradients, core; all put back."""
+"""The conditions under which a call is timed: threads, garbage collection, gradients, core, precedence.
+
+All of them are put back.
+"""
 
 from __future__ import annotations
 
@@ -88,6 +91,42 @@ class Pinning:
         except OSError:  # a container may forbid it, and a core may have been taken away since
             return False
         return True
+
+
+class Precedence:
+    """Lets the calling thread run before all ordinary ones, where the system allows it.
+
+    On a busy host a call longer than a time slice is interrupted nearly always, and finds the caches full of
+    other processes' data when it goes on: no statistic sees through that. Used as a context manager around
+    short calls that compute in this thread alone and never wait, with pauses that leave the core to others.
+    It takes CAP_SYS_NICE or an RLIMIT_RTPRIO on Linux; elsewhere nothing happens.
+    """
+
+    def __init__(self) -> None:
+        self.works = False
+        self._before: tuple[int, os.sched_param] | None = None
+
+    def __enter__(self) -> Precedence:
+        if hasattr(os, "sched_setscheduler") and os.sched_getscheduler(0) == os.SCHED_OTHER:
+            before = (os.SCHED_OTHER, os.sched_getparam(0))
+            # A process or thread that the call starts is an ordinary one.
+            first = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+            try:
+                os.sched_setscheduler(0, first, os.sched_param(os.sched_get_priority_min(os.SCHED_FIFO)))
+            except OSError:
+                return self
+            self._before, self.works = before, True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is None:
+            return
+        policy, parameters = self._before
+        self._before = None
+        try:
+            os.sched_setscheduler(0, policy, parameters)
+        except PermissionError:  # one may not give up "reset on fork" without the capability
+            os.sched_setscheduler(0, policy | os.SCHED_RESET_ON_FORK, parameters)
 
 
 def _spread(cores: list[int], count: int) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from satisfice.measure.conditions import Pinning, still
+from satisfice.measure.conditions import Pinning, Precedence, still
 from satisfice.measure.host import cores_allowed, host
 from satisfice.measure.quiet import HAS_LOCKS, Quiet
 from satisfice.measure.reference import Reference, slowdown
@@ -21,7 +21,7 @@ from satisfice.measure.sampling import Samples, collect
 _SAMPLE_S = 2.0
 _SLOW = 1.1  # a block this much slower than the best tenth lies in a slow phase
 _CALM = 0.1  # share of blocks in slow phases that is no reason to worry
-_PRECISE = 0.1  # half-width of an interval, as a share of the value; 0.06 is the least there is
+_PRECISE = 0.1  # half-width of an interval, as a share of the value; 0.04 is the least there is
 _COARSE_CLOCK_S = 1e-6
 _EXTRAS = {
     "torch": ("torch", "neural networks"),
@@ -67,6 +67,7 @@ def doctor_host() -> list[Finding]:
         ),
         _clock(),
         _pinning(),
+        _precedence(),
         _judged("locks", HAS_LOCKS, "file locks between processes", "measure with one worker on this system"),
         *_frequency(),
         *_extras(),
@@ -118,6 +119,17 @@ def _pinning() -> Finding:
         works,
         f"a measurement stays on one core at a time; {cores}" if works else f"not possible; {cores}",
         "allow sched_setaffinity in the container, or measure on Linux",
+    )
+
+
+def _precedence() -> Finding:
+    with Precedence() as precedence:
+        works = precedence.works
+    return _judged(
+        "precedence",
+        works,
+        "a measurement goes before other processes" if works else "not possible: others interrupt",
+        "grant CAP_SYS_NICE (docker run --cap-add SYS_NICE) or an RLIMIT_RTPRIO, or measure while less runs",
     )
 
 

@@ -27,12 +27,14 @@ logger = logging.getLogger(__name__)
 
 # Limits of the sampling time, in seconds; each ends after the block that it falls into.
 COARSE_S = 0.06  # enough where the value is more than twice or less than half of every bound
-SOON_S = 0.12  # enough where the interval is narrow already
-QUICK_S = 0.6  # enough where no bound is near
+SOON_S = 0.12  # enough where the interval is narrow already and no bound is near
+QUICK_S = 0.6  # enough where the verdict is clear
+SETTLED_S = 1.2  # the least for what is to be precise: phases of the host last for tenths of a second
 USUAL_S = 1.6  # enough unless the verdict is too close to call
 LONGEST_S = 6.0  # for a verdict that is too close to call
 
 _FAR = 2.0  # a value is far from a bound by this factor
+_NEAR = 1.3  # and near it within this one
 _QUICK_ERROR = 0.08  # half-width of the interval, as a share of the value, that ends a quick measurement
 _SAMPLING_FLOOR = 0.0125  # standard deviation below which longer sampling no longer narrows the interval
 _MIN_BLOCKS = 2
@@ -184,18 +186,19 @@ def _enough(measured: Measurement, found: Estimate, samples: Samples, question: 
     if len(samples.medians) < _MIN_BLOCKS and samples.seconds < USUAL_S:
         return None
     clear = measured.is_clear(question.constraints)
-    settled = found.sampling <= _SAMPLING_FLOOR and samples.seconds >= QUICK_S
+    settled = found.sampling <= _SAMPLING_FLOOR and samples.seconds >= SETTLED_S
     if settled or samples.seconds >= (USUAL_S if clear else LONGEST_S):
         return "precise"
     if question.precise or not clear or samples.seconds < COARSE_S:
         return None
-    if question.constraints and all(_is_far(measured, c) for c in question.constraints):
+    if question.constraints and all(_beyond(measured, c, _FAR) for c in question.constraints):
         return "quick"
     narrow = measured.relative_error <= _QUICK_ERROR and samples.seconds >= SOON_S
+    narrow = narrow and all(_beyond(measured, c, _NEAR) for c in question.constraints)
     return "quick" if narrow or samples.seconds >= QUICK_S else None
 
 
-def _is_far(measured: Measurement, constraint: Constraint) -> bool:
-    """Whether the value is more than twice the bound, or less than half of it (for bounds <= 0: always)."""
+def _beyond(measured: Measurement, constraint: Constraint, factor: float) -> bool:
+    """Whether value and bound differ by more than the factor (for bounds <= 0: always)."""
     value, bound = measured.to_unit(constraint.metric).value, constraint.bound
-    return bound <= 0 or value > _FAR * bound or value < bound / _FAR
+    return bound <= 0 or value > factor * bound or value < bound / factor

@@ -1,8 +1,8 @@
 """The fixed reference model: its slowdown tells a slow phase of the host from a slow model.
 
 Three parts, as models have them: products of small matrices (bound by arithmetic), of a vector with matrices
-(bound by the second-level cache), and Python's own work around them. Its slowdown is the geometric mean of
-the parts' slowdowns. NumPy and Python only, so that every host has it.
+(bound by the second-level cache), and Python's own work around them. Its slowdown is the median of the parts'
+slowdowns, so that no single disturbed part makes a slow phase. NumPy and Python only: every host has it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def slowdown(references: Array, best: Array) -> Array:
         best: Seconds by part on the undisturbed host, shape ``(parts,)``.
 
     Returns:
-        Geometric mean over the parts, shape ``(n,)``.
+        Median over the parts, shape ``(n,)``.
     """
-    out: Array = np.exp(np.mean(np.log(references / best), axis=1))
+    out: Array = np.median(references / best, axis=1)
     return out

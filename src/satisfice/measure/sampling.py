@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from satisfice.measure.conditions import Pinning
+from satisfice.measure.conditions import Pinning, Precedence
 from satisfice.measure.estimate import Array, Estimate, estimate
 from satisfice.measure.reference import Call, Reference, slowdown
 from satisfice.measure.timing import computes_alone, timed
@@ -21,6 +22,7 @@ _BLOCKS = 2  # without a gap between them; after a gap the scheduler seldom inte
 _GAP_S = 0.004
 _WARM_UP_S = 0.01
 _WARM_UP_CALLS = 3
+_MOST_PREFERRED_S = 0.2  # a longer call would keep others from the core for too long
 
 
 @dataclass(kw_only=True)
@@ -59,10 +61,17 @@ def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> G
     """
     begin = time.perf_counter()
     samples = Samples()
-    with Pinning() as pinning:
+    with ExitStack() as conditions:
+        pinning = conditions.enter_context(Pinning())
         samples.pinned = pinning.works
-        each = _warm_up(call)
+        each = _seconds_of(call, 1)
+        precedence = conditions.enter_context(ExitStack())
+        if alone is not False and each < _MOST_PREFERRED_S:
+            precedence.enter_context(Precedence())
         by_cpu = computes_alone(call, 1 if each > _WARM_UP_S else 5) if alone is None else alone
+        if not by_cpu:
+            precedence.close()
+        each = min(each, _warm_up(call))
         burst, rewarm = (max(1, min(_MAX_CALLS, int(s / each))) for s in (_BURST_S, _REWARM_S))
         for group in itertools.count():
             pinning.core(group)
@@ -87,12 +96,18 @@ def _block(call: Call, reference: Reference, rewarm: int, burst: int, by_cpu: bo
 
 def _warm_up(call: Call) -> float:
     """Call until nothing is lazy any more; seconds of one call."""
-    best = float("inf")
+    best = _seconds_of(call, _WARM_UP_CALLS)
     begin = time.perf_counter()
-    count = 0
-    while count < _WARM_UP_CALLS or time.perf_counter() - begin < _WARM_UP_S:
+    while time.perf_counter() - begin < _WARM_UP_S:
+        best = min(best, _seconds_of(call, 1))
+    return best
+
+
+def _seconds_of(call: Call, count: int) -> float:
+    """Seconds of the fastest of some calls."""
+    best = float("inf")
+    for _ in range(count):
         started = time.perf_counter()
         call()
         best = min(best, time.perf_counter() - started)
-        count += 1
     return best
