@@ -18,6 +18,7 @@ from satisfice.errors import (
     LeaseLost,
     NoFeasibleProposal,
     SatisficeError,
+    StorageLost,
 )
 from satisfice.store import presence
 from satisfice.study.session import Session
@@ -139,7 +140,7 @@ class Worker:
         except Preempted:
             self._give_back(trial)
             return None
-        except LeaseLost:
+        except (LeaseLost, StorageLost):  # nothing can be given back
             raise
         except SatisficeError:
             self._give_back(trial)
