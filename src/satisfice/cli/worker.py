@@ -54,9 +54,9 @@ def worker(name: str, storage: str | None, label: str | None, threads: int | Non
         os.environ.update(thread_environment(threads))  # before any numeric library is loaded
     stop = threading.Event()
     signals = StopSignals(stop, on_deadline=_too_late)
-    signals.install()
     try:
         study = options.open_study(name, storage)
+        signals.install()  # until here a signal ends it at once: it holds nothing
         outcome = study.run_worker(label=label, stop=stop)
     except SatisficeError:
         raise

@@ -211,19 +211,26 @@ class Database:
             raise StorageLost(f"the database {masked(self.url)} does not answer") from None
 
     def check_reachable(self) -> None:
-        """Connect once.
+        """Connect once. A server that says that it is about to answer is waited for.
 
         Raises:
             StorageError: It cannot be reached; the password is never part of the sentence.
         """
-        try:
-            with self.read() as connection:
-                connection.execute(sa.text("SELECT 1"))
-        except sa.exc.DBAPIError as error:
-            raise StorageError(
-                f"cannot open the storage {masked(self.url)}: {_short_reason(error)}",
-                hint="check that the server runs, and the URL's host, name and credentials",
-            ) from None
+        deadline = time.monotonic() + self.patience_s
+        while True:
+            try:
+                with self.read() as connection:
+                    connection.execute(sa.text("SELECT 1"))
+            except sa.exc.DBAPIError as error:
+                if time.monotonic() < deadline and any(words in str(error.orig) for words in _COMES_BACK):
+                    time.sleep(1.0)
+                    continue
+                raise StorageError(
+                    f"cannot open the storage {masked(self.url)}: {_short_reason(error)}",
+                    hint="check that the server runs, and the URL's host, name and credentials",
+                ) from None
+            else:
+                return
 
     def close(self) -> None:
         """Give all connections back."""
@@ -283,6 +290,9 @@ def _sqlite_lock(driver: sqlite3.Connection) -> None:
     finally:
         driver.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
 
+
+# PostgreSQL's words; psycopg gives no code when no connection could be made.
+_COMES_BACK = ("is starting up", "is shutting down", "in recovery mode", "not yet accepting connections")
 
 _AWAY_CODES = {
     # PostgreSQL: connection, shutdown, deadlock, too many
