@@ -319,33 +319,6 @@ def test_doctor_writes_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
-def test_a_password_is_nowhere_in_a_whole_run(tmp_path: Path, postgres_url: str) -> None:
-    """PostgreSQL trusts us here, so any password opens it: it must be in no output, file or stored row."""
-    import sqlalchemy as sa
-
-    secret = "wh1sper-of-the-test"
-    url = sa.make_url(postgres_url).set(password=secret)
-    folder = toy(tmp_path / "run", ("pause_s = 0.0", "pause_s = 0.02"))
-    full = url.render_as_string(hide_password=False)
-    outputs = []
-    for arguments in (
-        ["run", "toy.toml", "--workers", "2"],
-        ["status", "toy"],
-        ["db", "current"],
-        ["doctor"],
-    ):
-        done = process(folder, *arguments, SATISFICE_STORAGE=full, TMPDIR=str(tmp_path))
-        outputs += [done.stdout, done.stderr]
-    files = [path.read_bytes().decode(errors="replace") for path in tmp_path.rglob("*") if path.is_file()]
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
-    with engine.connect() as connection:
-        for table in sa.inspect(connection).get_table_names():
-            outputs += [str(row) for row in connection.execute(sa.text(f'SELECT * FROM "{table}"'))]
-    assert len(outputs) > 50
-    assert not [text[:200] for text in outputs + files if secret in text]
-
-
 def used(result: dict[str, Any]) -> tuple[int, int]:
     """Trials used, and the budget of them."""
     budget = result["status"]["budget"]
