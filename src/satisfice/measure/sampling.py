@@ -15,8 +15,10 @@ from satisfice.measure.estimate import Array, Estimate, estimate
 from satisfice.measure.reference import Call, Reference, slowdown
 from satisfice.measure.timing import computes_alone, timed
 
-_BURST_S = 0.003  # of the measured model in a block, at least one call
-_REWARM_S = 0.0012  # before it, untimed, at least one call: the reference model has taken the caches
+_BURST_S = 0.004  # of the measured model in a block
+_REWARM_S = 0.003  # before it, untimed: in the gap others have taken the caches, and then the reference model
+_LEAST_CALLS = 2  # of either
+_LONG_S = 0.05  # a call so long warms itself: one is enough
 _MAX_CALLS = 100  # in a burst
 _BLOCKS = 2  # without a gap between them; after a gap the scheduler seldom interrupts so short a stretch
 _GAP_S = 0.004
@@ -72,7 +74,8 @@ def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> G
         if not by_cpu:
             precedence.close()
         each = min(each, _warm_up(call))
-        burst, rewarm = (max(1, min(_MAX_CALLS, int(s / each))) for s in (_BURST_S, _REWARM_S))
+        least = 1 if each > _LONG_S else _LEAST_CALLS
+        burst, rewarm = (max(least, min(_MAX_CALLS, int(s / each))) for s in (_BURST_S, _REWARM_S))
         for group in itertools.count():
             pinning.core(group)
             for _ in range(_BLOCKS):

@@ -77,7 +77,7 @@ class Timings:
         Args:
             params: The configuration.
             model: The fitted model; None: an untrained one.
-            fresh: Measure even what is known.
+            fresh: Measure even what is known, and precisely.
 
         Returns:
             By metric; nothing where the task cannot be timed, or only once it is fitted.
@@ -125,7 +125,9 @@ class Timings:
         bounds = self._spec.constraints
         if quantity == "throughput":
             return self._meter.throughput(key, lambda: call, bounds, fresh=fresh)
-        return self._meter.latency(key, lambda: call, bounds, fresh=fresh, metric=_metric(quantity))
+        return self._meter.latency(
+            key, lambda: call, bounds, precise=fresh, fresh=fresh, metric=_metric(quantity)
+        )
 
     def _values(self, measured: Measurement) -> dict[str, float]:
         values = {measured.metric: measured.value}
