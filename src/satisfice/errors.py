@@ -7,6 +7,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 │   ├── StorageError          the storage URL, its database, its migrations
 │   ├── StudyNotFound
 │   ├── StudyChanged          same name, another spec or other data
+│   ├── BadReport             training code reported or returned what is no number; its trial is FAIL
 │   └── MissingExtra          an optional dependency is not installed
 ├── BudgetSpent               `ask`: no slot of the budget is left
 ├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
@@ -94,6 +95,10 @@ class StudyNotFound(InputError):
 
 class StudyChanged(InputError):
     """A study of that name exists with another spec or other data."""
+
+
+class BadReport(InputError):
+    """Training code reported or returned what is no number or no step; only its own trial fails."""
 
 
 class MissingExtra(InputError):

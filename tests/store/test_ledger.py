@@ -265,6 +265,34 @@ def test_a_worker_that_lost_its_lease_writes_nothing(place: Place, clock: Clock)
     assert place.contents() == before
 
 
+def test_a_result_whose_commit_was_not_heard_of_is_told_once(place: Place, clock: Clock) -> None:
+    """The connection broke after the commit: the same worker tells again, and nobody else may."""
+    ledger, other = place.worker(), place.worker()
+    claim = place.begin(ledger)
+    assert ledger.tell(claim, [(1, {"loss": 0.5})], complete()) > 0
+    before = place.contents()
+    assert ledger.tell(claim, [(1, {"loss": 0.5})], complete()) == 0
+    assert place.contents() == before
+    with pytest.raises(LeaseLost):
+        other.tell(claim, [], complete(0.1))
+    lost = place.begin(ledger)
+    clock.time += LEASE_S + 1
+    taken = other.claim()
+    other.tell(taken, [], complete())
+    with pytest.raises(LeaseLost):  # another attempt's result is stored, not this one's
+        ledger.tell(lost, [], complete(0.1))
+    assert place.outcomes(lost.slot) == ["lost", "told"]
+
+
+def test_a_trial_whose_begin_was_not_heard_of_is_begun_once(place: Place) -> None:
+    ledger = place.worker()
+    claim = ledger.claim()
+    first = place.begin_in(ledger, claim)
+    again = place.begin_in(ledger, claim)
+    assert (again.number, again.trial_id) == (first.number, first.trial_id)
+    assert len(place.optuna()) == 1
+
+
 def test_given_back_it_goes_on_at_once(place: Place, clock: Clock) -> None:
     first, second = place.worker(), place.worker()
     claim = place.begin(first)

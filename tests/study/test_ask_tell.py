@@ -226,6 +226,29 @@ def test_what_training_returns_decides_the_state(metrics: Any, state: str, reaso
     assert study.optuna_study.trials[0].state.name == state
 
 
+@pytest.mark.parametrize(
+    ("step", "metrics", "said"),
+    [
+        (1, {"accuracy": "much"}, "metric accuracy = 'much' is no number"),
+        (1, {"accuracy": None}, "metric accuracy = None is no number"),
+        (1.5, {"accuracy": 0.5}, "step = 1.5 is no step"),
+        ("one", {"accuracy": 0.5}, "step = 'one' is no step"),
+        (-1, {"accuracy": 0.5}, "step = -1 is no step"),
+        (math.inf, {"accuracy": 0.5}, "step = inf is no step"),
+    ],
+)
+def test_a_report_of_what_is_no_number_fails_that_trial_only(step: Any, metrics: Any, said: str) -> None:
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        if trial.number == 1:
+            trial.report(step, metrics)
+        return {"accuracy": 0.5}
+
+    study = satisfice.create_study(spec(budget={"trials": 3}), task=Own(train))
+    study.optimize()
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert said in str(study.records()[1].reason)
+
+
 def test_diverged_is_pruned() -> None:
     def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
         raise Diverged("the loss is infinite")

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
-from satisfice.errors import InputError, LeaseLost, NoFeasibleProposal, StudyNotFound, TrialFinished
+from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound, TrialFinished
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, SearchProblem
@@ -35,7 +35,7 @@ from satisfice.study.environment import LEASE_VARIABLE, seconds_of
 from satisfice.study.known import Evaluator
 from satisfice.study.replicate import least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
-from satisfice.study.trial import Trial, diverged
+from satisfice.study.trial import Trial, as_floats, diverged
 
 WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can free the leases of a dead worker
 _NO_LEASE_S = 1e9  # in memory nobody could take over
@@ -300,7 +300,7 @@ class Session:
         """
         if trial.finished:
             raise TrialFinished(f"trial {trial.number} was told already")
-        found = convert({**trial.metrics, **_floats(metrics or {})}, self.spec.metric_names)
+        found = convert({**trial.metrics, **as_floats(metrics or {})}, self.spec.metric_names)
         where = trial.measured_on
         if (
             state is not TrialState.FAIL
@@ -387,13 +387,3 @@ class Session:
         if not isinstance(self.task, HasDefaults):
             return {}
         return self.spec.space.complete(self.task.defaults(), self.task.defaults())
-
-
-def _floats(metrics: Mapping[str, Any]) -> dict[str, float]:
-    out = {}
-    for name, value in metrics.items():
-        try:
-            out[name] = float(value)
-        except (TypeError, ValueError):
-            raise InputError(f"metric {name} = {value!r} is no number", hint="return floats") from None
-    return out

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from satisfice.errors import InputError, LeaseLost, StorageLost, TrialFinished
+from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
 from satisfice.study.checkpoint import Checkpoints, save_model
 
 if TYPE_CHECKING:
@@ -79,13 +79,14 @@ class Trial:
         """Report metrics after ``step`` epochs (1-based); several objectives are welcome.
 
         Raises:
+            BadReport: A metric is no number, or the step is none.
             LeaseLost: Another worker has the trial.
             TrialFinished: It was told.
         """
         self._check()
-        if isinstance(step, bool) or int(step) != step or step < 0:
-            raise InputError(f"step = {step!r} is no step", hint="count epochs from 1")
-        values = {name: float(value) for name, value in metrics.items()}
+        if not _is_step(step):
+            raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
+        values = as_floats(metrics)
         self.metrics.update(values)
         self._last_step = int(step)
         self.pending.append((int(step), values))
@@ -204,6 +205,28 @@ class Trial:
         self._checked_at = now
         if now - self.renewed_at > lease_s and (asleep or not self.kept):
             self._try(self._renew)
+
+
+def _is_step(step: Any) -> bool:
+    try:
+        return not isinstance(step, bool) and int(step) == step and step >= 0
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Metrics as training code gave them, as floats.
+
+    Raises:
+        BadReport: One is no number.
+    """
+    out = {}
+    for name, value in metrics.items():
+        try:
+            out[name] = float(value)
+        except (TypeError, ValueError):
+            raise BadReport(f"metric {name} = {value!r} is no number", hint="return floats") from None
+    return out
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

@@ -7,14 +7,14 @@ import logging
 import threading
 import time
 import traceback as traceback_module
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from optuna.trial import TrialState
 
 from satisfice.errors import (
+    BadReport,
     BudgetSpent,
     Diverged,
-    InputError,
     LeaseLost,
     NoFeasibleProposal,
     SatisficeError,
@@ -134,7 +134,7 @@ class Worker:
             stopped = trial.stop_reason is not None
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
-            return self._tell(trial, {**(metrics or {}), **after}, state)
+            return session.tell(trial, {**(metrics or {}), **after}, state=state)
         except Diverged as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=f"diverged: {error}")
         except Preempted:
@@ -142,6 +142,8 @@ class Worker:
             return None
         except (LeaseLost, StorageLost):  # nothing can be given back
             raise
+        except BadReport as error:  # what its training code handed over is its own fault
+            return self._failed(trial, error)
         except SatisficeError:
             self._give_back(trial)
             raise
@@ -150,19 +152,17 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever a person's training code raises fails this trial only
             if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
                 return self._died(trial, "out of memory")
-            text = traceback_module.format_exc()
-            logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
-            reason = f"{type(error).__name__}: {error}"
-            return session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
+            return self._failed(trial, error)
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
             raise
 
-    def _tell(self, trial: Trial, metrics: Mapping[str, float], state: TrialState) -> TrialState:
-        try:
-            return self._session.tell(trial, metrics, state=state)
-        except InputError as error:  # training returned what is no number: its own fault
-            return self._session.tell(trial, state=TrialState.FAIL, reason=str(error))
+    def _failed(self, trial: Trial, error: Exception) -> TrialState:
+        """The trial alone fails; called while the error is handled."""
+        text = traceback_module.format_exc()
+        logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
+        reason = str(error) if isinstance(error, BadReport) else f"{type(error).__name__}: {error}"
+        return self._session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
 
     def _after(self, trial: Trial) -> dict[str, float]:
         """Timings known only after fitting."""
