@@ -66,12 +66,12 @@ def collect(call: Call, reference: Reference, *, alone: bool | None = None) -> G
     with ExitStack() as conditions:
         pinning = conditions.enter_context(Pinning())
         samples.pinned = pinning.works
-        each = _seconds_of(call, 1)
         precedence = conditions.enter_context(ExitStack())
-        if alone is not False and each < _MOST_PREFERRED_S:
+        if alone is not False:
             precedence.enter_context(Precedence())
+        each = _seconds_of(call, 1)  # it may load things: what it waits for does not count against it
         by_cpu = computes_alone(call, 1 if each > _WARM_UP_S else 5) if alone is None else alone
-        if not by_cpu:
+        if not by_cpu or each > _MOST_PREFERRED_S:
             precedence.close()
         each = min(each, _warm_up(call))
         least = 1 if each > _LONG_S else _LEAST_CALLS
