@@ -16,6 +16,9 @@ PYTEST ?= $(BIN)/python -m pytest
 TORCH_INDEX ?=
 INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
 
+# Workers are started often: without compiled modules each start costs seconds.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup demo test test-slow check format docs clean
 .DELETE_ON_ERROR:
 
