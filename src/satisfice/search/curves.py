@@ -30,6 +30,10 @@ _EARLIER = 2  # earlier reports of each finished trial that a model sees
 _PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
 _PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
 _SLOPES = (0.25, 4.0)
+_SURPRISE = (
+    0.5  # standard deviation of trainings unlike those that finished, as a share of the change to come
+)
+_UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
 _MAX_WIDENING = 4.0
 
@@ -84,6 +88,11 @@ class Lines:
             ahead[g] = (float(off @ off) + _PRIOR_COUNT * prior) / (count + _PRIOR_COUNT)
         return cls(transform, intercept, slope, np.maximum.accumulate(ahead[::-1])[::-1])
 
+    def surprise(self, reports: Array, checkpoint: int | NDArray[np.int_], unlike: Array) -> Array:
+        """Further variance of foretold finishes: slow starters are not known from fast ones."""
+        change = self.transform.forward(reports) - self.foretell(reports, checkpoint)
+        return np.asarray((_SURPRISE * unlike * change) ** 2)
+
     def foretell(self, reports: Array, checkpoint: int | NDArray[np.int_]) -> Array:
         """Finishes on the transform's scale that reports (to minimise) stand for."""
         return (self.transform.forward(reports) - self.intercept[checkpoint]) / self.slope[checkpoint]
@@ -93,6 +102,7 @@ class Lines:
 class _Points:
     trial: NDArray[np.int_]  # row of each point, shape [n]
     target: Array  # on the transform's scale, shape [n]
+    extra: Array  # further variance, shape [n]
     ahead: Array  # shape [n]
     finished: int  # so many of them come first, and are finishes
 
@@ -106,6 +116,8 @@ class FinishModel:
     tested: NDArray[np.int_]  # finished trials that were left out in turn, shape [k]
     foreseen: Array  # their mean and standard deviation, given an early report of theirs, shape [k, 2]
     widening: float  # factor of standard deviations that makes intervals hold for those left out
+    seen: Array  # unit rows of finished trials, shape [f, d]
+    ordered: NDArray[np.bool_]  # shape [d]
 
     def foresee(self, unit: Array, report: float, checkpoint: int) -> tuple[float, float]:
         """Mean and standard deviation on the transform's scale of the finish of a trial that is not in it.
@@ -115,8 +127,10 @@ class FinishModel:
             report: The objective at the checkpoint, to minimise.
             checkpoint: Index into `History.checkpoints`.
         """
-        target = float(self.lines.foretell(np.array([report]), checkpoint)[0])
-        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), target)
+        reports = np.array([report])
+        target = float(self.lines.foretell(reports, checkpoint)[0])
+        surprise = float(self.lines.surprise(reports, checkpoint, unlike(unit, self.seen, self.ordered))[0])
+        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), target, surprise)
         return mean, sd * self.widening
 
     def hope(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
@@ -160,14 +174,22 @@ class CurveModels:
         metric = MetricModel(
             history.encoder.unit(history.raw[rows]),
             np.r_[points.target, np.full(len(failed), worst)],
-            np.r_[np.zeros(len(points.trial)), np.full(len(failed), 0.5)],
+            np.r_[points.extra, np.full(len(failed), 0.5)],
             ordered,
             transform=lines.transform,
             hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
         tested, foreseen = _leave_out(points, metric)
-        return FinishModel(metric, lines, tested, foreseen, _widening(points, tested, foreseen))
+        return FinishModel(
+            metric,
+            lines,
+            tested,
+            foreseen,
+            _widening(points, tested, foreseen),
+            seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
+            ordered=ordered,
+        )
 
     def _hyperparameters(
         self,
@@ -195,7 +217,7 @@ class CurveModels:
             self._fits[key] = gaussian.fit(
                 history.encoder.unit(history.raw[points.trial]),
                 points.target,
-                np.zeros(len(points.trial)),
+                points.extra,
                 ordered,
                 noise_prior=_NOISE_PRIOR,
                 reports=gaussian.Reports(points.ahead, points.trial),
@@ -223,6 +245,13 @@ def _points(
     of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
     complete, finished = complete[of_finished], finished[of_finished]
     unfinished, last, foretold = unfinished[of_unfinished], last[of_unfinished], foretold[of_unfinished]
+    encoder = history.encoder
+    far = unlike(
+        encoder.unit(history.raw[unfinished]),
+        encoder.unit(history.raw[complete]),
+        encoder.ordered[encoder.free],
+    )
+    surprise = lines.surprise(signed_curve(history, unfinished, objective, last), last, far)
     rows, checkpoint = _earlier(
         complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)
     )
@@ -232,9 +261,27 @@ def _points(
     return _Points(
         trial=np.r_[complete, unfinished, rows],
         target=np.r_[finished, foretold, lines.foretell(reports[told], checkpoint)],
+        extra=np.r_[np.zeros(len(complete)), surprise, np.zeros(len(rows))],
         ahead=np.r_[np.zeros(len(complete)), lines.ahead[last], lines.ahead[checkpoint]],
         finished=len(complete),
     )
+
+
+def unlike(unit: Array, finished: Array, ordered: NDArray[np.bool_]) -> Array:
+    """0 for a repetition of a finished training, 1 for one that is unlike all of them. Shape [q].
+
+    Args:
+        unit: Unit rows, shape [q, d].
+        finished: Unit rows, shape [f, d].
+        ordered: Which parameters are numbers, shape [d].
+    """
+    out = np.ones(len(unit))
+    if len(finished) == 0 or unit.shape[1] == 0:
+        return out
+    for i, row in enumerate(unit):
+        apart = np.where(ordered, np.abs(finished - row), _UNLIKE * (finished != row))
+        out[i] = min(1.0, float(apart.max(axis=1).min()) / _UNLIKE)
+    return out
 
 
 def _kept(rows: NDArray[np.int_], targets: Array) -> NDArray[np.bool_]:

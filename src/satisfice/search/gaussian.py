@@ -123,7 +123,7 @@ def fit(
         to_come = np.minimum.outer(reports.ahead, reports.ahead)
         same = np.equal.outer(reports.trial, reports.trial).astype(float)
         prior_mean, prior_sd = np.r_[prior_mean, 0.0, 0.0], np.r_[prior_sd, 0.7, 1.0]  # log ahead, logit own
-        bounds += [(-3.0, math.log(10.0)), (-3.0, 3.0)]
+        bounds += [(0.0, math.log(10.0)), (-3.0, 3.0)]
 
     def objective(theta: Array) -> tuple[float, Array]:
         weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1])
@@ -184,6 +184,11 @@ class GaussianProcess:
         self._y, self._extra = y, extra
         self._last: tuple[Array, tuple[Array, Array]] | None = None
 
+    def shorter(self, factor: float) -> GaussianProcess:
+        """With all length scales times ``factor``: less sure away from what was seen."""
+        h = replace(self._h, scales=self._h.scales * factor)
+        return GaussianProcess(self._x, self._y, self._extra, self._ordered, h, self._reports)
+
     def conditioned(self, x: Array, y: Array) -> GaussianProcess:
         """With further finishes, at the same hyperparameters."""
         return GaussianProcess(
@@ -215,13 +220,14 @@ class GaussianProcess:
         self._last = x, (k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12)))
         return self._last[1]
 
-    def finish(self, x: Array, ahead: float, y: float) -> tuple[float, float]:
+    def finish(self, x: Array, ahead: float, y: float, extra: float = 0.0) -> tuple[float, float]:
         """Mean and standard deviation of the finish, noise included, of one more training.
 
         Args:
             x: Its unit row, shape [1, d].
             ahead: Variance of what is still to come (see `Reports`).
             y: The target that its report foretells.
+            extra: Additional variance of the target.
         """
         assert self._reports is not None
         h = self._h
@@ -229,7 +235,7 @@ class GaussianProcess:
         own = Reports(np.array([ahead]), np.array([np.iinfo(np.int64).min]))
         crossing = self._between(x, own, self._x, self._reports)[0]
         to_report = self._inverse_factor @ crossing
-        variance = h.signal + h.ahead * ahead + h.noise + _JITTER - float(to_report @ to_report)
+        variance = h.signal + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
         shared = h.signal - float(to_finish @ to_report)
         gain = shared / max(variance, 1e-12)
         mean = float(self._kernel(x, self._x)[0] @ self._alpha)

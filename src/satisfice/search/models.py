@@ -131,6 +131,12 @@ class MetricModel:
         other.range = float(values.min()), float(values.max())
         return other
 
+    def shorter(self, factor: float) -> MetricModel:
+        """With length scales times ``factor``."""
+        other = copy.copy(self)
+        other.process = self.process.shorter(factor)
+        return other
+
     def condition(self, x: Array, z: Array) -> None:
         """Take in points as if they had been observed, on the transform's scale."""
         self.process = self.process.conditioned(x, (z - self._mean) / self._sd)
@@ -140,9 +146,9 @@ class MetricModel:
         mean, sd = self.process.predict(x)
         return self._mean + self._sd * mean, self._sd * sd
 
-    def finish(self, x: Array, ahead: float, z: float) -> tuple[float, float]:
+    def finish(self, x: Array, ahead: float, z: float, extra: float) -> tuple[float, float]:
         """Mean and standard deviation of the finish of a training at ``x`` whose report foretells ``z``."""
-        return self.process.finish(x, ahead, z)
+        return self.process.finish(x, ahead, z, extra)
 
     def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:
         """Mean and standard deviation of the first of ``rows`` if none of them had been seen."""
