@@ -15,9 +15,9 @@ MAX_STEPS = 30
 
 
 def curve(final: float, step: int, *, start: float = 1.0, informative: bool = True) -> float:
-    """Falls from ``start`` to ``final``; early values foretell the end only where they are informative."""
+    """Falls from ``start`` to ``final``, or stays at ``start`` and says nothing of the end."""
     left = 1.0 - (step / MAX_STEPS) ** 0.3
-    return float(final + left * (start - final if informative else start))
+    return float(final + left * (start - final)) if informative else start
 
 
 def study_of(*, informative: bool, n: int = 30, feasible: bool | None = True, seed: int = 0) -> History:

@@ -13,7 +13,7 @@ Running trials count as finished with what is expected of them, so that parallel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,20 +36,13 @@ _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
 _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
-_BOLDNESS = (
-    (1.0, 1.0),
-    (1.0, 1.0),
-    (1.5, 0.7),
-    (2.0, 0.4),
-)  # factors of the model's standard deviation, equally often
+_BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
 _BOLD_FROM = 25  # trained trials
 _NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure of itself
 _BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
-_REGION = (
-    0.1  # share of proposals that look for what is best where an objective known before training is as drawn
-)
+_REGION = 0.15  # share of proposals for a drawn region, times the share of trainings that is stopped early
 _WINDOW = 0.15  # share of the candidates that are nearest to what was drawn
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
@@ -84,7 +77,8 @@ class AutoSampler:
         draw = rng.random()
         found: _Candidate | None = None
         kind, method = "explore", "space-filling"
-        if evidence is not None and draw >= _EXPLORE + _REGION:
+        region = 0.0 if evidence is None else _REGION * evidence.stopped
+        if evidence is not None and draw >= _EXPLORE + region:
             found = self._exploit(history, evidence, tried, screen, rng)
             kind, method = "exploit", "gp-ehvi"
         elif evidence is not None and draw >= _EXPLORE:
@@ -177,11 +171,7 @@ class AutoSampler:
         encoder = history.encoder
         assert self._memory is not None
         # A model of few points is surer of itself than it should be. At first that is what pays most.
-        bold, shorter = (
-            _BOLDNESS[rng.integers(len(_BOLDNESS))] if evidence.finished >= _BOLD_FROM else (1.0, 1.0)
-        )
-        if shorter != 1.0:
-            evidence = replace(evidence, models={n: m.shorter(shorter) for n, m in evidence.models.items()})
+        bold = float(rng.choice(_BOLDNESS)) if evidence.finished >= _BOLD_FROM else 1.0
         scorer = _Scorer(evidence, self._memory, bold)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(

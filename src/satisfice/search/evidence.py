@@ -27,6 +27,7 @@ class Evidence:
     signs: Array
     static: frozenset[str]  # metrics known before training
     finished: int  # number of trials that were trained, to the end or not
+    stopped: float  # share of them that was stopped early
     front: Array  # feasible, finished or expected of running trials, shape [f, m]
     observed: Array  # objectives of all feasible finished trials, shape [n, m]
     typical: Array  # median of each objective, shape [m]
@@ -109,6 +110,7 @@ def gather(
         signs=history.signs[order],
         static=frozenset(static),
         finished=len(complete) + len(pruned),
+        stopped=len(pruned) / (len(complete) + len(pruned)),
         front=candidates[nondominated(candidates)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),

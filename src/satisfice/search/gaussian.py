@@ -27,6 +27,8 @@ from satisfice.search.encode import Array
 _SQRT5 = math.sqrt(5.0)
 _JITTER = 1e-8
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
+_MIN_SCALE = 0.02
+_MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Hyperparameters:
 
     scales: Array  # length scales, shape [d]
     signal: float  # variance of the process
-    noise: float  # variance of the observations
+    noise: float  # variance of the observations: of trainings, so shared by the reports and the finish of one
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
 
@@ -115,10 +117,12 @@ def fit(
     loc, spread = math.sqrt(2.0) + 0.5 * math.log(max(d, 1)) - 1.0, 1.0
     prior_mean = np.r_[np.full(d, loc), 0.0, math.log(noise_prior)]
     prior_sd = np.r_[np.full(d, spread), 0.5, 1.5]
-    bounds = [(math.log(0.02), math.log(50.0))] * d + [
+    finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
+    bounds = [(math.log(finest), math.log(50.0))] * d + [
         (-3.0, 3.0),
         (math.log(_MIN_NOISE), math.log(_MAX_NOISE)),
     ]
+    same = np.eye(n)
     if reports is not None:
         to_come = np.minimum.outer(reports.ahead, reports.ahead)
         same = np.equal.outer(reports.trial, reports.trial).astype(float)
@@ -131,7 +135,7 @@ def fit(
         decay = np.exp(-r)
         matern = (1.0 + r + r * r / 3.0) * decay
         factors: float | Array = signal  # of the matern
-        covariance = np.diag(extra + noise + _JITTER)
+        covariance = noise * same + np.diag(extra + _JITTER)
         if reports is not None:
             ahead, own = math.exp(theta[d + 2]), 1.0 / (1.0 + math.exp(-theta[d + 3]))
             factors = signal + ahead * (1.0 - own) * to_come
@@ -144,7 +148,7 @@ def fit(
         gradient = np.empty(len(theta))
         gradient[:d] = -weights * (flat @ slope.ravel())
         gradient[d] = 0.5 * signal * float((m * matern).sum())
-        gradient[d + 1] = 0.5 * noise * float(np.trace(m))
+        gradient[d + 1] = 0.5 * noise * float((m * same).sum())
         if reports is not None:
             shared, alone = float((m * to_come * matern).sum()), float((m * to_come * same).sum())
             gradient[d + 2] = 0.5 * ahead * ((1.0 - own) * shared + own * alone)
@@ -177,17 +181,13 @@ class GaussianProcess:
     ) -> None:
         self._x, self._ordered, self._h, self._reports = x, ordered, hyperparameters, reports
         covariance = self._kernel(x, x) if reports is None else self._between(x, reports, x, reports)
-        covariance[np.diag_indices(len(x))] += extra + hyperparameters.noise + _JITTER
+        noise = hyperparameters.noise if reports is None else 0.0  # between reports it is counted
+        covariance[np.diag_indices(len(x))] += extra + noise + _JITTER
         factor, self._inverse = _factor_and_inverse(covariance)
         self._inverse_factor, _ = lapack.dtrtri(factor, lower=1)
         self._alpha = self._inverse @ y
         self._y, self._extra = y, extra
         self._last: tuple[Array, tuple[Array, Array]] | None = None
-
-    def shorter(self, factor: float) -> GaussianProcess:
-        """With all length scales times ``factor``: less sure away from what was seen."""
-        h = replace(self._h, scales=self._h.scales * factor)
-        return GaussianProcess(self._x, self._y, self._extra, self._ordered, h, self._reports)
 
     def conditioned(self, x: Array, y: Array) -> GaussianProcess:
         """With further finishes, at the same hyperparameters."""
@@ -208,7 +208,7 @@ class GaussianProcess:
         to_come = h.ahead * np.minimum.outer(of_a.ahead, of_b.ahead)
         matern = _matern(_scaled_distance(a, b, self._ordered, h.scales))
         same = np.equal.outer(of_a.trial, of_b.trial)
-        return (h.signal + (1.0 - h.own) * to_come) * matern + h.own * to_come * same
+        return (h.signal + (1.0 - h.own) * to_come) * matern + (h.own * to_come + h.noise) * same
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the noise-free finish, each of shape [q]."""
@@ -236,12 +236,12 @@ class GaussianProcess:
         crossing = self._between(x, own, self._x, self._reports)[0]
         to_report = self._inverse_factor @ crossing
         variance = h.signal + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
-        shared = h.signal - float(to_finish @ to_report)
+        shared = h.signal + h.noise - float(to_finish @ to_report)
         gain = shared / max(variance, 1e-12)
         mean = float(self._kernel(x, self._x)[0] @ self._alpha)
         mean += gain * (y - float(crossing @ self._alpha))
-        left = h.signal - float(to_finish @ to_finish) - gain * shared
-        return mean, math.sqrt(max(left, 1e-12) + h.noise)
+        left = h.signal + h.noise - float(to_finish @ to_finish) - gain * shared
+        return mean, math.sqrt(max(left, 1e-12))
 
     def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:
         """Mean and standard deviation of the first of ``rows``, noise included, given all other targets.

@@ -131,12 +131,6 @@ class MetricModel:
         other.range = float(values.min()), float(values.max())
         return other
 
-    def shorter(self, factor: float) -> MetricModel:
-        """With length scales times ``factor``."""
-        other = copy.copy(self)
-        other.process = self.process.shorter(factor)
-        return other
-
     def condition(self, x: Array, z: Array) -> None:
         """Take in points as if they had been observed, on the transform's scale."""
         self.process = self.process.conditioned(x, (z - self._mean) / self._sd)

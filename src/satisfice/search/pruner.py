@@ -25,7 +25,7 @@ from satisfice.search.protocol import Decision, SearchProblem
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
-_EARLIEST = 0.06  # of a full training: before, reports say too little
+_EARLIEST = 0.1  # of a full training: before, reports say too little
 _LATEST = 0.5  # of a full training: later, its end is worth more to the models than what stopping saves
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 _EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
