@@ -37,9 +37,13 @@ _ROUNDS = 2
 _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
 _BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
-_BOLD_FROM = 25  # finished trials
+_BOLD_FROM = 25  # trained trials
+_NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure of itself
+_BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
+_REGION = 0.15  # share of proposals for a drawn region, times the share of trainings that is stopped early
+_WINDOW = 0.15  # share of the candidates that are nearest to what was drawn
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 MAX_SCREENS = 240  # per proposal
@@ -70,16 +74,21 @@ class AutoSampler:
         tried = set(keys(history.raw[history.state >= 0]))
         screened_before = len(memory)
         evidence = gather(history, memory.known, self._cache, self._curves)
-        explore = rng.random() < _EXPLORE
+        draw = rng.random()
         found: _Candidate | None = None
-        kind = "explore" if evidence is None or explore else "exploit"
-        if evidence is not None and not explore:
+        kind, method = "explore", "space-filling"
+        region = 0.0 if evidence is None else _REGION * evidence.stopped
+        if evidence is not None and draw >= _EXPLORE + region:
             found = self._exploit(history, evidence, tried, screen, rng)
+            kind, method = "exploit", "gp-ehvi"
+        elif evidence is not None and draw >= _EXPLORE:
+            found = self._best_of_region(history, evidence, tried, screen, rng)
+            method = "gp-region"
         if found is None:
-            kind = "explore"
+            kind, method = "explore", "space-filling"
             found = self._fill(history, tried, screen, rng)
         why: dict[str, Any] = {
-            "method": "gp-ehvi" if kind == "exploit" else "space-filling",
+            "method": method,
             "kind": kind,
             "screened": len(memory) - screened_before,
         }
@@ -175,6 +184,9 @@ class AutoSampler:
         q = np.vstack([encoder.draw(_POOL, rng), near])
         raw = encoder.raw_from_quantiles(q)
         score = scorer.coarse(encoder.unit(raw))
+        while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
+            scorer.boldness *= 2.0
+            score = scorer.coarse(encoder.unit(raw))
         for _ in range(_ROUNDS):
             top = np.argsort(-score, kind="stable")[:12]
             starts = q[top[rng.integers(len(top), size=_CLIMB)]]
@@ -186,6 +198,56 @@ class AutoSampler:
         raw = self._new(raw[order], tried)
         raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
         return self._first_that_fits(history, raw, scorer, screen)
+
+    def _best_of_region(
+        self,
+        history: History,
+        evidence: Evidence,
+        tried: set[bytes],
+        screen: Screen,
+        rng: np.random.Generator,
+    ) -> _Candidate | None:
+        """The most hopeful candidate for a drawn value of an objective that is known before training.
+
+        What large models can do is not learnt from what untuned ones did: without this, a front may end where
+        the first few were bad.
+        """
+        assert self._memory is not None
+        static, encoder = self._memory.models(), history.encoder
+        known = [name for name in evidence.names if name in static and self._memory.fitting_range(name)]
+        trained = [name for name in evidence.names if name in evidence.models]
+        if not known or not trained:
+            return None
+        name = known[rng.integers(len(known))]
+        low, high = self._memory.fitting_range(name) or (0.0, 0.0)
+        target = rng.uniform(low, high)
+        weights = rng.dirichlet(np.ones(len(trained)))
+        parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
+        partners = encoder.draw(_LOCAL, rng)
+        near = neighbours(encoder, parents[rng.integers(len(parents), size=_LOCAL)], partners, _SCALES, rng)
+        q = np.vstack([encoder.draw(_POOL, rng), near])
+        best = np.zeros(0, dtype=int)
+        for last in (False, True):
+            unit = encoder.unit(encoder.raw_from_quantiles(q))
+            chance = self._memory.probability_fits(unit)
+            off = np.abs(static[name].within_seen(static[name].predict(unit)[0]) - target)
+            off = np.where(chance >= 0.5 * chance.max(), off, np.inf)
+            inside = off <= np.quantile(off, _WINDOW)
+            hope = np.zeros(len(q))
+            for weight, metric in zip(weights, trained, strict=True):
+                mean, sd = evidence.models[metric].predict(unit)
+                hope += weight * (mean - sd)
+            best = np.argsort(np.where(inside, hope, np.inf), kind="stable")[: int(inside.sum())]
+            if not last:
+                around = q[best[:12]]
+                starts = around[rng.integers(len(around), size=_LOCAL)]
+                q = np.vstack([q[best], neighbours(encoder, starts, starts, _SCALES, rng)])
+        raw = self._new(encoder.raw_from_quantiles(q[best]), tried)
+        for row in raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND]:
+            answer = self._memory.screen(row, screen)
+            if answer.fits:
+                return _Candidate(row, answer, 0.0)
+        return None
 
     def _first_that_fits(
         self, history: History, raw: Array, scorer: _Scorer, screen: Screen
@@ -220,7 +282,7 @@ class _Scorer:
     """Expected improvement times the probability of fitting, of unit rows."""
 
     def __init__(self, evidence: Evidence, memory: ScreenMemory, boldness: float) -> None:
-        self._evidence, self._memory, self._boldness = evidence, memory, boldness
+        self._evidence, self._memory, self.boldness = evidence, memory, boldness
         self.refresh()
         ideal, reference = evidence.box({n: memory.fitting_range(n) for n in evidence.static})
         self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
@@ -251,7 +313,7 @@ class _Scorer:
                 model = evidence.models[name]
                 mean, sd = model.predict(unit)
                 samples[:, :, j] = model.values(
-                    mean + self._boldness * sd * nodes[:, modelled.index(name), None]
+                    mean + self.boldness * sd * nodes[:, modelled.index(name), None]
                 )
             elif name in self._static:
                 model = self._static[name]

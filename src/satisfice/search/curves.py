@@ -1,10 +1,11 @@
-"""What an unfinished training's reports say about its end, learnt from the trainings that finished.
+"""What an unfinished training's reports say about its end.
 
-At each checkpoint a Gaussian process predicts the final value from the configuration and the value reported
-there. What it is not sure of it says: a configuration unlike those that finished, or an early value unlike
-theirs, gets a wide interval. The width is checked by leaving out each finished training in turn.
+A report is turned into the finish that it foretells: at each checkpoint a line through the trainings that
+finished says how reports go with finishes; the variance around it says how far that may be wrong. A Gaussian
+process over the configurations then takes finishes and foretold finishes together (see `gaussian.Reports`):
+what was stopped teaches as much as it can, and a training's own report sharpens what is expected of it.
 
-Everything depends on the history's content alone; n below is at most `_MAX_FINISHED`.
+Everything depends on the history's content alone.
 """
 
 from __future__ import annotations
@@ -18,154 +19,23 @@ from optuna.trial import TrialState
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
-from satisfice.search.models import fit_size, spread_out
+from satisfice.search.models import MAX_POINTS, MetricModel, fit_size, spread_out
 from satisfice.search.transform import TailLog
 
-MIN_FINISHED = 15
-_MAX_FINISHED = 90  # finished trials that a model is made of: some of the best, the latest, and a spread
-_NOISE_PRIOR = 0.02
-_SURPRISE = 0.6  # least standard deviation, as a share of the change that is expected until the end
-
-
-@dataclass(frozen=True)
-class CurveModel:
-    """Predicts final values (to minimise) at one checkpoint."""
-
-    rows: NDArray[np.int_]  # trials it is made of, shape [n]
-    transform: TailLog
-    slope: float
-    intercept: float
-    spread: float  # standard deviation of what the line leaves, on the transform's scale
-    process: gaussian.GaussianProcess
-    inflation: float  # by how much intervals must be widened to hold for those left out
-    skill: float  # share of the error of a prediction without the reports that they take away
-
-    def predict(self, unit: Array, early: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of the final value on the transform's scale, each of shape [q]."""
-        e = self.transform.forward(early)
-        mean, sd = self.process.predict(np.column_stack([unit, e]))
-        noise = self.process.noise
-        mean = self.intercept + self.slope * e + self.spread * mean
-        return mean, self._at_least(self.spread * self.inflation * np.sqrt(sd**2 + noise), mean - e)
-
-    def left_out(self, early: Array) -> tuple[Array, Array]:
-        """The same for the trials it is made of, each predicted from the others. Shape [n]."""
-        mean, sd = self.process.leave_one_out()
-        e = self.transform.forward(early)
-        mean = self.intercept + self.slope * e + self.spread * mean
-        return mean, self._at_least(self.spread * self.inflation * sd, mean - e)
-
-    @staticmethod
-    def _at_least(sd: Array, change: Array) -> Array:
-        """Trainings unlike those that finished surprise in proportion to what is still to come."""
-        return np.maximum(sd, _SURPRISE * np.abs(change))
-
-
-class CurveModels:
-    """Curve models of a history, made when asked for and kept while the finished trials stay the same."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[int, int], tuple[bytes, CurveModel | None]] = {}
-        self._fits: dict[tuple[int, int, bytes], gaussian.Hyperparameters] = {}
-
-    def get(self, history: History, objective: int, checkpoint: int) -> CurveModel | None:
-        """The model of one objective at one checkpoint, or None while too few have finished."""
-        rows = history.rows(TrialState.COMPLETE)
-        values = history.objectives(rows)[:, objective]
-        early = signed_curve(history, rows, objective, checkpoint)
-        told = np.isfinite(values) & np.isfinite(early)
-        rows, values, early = rows[told], values[told], early[told]
-        if len(rows) < MIN_FINISHED:
-            return None
-        key = rows.tobytes()
-        kept = self._kept.get((objective, checkpoint))
-        if kept is None or kept[0] != key:
-            kept = (key, self._make(history, rows, values, early, (objective, checkpoint)))
-            self._kept[objective, checkpoint] = kept
-        return kept[1]
-
-    def _make(
-        self, history: History, rows: NDArray[np.int_], values: Array, early: Array, where: tuple[int, int]
-    ) -> CurveModel:
-        ordered = np.r_[history.encoder.ordered[history.encoder.free], True]
-        first = spread_out(fit_size(len(rows)), _MAX_FINISHED)
-        x, z, *_ = _residuals(history, rows[first], values[first], early[first])
-        hyperparameters = self._fit_once((*where, rows[first].tobytes()), ordered, x, z)
-        keep = _chosen(values)
-        x, z, transform, slope, intercept, spread = _residuals(history, rows[keep], values[keep], early[keep])
-        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, hyperparameters)
-        mean, sd = process.leave_one_out()
-        surprise = np.abs(z - mean) / sd
-        inflation = float(np.clip(np.quantile(surprise, 0.9) / 1.645, 1.0, 4.0))
-        without = self._error_without_reports(history, rows, values, keep, where[0])
-        skill = 1.0 - _middle_square(spread * (z - mean)) / max(without, 1e-12)
-        return CurveModel(rows[keep], transform, slope, intercept, spread, process, inflation, skill)
-
-    def _error_without_reports(
-        self, history: History, rows: NDArray[np.int_], values: Array, keep: NDArray[np.int_], objective: int
-    ) -> float:
-        """Error of finished trials predicted from the other ones' configurations alone."""
-        ordered = history.encoder.ordered[history.encoder.free]
-        first = spread_out(fit_size(len(rows)), _MAX_FINISHED)
-        h = self._fit_once(
-            (objective, -1, rows[first].tobytes()), ordered, *_alone(history, rows[first], values[first])
-        )
-        x, z, scale = *_alone(history, rows[keep], values[keep]), _scale(values[keep])
-        process = gaussian.GaussianProcess(x, z, np.zeros(len(z)), ordered, h)
-        return _middle_square(scale * (z - process.leave_one_out()[0]))
-
-    def _fit_once(
-        self, key: tuple[int, int, bytes], ordered: NDArray[np.bool_], x: Array, z: Array
-    ) -> gaussian.Hyperparameters:
-        if key not in self._fits:
-            if len(self._fits) > 64:
-                self._fits.clear()
-            self._fits[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=_NOISE_PRIOR)
-        return self._fits[key]
-
-
-def _scale(values: Array) -> float:
-    return float(TailLog(values).forward(values).std()) or 1.0
-
-
-def _alone(history: History, rows: NDArray[np.int_], values: Array) -> tuple[Array, Array]:
-    """Inputs and standardised targets of a process that does not see the reports."""
-    f = TailLog(values).forward(values)
-    return history.encoder.unit(history.raw[rows]), (f - f.mean()) / (float(f.std()) or 1.0)
-
-
-def _middle_square(errors: Array) -> float:
-    """Mean square of the smaller nine tenths."""
-    return float(np.mean(np.sort(errors**2)[: max(1, int(0.9 * len(errors)))]))
-
-
-def signed_curve(history: History, rows: NDArray[np.int_], objective: int, checkpoint: int) -> Array:
-    """Reports at a checkpoint, to minimise, NaN where there is none. Shape [n]."""
-    return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
-
-
-def _residuals(
-    history: History, rows: NDArray[np.int_], values: Array, early: Array
-) -> tuple[Array, Array, TailLog, float, float, float]:
-    """Inputs and standardised targets of the process, and the line that was taken off."""
-    transform = TailLog(values)
-    e, f = transform.forward(early), transform.forward(values)
-    variance = float(e.var())
-    slope = float(((e - e.mean()) * (f - f.mean())).mean() / variance) if variance > 0 else 0.0
-    slope = min(max(slope, 0.0), 1.5)
-    intercept = float((f - slope * e).mean())
-    residual = f - intercept - slope * e
-    spread = float(residual.std()) or 1e-9
-    x = np.column_stack([history.encoder.unit(history.raw[rows]), e])
-    return x, residual / spread, transform, slope, intercept, spread
-
-
-def _chosen(values: Array) -> NDArray[np.int_]:
-    third = _MAX_FINISHED // 3
-    if len(values) <= _MAX_FINISHED:
-        return np.arange(len(values))
-    best = np.argsort(values, kind="stable")[:third]
-    return np.unique(np.r_[best, np.arange(len(values) - third, len(values)), spread_out(len(values), third)])
+MIN_FINISHED = 4
+_NOISE_PRIOR = 0.01
+_MAX_FIT = 110  # points that hyperparameters are fitted on
+_MAX_TRIALS = 200  # of a model; the other points are earlier reports of those that finished
+_EARLIER = 2  # earlier reports of each finished trial that a model sees
+_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
+_PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
+_SLOPES = (0.25, 4.0)
+_SURPRISE = (
+    0.5  # standard deviation of trainings unlike those that finished, as a share of the change to come
+)
+_UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
+_UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
+_MAX_WIDENING = 4.0
 
 
 def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
@@ -177,24 +47,291 @@ def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_
     return np.where(seen.any(axis=1), count - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
 
 
-def expected_final(
-    history: History, models: CurveModels, rows: NDArray[np.int_], objective: int
-) -> tuple[Array, Array]:
-    """Expected final value (to minimise) of unfinished trials and its standard deviation, NaN where unknown.
+def signed_curve(
+    history: History, rows: NDArray[np.int_], objective: int, checkpoint: int | NDArray[np.int_]
+) -> Array:
+    """Reports at a checkpoint, to minimise, NaN where there is none. Shape [n]."""
+    return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
 
-    The standard deviation is in the units of the metric, at the mean. Both have shape [n].
+
+@dataclass(frozen=True)
+class Lines:
+    """By checkpoint: report = intercept + slope * finish, both on the scale of a transform of finishes."""
+
+    transform: TailLog
+    intercept: Array  # shape [g]
+    slope: Array  # shape [g]
+    ahead: Array  # variance of the foretold finish around the true one, falling with g, shape [g]
+
+    @classmethod
+    def through(cls, history: History, objective: int, rows: NDArray[np.int_], finishes: Array) -> Lines:
+        """Through finished trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one."""
+        transform = TailLog(finishes)
+        steps = np.array(history.checkpoints, dtype=float)
+        last = float(history.problem.max_steps or np.median(history.steps[rows]))
+        to_come = np.log(np.maximum(last / steps, 1.0 + 1e-9))
+        f_all = transform.forward(finishes)
+        spread = max(float(f_all.var()), 1e-6)
+        intercept, slope, ahead = np.zeros(len(steps)), np.ones(len(steps)), np.zeros(len(steps))
+        for g in range(len(steps)):
+            early = transform.forward(signed_curve(history, rows, objective, g))
+            told = np.isfinite(early)
+            count, prior = int(told.sum()), _PRIOR_VARIANCE * spread * to_come[g]
+            if count == 0:
+                ahead[g] = prior
+                continue
+            e, f = early[told] - early[told].mean(), f_all[told] - f_all[told].mean()
+            both, alone = float(e @ f) + _PRIOR_COUNT * spread, float(f @ f) + _PRIOR_COUNT * spread
+            slope[g] = np.clip(both / alone, *_SLOPES)
+            intercept[g] = early[told].mean() - slope[g] * f_all[told].mean()
+            off = (e - slope[g] * f) / slope[g]
+            ahead[g] = (float(off @ off) + _PRIOR_COUNT * prior) / (count + _PRIOR_COUNT)
+        return cls(transform, intercept, slope, np.maximum.accumulate(ahead[::-1])[::-1])
+
+    def surprise(self, reports: Array, checkpoint: int | NDArray[np.int_], unlike: Array) -> Array:
+        """Further variance of foretold finishes: slow starters are not known from fast ones."""
+        change = self.transform.forward(reports) - self.foretell(reports, checkpoint)
+        return np.asarray((_SURPRISE * unlike * change) ** 2)
+
+    def foretell(self, reports: Array, checkpoint: int | NDArray[np.int_]) -> Array:
+        """Finishes on the transform's scale that reports (to minimise) stand for."""
+        return (self.transform.forward(reports) - self.intercept[checkpoint]) / self.slope[checkpoint]
+
+
+@dataclass(frozen=True)
+class _Points:
+    trial: NDArray[np.int_]  # row of each point, shape [n]
+    target: Array  # on the transform's scale, shape [n]
+    extra: Array  # further variance, shape [n]
+    ahead: Array  # shape [n]
+    finished: int  # so many of them come first, and are finishes
+
+
+@dataclass(frozen=True)
+class FinishModel:
+    """Model of one objective from finished and unfinished trials."""
+
+    metric: MetricModel
+    lines: Lines
+    tested: NDArray[np.int_]  # finished trials that were left out in turn, shape [k]
+    foreseen: Array  # their mean and standard deviation, given an early report of theirs, shape [k, 2]
+    widening: float  # factor of standard deviations that makes intervals hold for those left out
+    seen: Array  # unit rows of finished trials, shape [f, d]
+    ordered: NDArray[np.bool_]  # shape [d]
+
+    def foresee(self, unit: Array, report: float, checkpoint: int) -> tuple[float, float]:
+        """Mean and standard deviation on the transform's scale of the finish of a trial that is not in it.
+
+        Args:
+            unit: Its unit row, shape [1, d].
+            report: The objective at the checkpoint, to minimise.
+            checkpoint: Index into `History.checkpoints`.
+        """
+        reports = np.array([report])
+        target = float(self.lines.foretell(reports, checkpoint)[0])
+        surprise = float(self.lines.surprise(reports, checkpoint, unlike(unit, self.seen, self.ordered))[0])
+        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), target, surprise)
+        return mean, sd * self.widening
+
+    def hope(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
+        """An optimistic finish, in the metric's own units, to minimise."""
+        return self.lines.transform.inverse(np.atleast_1d(mean - optimism * sd))
+
+
+class CurveModels:
+    """Makes models of finishes; hyperparameters are shared by the models between two sizes of the history."""
+
+    def __init__(self) -> None:
+        self._fits: dict[bytes, gaussian.Hyperparameters] = {}
+
+    def make(
+        self,
+        history: History,
+        objective: int,
+        complete: NDArray[np.int_],
+        unfinished: NDArray[np.int_],
+        failed: NDArray[np.int_] | None = None,
+    ) -> FinishModel | None:
+        """The model of one objective, or None while fewer than `MIN_FINISHED` have finished.
+
+        Args:
+            history: The trials.
+            objective: Its index.
+            complete: Trials that finished, ascending.
+            unfinished: Trials whose reports are used, ascending.
+            failed: Trials that count as bad as the worst finished one, uncertainly.
+        """
+        finishes = history.objectives(complete)[:, objective]
+        complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
+        if len(complete) < MIN_FINISHED:
+            return None
+        failed = np.zeros(0, dtype=int) if failed is None else failed
+        lines = Lines.through(history, objective, complete, finishes)
+        points = _points(history, objective, lines, complete, finishes, unfinished)
+        worst = float(lines.transform.forward(finishes).max())
+        rows = np.r_[points.trial, failed]
+        ordered = history.encoder.ordered[history.encoder.free]
+        metric = MetricModel(
+            history.encoder.unit(history.raw[rows]),
+            np.r_[points.target, np.full(len(failed), worst)],
+            np.r_[points.extra, np.full(len(failed), 0.5)],
+            ordered,
+            transform=lines.transform,
+            hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered),
+            reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
+        )
+        tested, foreseen = _leave_out(points, metric)
+        return FinishModel(
+            metric,
+            lines,
+            tested,
+            foreseen,
+            _widening(points, tested, foreseen),
+            seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
+            ordered=ordered,
+        )
+
+    def _hyperparameters(
+        self,
+        history: History,
+        objective: int,
+        complete: NDArray[np.int_],
+        unfinished: NDArray[np.int_],
+        ordered: NDArray[np.bool_],
+    ) -> gaussian.Hyperparameters:
+        """Fitted on the first trials, so that any worker arrives at the same."""
+        settled = unfinished[history.state[unfinished] == int(TrialState.PRUNED)]
+        total = len(complete) + len(settled)
+        share = fit_size(total) / total
+        first = complete[: max(MIN_FINISHED, int(share * len(complete)))]
+        first = first[spread_out(len(first), _MAX_FIT // 3)]
+        others = settled[: int(share * len(settled))]
+        others = others[spread_out(len(others), _MAX_FIT // 3)]
+        key = bytes([objective]) + first.tobytes() + b"|" + others.tobytes()
+        if key not in self._fits:
+            if len(self._fits) > 64:
+                self._fits.clear()
+            finishes = history.objectives(first)[:, objective]
+            lines = Lines.through(history, objective, first, finishes)
+            points = _points(history, objective, lines, first, finishes, others)
+            self._fits[key] = gaussian.fit(
+                history.encoder.unit(history.raw[points.trial]),
+                points.target,
+                points.extra,
+                ordered,
+                noise_prior=_NOISE_PRIOR,
+                reports=gaussian.Reports(points.ahead, points.trial),
+            )
+        return self._fits[key]
+
+
+def _points(
+    history: History,
+    objective: int,
+    lines: Lines,
+    complete: NDArray[np.int_],
+    finishes: Array,
+    unfinished: NDArray[np.int_],
+) -> _Points:
+    """Finishes, the latest reports of unfinished trials, and earlier reports of finished ones."""
+    last = last_checkpoint(history, unfinished)
+    unfinished, last = unfinished[last >= 0], last[last >= 0]
+    reports = signed_curve(history, unfinished, objective, last)
+    told = np.isfinite(reports)
+    unfinished, last = unfinished[told], last[told]
+    foretold = lines.foretell(reports[told], last)
+    finished = lines.transform.forward(finishes)
+    kept = _kept(np.r_[complete, unfinished], np.r_[finished, foretold])
+    of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
+    complete, finished = complete[of_finished], finished[of_finished]
+    unfinished, last, foretold = unfinished[of_unfinished], last[of_unfinished], foretold[of_unfinished]
+    encoder = history.encoder
+    far = unlike(
+        encoder.unit(history.raw[unfinished]),
+        encoder.unit(history.raw[complete]),
+        encoder.ordered[encoder.free],
+    )
+    surprise = lines.surprise(signed_curve(history, unfinished, objective, last), last, far)
+    rows, checkpoint = _earlier(
+        complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)
+    )
+    reports = signed_curve(history, rows, objective, checkpoint)
+    told = np.isfinite(reports)
+    rows, checkpoint = rows[told], checkpoint[told]
+    return _Points(
+        trial=np.r_[complete, unfinished, rows],
+        target=np.r_[finished, foretold, lines.foretell(reports[told], checkpoint)],
+        extra=np.r_[np.zeros(len(complete)), surprise, np.zeros(len(rows))],
+        ahead=np.r_[np.zeros(len(complete)), lines.ahead[last], lines.ahead[checkpoint]],
+        finished=len(complete),
+    )
+
+
+def unlike(unit: Array, finished: Array, ordered: NDArray[np.bool_]) -> Array:
+    """0 for a repetition of a finished training, 1 for one that is unlike all of them. Shape [q].
+
+    Args:
+        unit: Unit rows, shape [q, d].
+        finished: Unit rows, shape [f, d].
+        ordered: Which parameters are numbers, shape [d].
     """
-    mean, sd = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-    last = last_checkpoint(history, rows)
-    for g in np.unique(last[last >= 0]):
-        model = models.get(history, objective, int(g))
-        if model is None:
+    out = np.ones(len(unit))
+    if len(finished) == 0 or unit.shape[1] == 0:
+        return out
+    for i, row in enumerate(unit):
+        apart = np.where(ordered, np.abs(finished - row), _UNLIKE * (finished != row))
+        out[i] = min(1.0, float(apart.max(axis=1).min()) / _UNLIKE)
+    return out
+
+
+def _kept(rows: NDArray[np.int_], targets: Array) -> NDArray[np.bool_]:
+    """At most `_MAX_TRIALS`: the best, the latest, and a spread of the others. Shape [n]."""
+    keep = np.ones(len(rows), dtype=bool)
+    if len(rows) <= _MAX_TRIALS:
+        return keep
+    third = _MAX_TRIALS // 3
+    by_number = np.argsort(rows, kind="stable")
+    chosen = np.r_[
+        np.argsort(targets, kind="stable")[:third],
+        by_number[-third:],
+        by_number[spread_out(len(rows), third)],
+    ]
+    keep[:] = False
+    keep[chosen] = True
+    return keep
+
+
+def _earlier(
+    complete: NDArray[np.int_], n_checkpoints: int, room: int
+) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Trials and checkpoints, taking turns, of the latest finished trials that there is room for."""
+    if n_checkpoints == 0:
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    latest = complete[::-1][: max(room, 0)]
+    rows = np.concatenate([latest, latest[: max(0, room - len(latest))]])
+    turn = np.r_[np.zeros(len(latest), dtype=int), np.ones(len(rows) - len(latest), dtype=int)]
+    return rows, (_EARLIER * rows + turn * (n_checkpoints // 2 + 1)) % n_checkpoints
+
+
+def _leave_out(points: _Points, metric: MetricModel) -> tuple[NDArray[np.int_], Array]:
+    """Finished trials predicted from the others and from the earliest of their own reports in the model."""
+    tested, foreseen = [], []
+    for i in range(points.finished):
+        own = np.flatnonzero(points.trial == points.trial[i])
+        if len(own) < 2:
             continue
-        here = np.flatnonzero(last == g)
-        early = signed_curve(history, rows[here], objective, int(g))
-        here = here[np.isfinite(early)]
-        unit = history.encoder.unit(history.raw[rows[here]])
-        z, spread = model.predict(unit, early[np.isfinite(early)])
-        mean[here] = model.transform.inverse(z)
-        sd[here] = spread * model.transform.slope(z)
-    return mean, sd
+        earliest = own[np.argmax(points.ahead[own])]
+        rest = own[(own != earliest) & (own != i)]
+        tested.append(points.trial[i])
+        foreseen.append(metric.without(np.r_[i, rest]))
+    return np.array(tested, dtype=int), np.array(foreseen, dtype=float).reshape(-1, 2)
+
+
+def _widening(points: _Points, tested: NDArray[np.int_], foreseen: Array) -> float:
+    if len(tested) == 0:
+        return _UNSURE
+    place = {int(row): i for i, row in enumerate(points.trial[: points.finished])}
+    truth = points.target[[place[int(row)] for row in tested]]
+    surprise = float(np.quantile(np.abs(truth - foreseen[:, 0]) / foreseen[:, 1], 0.9)) / 1.645
+    mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
+    return float(np.clip(mean, 1.0, _MAX_WIDENING))

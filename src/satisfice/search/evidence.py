@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import CurveModels, expected_final
+from satisfice.search.curves import MIN_FINISHED, CurveModels, last_checkpoint
 from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
@@ -26,7 +26,8 @@ class Evidence:
     names: tuple[str, ...]
     signs: Array
     static: frozenset[str]  # metrics known before training
-    finished: int  # number of finished trials
+    finished: int  # number of trials that were trained, to the end or not
+    stopped: float  # share of them that was stopped early
     front: Array  # feasible, finished or expected of running trials, shape [f, m]
     observed: Array  # objectives of all feasible finished trials, shape [n, m]
     typical: Array  # median of each objective, shape [m]
@@ -81,7 +82,11 @@ def gather(
     objectives = history.objectives()[:, order]
     complete = history.rows(TrialState.COMPLETE)
     complete = complete[np.isfinite(objectives[complete]).all(axis=1)]
-    if len(history.encoder.free) == 0 or len(complete) < startup(len(history.encoder.free)):
+    pruned = history.rows(TrialState.PRUNED)
+    enough = startup(len(history.encoder.free))
+    if len(history.encoder.free) == 0 or len(complete) < min(MIN_FINISHED, enough):
+        return None
+    if len(complete) + len(pruned) < enough:
         return None
     x_all = history.encoder.unit(history.raw)
     feasible = complete[history.feasible[complete] != 0]
@@ -104,7 +109,8 @@ def gather(
         names=names,
         signs=history.signs[order],
         static=frozenset(static),
-        finished=len(complete),
+        finished=len(complete) + len(pruned),
+        stopped=len(pruned) / (len(complete) + len(pruned)),
         front=candidates[nondominated(candidates)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),
@@ -115,7 +121,7 @@ def gather(
 
 
 def startup(n_free: int) -> int:
-    """Finished trials before a model is trusted with proposals."""
+    """Trained trials before a model is trusted with proposals."""
     return int(np.clip(n_free, 5, 10))
 
 
@@ -128,30 +134,28 @@ def _objective_model(
     cache: HyperparameterCache,
     curves: CurveModels,
 ) -> MetricModel:
-    """From finished trials, and from unfinished ones with more noise where their reports say enough."""
-    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)[-MAX_POINTS:]
-    mean, sd = expected_final(history, curves, unfinished, objective)
-    told = np.isfinite(mean) & np.isfinite(sd)
-    unfinished, mean, sd = unfinished[told], mean[told], sd[told]
+    """From finished trials, and from unfinished ones by what their reports foretell."""
+    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
+    unfinished = unfinished[last_checkpoint(history, unfinished) >= 0]
     failed = history.rows(TrialState.FAIL)
     failed = failed[-MAX_POINTS // 4 :]
     failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
-    worst = float(values[complete].max())
-    transform = TRAINED(values[complete])
-    rows = np.r_[complete, unfinished, failed]
-    y = np.r_[values[complete], mean, np.full(len(failed), worst)]
-    scale = np.maximum(transform.slope(transform.forward(mean)), 1e-300)  # type: ignore[attr-defined]  # TailLog's own
-    extra = np.r_[np.zeros(len(complete)), np.minimum((sd / scale) ** 2, 4.0), np.full(len(failed), 0.5)]
+    model = curves.make(history, objective, complete, unfinished, failed) if len(unfinished) else None
+    if model is not None:
+        return model.metric
+    ordered = history.encoder.ordered[history.encoder.free]
+    rows = np.r_[complete, failed]
+    y = np.r_[values[complete], np.full(len(failed), float(values[complete].max()))]
+    extra = np.r_[np.zeros(len(complete)), np.full(len(failed), 0.5)]
     order = np.argsort(rows, kind="stable")
     rows, y, extra = rows[order], y[order], extra[order]
     keep = _informative(y)
-    ordered = history.encoder.ordered[history.encoder.free]
     return MetricModel(
         x[rows[keep]],
         y[keep],
         extra[keep],
         ordered,
-        transform=transform,
+        transform=TRAINED(values[complete]),
         hyperparameters=cache.get(x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR),
     )
 

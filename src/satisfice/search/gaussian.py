@@ -5,13 +5,17 @@ unordered choice lie one apart. Hyperparameters maximise the marginal likelihood
 with the dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024 (arXiv:2402.02229,
 section 4), which keeps the model sane with few points and many parameters.
 
+Unfinished trainings: a report foretells the finish up to what is still to come, a random walk that runs out
+at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
+of it is shared by similar configurations, part is the training's own.
+
 Shapes: n points, d parameters, q queries. Targets are expected to be standardised.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +27,8 @@ from satisfice.search.encode import Array
 _SQRT5 = math.sqrt(5.0)
 _JITTER = 1e-8
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
+_MIN_SCALE = 0.02
+_MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,25 @@ class Hyperparameters:
 
     scales: Array  # length scales, shape [d]
     signal: float  # variance of the process
-    noise: float  # variance of the observations
+    noise: float  # variance of the observations: of trainings, so shared by the reports and the finish of one
+    ahead: float = 1.0  # factor of `Reports.ahead`
+    own: float = 0.5  # share of what is still to come that no other training tells
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Which targets were foretold from reports of unfinished trainings."""
+
+    ahead: Array  # variance of what was still to come, 0 for a finish, shape [n]
+    trial: NDArray[np.int_]  # training that each target belongs to, shape [n]
+
+    def __getitem__(self, rows: NDArray[np.int_]) -> Reports:
+        """Of some of the targets."""
+        return Reports(self.ahead[rows], self.trial[rows])
+
+    def with_finishes(self, n: int) -> Reports:
+        """With ``n`` further finishes, of trainings that are told apart."""
+        return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
 def _squared_differences(a: Array, b: Array, ordered: NDArray[np.bool_]) -> Array:
@@ -70,7 +94,13 @@ def _factor_and_inverse(covariance: Array) -> tuple[Array, Array]:
 
 
 def fit(
-    x: Array, y: Array, extra: Array, ordered: NDArray[np.bool_], *, noise_prior: float
+    x: Array,
+    y: Array,
+    extra: Array,
+    ordered: NDArray[np.bool_],
+    *,
+    noise_prior: float,
+    reports: Reports | None = None,
 ) -> Hyperparameters:
     """Hyperparameters at the maximum of the posterior.
 
@@ -80,32 +110,49 @@ def fit(
         extra: Known additional noise variance of each target, shape [n].
         ordered: Which parameters are numbers, shape [d].
         noise_prior: Most plausible noise variance.
+        reports: Which targets are no finishes; None: all are.
     """
-    d = x.shape[1]
+    d, n = x.shape[1], len(y)
     flat = _squared_differences(x, x, ordered).reshape(d, -1)
     loc, spread = math.sqrt(2.0) + 0.5 * math.log(max(d, 1)) - 1.0, 1.0
     prior_mean = np.r_[np.full(d, loc), 0.0, math.log(noise_prior)]
     prior_sd = np.r_[np.full(d, spread), 0.5, 1.5]
-    bounds = [(math.log(0.02), math.log(50.0))] * d + [
+    finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
+    bounds = [(math.log(finest), math.log(50.0))] * d + [
         (-3.0, 3.0),
         (math.log(_MIN_NOISE), math.log(_MAX_NOISE)),
     ]
+    same = np.eye(n)
+    if reports is not None:
+        to_come = np.minimum.outer(reports.ahead, reports.ahead)
+        same = np.equal.outer(reports.trial, reports.trial).astype(float)
+        prior_mean, prior_sd = np.r_[prior_mean, 0.0, 0.0], np.r_[prior_sd, 0.7, 1.0]  # log ahead, logit own
+        bounds += [(0.0, math.log(10.0)), (-3.0, 3.0)]
 
     def objective(theta: Array) -> tuple[float, Array]:
         weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1])
-        distance = (weights @ flat).reshape(len(y), len(y))
-        r = _SQRT5 * np.sqrt(distance)
+        r = _SQRT5 * np.sqrt((weights @ flat).reshape(n, n))
         decay = np.exp(-r)
-        kernel = signal * (1.0 + r + r * r / 3.0) * decay
-        covariance = kernel + np.diag(extra + noise + _JITTER)
+        matern = (1.0 + r + r * r / 3.0) * decay
+        factors: float | Array = signal  # of the matern
+        covariance = noise * same + np.diag(extra + _JITTER)
+        if reports is not None:
+            ahead, own = math.exp(theta[d + 2]), 1.0 / (1.0 + math.exp(-theta[d + 3]))
+            factors = signal + ahead * (1.0 - own) * to_come
+            covariance = covariance + ahead * own * to_come * same
+        covariance = covariance + factors * matern
         factor, inverse = _factor_and_inverse(covariance)
         alpha = inverse @ y
         m = np.outer(alpha, alpha) - inverse
-        slope = m * (-signal * 5.0 / 6.0) * (1.0 + r) * decay  # m ∘ dk/d(r²)
-        gradient = np.empty(d + 2)
+        slope = m * (-5.0 / 6.0 * factors) * (1.0 + r) * decay  # m ∘ dk/d(r²)
+        gradient = np.empty(len(theta))
         gradient[:d] = -weights * (flat @ slope.ravel())
-        gradient[d] = 0.5 * float((m * kernel).sum())
-        gradient[d + 1] = 0.5 * noise * float(np.trace(m))
+        gradient[d] = 0.5 * signal * float((m * matern).sum())
+        gradient[d + 1] = 0.5 * noise * float((m * same).sum())
+        if reports is not None:
+            shared, alone = float((m * to_come * matern).sum()), float((m * to_come * same).sum())
+            gradient[d + 2] = 0.5 * ahead * ((1.0 - own) * shared + own * alone)
+            gradient[d + 3] = 0.5 * ahead * own * (1.0 - own) * (alone - shared)
         value = -0.5 * float(y @ alpha) - float(np.log(np.diag(factor)).sum())
         z = (theta - prior_mean) / prior_sd
         return -(value - 0.5 * float(z @ z)), -(gradient - z / prior_sd)
@@ -114,18 +161,28 @@ def fit(
         objective, prior_mean, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
     )
     theta = found.x if np.isfinite(found.fun) else prior_mean
-    return Hyperparameters(np.exp(theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1]))
+    known = Hyperparameters(np.exp(theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1]))
+    if reports is None:
+        return known
+    return replace(known, ahead=math.exp(theta[d + 2]), own=1.0 / (1.0 + math.exp(-theta[d + 3])))
 
 
 class GaussianProcess:
     """The posterior for given hyperparameters."""
 
     def __init__(
-        self, x: Array, y: Array, extra: Array, ordered: NDArray[np.bool_], hyperparameters: Hyperparameters
+        self,
+        x: Array,
+        y: Array,
+        extra: Array,
+        ordered: NDArray[np.bool_],
+        hyperparameters: Hyperparameters,
+        reports: Reports | None = None,
     ) -> None:
-        self._x, self._ordered, self._h = x, ordered, hyperparameters
-        covariance = self._kernel(x, x)
-        covariance[np.diag_indices(len(x))] += extra + hyperparameters.noise + _JITTER
+        self._x, self._ordered, self._h, self._reports = x, ordered, hyperparameters, reports
+        covariance = self._kernel(x, x) if reports is None else self._between(x, reports, x, reports)
+        noise = hyperparameters.noise if reports is None else 0.0  # between reports it is counted
+        covariance[np.diag_indices(len(x))] += extra + noise + _JITTER
         factor, self._inverse = _factor_and_inverse(covariance)
         self._inverse_factor, _ = lapack.dtrtri(factor, lower=1)
         self._alpha = self._inverse @ y
@@ -133,25 +190,28 @@ class GaussianProcess:
         self._last: tuple[Array, tuple[Array, Array]] | None = None
 
     def conditioned(self, x: Array, y: Array) -> GaussianProcess:
-        """With further points, at the same hyperparameters."""
+        """With further finishes, at the same hyperparameters."""
         return GaussianProcess(
             np.vstack([self._x, x]),
             np.r_[self._y, y],
             np.r_[self._extra, np.zeros(len(y))],
             self._ordered,
             self._h,
+            self._reports.with_finishes(len(y)) if self._reports is not None else None,
         )
-
-    @property
-    def noise(self) -> float:
-        """Variance of the observations."""
-        return self._h.noise
 
     def _kernel(self, a: Array, b: Array) -> Array:
         return self._h.signal * _matern(_scaled_distance(a, b, self._ordered, self._h.scales))
 
+    def _between(self, a: Array, of_a: Reports, b: Array, of_b: Reports) -> Array:
+        h = self._h
+        to_come = h.ahead * np.minimum.outer(of_a.ahead, of_b.ahead)
+        matern = _matern(_scaled_distance(a, b, self._ordered, h.scales))
+        same = np.equal.outer(of_a.trial, of_b.trial)
+        return (h.signal + (1.0 - h.own) * to_come) * matern + (h.own * to_come + h.noise) * same
+
     def predict(self, x: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of the noise-free function, each of shape [q]."""
+        """Mean and standard deviation of the noise-free finish, each of shape [q]."""
         if self._last is not None and self._last[0] is x:  # metrics with equal ranks share a process
             return self._last[1]
         k = self._kernel(x, self._x)
@@ -160,7 +220,34 @@ class GaussianProcess:
         self._last = x, (k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12)))
         return self._last[1]
 
-    def leave_one_out(self) -> tuple[Array, Array]:
-        """Mean and standard deviation of each target given the others (R&W eq. 5.12), each of shape [n]."""
-        diagonal = np.diag(self._inverse)
-        return self._y - self._alpha / diagonal, np.sqrt(1.0 / diagonal)
+    def finish(self, x: Array, ahead: float, y: float, extra: float = 0.0) -> tuple[float, float]:
+        """Mean and standard deviation of the finish, noise included, of one more training.
+
+        Args:
+            x: Its unit row, shape [1, d].
+            ahead: Variance of what is still to come (see `Reports`).
+            y: The target that its report foretells.
+            extra: Additional variance of the target.
+        """
+        assert self._reports is not None
+        h = self._h
+        to_finish = self._inverse_factor @ self._kernel(x, self._x)[0]
+        own = Reports(np.array([ahead]), np.array([np.iinfo(np.int64).min]))
+        crossing = self._between(x, own, self._x, self._reports)[0]
+        to_report = self._inverse_factor @ crossing
+        variance = h.signal + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
+        shared = h.signal + h.noise - float(to_finish @ to_report)
+        gain = shared / max(variance, 1e-12)
+        mean = float(self._kernel(x, self._x)[0] @ self._alpha)
+        mean += gain * (y - float(crossing @ self._alpha))
+        left = h.signal + h.noise - float(to_finish @ to_finish) - gain * shared
+        return mean, math.sqrt(max(left, 1e-12))
+
+    def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:
+        """Mean and standard deviation of the first of ``rows``, noise included, given all other targets.
+
+        R&W eq. 5.12, for a block.
+        """
+        covariance = np.linalg.inv(self._inverse[np.ix_(rows, rows)])
+        mean = self._y[rows[0]] - float(covariance[0] @ self._alpha[rows])
+        return mean, math.sqrt(max(float(covariance[0, 0]), 1e-12))

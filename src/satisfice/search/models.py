@@ -94,11 +94,12 @@ class MetricModel:
 
     Args:
         x: Unit rows, shape [n, d].
-        values: The metric, shape [n]; finite.
+        values: The metric, shape [n]; finite. With ``reports``: on the transform's scale.
         extra: Additional noise variance on the model's scale, shape [n].
         ordered: Which columns of x are numbers.
         transform: Scale on which to model.
         hyperparameters: Of the process on the standardised scale.
+        reports: Which values were foretold from reports; None: all were observed.
     """
 
     def __init__(
@@ -110,13 +111,17 @@ class MetricModel:
         *,
         transform: Transform,
         hyperparameters: gaussian.Hyperparameters,
+        reports: gaussian.Reports | None = None,
     ) -> None:
         self.transform = transform
-        self.range = float(values.min()), float(values.max())
-        z = transform.forward(values)
-        self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0
+        if reports is None:
+            self.range = float(values.min()), float(values.max())
+            z = transform.forward(values)
+            self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0
+        else:
+            z, self._mean, self._sd = values, 0.0, 1.0
         self.process = gaussian.GaussianProcess(
-            x, (z - self._mean) / self._sd, extra, ordered, hyperparameters
+            x, (z - self._mean) / self._sd, extra, ordered, hyperparameters, reports
         )
 
     def rescaled(self, values: Array, transform: Transform) -> MetricModel:
@@ -134,6 +139,14 @@ class MetricModel:
         """Mean and standard deviation on the transform's scale, each of shape [q]."""
         mean, sd = self.process.predict(x)
         return self._mean + self._sd * mean, self._sd * sd
+
+    def finish(self, x: Array, ahead: float, z: float, extra: float) -> tuple[float, float]:
+        """Mean and standard deviation of the finish of a training at ``x`` whose report foretells ``z``."""
+        return self.process.finish(x, ahead, z, extra)
+
+    def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:
+        """Mean and standard deviation of the first of ``rows`` if none of them had been seen."""
+        return self.process.without(rows)
 
     def values(self, z: Array) -> Array:
         """From the transform's scale to the metric's."""

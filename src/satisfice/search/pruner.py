@@ -1,30 +1,34 @@
 """Stopping trainings that cannot matter any more.
 
-A trial is stopped when even its optimistic finish is dominated by a feasible finished trial. Objectives known
-before training are taken as they are; the others are extrapolated from the reports (see `curves`),
-optimistic meaning the lower end of the interval. Every rule is tried on the trials that finished before it
-may stop anything: a checkpoint at which it would have lost a member of the front decides nothing. Where
-learning curves say little, the intervals are wide or the trial fails, and nothing is stopped.
+A trial is stopped when even its optimistic finish is dominated by a feasible finished trial. Objectives
+known before training are taken as they are; the others are foreseen from the configuration and the reports
+(see `curves`), optimistic meaning the lower end of the interval. How optimistic is learnt: the rule is tried
+on the trials that finished, each foreseen from an early report as if it had not, and intervals are widened
+until it would have lost next to nothing of their front. Where no width does, nothing is stopped.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
+import moocore
 import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import CurveModel, CurveModels, last_checkpoint, signed_curve
+from satisfice.search.curves import MIN_FINISHED, CurveModels, FinishModel, last_checkpoint, signed_curve
 from satisfice.search.encode import Array
 from satisfice.search.history import History, checkpoints
 from satisfice.search.improvement import nondominated
 from satisfice.search.protocol import Decision, SearchProblem
 
-_OPTIMISM = 2.0  # standard deviations below the expected finish
-_LATEST = (
-    1 / 3
-)  # of a full training: later, its exact end is worth more to the model than what stopping saves
-_MIN_SKILL = 0.5  # what reports must add to what the configuration alone foretells, else they are no evidence
+_OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
+_SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
+_EARLIEST = 0.1  # of a full training: before, reports say too little
+_LATEST = 0.5  # of a full training: later, its end is worth more to the models than what stopping saves
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
+_EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
 
 
 class NoPruner:
@@ -42,13 +46,21 @@ class NoPruner:
         return Decision(stop=False)
 
 
+@dataclass(frozen=True)
+class _Foresight:
+    """What decisions rest on until further trials end."""
+
+    models: tuple[FinishModel | None, ...]  # one per objective; None: known before training
+    optimism: float  # infinite: nothing is to be stopped
+
+
 class AutoPruner:
     """See the module."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
-        self._models = CurveModels()
-        self._trusted: dict[int, tuple[bytes, bool]] = {}
+        self._curves = CurveModels()
+        self._kept: tuple[bytes, _Foresight | None] = (b"", None)
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
         """Geometric steps, all before the last one."""
@@ -56,24 +68,27 @@ class AutoPruner:
 
     def decide(self, history: History, number: int) -> Decision:
         """Whether trial ``number`` should stop (see `Pruner`)."""
-        g = int(last_checkpoint(history, np.array([number]))[0])
-        if g < 0:
+        checkpoint = int(last_checkpoint(history, np.array([number]))[0])
+        if checkpoint < 0:
             return Decision(stop=False, reason="nothing reported yet")
-        if self._problem.max_steps is not None and history.steps[number] > _LATEST * self._problem.max_steps:
-            return Decision(stop=False, reason="far enough to be worth finishing")
+        if self._problem.max_steps is not None:
+            done = history.steps[number] / self._problem.max_steps
+            if done < _EARLIEST:
+                return Decision(stop=False, reason="too early to say")
+            if done > _LATEST:
+                return Decision(stop=False, reason="far enough to be worth finishing")
         if (number * 2654435761) % 2**32 < 2**32 // _AUDIT:
             return Decision(stop=False, reason="trained to the end to check the rule for stopping")
-        hope = self._hope(history, number, g)
-        if hope is None:
-            return Decision(
-                stop=False, reason="reports at this step do not foretell the finish, as far as is known"
-            )
+        foresight = self._foresight(history)
+        if foresight is None:
+            return Decision(stop=False, reason=f"fewer than {MIN_FINISHED} trials have finished")
+        if math.isinf(foresight.optimism):
+            return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
+        hope = _hope(history, number, checkpoint, foresight)
         rows, finished = _feasible_finished(history)
-        better = np.flatnonzero((finished <= hope).all(axis=1))
+        better = np.flatnonzero((finished <= hope).all(axis=1))  # a NaN is behind nothing
         if len(better) == 0:
             return Decision(stop=False)
-        if not self._trustworthy(history, g):
-            return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
         step, name = int(history.steps[number]), history.objective_names
         said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, hope, history.signs, strict=True))
         return Decision(
@@ -81,51 +96,75 @@ class AutoPruner:
             reason=f"dominated at step {step}: its best hope ({said}) is behind trial {rows[better[0]]}",
         )
 
-    def _hope(self, history: History, number: int, g: int) -> Array | None:
-        """The optimistic finish, objectives to minimise, or None where nothing can be said. Shape [m]."""
-        hope = np.empty(len(history.objective_names))
-        exact = history.objectives(np.array([number]))[0]
-        unit = history.encoder.unit(history.raw[number][None])
-        for j in range(len(hope)):
-            now = signed_curve(history, np.array([number]), j, g)
-            if is_static(history, j):
-                hope[j] = exact[j] if np.isfinite(exact[j]) else now[0]
+    def _foresight(self, history: History) -> _Foresight | None:
+        settled = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
+        settled = settled[: _scheduled(len(settled))]
+        key = settled.tobytes() + history.state[settled].tobytes()
+        if self._kept[0] != key:
+            self._kept = key, self._look_ahead(history, settled)
+        return self._kept[1]
+
+    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Foresight | None:
+        ended = history.state[settled] == int(TrialState.COMPLETE)
+        models: list[FinishModel | None] = []
+        for objective in range(len(history.objective_names)):
+            if is_static(history, objective):
+                models.append(None)
                 continue
-            model = self._models.get(history, j, g)
-            if model is None or not np.isfinite(now[0]) or model.skill < _MIN_SKILL:
+            model = self._curves.make(history, objective, settled[ended], settled[~ended])
+            if model is None:
                 return None
-            mean, sd = model.predict(unit, now)
-            hope[j] = model.transform.inverse(mean - _OPTIMISM * sd)[0]
-        return hope if np.isfinite(hope).all() else None
+            models.append(model)
+        safe = (o for o in _OPTIMISM if _loss(history, models, o) <= _SAFE)
+        return _Foresight(tuple(models), next(safe, math.inf))
 
-    def _trustworthy(self, history: History, g: int) -> bool:
-        """Whether the rule, tried at this checkpoint on the finished trials, loses none of their front."""
-        key = history.rows(TrialState.COMPLETE).tobytes()
-        kept = self._trusted.get(g)
-        if kept is None or kept[0] != key:
-            kept = (key, self._try_on_finished(history, g))
-            self._trusted[g] = kept
-        return kept[1]
 
-    def _try_on_finished(self, history: History, g: int) -> bool:
-        rows, finished = _feasible_finished(history)
-        hope = finished.copy()
-        for j in range(finished.shape[1]):
-            if is_static(history, j):
-                continue
-            model = self._models.get(history, j, g)
-            assert model is not None  # there was one for the trial that is judged
-            mean, sd = model.left_out(signed_curve(history, model.rows, j, g))
-            optimistic = model.transform.inverse(mean - _OPTIMISM * sd)
-            place = np.searchsorted(rows, model.rows)
-            known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.rows)
-            hope[place[known], j] = optimistic[known]
-        front = np.flatnonzero(nondominated(finished))
-        for i in front:
-            others = finished[front[front != i]]
-            if len(others) and (others <= hope[i]).all(axis=1).any():
-                return False
-        return True
+def _scheduled(n: int) -> int:
+    """``n``, or from a hundred on the last of a growing schedule of sizes: any worker arrives at the same."""
+    if n <= 100:
+        return n
+    return int(100 * _EVERY ** math.floor(math.log(n / 100) / math.log(_EVERY)))
+
+
+def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight) -> Array:
+    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
+    row = np.array([number])
+    hope = history.objectives(row)[0]
+    unit = history.encoder.unit(history.raw[row])
+    for j, model in enumerate(foresight.models):
+        report = float(signed_curve(history, row, j, checkpoint)[0])
+        if model is None:
+            hope[j] = hope[j] if np.isfinite(hope[j]) else report
+        elif np.isfinite(report):
+            hope[j] = model.hope(*model.foresee(unit, report, checkpoint), foresight.optimism)[0]
+        else:
+            hope[j] = np.nan
+    return np.asarray(hope)
+
+
+def _loss(history: History, models: list[FinishModel | None], optimism: float) -> float:
+    """Share of the front's hypervolume that the rule would have lost among the trials it was tried on."""
+    rows, finished = _feasible_finished(history)
+    if len(rows) < 2:
+        return 0.0
+    hope = finished.copy()
+    for j, model in enumerate(models):
+        if model is not None and len(model.tested):
+            mean, sd = model.foreseen.T
+            place = np.searchsorted(rows, model.tested)
+            known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.tested)
+            hope[place[known], j] = model.hope(mean, sd * model.widening, optimism)[known]
+    front = np.flatnonzero(nondominated(finished))
+    lost = [bool((np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
+    if not any(lost):
+        return 0.0
+    low, high = finished[front].min(axis=0), finished[front].max(axis=0)
+    width = np.where(high > low, high - low, np.maximum(np.ptp(finished, axis=0), 1e-12))
+    reference = high + 0.1 * width
+    kept = np.delete(finished, front[lost], axis=0)
+    volume = moocore.hypervolume((finished - low) / width, ref=(reference - low) / width)
+    left = moocore.hypervolume((kept - low) / width, ref=(reference - low) / width)
+    return float(1.0 - left / volume)
 
 
 def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
@@ -149,4 +188,4 @@ def is_static(history: History, objective: int) -> bool:
     return bool(change.max() <= 1e-5 * max(float(np.abs(final[np.isfinite(final)]).max()), 1e-300))
 
 
-__all__ = ["AutoPruner", "CurveModel", "NoPruner", "is_static"]
+__all__ = ["AutoPruner", "NoPruner", "is_static"]

@@ -1,0 +1,81 @@
+"""The Gaussian process, with finishes and with reports of unfinished trainings."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import approx_fprime
+
+from satisfice.search import gaussian
+from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
+
+ORDERED = np.array([True, True])
+FINISHES, REPORTS = 12, 8
+
+
+def data(seed: int = 0) -> tuple[np.ndarray, np.ndarray, Reports]:
+    """Finishes first, then early reports: half of the same trainings, half of others."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((FINISHES + REPORTS // 2, 2))
+    rows = np.r_[np.arange(FINISHES), np.arange(REPORTS // 2), np.arange(FINISHES, len(x))]
+    y = np.sin(3 * x[rows, 0]) + x[rows, 1]
+    ahead = np.r_[np.zeros(FINISHES), np.full(REPORTS, 0.2)]
+    y[FINISHES:] += 0.4 * rng.standard_normal(REPORTS)
+    return x[rows], y - y.mean(), Reports(ahead, rows)
+
+
+def process(seed: int = 0) -> GaussianProcess:
+    x, y, reports = data(seed)
+    return GaussianProcess(x, y, np.zeros(len(y)), ORDERED, HYPERPARAMETERS, reports)
+
+
+HYPERPARAMETERS = Hyperparameters(np.array([0.4, 0.6]), 1.2, 0.01, ahead=0.8, own=0.4)
+
+
+@given(st.integers(0, 50))
+def test_a_report_sharpens_what_is_expected_of_a_finish(seed: int) -> None:
+    model, x = process(seed), np.array([[0.3, 0.8]])
+    mean, sd = (float(v[0]) for v in model.predict(x))
+    noisy = math.hypot(sd, math.sqrt(HYPERPARAMETERS.noise))
+    told, told_sd = model.finish(x, 0.2, mean + 1.0)
+    assert mean < told < mean + 1.0
+    assert told_sd < noisy
+    unsure, unsure_sd = model.finish(x, 1e9, mean + 1.0)  # everything is still to come
+    assert unsure == pytest.approx(mean, abs=1e-3)
+    assert unsure_sd == pytest.approx(noisy, rel=1e-3)
+
+
+def test_a_report_with_nothing_to_come_is_a_finish() -> None:
+    model, x = process(), np.array([[0.3, 0.8]])
+    told, sd = model.finish(x, 0.0, 0.7)
+    assert told == pytest.approx(0.7, abs=1e-5)
+    assert sd < 1e-3
+
+
+def test_leaving_rows_out_is_never_having_seen_them() -> None:
+    x, y, reports = data()
+    rows = np.array([3, 7, FINISHES + 3])
+    rest = np.setdiff1d(np.arange(len(y)), rows)
+    without = GaussianProcess(x[rest], y[rest], np.zeros(len(rest)), ORDERED, HYPERPARAMETERS, reports[rest])
+    mean, sd = process().without(rows)
+    expected, spread = (float(v[0]) for v in without.predict(x[3][None]))
+    assert mean == pytest.approx(expected, abs=1e-6)
+    assert sd == pytest.approx(math.sqrt(spread**2 + HYPERPARAMETERS.noise), rel=1e-5)
+
+
+@pytest.mark.parametrize("with_reports", [False, True])
+def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y, reports = data()
+    seen = []
+
+    def check(objective, start, **_):
+        theta = start + 0.3 * np.random.default_rng(1).standard_normal(len(start))
+        numeric = approx_fprime(theta, lambda t: objective(t)[0], 1e-6)
+        seen.append(np.abs(numeric - objective(theta)[1]).max() / np.abs(numeric).max())
+        return type("Found", (), {"x": start, "fun": 0.0})
+
+    monkeypatch.setattr(gaussian, "minimize", check)
+    fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
+    assert seen[0] < 1e-4
