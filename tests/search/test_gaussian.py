@@ -1,12 +1,14 @@
 """The Gaussian process, with finishes and with reports of unfinished trainings."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import approx_fprime
+from scipy.optimize import OptimizeResult, approx_fprime
 
 from satisfice.search import gaussian
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
@@ -65,16 +67,22 @@ def test_leaving_rows_out_is_never_having_seen_them() -> None:
     assert sd == pytest.approx(math.sqrt(spread**2 + HYPERPARAMETERS.noise), rel=1e-5)
 
 
+def _value(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], theta: np.ndarray) -> float:
+    return objective(theta)[0]
+
+
 @pytest.mark.parametrize("with_reports", [False, True])
 def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y, reports = data()
-    seen = []
+    seen: list[float] = []
 
-    def check(objective, start, **_):
+    def check(
+        objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, **_: object
+    ) -> OptimizeResult:
         theta = start + 0.3 * np.random.default_rng(1).standard_normal(len(start))
-        numeric = approx_fprime(theta, lambda t: objective(t)[0], 1e-6)
+        numeric = approx_fprime(theta, partial(_value, objective), 1e-6)
         seen.append(np.abs(numeric - objective(theta)[1]).max() / np.abs(numeric).max())
-        return type("Found", (), {"x": start, "fun": 0.0})
+        return OptimizeResult(x=start, fun=0.0)
 
     monkeypatch.setattr(gaussian, "minimize", check)
     fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
