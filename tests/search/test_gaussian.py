@@ -82,7 +82,7 @@ def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: 
         theta = start + 0.3 * np.random.default_rng(1).standard_normal(len(start))
         numeric = approx_fprime(theta, partial(_value, objective), 1e-6)
         seen.append(np.abs(numeric - objective(theta)[1]).max() / np.abs(numeric).max())
-        return OptimizeResult(x=start, fun=0.0)
+        return OptimizeResult({"x": start, "fun": 0.0})
 
     monkeypatch.setattr(gaussian, "minimize", check)
     fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
