@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import OptimizeResult, approx_fprime
+from scipy.optimize import approx_fprime
 
 from satisfice.search import gaussian
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
@@ -78,11 +79,11 @@ def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: 
 
     def check(
         objective: Callable[[np.ndarray], tuple[float, np.ndarray]], start: np.ndarray, **_: object
-    ) -> OptimizeResult:
+    ) -> SimpleNamespace:
         theta = start + 0.3 * np.random.default_rng(1).standard_normal(len(start))
         numeric = approx_fprime(theta, partial(_value, objective), 1e-6)
         seen.append(np.abs(numeric - objective(theta)[1]).max() / np.abs(numeric).max())
-        return OptimizeResult({"x": start, "fun": 0.0})
+        return SimpleNamespace(x=start, fun=0.0)
 
     monkeypatch.setattr(gaussian, "minimize", check)
     fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
