@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,14 @@ def process(folder: Path, *arguments: str, code: int = 0, **environment: str) ->
 
 
 def started(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """The same, still running."""
+    """The same, still running; it hears an interrupt even where this process was started to ignore them."""
     return subprocess.Popen(
         [sys.executable, "-m", "satisfice.cli.main", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 
