@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import uuid
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,6 @@ from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound, Trial
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, SearchProblem
-from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
@@ -32,10 +30,11 @@ from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.store.study_rows import DEFAULT_LEASE_S, Report
 from satisfice.study.environment import LEASE_VARIABLE, seconds_of
+from satisfice.study.judge import judge
 from satisfice.study.known import Evaluator
 from satisfice.study.replicate import least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
-from satisfice.study.trial import Trial, as_floats, diverged
+from satisfice.study.trial import Trial, as_floats
 
 WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can free the leases of a dead worker
 _NO_LEASE_S = 1e9  # in memory nobody could take over
@@ -309,7 +308,15 @@ class Session:
         ):
             told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
             found |= told
-        outcome = self._outcome(found, state, reason or trial.stop_reason, traceback, where)
+        outcome = judge(
+            self.spec,
+            self.evaluator,
+            found,
+            state,
+            reason=reason or trial.stop_reason,
+            traceback=traceback,
+            measured_on=where,
+        )
         with trial.sending:
             body = trial.pending
             revision = self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
@@ -333,54 +340,8 @@ class Session:
 
     def verdict(self, record: TrialRecord, timings: Mapping[str, float]) -> Outcome:
         """The outcome of a pending trial, now that this worker has timed it."""
-        return self._outcome({**record.metrics, **timings}, TrialState.COMPLETE, None, None, self.host)
-
-    def _outcome(
-        self,
-        found: Mapping[str, float],
-        state: TrialState,
-        reason: str | None,
-        traceback: str | None,
-        measured_on: str | None,
-    ) -> Outcome:
-        names = tuple(o.metric for o in self.spec.objectives)
-        values: list[float] | None = None
-        pending = False
-        if state is TrialState.COMPLETE:
-            missing = [name for name in names if name not in found]
-            nan = diverged(found, names)
-            pending = nan is None and self._waits(found, missing)
-            if pending:
-                pass
-            elif missing:
-                state, reason = TrialState.FAIL, f"the task gave no {missing[0]!r}"
-            elif nan is not None:
-                state, reason = TrialState.PRUNED, f"diverged: {nan} is NaN"
-            else:
-                values = [found[name] for name in names]
-        judged = violations(self.spec.constraints, found)
-        complete = len(judged) == len(self.spec.constraints)
-        infeasible = any(v > 0 for v in judged.values())
-        # Optuna's GP reads constraints by position: all keys in one order, or none.
-        written = {k: max(min(v, 1e300), -1e300) for k, v in judged.items()} if complete else {}
-        return Outcome(
-            state=state,
-            values=values,
-            metrics={k: v for k, v in found.items() if not (math.isnan(v) and state is TrialState.COMPLETE)},
-            constraints=written,
-            feasible=False if infeasible else (True if complete else None),
-            reason=reason,
-            traceback=traceback,
-            measured_on=measured_on,
-            pending=pending,
-        )
-
-    def _waits(self, found: Mapping[str, float], missing: Sequence[str]) -> bool:
-        """Whether all that is missing is what the measuring host class has yet to time."""
-        evaluator = self.evaluator
-        return (
-            not evaluator.measures and evaluator.lacks_timing(found) and not evaluator.lacks_others(missing)
-        )
+        found = {**record.metrics, **timings}
+        return judge(self.spec, self.evaluator, found, TrialState.COMPLETE, measured_on=self.host)
 
     def defaults(self) -> Mapping[str, Any]:
         """The family's default configuration, clipped to the space; empty for a task without one."""
