@@ -6,6 +6,8 @@
 3. Candidates come from the whole space and from the surroundings of the front. The most promising by expected
    hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
    the next.
+4. Where trainings are stopped early, some proposals look for the best at a drawn value of an objective that
+   is known before training.
 
 Running trials count as finished with what is expected of them, so that parallel workers spread out.
 """
@@ -214,13 +216,13 @@ class AutoSampler:
         """
         assert self._memory is not None
         static, encoder = self._memory.models(), history.encoder
-        known = [name for name in evidence.names if name in static and self._memory.fitting_range(name)]
+        fitting = {name: self._memory.fitting_range(name) for name in evidence.names if name in static}
+        known = [(name, ends) for name, ends in fitting.items() if ends is not None]
         trained = [name for name in evidence.names if name in evidence.models]
         if not known or not trained:
             return None
-        name = known[rng.integers(len(known))]
-        low, high = self._memory.fitting_range(name) or (0.0, 0.0)
-        target = rng.uniform(low, high)
+        name, ends = known[rng.integers(len(known))]
+        target = rng.uniform(*ends)
         weights = rng.dirichlet(np.ones(len(trained)))
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         partners = encoder.draw(_LOCAL, rng)

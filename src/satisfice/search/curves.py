@@ -11,6 +11,7 @@ Everything depends on the history's content alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ _PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
 _PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
 _SLOPES = (0.25, 4.0)
 _SURPRISE = (
-    0.5  # standard deviation of trainings unlike those that finished, as a share of the change to come
+    0.5  # standard deviation where a training is unlike the finished ones, as a share of what is to come
 )
 _UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
@@ -113,11 +114,44 @@ class FinishModel:
 
     metric: MetricModel
     lines: Lines
-    tested: NDArray[np.int_]  # finished trials that were left out in turn, shape [k]
-    foreseen: Array  # their mean and standard deviation, given an early report of theirs, shape [k, 2]
-    widening: float  # factor of standard deviations that makes intervals hold for those left out
+    points: _Points
     seen: Array  # unit rows of finished trials, shape [f, d]
     ordered: NDArray[np.bool_]  # shape [d]
+
+    @cached_property
+    def _left_out(self) -> tuple[NDArray[np.int_], Array]:
+        """Finished points, each predicted from the others and the earliest report of its own."""
+        points, tested, foreseen = self.points, [], []
+        for i in range(points.finished):
+            own = np.flatnonzero(points.trial == points.trial[i])
+            if len(own) < 2:
+                continue
+            earliest = own[np.argmax(points.ahead[own])]
+            rest = own[(own != earliest) & (own != i)]
+            tested.append(i)
+            foreseen.append(self.metric.without(np.r_[i, rest]))
+        return np.array(tested, dtype=int), np.array(foreseen, dtype=float).reshape(-1, 2)
+
+    @property
+    def tested(self) -> NDArray[np.int_]:
+        """Finished trials that were left out in turn, shape [k]."""
+        return self.points.trial[self._left_out[0]]
+
+    @property
+    def foreseen(self) -> Array:
+        """Their mean and standard deviation, given an early report of theirs, shape [k, 2]."""
+        return self._left_out[1]
+
+    @cached_property
+    def widening(self) -> float:
+        """Factor of standard deviations that makes intervals hold for those left out."""
+        tested, foreseen = self._left_out
+        if len(tested) == 0:
+            return _UNSURE
+        off = np.abs(self.points.target[tested] - foreseen[:, 0]) / foreseen[:, 1]
+        surprise = float(np.quantile(off, 0.9)) / 1.645
+        mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
+        return float(np.clip(mean, 1.0, _MAX_WIDENING))
 
     def foresee(self, unit: Array, report: float, checkpoint: int) -> tuple[float, float]:
         """Mean and standard deviation on the transform's scale of the finish of a trial that is not in it.
@@ -180,13 +214,10 @@ class CurveModels:
             hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
-        tested, foreseen = _leave_out(points, metric)
         return FinishModel(
             metric,
             lines,
-            tested,
-            foreseen,
-            _widening(points, tested, foreseen),
+            points,
             seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
             ordered=ordered,
         )
@@ -311,27 +342,3 @@ def _earlier(
     rows = np.concatenate([latest, latest[: max(0, room - len(latest))]])
     turn = np.r_[np.zeros(len(latest), dtype=int), np.ones(len(rows) - len(latest), dtype=int)]
     return rows, (_EARLIER * rows + turn * (n_checkpoints // 2 + 1)) % n_checkpoints
-
-
-def _leave_out(points: _Points, metric: MetricModel) -> tuple[NDArray[np.int_], Array]:
-    """Finished trials predicted from the others and from the earliest of their own reports in the model."""
-    tested, foreseen = [], []
-    for i in range(points.finished):
-        own = np.flatnonzero(points.trial == points.trial[i])
-        if len(own) < 2:
-            continue
-        earliest = own[np.argmax(points.ahead[own])]
-        rest = own[(own != earliest) & (own != i)]
-        tested.append(points.trial[i])
-        foreseen.append(metric.without(np.r_[i, rest]))
-    return np.array(tested, dtype=int), np.array(foreseen, dtype=float).reshape(-1, 2)
-
-
-def _widening(points: _Points, tested: NDArray[np.int_], foreseen: Array) -> float:
-    if len(tested) == 0:
-        return _UNSURE
-    place = {int(row): i for i, row in enumerate(points.trial[: points.finished])}
-    truth = points.target[[place[int(row)] for row in tested]]
-    surprise = float(np.quantile(np.abs(truth - foreseen[:, 0]) / foreseen[:, 1], 0.9)) / 1.645
-    mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
-    return float(np.clip(mean, 1.0, _MAX_WIDENING))

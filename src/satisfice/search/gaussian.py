@@ -49,10 +49,6 @@ class Reports:
     ahead: Array  # variance of what was still to come, 0 for a finish, shape [n]
     trial: NDArray[np.int_]  # training that each target belongs to, shape [n]
 
-    def __getitem__(self, rows: NDArray[np.int_]) -> Reports:
-        """Of some of the targets."""
-        return Reports(self.ahead[rows], self.trial[rows])
-
     def with_finishes(self, n: int) -> Reports:
         """With ``n`` further finishes, of trainings that are told apart."""
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
@@ -231,15 +227,15 @@ class GaussianProcess:
         """
         assert self._reports is not None
         h = self._h
-        to_finish = self._inverse_factor @ self._kernel(x, self._x)[0]
+        k = self._kernel(x, self._x)[0]
+        to_finish = self._inverse_factor @ k
         own = Reports(np.array([ahead]), np.array([np.iinfo(np.int64).min]))
         crossing = self._between(x, own, self._x, self._reports)[0]
         to_report = self._inverse_factor @ crossing
         variance = h.signal + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
         shared = h.signal + h.noise - float(to_finish @ to_report)
         gain = shared / max(variance, 1e-12)
-        mean = float(self._kernel(x, self._x)[0] @ self._alpha)
-        mean += gain * (y - float(crossing @ self._alpha))
+        mean = float(k @ self._alpha) + gain * (y - float(crossing @ self._alpha))
         left = h.signal + h.noise - float(to_finish @ to_finish) - gain * shared
         return mean, math.sqrt(max(left, 1e-12))
 
