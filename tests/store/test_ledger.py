@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -441,8 +442,6 @@ def test_time_is_counted_while_somebody_works(storage_url: str, opened: list[Pla
 
 
 def test_the_clock_is_the_databases_and_advances_within_a_transaction(place: Place) -> None:
-    import time
-
     with place.db.write() as connection:
         first = float(connection.execute(sa.select(place.db.now())).scalar_one())
         time.sleep(0.05)
@@ -497,3 +496,50 @@ def test_names_with_any_letters_are_kept(place: Place) -> None:
     assert json.loads(row["metrics"]) == {"größe": 1.0}
     assert row["reason"].startswith("ValueError: 学习率 too high 🔥xx")
     assert len(row["traceback"]) == len("Traceback: 🔥" * 9_000)
+
+
+def test_a_lease_lost_just_after_it_was_renewed_stores_no_report(place: Place, clock: Clock) -> None:
+    """It is not renewed again so soon: the report itself must find out."""
+    ledger = place.worker()
+    claim = place.begin(ledger)
+    place.worker().expire(ledger.worker, blame=None)
+    before = place.contents()
+    with pytest.raises(LeaseLost):
+        ledger.flush(claim, [(1, {"loss": 0.5})])
+    assert place.contents() == before
+
+
+def test_reports_that_waited_while_their_trial_was_taken_over_are_not_stored(
+    postgres_url: str,
+) -> None:
+    """One statement's snapshot is older than what it waits for: it must look again at what it found."""
+    place = Place(postgres_url)
+    slow, other = place.worker(), place.worker()
+    claim = place.begin(slow)
+    late = [lambda: slow.flush(claim, [(7, {"loss": 0.0})]), lambda: slow.renew(claim)]
+    with ThreadPoolExecutor() as threads:
+        with place.db.write() as connection:  # a takeover, as far as the slot's row is concerned
+            other._lock(connection)
+            here = slots.c.slot == claim.slot
+            connection.execute(
+                sa.update(slots).where(here).values(lease_token="another", lease_owner=other.worker)
+            )
+            answers = [threads.submit(write) for write in late]
+            _until_waiting(place.db, len(late))
+        for answer in answers:
+            with pytest.raises(LeaseLost):
+                answer.result(timeout=10)
+    assert not place.reader.changes(-1).reports
+    assert place.slot(claim.slot)["lease_until"] == slow._held_until[claim.token]
+    place.db.close()
+
+
+def _until_waiting(db: Database, count: int) -> None:
+    query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    deadline = time.monotonic() + 10
+    while True:
+        with db.look() as connection:
+            if connection.execute(query).scalar_one() >= count:
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

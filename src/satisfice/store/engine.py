@@ -8,7 +8,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -16,13 +15,14 @@ import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError, StorageLost
+from satisfice.store import sqlite
+from satisfice.store.aside import Aside
+from satisfice.store.failures import COMES_BACK, away, permanent, short_reason
 from satisfice.store.url import is_memory, masked
 
 T = TypeVar("T")
 
-BUSY_TIMEOUT_S = 60.0
 DEFAULT_PATIENCE_S = 600.0
-_LOOK_AGAIN_S = (0.0005, 0.004)  # at SQLite's write lock
 _BRIEFLY_S = 1.0  # patience of `promptly`: enough for a broken connection or a deadlock
 _ANSWER_S = 5.0  # a server that takes longer is taken for one that is away
 # A connection whose other end is silent is given up after a minute or so; a lock is waited for longer.
@@ -59,8 +59,8 @@ class Database:
             self._memory = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         self.engine = sa.create_engine(url, **self._engine_arguments())
         if self.dialect == "sqlite":
-            sa.event.listen(self.engine, "connect", _sqlite_pragmas)
-            sa.event.listen(self.engine, "begin", _sqlite_begin)
+            sa.event.listen(self.engine, "connect", sqlite.pragmas)
+            sa.event.listen(self.engine, "begin", sqlite.begin)
         # Several statements of one read must agree on what is committed. SQLite's WAL gives that anyway.
         server = self.dialect != "sqlite"
         self._reading = (
@@ -74,6 +74,7 @@ class Database:
             else self.engine.execution_options(satisfice_single=True)
         )
         self._optuna: RDBStorage | None = None
+        self._aside = Aside()
         self._now = self._clock()
 
     def _engine_arguments(self) -> dict[str, Any]:
@@ -81,7 +82,7 @@ class Database:
             memory = self._memory
             return {"creator": lambda: memory, "poolclass": sa.StaticPool}
         if self.dialect == "sqlite":
-            return {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
+            return {"connect_args": {"timeout": sqlite.BUSY_TIMEOUT_S}}
         # READ COMMITTED on MySQL too: a claim must see what others committed while it waited for the row.
         return {
             "pool_pre_ping": False,
@@ -102,7 +103,7 @@ class Database:
                 warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
                 self._optuna = RDBStorage(url, engine_kwargs=arguments, skip_table_creation=True)
             if self.dialect == "sqlite" and not self.in_memory:
-                sa.event.listen(self._optuna.engine, "connect", _optuna_pragmas)
+                sa.event.listen(self._optuna.engine, "connect", sqlite.optuna_pragmas)
                 self._optuna.engine.dispose()
         return self._optuna
 
@@ -141,6 +142,20 @@ class Database:
         with self._memory_guard(), self._looking.connect() as connection:
             yield connection
 
+    @property
+    def writes_at_once(self) -> bool:
+        """Whether one statement can lock the study's row, check a lease and write: see `at_once`."""
+        return self.dialect == "postgresql"
+
+    @contextmanager
+    def at_once(self) -> Iterator[sa.Connection]:
+        """A connection for one statement that is a whole write transaction.
+
+        What it locks is not held while answers travel and this process waits for a processor.
+        """
+        with self._looking.connect() as connection, connection.begin():
+            yield connection
+
     @contextmanager
     def _memory_guard(self) -> Iterator[None]:
         if not self.in_memory:
@@ -169,12 +184,12 @@ class Database:
             try:
                 return action()
             except sa.exc.DBAPIError as error:
-                permanent = _permanent(error)
-                if permanent is not None:
+                lasting = permanent(error)
+                if lasting is not None:
                     raise StorageError(
-                        f"{permanent}: {masked(self.url)}", hint="nothing that finished is lost"
+                        f"{lasting}: {masked(self.url)}", hint="nothing that finished is lost"
                     ) from None
-                if not _away(error):
+                if not away(error):
                     raise
                 if time.monotonic() - started >= patience:
                     raise StorageLost(
@@ -187,7 +202,7 @@ class Database:
     def promptly(self, action: Callable[[], T]) -> T:
         """Run ``action`` where nothing may wait long for a database that is away: training must go on.
 
-        On a server it runs in a thread of its own: behind a cut network no answer may come for minutes. It
+        On a server it runs in another thread: behind a cut network no answer may come for minutes. It
         may still be done then, unheard.
 
         Raises:
@@ -196,17 +211,8 @@ class Database:
         """
         if self.dialect == "sqlite":  # a file answers
             return self.retrying(action, patience_s=_BRIEFLY_S)
-        answer: Future[T] = Future()
-
-        def ask() -> None:
-            try:
-                answer.set_result(self.retrying(action, patience_s=_BRIEFLY_S))
-            except BaseException as error:  # noqa: BLE001  # raised again where it is waited for
-                answer.set_exception(error)
-
-        threading.Thread(target=ask, daemon=True).start()
         try:
-            return answer.result(timeout=_ANSWER_S)
+            return self._aside.call(lambda: self.retrying(action, patience_s=_BRIEFLY_S), within_s=_ANSWER_S)
         except TimeoutError:
             raise StorageLost(f"the database {masked(self.url)} does not answer") from None
 
@@ -222,11 +228,11 @@ class Database:
                 with self.read() as connection:
                     connection.execute(sa.text("SELECT 1"))
             except sa.exc.DBAPIError as error:
-                if time.monotonic() < deadline and any(words in str(error.orig) for words in _COMES_BACK):
+                if time.monotonic() < deadline and any(words in str(error.orig) for words in COMES_BACK):
                     time.sleep(1.0)
                     continue
                 raise StorageError(
-                    f"cannot open the storage {masked(self.url)}: {_short_reason(error)}",
+                    f"cannot open the storage {masked(self.url)}: {short_reason(error)}",
                     hint="check that the server runs, and the URL's host, name and credentials",
                 ) from None
             else:
@@ -234,105 +240,9 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self._aside.close()
         if self._optuna is not None:
             self._optuna.engine.dispose()
         self.engine.dispose()
         if self._memory is not None:
             self._memory.close()
-
-
-def _sqlite_pragmas(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-    cursor.close()
-
-
-def _optuna_pragmas(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-    cursor.close()
-
-
-def _sqlite_begin(connection: sa.Connection) -> None:
-    """Begin as the drivers of other databases do: below what SQLAlchemy counts as statements."""
-    options = connection.get_execution_options()
-    if options.get("satisfice_single", False):
-        return
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    try:
-        if options.get("satisfice_write", False):
-            _sqlite_lock(driver)
-        else:
-            driver.execute("BEGIN")
-    except sqlite3.Error as error:
-        raise sa.exc.OperationalError("BEGIN", None, error) from error
-
-
-def _sqlite_lock(driver: sqlite3.Connection) -> None:
-    """Take the write lock. SQLite's own waiting looks only every tenth of a second once many want it."""
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    driver.execute("PRAGMA busy_timeout=0")
-    try:
-        while True:
-            try:
-                driver.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if "locked" not in str(error) or time.monotonic() > deadline:
-                    raise
-            else:
-                return
-            time.sleep(random.uniform(*_LOOK_AGAIN_S))  # noqa: S311  # jitter, no secret
-    finally:
-        driver.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
-
-
-# PostgreSQL's words; psycopg gives no code when no connection could be made.
-_COMES_BACK = ("is starting up", "is shutting down", "in recovery mode", "not yet accepting connections")
-
-_AWAY_CODES = {
-    # PostgreSQL: connection, shutdown, deadlock, too many
-    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",
-    # MySQL and MariaDB
-    "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",
-}  # fmt: skip
-
-
-def _away(error: sa.exc.DBAPIError) -> bool:
-    """Whether the same transaction may succeed later."""
-    original = error.orig
-    if error.connection_invalidated or isinstance(error, sa.exc.InterfaceError):
-        return True
-    if isinstance(original, sqlite3.OperationalError):
-        return "locked" in str(original) or "busy" in str(original)
-    code = str(
-        getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else "")
-    )
-    if any(code == c or (len(c) == 2 and code.startswith(c) and len(code) == 5) for c in _AWAY_CODES):
-        return True
-    # psycopg gives no code when no connection could be made at all.
-    return isinstance(error, sa.exc.OperationalError) and getattr(original, "sqlstate", "set") is None
-
-
-def _permanent(error: sa.exc.DBAPIError) -> str | None:
-    text = str(error.orig).lower()
-    for sign, sentence in {
-        "disk is full": "the disk of the database is full",
-        "no space left": "the disk of the database is full",
-        "readonly database": "the database is read-only",
-        "read-only transaction": "the database is read-only",
-        "disk i/o error": "the disk of the database does not answer",
-    }.items():
-        if sign in text:
-            return sentence
-    return None
-
-
-def _short_reason(error: sa.exc.DBAPIError) -> str:
-    """The driver's words without the statement; drivers name user and host, never the password."""
-    words = str(error.orig).strip().splitlines()
-    return words[0] if words else type(error.orig).__name__

@@ -9,6 +9,7 @@ worker wrote itself is not read back: it holds the lease, so nobody else changes
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,7 +17,7 @@ from satisfice.errors import LeaseLost
 from satisfice.store.claim import Claim, Outcome, dump
 from satisfice.store.claiming import Claiming
 from satisfice.store.phase import Phase
-from satisfice.store.study_rows import Report
+from satisfice.store.study_rows import Report, dump_reports
 from satisfice.store.tables import attempts, slots
 from satisfice.store.verdicts import Verdicts
 from satisfice.store.waiting import Waiting
@@ -34,6 +35,8 @@ class Ledger(Claiming, Waiting, Verdicts):
         Raises:
             LeaseLost: Another worker has the trial.
         """
+        if self._keep(claim) is not None:
+            return
         with self.db.write() as connection:
             until = float(self._advance(connection, bump=False)["now"]) + self.lease_s
             self._update_held(connection, claim, lease_until=until)
@@ -47,6 +50,13 @@ class Ledger(Claiming, Waiting, Verdicts):
         Raises:
             LeaseLost: Another worker has the trial; nothing was written.
         """
+        revision = self._keep(claim, body)
+        if revision is None:
+            revision = self._flush(claim, body)
+        self._reached[claim.token] = self._step_after(claim, body)
+        return revision
+
+    def _flush(self, claim: Claim, body: Sequence[Report]) -> int:
         with self.db.write() as connection:
             study = self._advance(connection)
             self._insert_reports(connection, study, claim, body)
@@ -56,8 +66,26 @@ class Ledger(Claiming, Waiting, Verdicts):
                 self._update_held(connection, claim, lease_until=until)
         if due:
             self._held_until[claim.token] = until
-        self._reached[claim.token] = self._step_after(claim, body)
         return int(study["revision"])
+
+    def _keep(self, claim: Claim, body: Sequence[Report] = ()) -> int | None:
+        """Renew the lease and store reports in one statement, where the database can.
+
+        Returns:
+            The study's revision; None where nothing was stored, and a whole transaction says why.
+        """
+        if not self.db.writes_at_once:
+            return None
+        statement = self._statements.keep(self.db.now(), self.lease_s, body=bool(body))
+        values: dict[str, Any] = {"at_slot": claim.slot, "at_token": claim.token}
+        if body:
+            values |= {"of_number": claim.number, "new_body": dump_reports(body)}
+        with self.db.at_once() as connection:
+            row = connection.execute(statement, values).first()
+        if row is None or row.lease_until is None:
+            return None
+        self._held_until[claim.token] = float(row.lease_until)
+        return int(row.revision)
 
     def _step_after(self, claim: Claim, body: Sequence[Report]) -> int:
         """The last step of the trial with ``body``, as far as this worker knows."""

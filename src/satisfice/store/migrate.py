@@ -25,7 +25,8 @@ from alembic.util import CommandError
 from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError
-from satisfice.store.engine import BUSY_TIMEOUT_S, Database
+from satisfice.store.engine import Database
+from satisfice.store.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.tables import VERSION_TABLE, metadata
 from satisfice.store.url import masked
 

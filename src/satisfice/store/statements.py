@@ -19,6 +19,7 @@ COUNTERS = tuple(
         *("trials_budget", "epochs_per_trial", "total_epochs_budget", "timeout_s"),
     )
 )
+_REPORT_COLUMNS = ["study_uuid", "number", "revision", "body"]
 
 
 class Statements:
@@ -35,12 +36,14 @@ class Statements:
     """
 
     def __init__(self, study_uuid: str, *, count_gaps: bool, returns: bool) -> None:
+        self._uuid = study_uuid
         self._here = studies.c.uuid == study_uuid
         self._count_gaps, self._returns = count_gaps, returns
         self._advancing: dict[object, tuple[object, sa.Update, Any]] = {}
+        self._keeping: dict[object, tuple[object, sa.Select[Any]]] = {}
         s, a = slots.c, attempts.c
         of_slot = (s.study_uuid == study_uuid, s.slot == sa.bindparam("at_slot"))
-        mine = (*of_slot, s.lease_token == sa.bindparam("at_token"))
+        self._mine = mine = (*of_slot, s.lease_token == sa.bindparam("at_token"))
         self.held = sa.update(slots).where(*mine)
         self.beginning = self.held.where(s.number.is_(None))
         row = (
@@ -49,8 +52,12 @@ class Statements:
             sa.bindparam("new_revision", type_=sa.BigInteger),
             sa.bindparam("new_body", type_=sa.Text),
         )
-        columns = ["study_uuid", "number", "revision", "body"]
-        self.add_reports = sa.insert(reports).from_select(columns, sa.select(*row).where(*mine))
+        # Not every driver counts the rows of an INSERT without being asked.
+        self.add_reports = (
+            sa.insert(reports)
+            .from_select(_REPORT_COLUMNS, sa.select(*row).where(*mine))
+            .execution_options(preserve_rowcount=True)
+        )
         self.end_attempt = sa.update(attempts).where(
             a.study_uuid == study_uuid,
             a.number == sa.bindparam("of_number"),
@@ -105,6 +112,48 @@ class Statements:
         look = sa.select(*COUNTERS, now.label("now")).where(self._here)
         self._advancing[key] = (now, update, look)
         return update, look
+
+    def keep(self, now: sa.ColumnElement[float], lease_s: float, *, body: bool) -> sa.Select[Any]:
+        """`advance`, `held` and `add_reports` in one statement, where the database can: it renews the lease.
+
+        It selects the study's revision and the lease's new end: nothing, or an end of NULL, where somebody
+        else has the slot.
+
+        PostgreSQL takes one snapshot for all of it, before it waits for the study's row. So whether the slot
+        is held is asked twice: before, that nothing be written where it is lost, and by the update of the
+        slot, which looks again at the row as it is once the study is locked.
+
+        Args:
+            now: The database's clock.
+            lease_s: Length of the lease.
+            body: Whether there are reports, bound as for `add_reports`; else no revision is taken.
+        """
+        key = ("keep", lease_s, body)
+        made_for, made = self._keeping.get(key) or (None, sa.select())
+        if made_for is now:
+            return made
+        here = sa.exists(sa.select(slots.c.slot).where(*self._mine))
+        advancing = self.advance(now, {}, bump=body, active=True)[0].where(here)
+        advanced = advancing.returning(studies.c.uuid).cte("advanced")
+        held = (
+            self.held.values(lease_until=advanced.c.now + lease_s)
+            .where(slots.c.study_uuid == advanced.c.uuid)
+            .returning(slots.c.lease_until)
+            .cte("held")
+        )
+        read: list[sa.ColumnElement[Any]] = [advanced.c.revision, held.c.lease_until]
+        made = sa.select(*read).join_from(advanced, held, sa.true(), isouter=True)
+        if body:
+            row = (
+                sa.literal(self._uuid, sa.String(32)),
+                sa.bindparam("of_number", type_=sa.Integer),
+                advanced.c.revision,
+                sa.bindparam("new_body", type_=sa.Text),
+            )
+            stored = sa.select(*row).join_from(advanced, held, sa.true())
+            made = made.add_cte(sa.insert(reports).from_select(_REPORT_COLUMNS, stored).cte("stored"))
+        self._keeping[key] = (now, made)
+        return made
 
     def _gap(self, now: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
         """Seconds since some worker was active. Leases are renewed often: a long silence means nobody."""

@@ -25,6 +25,11 @@ Report = tuple[int, Mapping[str, float]]  # step, metrics
 DEFAULT_LEASE_S = 60.0
 
 
+def dump_reports(body: Sequence[Report]) -> str:
+    """A body of reports as JSON."""
+    return json.dumps([[step, dict(metrics)] for step, metrics in body])
+
+
 class StudyRows:
     """The rows of one study, for one worker: what the operations of the ledger are made of.
 
@@ -190,7 +195,7 @@ class StudyRows:
             "at_token": claim.token,
             "of_number": claim.number,
             "new_revision": study["revision"],
-            "new_body": json.dumps([[step, dict(metrics)] for step, metrics in body]),
+            "new_body": dump_reports(body),
         }
         if not connection.execute(self._statements.add_reports, values).rowcount:
             raise self._lost(claim)

@@ -1,0 +1,54 @@
+"""What a database's failure means: whether waiting helps, and what to say of it."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import sqlalchemy as sa
+
+# PostgreSQL's words; psycopg gives no code when no connection could be made.
+COMES_BACK = ("is starting up", "is shutting down", "in recovery mode", "not yet accepting connections")
+
+_AWAY_CODES = {
+    # PostgreSQL: connection, shutdown, deadlock, too many
+    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",
+    # MySQL and MariaDB
+    "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",
+}  # fmt: skip
+
+
+def away(error: sa.exc.DBAPIError) -> bool:
+    """Whether the same transaction may succeed later."""
+    original = error.orig
+    if error.connection_invalidated or isinstance(error, sa.exc.InterfaceError):
+        return True
+    if isinstance(original, sqlite3.OperationalError):
+        return "locked" in str(original) or "busy" in str(original)
+    code = str(
+        getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else "")
+    )
+    if any(code == c or (len(c) == 2 and code.startswith(c) and len(code) == 5) for c in _AWAY_CODES):
+        return True
+    # psycopg gives no code when no connection could be made at all.
+    return isinstance(error, sa.exc.OperationalError) and getattr(original, "sqlstate", "set") is None
+
+
+def permanent(error: sa.exc.DBAPIError) -> str | None:
+    """What is wrong, where waiting would not help; else None."""
+    text = str(error.orig).lower()
+    for sign, sentence in {
+        "disk is full": "the disk of the database is full",
+        "no space left": "the disk of the database is full",
+        "readonly database": "the database is read-only",
+        "read-only transaction": "the database is read-only",
+        "disk i/o error": "the disk of the database does not answer",
+    }.items():
+        if sign in text:
+            return sentence
+    return None
+
+
+def short_reason(error: sa.exc.DBAPIError) -> str:
+    """The driver's words without the statement; drivers name user and host, never the password."""
+    words = str(error.orig).strip().splitlines()
+    return words[0] if words else type(error.orig).__name__
