@@ -5,6 +5,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 │   ├── SpecError             a study file or dict
 │   ├── DataError             a data set or data file
 │   ├── StorageError          the storage URL, its database, its migrations
+│   │   └── StorageRefused    no server answers at its address: it may be about to
 │   ├── StudyNotFound
 │   ├── StudyChanged          same name, another spec or other data
 │   ├── BadReport             training code reported or returned what is no number; its trial is FAIL
@@ -87,6 +88,10 @@ class DataError(InputError):
 
 class StorageError(InputError):
     """The storage URL, its database or its migrations are wrong."""
+
+
+class StorageRefused(StorageError):
+    """No server answers at the storage's address: it is wrong, or the server restarts."""
 
 
 class StudyNotFound(InputError):

@@ -102,3 +102,26 @@ def test_what_was_reported_in_a_cut_is_not_lost_with_its_process(
     assert not list((tmp_path / "artefacts").rglob("reports-*"))
     for opened in (study, cut_off):
         opened._opened.db.close()
+
+
+def test_a_worker_started_while_the_database_restarts_waits_for_it(
+    tmp_path: Path, postgres_url: str, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until the server listens again it looks like a wrong address."""
+    monkeypatch.setenv("SATISFICE_ARTEFACTS", str(tmp_path / "artefacts"))
+    through = through_relay(postgres_url, relay)
+    crew = Crew(tmp_path, postgres_url, trials=2, epochs=2, pause_s=0.0, lease_s=60.0, through=through)
+    crew.define()
+    relay.cut(silently=False)
+    worker = crew.start()
+    try:
+        deadline = time.monotonic() + 50
+        while "waiting in case it restarts" not in (tmp_path / "workers.log").read_text():
+            assert worker.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        relay.mend()
+        crew.wait(time.monotonic() + 60)
+    finally:
+        crew.end()
+    crew.assert_nothing_lost()

@@ -81,8 +81,13 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
     ],
 )  # fmt: skip
 def test_refused_in_one_sentence_and_nothing_is_written(
-    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    says: str,
 ) -> None:
+    monkeypatch.setenv("SATISFICE_PATIENCE_SECONDS", "0.001")  # a worker would wait for a server that refuses
     before = sorted(folder.rglob("*"))
     assert says in refused(capsys, arguments)
     assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts] == before

@@ -5,16 +5,23 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
+from typing import TYPE_CHECKING
 
 import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import explain, say
 from satisfice.cli.output import print_json
-from satisfice.errors import SatisficeError
+from satisfice.errors import SatisficeError, StorageRefused
 from satisfice.launch.job import EXIT_PREEMPTED, EXIT_UNEXPECTED
 from satisfice.launch.resources import thread_environment
 from satisfice.launch.worker_process import StopSignals
+
+if TYPE_CHECKING:
+    from satisfice.study import Study
+
+_RESTART_S = 60.0  # longest wait for a server that refuses; a wrong address looks the same
 
 
 @click.command(
@@ -55,7 +62,7 @@ def worker(name: str, storage: str | None, label: str | None, threads: int | Non
     stop = threading.Event()
     signals = StopSignals(stop, on_deadline=_too_late)
     try:
-        study = options.open_study(name, storage)
+        study = _open(name, storage)
         signals.install()  # until here a signal ends it at once: it holds nothing
         outcome = study.run_worker(label=label, stop=stop)
     except SatisficeError:
@@ -67,6 +74,28 @@ def worker(name: str, storage: str | None, label: str | None, threads: int | Non
         say(f"stopped by {signals.received}; its trial was given back")
         sys.exit(EXIT_PREEMPTED)
     say(f"done: {outcome}")
+
+
+def _open(name: str, storage: str | None) -> Study:
+    """The study. Machines start workers too, perhaps while the database restarts: that is waited for.
+
+    Raises:
+        InputError: There is none, or the database cannot be used.
+    """
+    from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
+
+    deadline = time.monotonic() + min(_RESTART_S, seconds_of(PATIENCE_VARIABLE, _RESTART_S))
+    said = False
+    while True:
+        try:
+            return options.open_study(name, storage)
+        except StorageRefused as error:
+            if time.monotonic() > deadline:
+                raise
+            if not said:
+                say(f"{error.message}; waiting in case it restarts")
+                said = True
+            time.sleep(0.5)
 
 
 def _too_late() -> None:

@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from optuna.storages import RDBStorage
 
-from satisfice.errors import StorageError, StorageLost
+from satisfice.errors import StorageError, StorageLost, StorageRefused
 from satisfice.store import sqlite
 from satisfice.store.aside import Aside
-from satisfice.store.failures import COMES_BACK, away, permanent, short_reason
+from satisfice.store.failures import COMES_BACK, away, permanent, refuses, short_reason
 from satisfice.store.url import is_memory, masked
 
 T = TypeVar("T")
@@ -220,7 +220,8 @@ class Database:
         """Connect once. A server that says that it is about to answer is waited for.
 
         Raises:
-            StorageError: It cannot be reached; the password is never part of the sentence.
+            StorageRefused: No server answers there.
+            StorageError: It cannot be opened for another reason. The password is never part of a sentence.
         """
         deadline = time.monotonic() + self.patience_s
         while True:
@@ -231,7 +232,8 @@ class Database:
                 if time.monotonic() < deadline and any(words in str(error.orig) for words in COMES_BACK):
                     time.sleep(1.0)
                     continue
-                raise StorageError(
+                refused = self.dialect != "sqlite" and refuses(error)
+                raise (StorageRefused if refused else StorageError)(
                     f"cannot open the storage {masked(self.url)}: {short_reason(error)}",
                     hint="check that the server runs, and the URL's host, name and credentials",
                 ) from None

@@ -9,6 +9,12 @@ import sqlalchemy as sa
 # PostgreSQL's words; psycopg gives no code when no connection could be made.
 COMES_BACK = ("is starting up", "is shutting down", "in recovery mode", "not yet accepting connections")
 
+# What is said where nothing listens, and where the other end goes away in the middle.
+_REFUSES = (
+    *("refused", "No such file or directory", "closed the connection", "Lost connection"),
+    *("reset by peer", "timed out", "timeout expired"),
+)
+
 _AWAY_CODES = {
     # PostgreSQL: connection, shutdown, deadlock, too many
     "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",
@@ -31,6 +37,12 @@ def away(error: sa.exc.DBAPIError) -> bool:
         return True
     # psycopg gives no code when no connection could be made at all.
     return isinstance(error, sa.exc.OperationalError) and getattr(original, "sqlstate", "set") is None
+
+
+def refuses(error: sa.exc.DBAPIError) -> bool:
+    """Whether no server answers at the address, which may change; no word of what it would say."""
+    words = str(error.orig)
+    return "FATAL" not in words and any(sign in words for sign in _REFUSES)
 
 
 def permanent(error: sa.exc.DBAPIError) -> str | None:

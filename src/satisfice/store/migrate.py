@@ -53,6 +53,8 @@ def ensure_ready(db: Database) -> None:
     if _is_ready(db):
         return
     db.check_reachable()
+    if _is_ready(db):  # it was away for a moment
+        return
     with _alone(db):
         _refuse_newer(db)
         _create_optuna_tables(db)

@@ -117,7 +117,7 @@ def create(
 def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
     db = open_database(storage)
-    row = studies.find(db, name)
+    row = db.retrying(lambda: studies.find(db, name))
     if row is None:
         known = studies.names(db)
         hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
@@ -141,7 +141,8 @@ class _Untrainable:
 
 def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, task: Task) -> Opened:
     artefacts = Artefacts(default_root(db.url), row["uuid"])
-    return Opened(db=db, rows=OptunaRows(db.engine), row=row, spec=spec, task=task, artefacts=artefacts)
+    rows = db.retrying(lambda: OptunaRows(db.engine))
+    return Opened(db=db, rows=rows, row=row, spec=spec, task=task, artefacts=artefacts)
 
 
 def _check_same(
