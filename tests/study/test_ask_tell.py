@@ -441,6 +441,28 @@ def test_in_memory_there_are_no_more_workers() -> None:
 
 
 @pytest.mark.slow
+def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports(sqlite_url: str) -> None:
+    """It slept in the middle of saving; its trial was taken over, but nothing was loaded yet."""
+    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
+    trial = asleep.ask()
+    trial.report(2, {"accuracy": 0.2})
+    trial.flush()
+    trial.report(3, {"accuracy": 0.3})
+    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
+    study = satisfice.load_study("own", storage=sqlite_url, task=Own())
+    again = study.ask()
+    trial.save_checkpoint({"epoch": 3})
+    assert again.load_checkpoint() == {"epoch": 3}
+    assert again.load_checkpoint() == {"epoch": 3}
+    again.report(5, {"accuracy": 0.5})
+    study.tell(again, {"accuracy": 0.6})
+    (record,) = study.records(with_reports=True)
+    assert sorted(record.reports) == [2, 3, 5]
+    assert record.steps == 5
+    for opened in (study, asleep):
+        opened._opened.db.close()
+
+
 def test_the_model_that_scored_comes_back_and_is_confirmed_once(sqlite_url: str) -> None:
     content = {
         "name": "digits",

@@ -180,7 +180,12 @@ class Trial:
 
     def load_checkpoint(self) -> Any:
         """The state saved last, by whichever worker, or None."""
-        return self._checkpoints.load()
+        state = self._checkpoints.load()
+        # Perhaps by one that was asleep when this attempt began: what it had to report came with it.
+        known = {step for step, _ in self.pending}
+        late = self._checkpoints.reports(after=max(self.claim.last_step, self._last_step))
+        self.pending[:0] = [(step, metrics) for step, metrics in late if step not in known]
+        return state
 
     def discard_checkpoints(self) -> None:
         """Remove the trial's checkpoints."""
