@@ -16,6 +16,7 @@ from satisfice.errors import (
     NoFeasibleTrial,
     TrialFinished,
 )
+from satisfice.spec.trial import TrialRecord
 
 
 class Interrupted(BaseException):
@@ -407,12 +408,22 @@ def test_what_is_known_to_be_too_large_is_never_trained() -> None:
     assert study.status()["turned_away"] >= 1
 
 
-def test_candidates_are_replicated_inside_the_budget() -> None:
+def test_candidates_are_replicated_inside_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     study = satisfice.create_study(
         spec(budget={"trials": 20}, search={"sampler": "random", "pruner": "none", "replicate": 3}),
         task=Own(),
     )
-    study.optimize()
+    reader = study._session.reader
+    read, reads = reader.records, []
+
+    def counted() -> list[TrialRecord]:
+        reads.append(len(read()))
+        return read()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "records", counted)
+        study.optimize()
+    assert reads == [14, 15, 16, 17, 18, 19]  # the history is not read before
     records = study.records()
     replicates = [r for r in records if r.replicate_of is not None]
     assert len(records) == 20

@@ -15,12 +15,15 @@ CANDIDATES = 3
 _LARGEST_SHARE = 0.3  # of the budget
 
 
-def next_replicate(spec: StudySpec, records: Sequence[TrialRecord], slot: int) -> TrialRecord | None:
-    """The candidate to train again in this slot, or None while the budget is for searching."""
+def is_for_replicates(spec: StudySpec, slot: int) -> bool:
+    """Whether a slot is at the end of the budget, where candidates are trained again."""
     wanted = (spec.search.replicate - 1) * CANDIDATES
     reserved = min(wanted, int(spec.budget.trials * _LARGEST_SHARE))
-    if slot < spec.budget.trials - reserved:
-        return None
+    return slot >= spec.budget.trials - reserved
+
+
+def next_replicate(spec: StudySpec, records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The candidate to train again, or None where all were trained often enough."""
     originals = [r for r in records if r.replicate_of is None]
     first = spec.objectives[0]
     front = pareto_front(originals, (first, *spec.objectives[1:]), spec.constraints)

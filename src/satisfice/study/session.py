@@ -32,7 +32,7 @@ from satisfice.store.study_rows import DEFAULT_LEASE_S, Report
 from satisfice.study.environment import LEASE_VARIABLE, seconds_of
 from satisfice.study.judge import judge
 from satisfice.study.known import Evaluator
-from satisfice.study.replicate import least_trained, next_replicate
+from satisfice.study.replicate import is_for_replicates, least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
 from satisfice.study.trial import Trial, as_floats
 
@@ -258,8 +258,8 @@ class Session:
         return None, None
 
     def _new(self, claim: Claim, screen: StudyScreen) -> tuple[Proposal, int | None]:
-        if self.spec.search.replicate > 1:
-            record = next_replicate(self.spec, self._records(), claim.slot)
+        if is_for_replicates(self.spec, claim.slot):  # else the history is not read for it
+            record = next_replicate(self.spec, self._records())
             if record is not None:
                 return self._again(record)
         try:
