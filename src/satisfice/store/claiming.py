@@ -231,11 +231,14 @@ class Claiming(StudyRows):
     ) -> Begun:
         turned = {"turned_away": away.proposals} if away else {}
         with self.db.write() as connection:
-            study = self._advance(connection, turned)
-            now = float(study["now"])
+            # First what nobody else can see or wait for: our study is locked for as short as can be. Optuna's
+            # row of it, which this locks, is locked by nobody who has ours.
             trial_id, number = self.rows.create_trial(
                 connection, self.optuna_study_id, self.space, params, system_attributes
             )
+            self._insert_turned_away(connection, claim, away)
+            study = self._advance(connection, turned)
+            now = float(study["now"])
             begun = {
                 "at_slot": claim.slot,
                 "at_token": claim.token,
@@ -249,6 +252,5 @@ class Claiming(StudyRows):
             if not connection.execute(self._statements.beginning, begun | dict(columns)).rowcount:
                 raise self._lost(claim)
             self._begin_attempt(connection, number, 1, now, 0)
-            self._insert_turned_away(connection, claim, away)
         self._held_until[claim.token] = now + self.lease_s
         return Begun(trial_id=trial_id, number=number, revision=study["revision"])
