@@ -1,6 +1,7 @@
 """Ask and tell in memory: every promise of the Python interface, point by point."""
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +13,10 @@ from satisfice.errors import (
     BudgetSpent,
     Diverged,
     InputError,
+    LeaseLost,
     NoFeasibleProposal,
     NoFeasibleTrial,
+    StorageLost,
     TrialFinished,
 )
 from satisfice.spec.trial import TrialRecord
@@ -471,6 +474,34 @@ def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports
     assert sorted(record.reports) == [2, 3, 5]
     assert record.steps == 5
     for opened in (study, asleep):
+        opened._opened.db.close()
+
+
+def test_a_worker_that_slept_while_it_waited_for_an_answer_learns_that_its_trial_is_gone(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To it, the database did not answer in time; that is no reason to train on without asking again."""
+    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
+    trial = asleep.ask()
+    trial.kept = True
+    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
+    other = satisfice.load_study("own", storage=sqlite_url, task=Own())
+    other.ask()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + asleep._session.lease_s + 1)
+
+    def silent(*_arguments: Any) -> None:
+        raise StorageLost("no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asleep._session, "flush", silent)
+        trial._checked_at = time.monotonic()  # it fell asleep in the middle of the report
+        trial.report(1, {"accuracy": 0.1})
+        assert trial._away_until > time.monotonic()
+        trial._checked_at = now
+    with pytest.raises(LeaseLost):
+        trial.batch_end()
+    for opened in (asleep, other):
         opened._opened.db.close()
 
 

@@ -72,6 +72,7 @@ class Trial:
         self._last_step = claim.last_step
         self._flushed_at = self._checked_at = self.renewed_at = time.monotonic()
         self._away_until = 0.0  # no other try before
+        self._slept = False  # past its lease, and has not heard since whether the trial is still its own
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
         self.pending = self._checkpoints.reports(after=claim.last_step)
 
@@ -166,6 +167,7 @@ class Trial:
     def _renew(self) -> None:
         self._session.db.promptly(lambda: self._session.ledger.renew(self.claim))
         self.renewed_at = time.monotonic()
+        self._slept = False
 
     def batch_end(self) -> None:
         """Call between batches: lets a latency measurement have the host's quiet for a short while."""
@@ -206,9 +208,11 @@ class Trial:
         now, lease_s = time.monotonic(), self._session.lease_s
         # Where a thread tries all the time, an old lease means that the database is away, or that this
         # process was stopped or asleep. Only then may the trial have got lost without a word.
-        asleep = now - self._checked_at > lease_s
+        if now - self._checked_at > lease_s:
+            self._slept = True
+            self._away_until = 0.0  # an answer that did not come in time may have come in its sleep
         self._checked_at = now
-        if now - self.renewed_at > lease_s and (asleep or not self.kept):
+        if now - self.renewed_at > lease_s and (self._slept or not self.kept):
             self._try(self._renew)
 
 
