@@ -78,8 +78,41 @@ def test_reports_that_foretell_nothing_stop_nothing():
     assert not any(decide(history, final=0.75, size=4.0, number=n).stop for n in range(30, 40))
 
 
-def test_nothing_stops_before_enough_have_finished_early_or_late():
-    assert not decide(study_of(informative=True, n=3), final=0.75, size=4.0).stop
+def test_at_the_start_a_trial_stops_that_is_slower_than_half_as_fast():
+    finals = study_of(informative=True, n=3).objectives()[:, 0]
+    then = max(step for step in checkpoints(MAX_STEPS) if step <= 3)
+    for final in (0.1, 0.5, 0.99):
+        history = study_of(informative=True, n=3)
+        behind = curve(final, 6) >= min(curve(f, then) for f in finals)
+        decision = decide(history, final=final, size=4.0, number=3)
+        assert decision.stop == behind
+        assert not behind or f"after {then}" in decision.reason
+    assert not decide(study_of(informative=True, n=3), final=0.99, size=1.0, number=3).stop
+    assert not decide(study_of(informative=True, n=3, feasible=False), final=0.99, size=4.0, number=3).stop
+
+
+def test_at_the_start_some_trials_finish_however_bad():
+    history = study_of(informative=True, n=1)
+    stops = 0
+    for number in range(1, 8):
+        stops += decide(history, final=0.99, size=4.0, number=number).stop
+        history.update(
+            [
+                TrialRecord(
+                    number=number,
+                    state=TrialState.PRUNED,
+                    params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
+                    metrics={"error": curve(0.99, 6), "size": 4.0},
+                    feasible=True,
+                    steps=6,
+                )
+            ]
+        )
+    assert stops == 3
+
+
+def test_nothing_stops_before_one_has_finished_early_or_late():
+    assert not decide(study_of(informative=True, n=0), final=0.75, size=4.0, number=0).stop
     assert not decide(study_of(informative=True), final=0.75, size=4.0, step=1).stop
     assert not decide(study_of(informative=True), final=0.75, size=4.0, step=21).stop
 

@@ -66,6 +66,8 @@ class AutoSampler:
         self._problem = problem
         self._memory: ScreenMemory | None = None
         self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
+        self._tried: set[bytes] = set()
+        self._noted: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials whose configurations are in `_tried`
         self._cache = HyperparameterCache()
         self._curves = CurveModels()
 
@@ -73,7 +75,7 @@ class AutoSampler:
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The next configuration (see `Sampler`)."""
         memory = self._remember(history)
-        tried = set(keys(history.raw[history.state >= 0]))
+        tried = self._note(history)
         screened_before = len(memory)
         evidence = gather(history, memory.known, self._cache, self._curves)
         draw = rng.random()
@@ -99,6 +101,15 @@ class AutoSampler:
         if evidence is not None:
             why["predicted"] = evidence.predict(self._encoder_unit(history, found.raw))
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
+
+    def _note(self, history: History) -> set[bytes]:
+        """Keys of all configurations that were proposed; only new ones are looked at."""
+        known = (history.state >= 0) & ~np.isnan(history.raw).all(axis=1)
+        fresh = known.copy()
+        fresh[: len(self._noted)] &= ~self._noted
+        self._tried.update(keys(history.raw[fresh]))
+        self._noted = known
+        return self._tried
 
     @staticmethod
     def _encoder_unit(history: History, raw: Array) -> Array:

@@ -178,8 +178,10 @@ def neighbours(
     crossed = np.where(rng.random(a.shape) < 0.3 * (rng.random((n, 1)) < 0.5), b, a)
     scale = np.asarray(scales)[rng.integers(len(scales), size=n)][:, None]
     moved = crossed + scale * rng.standard_normal(a.shape)
-    moved = np.abs(moved)
-    moved = np.where(moved > 1, np.maximum(2 - moved, 0.0), moved)
+    # Half of what would leave the range ends at its bound, where optima often lie; the rest is reflected.
+    inward = np.clip(np.where(moved < 0, -moved, 2.0 - moved), 0.0, 1.0)
+    outside = (moved < 0) | (moved > 1)
+    moved = np.where(outside & (rng.random(a.shape) < 0.5), inward, moved)
     redrawn = rng.random(a.shape)
     moved = np.where(encoder.ordered[free], moved, redrawn)
     share = np.maximum(rng.random((n, 1)) ** 2, 1.0 / len(free))

@@ -5,6 +5,9 @@ known before training are taken as they are; the others are foreseen from the co
 (see `curves`), optimistic meaning the lower end of the interval. How optimistic is learnt: the rule is tried
 on the trials that finished, each foreseen from an early report as if it had not, and intervals are widened
 until it would have lost next to nothing of their front. Where no width does, nothing is stopped.
+
+Before enough have finished for that, a trial is stopped when it is no better than a finished one was after
+half as many steps. What stopping saves at the start moves everything after it forward.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finis
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
 _EARLIEST = 0.1  # of a full training: before, reports say too little
 _LATEST = 0.5  # of a full training: later, its end is worth more to the models than what stopping saves
+_HEAD_START = 2.0  # at the start: how much slower than a finished trial another may be
+_STOPPED_PER_FINISHED = 3  # at the start: models need trials that finish
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 _EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
 
@@ -81,7 +86,7 @@ class AutoPruner:
             return Decision(stop=False, reason="trained to the end to check the rule for stopping")
         foresight = self._foresight(history)
         if foresight is None:
-            return Decision(stop=False, reason=f"fewer than {MIN_FINISHED} trials have finished")
+            return self._at_the_start(history, number, checkpoint)
         if math.isinf(foresight.optimism):
             return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
         hope = _hope(history, number, checkpoint, foresight)
@@ -94,6 +99,29 @@ class AutoPruner:
         return Decision(
             stop=True,
             reason=f"dominated at step {step}: its best hope ({said}) is behind trial {rows[better[0]]}",
+        )
+
+    def _at_the_start(self, history: History, number: int, checkpoint: int) -> Decision:
+        few = f"fewer than {MIN_FINISHED} trials have finished"
+        rows, finished = _feasible_finished(history)
+        unknown = self._problem.max_steps is None  # then no step is early or late
+        if unknown or len(history.rows(TrialState.PRUNED)) >= _STOPPED_PER_FINISHED * len(rows):
+            return Decision(stop=False, reason=few)
+        step = int(history.steps[number])
+        earlier = int(np.searchsorted(history.checkpoints, step / _HEAD_START, side="right")) - 1
+        if earlier < 0:
+            return Decision(stop=False, reason=few)
+        mine = history.objectives(np.array([number]))[0]  # what is known before training
+        trained = np.array([not is_static(history, j) for j in range(len(mine))]) | ~np.isfinite(mine)
+        mine = np.where(trained, history.curves[number, checkpoint] * history.signs, mine)
+        theirs = np.where(trained, history.curves[rows, earlier] * history.signs, finished)
+        better = np.flatnonzero((theirs <= mine).all(axis=1))
+        if len(better) == 0:
+            return Decision(stop=False, reason=few)
+        then = history.checkpoints[earlier]
+        return Decision(
+            stop=True,
+            reason=f"behind at step {step}: trial {rows[better[0]]} was no worse after {then}",
         )
 
     def _foresight(self, history: History) -> _Foresight | None:
