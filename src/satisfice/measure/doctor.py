@@ -50,8 +50,8 @@ def doctor_host() -> list[Finding]:
     reference = Reference()
     with Quiet().measuring() as report, still(1):
         samples = _sample(reference)
-    best = np.quantile(samples.references, 0.1, axis=0)
-    slow = float(np.mean(slowdown(np.array(samples.references), best) > _SLOW))
+    best = np.quantile(samples.references, 0.02, axis=0)
+    slow = float(np.mean(slowdown(samples.references, best) > _SLOW))
     parts = ", ".join(f"{name} {s * 1e6:.1f} us" for name, s in zip(reference.names, best, strict=True))
     found = samples.estimate(best)
     half = (found.high - found.low) / 2 / found.value
