@@ -10,10 +10,11 @@ calm. A disturbed one stands for the undisturbed latency as well, though roughly
 Only the calmest blocks count: those that are calm, and where these are few the least uncertain ones, `_FEW`
 in all. So nothing has to be corrected wherever the host was calm for a few hundredths of the time. What the
 reference model does not see (a neighbour in the shared cache, a slow phase that began and ended within the
-block) only ever slows; therefore the estimate is the lower quartile of their ``e``.
+block) only ever slows; therefore the estimate is a low quantile of their ``e``.
 
-The interval: the quartile's sampling error, with as many independent samples as there are chains of blocks,
-since blocks of one chain share a phase; ``u`` in the mean; and what longer measuring does not remove.
+The interval: the quantile's sampling error, with as many independent samples as there are chains of blocks,
+since blocks of one chain share a phase; ``u`` in the mean; and what longer measuring does not remove. To the
+latter belongs a share of the spread of ``e``: what varies unseen may have been there all the time.
 
 ``b`` and ``c`` were fitted on a shared virtual machine with two cores, each of which ran, for 70 to 97% of
 the time, at the slower speed of a core whose other thread a neighbour uses: ``b`` is 1.1 to 1.3 for models of 15
@@ -40,14 +41,15 @@ _INTERRUPTION_SD = 0.1
 _MOST_INTERRUPTED = 1.0  # per millisecond: a short call has little in the caches to lose
 
 _FEW = 10  # blocks
-_QUANTILE = 0.25
-_QUANTILE_SD = 1.36  # of the lower quartile of n normal samples, times sqrt(n)
+_QUANTILE = 0.15
+_QUANTILE_SD = 1.53  # of this quantile of n normal samples, times sqrt(n)
 _IQR = 1.349  # of the normal distribution
 _NOISE = 0.03  # spread of calm blocks, as long as few of them show it
 _NOISE_BLOCKS = 5  # that this counts for
 
 # One standard deviation of what longer measuring does not remove: memory layout, neighbours in the caches.
 _SYSTEMATIC = 0.02
+_SYSTEMATIC_SPREAD = 0.7  # of the spread
 # And of what is left where every call is interrupted.
 _SYSTEMATIC_INTERRUPTED = 0.1
 
@@ -81,12 +83,13 @@ def estimate(
     slope = _slope(float(np.median(medians[calmest])))
     found = (y - slope * x - _INTERRUPTION * z)[calmest]
     value = float(np.quantile(found, _QUANTILE))
+    spread = _spread(found)
     sampling = math.hypot(
-        _QUANTILE_SD * _spread(found) / math.sqrt(len(np.unique(chains[calmest]))),
+        _QUANTILE_SD * spread / math.sqrt(len(np.unique(chains[calmest]))),
         float(np.mean(uncertain[calmest])),
     )
     interrupted = float(np.mean(np.minimum(interruptions[calmest], 1.0)))
-    sd = math.hypot(sampling, _SYSTEMATIC, _SYSTEMATIC_INTERRUPTED * interrupted)
+    sd = math.hypot(sampling, _SYSTEMATIC, _SYSTEMATIC_SPREAD * spread, _SYSTEMATIC_INTERRUPTED * interrupted)
     return Estimate(
         value=math.exp(value),
         low=math.exp(value - 1.96 * sd),

@@ -29,9 +29,11 @@ _GAP_S = 0.002  # between chains, for other processes
 _REWARM_S = 0.002  # before a chain, untimed: in the gap others have taken the caches
 _BURST_S = 0.0002  # of the measured model in a block
 _MOST_CALLS = 8  # in a burst
-# Untimed calls before a burst, up to a latency in seconds: after a sample of the reference model, which takes
-# its place in caches and predictors, the first call takes 10 to 70 us longer, the second of a short one 3 us.
+# First calls of a burst that do not count, up to a latency in seconds: after a sample of the reference model,
+# which takes its place in caches and predictors, the first call takes 10 to 70 us longer, the second of a
+# short one 3 us.
 _DISPLACED = ((1e-4, 4), (1e-3, 1))
+_REWARM_CALLS = 2  # at least
 _LONG_S = 0.05  # a call so long warms itself
 _WARM_UP_S = 0.01
 _WARM_UP_CALLS = 3
@@ -129,14 +131,15 @@ class _Chain:
         self._calm = math.inf if best is None else math.prod(best) * dead_zone
         self._by_cpu = by_cpu
         self._samples = samples
-        self._rewarm = 0 if each > _LONG_S else max(1, int(_REWARM_S / each))
+        self._rewarm = 0 if each > _LONG_S else max(_REWARM_CALLS, int(_REWARM_S / each))
         self._displaced = next((count for most, count in _DISPLACED if each <= most), 0)
         self._burst = max(1, min(_MOST_CALLS, round(_BURST_S / each)))
 
     def run(self, number: int) -> bool:
         """Run one chain, of one block at least; whether its core is calm in the end."""
         begin = time.perf_counter()
-        self._untimed(self._rewarm)
+        for _ in range(self._rewarm):
+            self._call()
         blocks = 0
         calm = self._sample()
         while True:
@@ -152,12 +155,12 @@ class _Chain:
     def _block(self, number: int) -> bool:
         """Run one block; whether the host is calm after it."""
         samples = self._samples
-        self._untimed(self._displaced)
-        times = timed(self._call, self._burst, by_cpu=self._by_cpu)
+        times = timed(self._call, self._displaced + self._burst, by_cpu=self._by_cpu)
         last = len(samples.reference_times) // samples.parts
         calm = self._sample()
-        samples.calls.append(times.seconds)
-        samples.medians.append(float(np.median(times.seconds)))
+        seconds = times.seconds[self._displaced :]
+        samples.calls.append(seconds)
+        samples.medians.append(float(np.median(seconds)))
         samples.interruptions.append(times.interruptions)
         samples.chains.append(number)
         samples.brackets.append((last - 1, last))
@@ -168,10 +171,6 @@ class _Chain:
         found = self._reference.sample()
         self._samples.reference_times.extend(found)
         return math.prod(found) <= self._calm
-
-    def _untimed(self, count: int) -> None:
-        for _ in range(count):
-            self._call()
 
 
 def _warm_up(call: Call) -> float:
