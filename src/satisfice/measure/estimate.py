@@ -2,8 +2,8 @@
 
 A block is a short burst of the measured model between two samples of the reference model. ``y`` is the log
 of the burst's median; ``x >= 0`` the log of the reference model's slowdown, the greater one of both samples,
-less a dead zone; ``z`` the interruptions of a call, per millisecond (at most 1). A block with ``x = z = 0`` is
-calm. A disturbed one stands for the undisturbed latency as well, though roughly::
+less a dead zone; ``z`` the interruptions of a call, per millisecond (at most 1). A block with ``x = z = 0``
+is calm. A disturbed one stands for the undisturbed latency as well, though roughly::
 
     e = y - b x - c z,    uncertain by    u = hypot(sd(b) x, sd(c) z)
 
@@ -17,9 +17,10 @@ since blocks of one chain share a phase; ``u`` in the mean; and what longer meas
 latter belongs a share of the spread of ``e``: what varies unseen may have been there all the time.
 
 ``b`` and ``c`` were fitted on a shared virtual machine with two cores, each of which ran, for 70 to 97% of
-the time, at the slower speed of a core whose other thread a neighbour uses: ``b`` is 1.1 to 1.3 for models of 15
-to 240 us, whose time goes into calls, and 0.7 for a deep convolutional network of 2.4 ms, whose time goes
-into arithmetic, which the neighbour disturbs less. A model that lives on memory bandwidth may suffer more.
+the time, at the slower speed of a core whose other thread a neighbour uses: ``b`` is 1.1 to 1.3 for models
+of 15 to 240 us, whose time goes into calls, and 0.7 for a deep convolutional network of 2.4 ms, whose time
+goes into arithmetic, which the neighbour disturbs less. A model that lives on memory bandwidth may suffer
+more.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ Array = npt.NDArray[np.float64]
 
 DEAD_ZONE = 0.08  # of the log slowdown: so much the reference model varies by itself
 
-_SLOPES = ((3e-4, 1.15), (2e-3, 0.75))  # b at a latency in seconds; between them linear in its log
+# What depends on the latency is given at two, in seconds; between them it is linear in the latency's log.
+_SHORT_S, _LONG_S = 3e-4, 2e-3
+_SLOPES = (1.15, 0.75)  # b: the longer a call, the more of it is arithmetic
 _SLOPE_SD = 0.25
 _INTERRUPTION = 0.2  # c: an interruption costs 0.2 ms, the refill of the caches
 _INTERRUPTION_SD = 0.1
@@ -47,8 +50,9 @@ _IQR = 1.349  # of the normal distribution
 _NOISE = 0.03  # spread of calm blocks, as long as few of them show it
 _NOISE_BLOCKS = 5  # that this counts for
 
-# One standard deviation of what longer measuring does not remove: memory layout, neighbours in the caches.
-_SYSTEMATIC = 0.02
+# One standard deviation of what longer measuring does not remove: memory layout, and neighbours in the caches
+# that cores share, which a longer call needs more of.
+_SYSTEMATIC = (0.02, 0.035)
 _SYSTEMATIC_SPREAD = 0.7  # of the spread
 # And of what is left where every call is interrupted.
 _SYSTEMATIC_INTERRUPTED = 0.1
@@ -80,7 +84,8 @@ def estimate(
     z = np.minimum(interruptions / (medians * 1e3), _MOST_INTERRUPTED)
     uncertain = np.hypot(_SLOPE_SD * x, _INTERRUPTION_SD * z)
     calmest = uncertain <= np.sort(uncertain)[min(_FEW, len(y)) - 1]
-    slope = _slope(float(np.median(medians[calmest])))
+    latency = float(np.median(medians[calmest]))
+    slope = _at(latency, _SLOPES)
     found = (y - slope * x - _INTERRUPTION * z)[calmest]
     value = float(np.quantile(found, _QUANTILE))
     spread = _spread(found)
@@ -98,10 +103,8 @@ def estimate(
     )
 
 
-def _slope(latency: float) -> float:
-    """``b`` of a model of this latency in seconds: the longer a call, the more of it is arithmetic."""
-    (short, b_short), (long, b_long) = _SLOPES
-    return float(np.interp(math.log(latency), [math.log(short), math.log(long)], [b_short, b_long]))
+def _at(latency: float, ends: tuple[float, float]) -> float:
+    return float(np.interp(math.log(latency), [math.log(_SHORT_S), math.log(_LONG_S)], ends))
 
 
 def _spread(values: Array) -> float:
