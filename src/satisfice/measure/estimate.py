@@ -94,7 +94,8 @@ def estimate(
         float(np.mean(uncertain[calmest])),
     )
     interrupted = float(np.mean(np.minimum(interruptions[calmest], 1.0)))
-    sd = math.hypot(sampling, _SYSTEMATIC, _SYSTEMATIC_SPREAD * spread, _SYSTEMATIC_INTERRUPTED * interrupted)
+    systematic = math.hypot(_at(latency, _SYSTEMATIC), _SYSTEMATIC_SPREAD * spread)
+    sd = math.hypot(sampling, systematic, _SYSTEMATIC_INTERRUPTED * interrupted)
     return Estimate(
         value=math.exp(value),
         low=math.exp(value - 1.96 * sd),
