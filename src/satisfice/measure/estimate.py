@@ -46,7 +46,7 @@ _MOST_INTERRUPTED = 1.0  # per millisecond: a short call has little in the cache
 _FEW = 10  # blocks
 _QUANTILE = 0.15
 _QUANTILE_SD = 1.53  # of this quantile of n normal samples, times sqrt(n)
-_IQR = 1.349  # of the normal distribution
+_BELOW = 1.036  # of the normal distribution: how far this quantile lies below the median
 _NOISE = 0.03  # spread of calm blocks, as long as few of them show it
 _NOISE_BLOCKS = 5  # that this counts for
 
@@ -109,7 +109,7 @@ def _at(latency: float, ends: tuple[float, float]) -> float:
 
 
 def _spread(values: Array) -> float:
-    """Standard deviation, robust, and near `_NOISE` as long as the values are few."""
-    low, high = np.quantile(values, [0.25, 0.75])
-    seen, n = (high - low) / _IQR, len(values) - 1
+    """Standard deviation, of the lower half, and near `_NOISE` as long as the values are few."""
+    low, middle = np.quantile(values, [_QUANTILE, 0.5])
+    seen, n = (middle - low) / _BELOW, len(values) - 1
     return math.sqrt((n * seen**2 + _NOISE_BLOCKS * _NOISE**2) / (n + _NOISE_BLOCKS))
