@@ -1,6 +1,6 @@
 """How far four ways of timing a model are from its latency on the quiet host.
 
-    python benchmarks/latency_fidelity.py            # about 10 minutes
+    python benchmarks/latency_fidelity.py            # about 9 minutes
     python benchmarks/latency_fidelity.py --quick    # about 1 minute, too few repeats to judge by
 
 Three models; nothing beside, then two, then four busy processes beside (they are no satisfice workers and

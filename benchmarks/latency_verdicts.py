@@ -1,6 +1,6 @@
 """Whether verdicts given beside running workers hold when each model is measured again, alone and longer.
 
-    python benchmarks/latency_verdicts.py            # about 8 minutes
+    python benchmarks/latency_verdicts.py            # about 5 minutes
     python benchmarks/latency_verdicts.py --quick    # about 2 minutes, too few architectures to judge by
 
 A study of small convolutional networks with four workers: each trains, and times what it proposes, while the
