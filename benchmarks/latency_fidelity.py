@@ -1,17 +1,19 @@
 """How far four ways of timing a model are from its latency on the quiet host.
 
-    python benchmarks/latency_fidelity.py            # about 10 minutes
+    python benchmarks/latency_fidelity.py            # about 9 minutes
     python benchmarks/latency_fidelity.py --quick    # about 1 minute, too few repeats to judge by
 
 Three models; nothing beside, then two, then four busy processes beside (they are no satisfice workers and
 do not yield). Prints for each cell the median and the worst error against the quiet reference, how often the
 95% interval covers it (ours only), and the seconds spent.
 
-The reference: at the start and at the end, while nothing runs, many hot loops of each model spread over time;
-of those, the loops around which a fixed probe ran at its best speed; the median of all their calls that no
-other process interrupted. They go before other processes where the system allows it. It shares no timing code
-with the measured method. A rival that would take longer
-than 1.5 seconds stops there, with the calls it has.
+The reference is the same for all four: before the first and after each of the nine cells, while nothing runs
+beside, short hot loops of each model on every core in turn, each between two runs of a fixed probe (Python's
+own work, which a slow phase of the host slows most). Of all these, spread over the whole run, count the loops
+with the probe at its best speed on both sides; of their medians the median is taken. The loops go before
+other processes where the system allows it, and share no timing code with the measured method. How far the
+reference drifts from one of these times to the next is printed. A rival that would take longer than a second
+stops there, with the calls it has.
 
 Exit code 1 if our own figures miss their goal: median error 5%, worst 15%, coverage 90%, 2 s a model, and
 0.2 s where the bound is more than twice or less than half the value.
@@ -24,7 +26,6 @@ import contextlib
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -50,10 +51,14 @@ Call = Callable[[], object]
 Row = dict[str, Any]
 Array = npt.NDArray[np.float64]
 
-RIVAL_LIMIT_S = 1.5  # a rival that takes longer stops here, with the calls it has
+RIVAL_LIMIT_S = 1.0  # a rival that takes longer stops here, with the calls it has
 BUSY = ("while True: pass", "import numpy as np\na = np.random.rand(300, 300)\nwhile True: a @ a")
 CALM = 1.08  # of the probe's best time
+BEST = 0.01  # quantile of the probe's times: a shared host may be calm for so little of the time
 FEW = 10  # loops; with fewer calm ones the reference is doubtful
+CHAIN_S = 0.03  # of loops of one model on one core
+LOOP_S = 0.0004
+REFERENCE_S = 6.0  # each time
 GOALS = {"median": 0.05, "worst": 0.15, "coverage": 0.9, "seconds": 2.0, "seconds far": 0.2}
 
 
@@ -89,26 +94,46 @@ MODELS = {"MLP": mlp, "small CNN": small_cnn, "deep CNN": deep_cnn}
 
 @dataclass
 class Loops:
-    """Hot loops of one model, and the slower of the two probes around each."""
+    """Hot loops of one model: median seconds, and the slower of the two probes around each."""
 
-    seconds: list[Array] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
     probes: list[float] = field(default_factory=list)
+    sessions: list[int] = field(default_factory=list)  # which of the times it was
 
 
 def run_loops(calls: dict[str, Call], loops: dict[str, Loops], seconds: float) -> None:
-    matrix = np.random.default_rng(1).standard_normal((160, 160))
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+    cores: list[int | None] = [*sorted(allowed)] or [None]
+    session = 1 + max((found.sessions[-1] for found in loops.values() if found.sessions), default=0)
     end = time.perf_counter() + seconds
+    turns = itertools.cycle(itertools.product(cores, calls))
     with still(1):
-        while time.perf_counter() < end:
-            for name, call in calls.items():
-                prefer()
-                try:
-                    before = probe(matrix)
-                    loops[name].seconds.append(hot_loop(call))
-                    loops[name].probes.append(max(before, probe(matrix)))
-                finally:
-                    ordinary()
-                time.sleep(0.002)
+        for core, name in turns:
+            if time.perf_counter() >= end and loops[name].sessions[-1:] == [session]:
+                break
+            if core is not None:
+                os.sched_setaffinity(0, {core})
+            prefer()
+            try:
+                chain(calls[name], loops[name], session)
+            finally:
+                ordinary()
+            time.sleep(0.002)
+    if allowed:
+        os.sched_setaffinity(0, allowed)
+
+
+def chain(call: Call, loops: Loops, session: int) -> None:
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < 0.002:
+        call()
+    before = probe()
+    while time.perf_counter() - begin < CHAIN_S:
+        loops.seconds.append(hot_loop(call))
+        after = probe()
+        loops.probes.append(max(before, after))
+        loops.sessions.append(session)
+        before = after
 
 
 def prefer() -> None:
@@ -125,46 +150,46 @@ def ordinary() -> None:
 def reference(loops: dict[str, Loops], *, say: Callable[[str], object] = print) -> dict[str, float]:
     """Quiet p50 of each model, in seconds."""
     every = list(itertools.chain.from_iterable(found.probes for found in loops.values()))
-    best = float(np.quantile(every, 0.03))
+    best = float(np.quantile(every, BEST))
     out = {}
     for name, found in loops.items():
-        probes = np.array(found.probes)
-        limit = max(CALM * best, np.sort(probes)[FEW])  # not a quiet host: the least disturbed must do
-        good = np.concatenate(
-            [x[~np.isnan(x)] for x, p in zip(found.seconds, probes, strict=True) if p <= limit]
+        probes, seconds, sessions = np.array(found.probes), np.array(found.seconds), np.array(found.sessions)
+        # Not a quiet host: the least disturbed loops must do.
+        calm = probes <= max(CALM * best, np.sort(probes)[min(FEW, len(probes)) - 1])
+        out[name] = float(np.median(seconds[calm]))
+        drift = [np.median(seconds[calm & (sessions == i)]) for i in np.unique(sessions[calm])]
+        share = float(np.mean(probes <= CALM * best))
+        say(
+            f"quiet reference, {name}: {out[name] * 1e6:.1f} us ({min(drift) * 1e6:.1f} to "
+            f"{max(drift) * 1e6:.1f} at {len(drift)} times); {share:.1%} of {len(probes)} loops calm"
         )
-        out[name] = float(np.median(good))
-        calm = float(np.mean(probes <= CALM * best))
-        say(f"quiet reference, {name}: {out[name] * 1e6:.1f} us; {calm:.0%} of its loops calm")
-        if calm < 0.05:
+        if share * len(probes) < FEW:
             say("  warning: this host was hardly ever quiet; the errors below are against a disturbed one")
     return out
 
 
-def interruptions() -> int:
-    return resource.getrusage(resource.RUSAGE_THREAD).ru_nivcsw
-
-
-def probe(matrix: Array) -> float:
+def probe() -> float:
+    """Seconds of Python's own work, the first run left out."""
     times = []
-    for _ in range(4):
+    for _ in range(3):
         begin = time.perf_counter()
-        matrix @ matrix
+        total = 0
+        for i in range(400):
+            total += i * i % 7
         times.append(time.perf_counter() - begin)
-    return float(np.median(times[1:]))
+    return min(times[1:])
 
 
-def hot_loop(call: Call, seconds: float = 0.02) -> Array:
-    """Seconds of the calls of one loop, NaN for those that another process interrupted."""
+def hot_loop(call: Call) -> float:
+    """Median seconds of the calls of one loop, the first left out."""
+    call()
     times: list[float] = []
     begin = time.perf_counter()
-    while len(times) < 4 or time.perf_counter() - begin < seconds:
-        before = interruptions()
+    while not times or time.perf_counter() - begin < LOOP_S:
         started = time.perf_counter()
         call()
-        ended = time.perf_counter()
-        times.append(ended - started if interruptions() == before else np.nan)
-    return np.array(times[len(times) // 4 :])
+        times.append(time.perf_counter() - started)
+    return float(np.median(times))
 
 
 # --- the ways of measuring ---
@@ -253,28 +278,31 @@ def main() -> int:
     )
     parser.add_argument("--quick", action="store_true", help="3 repeats and a short reference")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--busy", type=int, nargs="+", default=[0, 2, 4], help="busy processes beside")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--json", type=Path, help="file for the figures")
     options = parser.parse_args()
     repeats = 3 if options.quick else options.repeats
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    calls = {name: make() for name, make in MODELS.items()}
+    calls = {name: make() for name, make in MODELS.items() if name in options.models}
     loops = {name: Loops() for name in calls}
-    run_loops(calls, loops, 5.0 if options.quick else 25.0)
+    run_loops(calls, loops, REFERENCE_S)
     meter = Meter(InMemoryMeasurements(), MeasureOptions())
     done: list[Cell] = []
-    for busy in (0, 2, 4):
-        with beside(busy):
-            for name, call in calls.items():
-                print(f"{busy} busy, {name} ...", file=sys.stderr)
+    for busy in options.busy:
+        for name, call in calls.items():
+            print(f"{busy} busy, {name} ...", file=sys.stderr)
+            with beside(busy):
                 done += cells(meter, busy, name, call, repeats)
-    run_loops(calls, loops, 5.0 if options.quick else 25.0)
+            run_loops(calls, loops, REFERENCE_S)
     truths = reference(loops)
     rows = [cell.figures(truths[cell.model]) for cell in done]
-    for busy in (0, 2, 4):
+    for busy in options.busy:
         show([row for row in rows if row["busy"] == busy])
     if options.json:
-        options.json.write_text(json.dumps({"reference": truths, "rows": rows}, indent=1))
+        raw = [vars(cell) for cell in done if cell.intervals]
+        options.json.write_text(json.dumps({"reference": truths, "rows": rows, "ours": raw}, indent=1))
     return verdict([row for row in rows if row["method"] == "satisfice"])
 
 

@@ -1,6 +1,6 @@
 """Whether verdicts given beside running workers hold when each model is measured again, alone and longer.
 
-    python benchmarks/latency_verdicts.py            # about 8 minutes
+    python benchmarks/latency_verdicts.py            # about 5 minutes
     python benchmarks/latency_verdicts.py --quick    # about 2 minutes, too few architectures to judge by
 
 A study of small convolutional networks with four workers: each trains, and times what it proposes, while the
@@ -33,9 +33,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import torch
 
-from latency_fidelity import Call, Loops, hot_loop, ordinary, prefer, reference, run_loops
+from latency_fidelity import Call, Loops, reference, run_loops
 from satisfice.measure import Measurement, Quiet, Verdict, host
-from satisfice.measure.conditions import still
 from satisfice.spec import parse_dict
 from satisfice.spec.task import Predicts
 from satisfice.study import Study
@@ -47,6 +46,7 @@ CHANNELS = (4, 6, 8, 12, 16, 24, 32, 48)
 CONVOLUTIONS = (1, 2, 3)
 BLOCKS = (1, 2)
 KERNELS = (3, 5)
+LOOK_S = 0.1  # at each, for the bound
 GOALS = {Verdict.FITS: 0.98, Verdict.DOES_NOT_FIT: 0.95, Verdict.TOO_CLOSE: 0.10}
 
 
@@ -103,15 +103,9 @@ def content(bound_ms: float, configurations: list[dict[str, Any]], epochs: int) 
 
 def middle(calls: dict[str, Call]) -> float:
     """The median latency in ms, by a quick look at each."""
-    found = []
-    with still(1):
-        for call in calls.values():
-            prefer()
-            try:
-                found.append(float(np.nanmedian(hot_loop(call, 0.01))) * 1e3)
-            finally:
-                ordinary()
-            time.sleep(0.002)
+    loops = {name: Loops() for name in calls}
+    run_loops(calls, loops, LOOK_S * len(calls))
+    found = [seconds * 1e3 for seconds in reference(loops, say=lambda _: None).values()]
     q = np.quantile(found, [0.0, 0.25, 0.5, 0.75, 1.0])
     print("latencies of the space, ms: " + ", ".join(f"{v:.3f}" for v in q), "(least, quartiles, most)")
     above = sorted(found)[len(found) // 2 - 1 : len(found) // 2 + 1]

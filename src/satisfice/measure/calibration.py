@@ -16,9 +16,9 @@ from satisfice.measure.result import Measurement
 from satisfice.measure.sampling import collect
 
 _CALIBRATION_S = 1.0
-_FEW = 10  # blocks; fewer say nothing about the host's best
-_QUANTILE = 0.1  # of the blocks: low, as disturbances only slow down, but no single lucky block
-_KEY = "reference model v1"  # a change of the reference model's work needs another key
+_FEW = 200  # samples; fewer say nothing about the host's best
+_QUANTILE = 0.02  # of the samples: a shared host may be calm for so little of the time
+_KEY = "reference model v2"  # a change of the reference model's work needs another key
 
 
 class Calibration:
@@ -45,11 +45,16 @@ class Calibration:
         assert self._best is not None
         return self._best
 
+    def best_with(self, references: Array) -> Array:
+        """What `best` will be once these samples, of shape ``(samples, parts)``, are learnt."""
+        best = self.best() if self._best is None else self._best
+        return best if len(references) < _FEW else np.minimum(best, _fastest(references))
+
     def learn(self, references: Array, seconds: float) -> None:
-        """Take in reference samples of shape ``(blocks, parts)``: the fastest phase ever seen counts."""
+        """Take in reference samples of shape ``(samples, parts)``: the fastest phase ever seen counts."""
         if len(references) < _FEW:
             return
-        seen = np.quantile(references, _QUANTILE, axis=0)
+        seen = _fastest(references)
         best = seen if self._best is None else np.minimum(seen, self._best)
         for i, name in enumerate(self._reference.names):
             if self._best is None or best[i] < self._best[i]:
@@ -62,7 +67,12 @@ class Calibration:
             for samples in blocks:
                 if time.perf_counter() - begin >= _CALIBRATION_S and len(samples.references) >= _FEW:
                     break
-        self.learn(np.array(samples.references), samples.seconds)
+        self.learn(samples.references, samples.seconds)
+
+
+def _fastest(references: Array) -> Array:
+    out: Array = np.quantile(references, _QUANTILE, axis=0)
+    return out
 
 
 def _metric(name: str) -> str:

@@ -19,8 +19,8 @@ from satisfice.measure.reference import Reference, slowdown
 from satisfice.measure.sampling import Samples, collect
 
 _SAMPLE_S = 2.0
-_SLOW = 1.1  # a block this much slower than the best tenth lies in a slow phase
-_CALM = 0.1  # share of blocks in slow phases that is no reason to worry
+_SLOW = 1.1  # a sample of the reference model this much slower than at its best lies in a slow phase
+_CALM = 0.1  # share of samples in slow phases that is no reason to worry
 _PRECISE = 0.1  # half-width of an interval, as a share of the value; 0.04 is the least there is
 _COARSE_CLOCK_S = 1e-6
 _EXTRAS = {
@@ -50,8 +50,8 @@ def doctor_host() -> list[Finding]:
     reference = Reference()
     with Quiet().measuring() as report, still(1):
         samples = _sample(reference)
-    best = np.quantile(samples.references, 0.1, axis=0)
-    slow = float(np.mean(slowdown(np.array(samples.references), best) > _SLOW))
+    best = np.quantile(samples.references, 0.02, axis=0)
+    slow = float(np.mean(slowdown(samples.references, best) > _SLOW))
     parts = ", ".join(f"{name} {s * 1e6:.1f} us" for name, s in zip(reference.names, best, strict=True))
     found = samples.estimate(best)
     half = (found.high - found.low) / 2 / found.value

@@ -1,22 +1,26 @@
 """From disturbed blocks of timings to the latency on the undisturbed host, with an interval.
 
-Notation: block ``i`` holds a burst of the measured model between two samples of the reference model. ``y_i``
-is the log of the burst's median; ``x_i >= 0`` the log of the reference model's slowdown around it (0: as fast
-as this host ever was), less a dead zone, as the reference model is so much slower now and then for no reason
-that others would share; ``z_i`` the interruptions of its calls, per millisecond (at most 1). A slow phase
-stretches model and reference, though not alike, and an interruption costs a refill of the caches::
+A block is a short burst of the measured model between two samples of the reference model. ``y`` is the log
+of the burst's median; ``x >= 0`` the log of the reference model's slowdown, the greater one of both samples,
+less a dead zone; ``z`` the interruptions of a call, per millisecond (at most 1). A block with ``x = z = 0``
+is calm. A disturbed one stands for the undisturbed latency as well, though roughly::
 
-    y_i = a + b x_i + c z_i + noise,    b ~ N(1.1, 0.25^2),    c ~ N(0.2, 0.1^2)
+    e = y - b x - c z,    uncertain by    u = hypot(sd(b) x, sd(c) z)
 
-``exp(a)`` is wanted. Where the host flips between phases the blocks themselves show ``b``; where it does not,
-``b`` stays near its prior, and the interval widens with what had to be corrected. So for ``c``, whose prior
-says 0.2 ms an interruption. The priors were fitted on a shared machine with two cores, for four MLPs (16 to
-110 us) and three CNNs (0.05 to 2.4 ms): in its slow phases b' was 1.4 for short calls, 0.8 for convolutions.
+Only the calmest blocks count: those that are calm, and where these are few the least uncertain ones, `_FEW`
+in all. So nothing has to be corrected wherever the host was calm for a few hundredths of the time. What the
+reference model does not see (a neighbour in the shared cache, a slow phase that began and ended within the
+block) only ever slows; therefore the estimate is a low quantile of their ``e``.
 
-Bayesian linear regression, made robust by Huber's weights (Huber, Robust Estimation of a Location Parameter,
-1964). What the reference model does not see (a neighbour in the shared cache) only ever slows, so positive
-residuals count less than negative ones. The variance is inflated by the residuals' autocorrelation at lag 1,
-as neighbouring blocks share a phase.
+The interval: the quantile's sampling error, with as many independent samples as there are chains of blocks,
+since blocks of one chain share a phase; ``u`` in the mean; and what longer measuring does not remove. To the
+latter belongs a share of the spread of ``e``: what varies unseen may have been there all the time.
+
+``b`` and ``c`` were fitted on a shared virtual machine with two cores, each of which ran, for 70 to 97% of
+the time, at the slower speed of a core whose other thread a neighbour uses: ``b`` is 1.1 to 1.3 for models
+of 15 to 240 us, whose time goes into calls, and 0.7 for a deep convolutional network of 2.4 ms, whose time
+goes into arithmetic, which the neighbour disturbs less. A model that lives on memory bandwidth may suffer
+more.
 """
 
 from __future__ import annotations
@@ -29,23 +33,27 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-_DEAD_ZONE = 0.06  # of the log slowdown
-_PRIOR_MEAN = np.array([0.0, 1.1, 0.2])  # of a, b, c
-_PRIOR_SD = np.array([math.inf, 0.25, 0.1])
-_NOISE = 0.03  # spread of undisturbed blocks, at most
-_NOISE_PER_X = 0.6  # and what each unit of log slowdown, dead zone included, adds to it
-_LEAST_SCALE = 0.3  # of the noise that is believed of many blocks that agree better
-_FEW = 10  # blocks; so few are not believed to agree better
-_HUBER = 1.5  # residuals beyond so many standard deviations count less
-_POSITIVE = 0.6  # weight of a positive residual
-_STEPS = 8
-_MOST_INTERRUPTED = 1.0  # per millisecond: a short call has little in the caches to lose
-_MOST_CORRELATED = 0.7
+DEAD_ZONE = 0.08  # of the log slowdown: so much the reference model varies by itself
 
-# One standard deviation of what longer measuring does not remove: memory layout, the reference's own drift.
-_SYSTEMATIC = 0.02
-# And of what each unit of the log slowdown that had to be corrected leaves behind: phases are not all alike.
-_SYSTEMATIC_PER_X = 0.2
+# What depends on the latency is given at two, in seconds; between them it is linear in the latency's log.
+_SHORT_S, _LONG_S = 3e-4, 2e-3
+_SLOPES = (1.15, 0.75)  # b: the longer a call, the more of it is arithmetic
+_SLOPE_SD = 0.25
+_INTERRUPTION = 0.2  # c: an interruption costs 0.2 ms, the refill of the caches
+_INTERRUPTION_SD = 0.1
+_MOST_INTERRUPTED = 1.0  # per millisecond: a short call has little in the caches to lose
+
+_FEW = 10  # blocks
+_QUANTILE = 0.15
+_QUANTILE_SD = 1.53  # of this quantile of n normal samples, times sqrt(n)
+_BELOW = 1.036  # of the normal distribution: how far this quantile lies below the median
+_NOISE = 0.03  # spread of calm blocks, as long as few of them show it
+_NOISE_BLOCKS = 5  # that this counts for
+
+# One standard deviation of what longer measuring does not remove: memory layout, and neighbours in the caches
+# that cores share, which a longer call needs more of.
+_SYSTEMATIC = (0.02, 0.035)
+_SYSTEMATIC_SPREAD = 0.7  # of the spread
 # And of what is left where every call is interrupted.
 _SYSTEMATIC_INTERRUPTED = 0.1
 
@@ -57,56 +65,51 @@ class Estimate:
     value: float
     low: float
     high: float
-    sampling: float  # standard deviation of log(value) that longer measuring would reduce
+    sampling: float  # standard deviation of log(value) that longer measuring may reduce
 
 
-def estimate(medians: Array, slowdowns: Array, interruptions: Array) -> Estimate:
+def estimate(
+    medians: Array, slowdowns: Array, interruptions: Array, chains: npt.NDArray[np.int64]
+) -> Estimate:
     """Latency on the undisturbed host.
 
     Args:
         medians: Median seconds of each block, shape ``(n,)``, n >= 1.
-        slowdowns: Slowdown of the reference model around each block, shape ``(n,)``.
-        interruptions: Median number of interruptions of a call in each block, shape ``(n,)``.
+        slowdowns: Slowdown of the reference model, the greater of before and after, shape ``(n,)``.
+        interruptions: Interruptions of a call in each block, shape ``(n,)``.
+        chains: Number of the chain that each block belongs to, shape ``(n,)``.
     """
     y = np.log(medians)
-    slow = np.log(np.maximum(slowdowns, 1.0))
-    x = np.maximum(slow - _DEAD_ZONE, 0.0)
+    x = np.maximum(np.log(slowdowns) - DEAD_ZONE, 0.0)
     z = np.minimum(interruptions / (medians * 1e3), _MOST_INTERRUPTED)
-    design = np.column_stack([np.ones_like(y), x, z])
-    prior_noise = _NOISE + _NOISE_PER_X * slow
-    robust = np.ones_like(y)
-    least = _LEAST_SCALE + (1 - _LEAST_SCALE) * min(1.0, _FEW / len(y))
-    for _ in range(_STEPS):
-        mean, variance = _fit(y, design, robust / prior_noise**2)
-        scaled = (y - design @ mean) / prior_noise
-        scale = max(least, 1.4826 * float(np.median(np.abs(scaled))))
-        robust = np.minimum(1.0, _HUBER * scale / np.maximum(np.abs(scaled), 1e-9))
-        robust = np.where(scaled > 0, _POSITIVE, 1.0) * robust
-    a, sampling = float(mean[0]), scale * math.sqrt(variance * _inflation(scaled * robust))
-    weights = robust / prior_noise**2
-    corrected = float(np.average(x, weights=weights))
-    interrupted = float(np.average(np.minimum(interruptions, 1.0), weights=weights))
-    sd = math.hypot(
-        sampling, _SYSTEMATIC, _SYSTEMATIC_PER_X * corrected, _SYSTEMATIC_INTERRUPTED * interrupted
+    uncertain = np.hypot(_SLOPE_SD * x, _INTERRUPTION_SD * z)
+    calmest = uncertain <= np.sort(uncertain)[min(_FEW, len(y)) - 1]
+    latency = float(np.median(medians[calmest]))
+    slope = _at(latency, _SLOPES)
+    found = (y - slope * x - _INTERRUPTION * z)[calmest]
+    value = float(np.quantile(found, _QUANTILE))
+    spread = _spread(found)
+    sampling = math.hypot(
+        _QUANTILE_SD * spread / math.sqrt(len(np.unique(chains[calmest]))),
+        float(np.mean(uncertain[calmest])),
     )
+    interrupted = float(np.mean(np.minimum(interruptions[calmest], 1.0)))
+    systematic = math.hypot(_at(latency, _SYSTEMATIC), _SYSTEMATIC_SPREAD * spread)
+    sd = math.hypot(sampling, systematic, _SYSTEMATIC_INTERRUPTED * interrupted)
     return Estimate(
-        value=math.exp(a), low=math.exp(a - 1.96 * sd), high=math.exp(a + 1.96 * sd), sampling=sampling
+        value=math.exp(value),
+        low=math.exp(value - 1.96 * sd),
+        high=math.exp(value + 1.96 * sd),
+        sampling=sampling,
     )
 
 
-def _fit(y: Array, design: Array, weights: Array) -> tuple[Array, float]:
-    """Posterior mean of a, b, c, and the variance of a."""
-    prior = np.diag(1 / _PRIOR_SD**2)
-    precision = (design.T * weights) @ design + prior
-    mean = np.linalg.solve(precision, (design.T * weights) @ y + prior @ _PRIOR_MEAN)
-    return mean, float(np.linalg.inv(precision)[0, 0])
+def _at(latency: float, ends: tuple[float, float]) -> float:
+    return float(np.interp(math.log(latency), [math.log(_SHORT_S), math.log(_LONG_S)], ends))
 
 
-def _inflation(residuals: Array) -> float:
-    """Growth of a mean's variance by correlation: ``(1 + r) / (1 - r)`` for a first-order process."""
-    if len(residuals) < 4:
-        return 1.0
-    power = float(residuals @ residuals)
-    r = float(residuals[1:] @ residuals[:-1]) / power if power > 0 else 0.0
-    r = min(max(r, 0.0), _MOST_CORRELATED)
-    return (1 + r) / (1 - r)
+def _spread(values: Array) -> float:
+    """Standard deviation, of the lower half, and near `_NOISE` as long as the values are few."""
+    low, middle = np.quantile(values, [_QUANTILE, 0.5])
+    seen, n = (middle - low) / _BELOW, len(values) - 1
+    return math.sqrt((n * seen**2 + _NOISE_BLOCKS * _NOISE**2) / (n + _NOISE_BLOCKS))

@@ -30,7 +30,7 @@ COARSE_S = 0.06  # enough where the value is more than twice or less than half o
 SOON_S = 0.12  # enough where the interval is narrow already and no bound is near
 QUICK_S = 0.6  # enough where the verdict is clear
 SETTLED_S = 1.2  # the least for what is to be precise: phases of the host last for tenths of a second
-USUAL_S = 1.6  # enough unless the verdict is too close to call
+USUAL_S = 1.8  # enough unless the verdict is too close to call
 LONGEST_S = 6.0  # for a verdict that is too close to call
 
 _FAR = 2.0  # a value is far from a bound by this factor
@@ -125,15 +125,15 @@ class Meter:
         with ExitStack() as stack:
             stack.enter_context(still(self._options.threads))
             best = self._calibration.best()
-            blocks = stack.enter_context(closing(collect(call, self._reference, alone=alone)))
+            blocks = stack.enter_context(closing(collect(call, self._reference, best=best, alone=alone)))
             for samples in blocks:
-                found = samples.estimate(best)
+                found = samples.estimate(self._calibration.best_with(samples.references))
                 measured = self._record(question.metric, found, samples)
                 quality = _enough(measured, found, samples, question)
                 if quality is not None:
                     measured = replace(measured, quality=quality)
                     break
-        self._calibration.learn(np.array(samples.references), samples.seconds)
+        self._calibration.learn(samples.references, samples.seconds)
         self.measurements += 1
         return measured
 
