@@ -67,7 +67,7 @@ class AutoSampler:
         self._memory: ScreenMemory | None = None
         self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
         self._tried: set[bytes] = set()
-        self._noted: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials whose configurations are in `_tried`
+        self._noted: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in `_tried`
         self._cache = HyperparameterCache()
         self._curves = CurveModels()
 
