@@ -14,7 +14,6 @@ Running trials count as finished with what is expected of them, so that parallel
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,17 +25,16 @@ from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys, neighbours
 from satisfice.search.evidence import Evidence, gather
 from satisfice.search.history import History
-from satisfice.search.improvement import Improvement, normal_nodes
 from satisfice.search.memory import ScreenMemory
-from satisfice.search.models import HyperparameterCache, MetricModel
+from satisfice.search.models import HyperparameterCache
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
+from satisfice.search.scoring import Scorer
 from satisfice.search.space_filling import nothing_fits
 
 _POOL = 500  # candidates drawn from the whole space
 _LOCAL = 500  # candidates near the front
 _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
-_COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 _REFINED = 80  # candidates that are scored finely
 _BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
 _BOLD_FROM = 25  # trained trials
@@ -185,7 +183,7 @@ class AutoSampler:
         assert self._memory is not None
         # A model of few points is surer of itself than it should be. At first that is what pays most.
         bold = float(rng.choice(_BOLDNESS)) if evidence.finished >= _BOLD_FROM else 1.0
-        scorer = _Scorer(evidence, self._memory, bold)
+        scorer = Scorer(evidence, self._memory, bold)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(
             encoder,
@@ -263,7 +261,7 @@ class AutoSampler:
         return None
 
     def _first_that_fits(
-        self, history: History, raw: Array, scorer: _Scorer, screen: Screen
+        self, history: History, raw: Array, scorer: Scorer, screen: Screen
     ) -> _Candidate | None:
         """Screen in order of promise until what fits is worth, exactly, what the next one promises.
 
@@ -289,52 +287,6 @@ class AutoSampler:
             raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
             scorer.refresh()
         return best
-
-
-class _Scorer:
-    """Expected improvement times the probability of fitting, of unit rows."""
-
-    def __init__(self, evidence: Evidence, memory: ScreenMemory, boldness: float) -> None:
-        self._evidence, self._memory, self.boldness = evidence, memory, boldness
-        self.refresh()
-        ideal, reference = evidence.box({n: memory.fitting_range(n) for n in evidence.static})
-        self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
-        self._fine = Improvement(evidence.front, ideal, reference, count=_FINE[1])
-
-    def refresh(self) -> None:
-        """Take in what screens have said since."""
-        self._static: Mapping[str, MetricModel] = self._memory.models()
-
-    def coarse(self, unit: Array) -> Array:
-        """A quick estimate for whole pools."""
-        return self._score(unit, None, self._coarse, _COARSE[0])
-
-    def __call__(self, unit: Array, answer: Screened | None = None) -> Array:
-        """The estimate that decides; with a screen's answer, for what is exact by it."""
-        return self._score(unit, answer, self._fine, _FINE[0])
-
-    def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
-        evidence = self._evidence
-        modelled = [name for name in evidence.names if name in evidence.models]
-        nodes, weights = normal_nodes(count, len(modelled))
-        samples = np.empty((len(weights), len(unit), len(evidence.names)))
-        for j, name in enumerate(evidence.names):
-            sign = evidence.signs[j]
-            if answer is not None and name in answer.metrics:
-                samples[:, :, j] = sign * answer.metrics[name]
-            elif name in evidence.models:
-                model = evidence.models[name]
-                mean, sd = model.predict(unit)
-                samples[:, :, j] = model.values(
-                    mean + self.boldness * sd * nodes[:, modelled.index(name), None]
-                )
-            elif name in self._static:
-                model = self._static[name]
-                samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
-            else:
-                samples[:, :, j] = evidence.typical[j]
-        gain = improvement.expected(samples, weights) * evidence.probability_feasible(unit)
-        return gain if answer is not None else gain * self._memory.probability_fits(unit)
 
 
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
