@@ -72,7 +72,10 @@ def worker(name: str, storage: str | None, label: str | None, threads: int | Non
         sys.exit(EXIT_UNEXPECTED)
     if signals.received is not None:
         say(f"stopped by {signals.received}; its trial was given back")
-        sys.exit(EXIT_PREEMPTED)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Taking the interpreter apart takes most of a second, and ten on an overloaded machine: too long.
+        os._exit(EXIT_PREEMPTED)
     say(f"done: {outcome}")
 
 
