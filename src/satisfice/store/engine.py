@@ -18,11 +18,13 @@ from satisfice.errors import StorageError, StorageLost, StorageRefused
 from satisfice.store import sqlite
 from satisfice.store.aside import Aside
 from satisfice.store.failures import COMES_BACK, away, permanent, refuses, short_reason
+from satisfice.store.servers import lets_go
 from satisfice.store.url import is_memory, masked
 
 T = TypeVar("T")
 
 DEFAULT_PATIENCE_S = 600.0
+_IDLE_S = 60.0  # of a transaction: none of ours waits within for anything but the database
 _BRIEFLY_S = 1.0  # patience of `promptly`: enough for a broken connection or a deadlock
 _ANSWER_S = 5.0  # a server that takes longer is taken for one that is away
 # A connection whose other end is silent is given up after a minute or so; a lock is waited for longer.
@@ -44,9 +46,17 @@ class Database:
         url: A resolved URL.
         patience_s: How long `retrying` waits for a database that is away.
         pool_size: Connections kept; a worker needs two (itself and the thread that renews its lease).
+        idle_s: How long a transaction may fall silent before the server gives it up, in seconds.
     """
 
-    def __init__(self, url: sa.URL, *, patience_s: float = DEFAULT_PATIENCE_S, pool_size: int = 2) -> None:
+    def __init__(
+        self,
+        url: sa.URL,
+        *,
+        patience_s: float = DEFAULT_PATIENCE_S,
+        pool_size: int = 2,
+        idle_s: float = _IDLE_S,
+    ) -> None:
         self.url = url
         self.patience_s = patience_s
         self.in_memory = is_memory(url)
@@ -61,6 +71,8 @@ class Database:
         if self.dialect == "sqlite":
             sa.event.listen(self.engine, "connect", sqlite.pragmas)
             sa.event.listen(self.engine, "begin", sqlite.begin)
+        else:
+            sa.event.listen(self.engine, "connect", lets_go(self.dialect, idle_s))
         # Several statements of one read must agree on what is committed. SQLite's WAL gives that anyway.
         server = self.dialect != "sqlite"
         self._reading = (

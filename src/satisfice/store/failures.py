@@ -16,8 +16,8 @@ _REFUSES = (
 )
 
 _AWAY_CODES = {
-    # PostgreSQL: connection, shutdown, deadlock, too many
-    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300",
+    # PostgreSQL: connection, shutdown, deadlock, too many, silent for too long
+    "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300", "25P03",
     # MySQL and MariaDB
     "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",
 }  # fmt: skip
