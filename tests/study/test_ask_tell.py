@@ -1,11 +1,13 @@
 """Ask and tell in memory: every promise of the Python interface, point by point."""
 
 import math
+import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from optuna.trial import TrialState
 
 import satisfice
@@ -67,8 +69,6 @@ def states(study: satisfice.Study) -> list[str]:
 
 def phases(study: satisfice.Study) -> list[str]:
     """Where each slot of the budget stands, read from the table itself."""
-    import sqlalchemy as sa
-
     from satisfice.store.tables import slots
 
     with study._opened.db.read() as connection:
@@ -202,8 +202,6 @@ def test_an_exception_in_training_fails_that_trial_only() -> None:
     study.optimize()
     assert states(study) == ["COMPLETE", "FAIL"] + ["COMPLETE"] * 6
     assert study.records()[1].reason == "ZeroDivisionError: a bug of mine"
-    import sqlalchemy as sa
-
     from satisfice.store.tables import slots
 
     with study._opened.db.read() as connection:
@@ -474,6 +472,33 @@ def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports
     assert sorted(record.reports) == [2, 3, 5]
     assert record.steps == 5
     for opened in (study, asleep):
+        opened._opened.db.close()
+
+
+def test_a_worker_that_slept_waits_until_it_hears_whose_its_trial_is(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
+    trial = asleep.ask()
+    trial.kept = True
+    asleep._session.ledger.expire(asleep._session.worker, blame=None)
+    other = satisfice.load_study("own", storage=sqlite_url, task=Own())
+    other.ask()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + asleep._session.lease_s + 1)
+    renew, refused = asleep._session.ledger.renew, []
+
+    def busy_twice(claim: Any) -> None:
+        if len(refused) < 2:
+            refused.append(claim)
+            raise sa.exc.OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
+        renew(claim)
+
+    monkeypatch.setattr(asleep._session.ledger, "renew", busy_twice)
+    with pytest.raises(LeaseLost):
+        trial.batch_end()
+    assert len(refused) == 2
+    for opened in (asleep, other):
         opened._opened.db.close()
 
 

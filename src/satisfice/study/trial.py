@@ -166,6 +166,9 @@ class Trial:
 
     def _renew(self) -> None:
         self._session.db.promptly(lambda: self._session.ledger.renew(self.claim))
+        self._renewed()
+
+    def _renewed(self) -> None:
         self.renewed_at = time.monotonic()
         self._slept = False
 
@@ -210,9 +213,13 @@ class Trial:
         # process was stopped or asleep. Only then may the trial have got lost without a word.
         if now - self._checked_at > lease_s:
             self._slept = True
-            self._away_until = 0.0  # an answer that did not come in time may have come in its sleep
         self._checked_at = now
-        if now - self.renewed_at > lease_s and (self._slept or not self.kept):
+        if now - self.renewed_at <= lease_s:
+            return
+        if self._slept:  # no answer is no yes: it is waited for, lest a trial that was told is trained again
+            self._session.db.retrying(lambda: self._session.ledger.renew(self.claim))
+            self._renewed()
+        elif not self.kept:
             self._try(self._renew)
 
 
