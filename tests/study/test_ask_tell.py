@@ -486,7 +486,8 @@ def test_a_worker_that_slept_waits_until_it_hears_whose_its_trial_is(
     other.ask()
     now = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: now + asleep._session.lease_s + 1)
-    renew, refused: list[Any] = asleep._session.ledger.renew, []
+    renew = asleep._session.ledger.renew
+    refused: list[Any] = []
 
     def busy_twice(claim: Any) -> None:
         if len(refused) < 2:
