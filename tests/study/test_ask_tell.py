@@ -475,17 +475,23 @@ def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports
         opened._opened.db.close()
 
 
+def _taken_over_in_its_sleep(url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
+    """A study, its trial, and the same study as opened by the worker that has the trial since."""
+    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=url, task=Own())
+    trial = asleep.ask()
+    trial.kept = True
+    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
+    other = satisfice.load_study("own", storage=url, task=Own())
+    other.ask()
+    later = time.monotonic() + asleep._session.lease_s + 1
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    return asleep, trial, other
+
+
 def test_a_worker_that_slept_waits_until_it_hears_whose_its_trial_is(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
-    trial = asleep.ask()
-    trial.kept = True
-    asleep._session.ledger.expire(asleep._session.worker, blame=None)
-    other = satisfice.load_study("own", storage=sqlite_url, task=Own())
-    other.ask()
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + asleep._session.lease_s + 1)
+    asleep, trial, other = _taken_over_in_its_sleep(sqlite_url, monkeypatch)
     renew = asleep._session.ledger.renew
     refused: list[Any] = []
 
@@ -507,14 +513,7 @@ def test_a_worker_that_slept_while_it_waited_for_an_answer_learns_that_its_trial
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To it, the database did not answer in time; that is no reason to train on without asking again."""
-    asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
-    trial = asleep.ask()
-    trial.kept = True
-    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
-    other = satisfice.load_study("own", storage=sqlite_url, task=Own())
-    other.ask()
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + asleep._session.lease_s + 1)
+    asleep, trial, other = _taken_over_in_its_sleep(sqlite_url, monkeypatch)
 
     def silent(*_arguments: Any) -> None:
         raise StorageLost("no answer")
@@ -524,7 +523,7 @@ def test_a_worker_that_slept_while_it_waited_for_an_answer_learns_that_its_trial
         trial._checked_at = time.monotonic()  # it fell asleep in the middle of the report
         trial.report(1, {"accuracy": 0.1})
         assert trial._away_until > time.monotonic()
-        trial._checked_at = now
+        trial._checked_at -= asleep._session.lease_s + 1
     with pytest.raises(LeaseLost):
         trial.batch_end()
     for opened in (asleep, other):
