@@ -48,13 +48,13 @@ class Calibration:
     def best_with(self, references: Array) -> Array:
         """What `best` will be once these samples, of shape ``(samples, parts)``, are learnt."""
         best = self.best() if self._best is None else self._best
-        return best if len(references) < _FEW else np.minimum(best, _fastest(references))
+        return best if len(references) < _FEW else np.minimum(best, fastest(references))
 
     def learn(self, references: Array, seconds: float) -> None:
         """Take in reference samples of shape ``(samples, parts)``: the fastest phase ever seen counts."""
         if len(references) < _FEW:
             return
-        seen = _fastest(references)
+        seen = fastest(references)
         best = seen if self._best is None else np.minimum(seen, self._best)
         for i, name in enumerate(self._reference.names):
             if self._best is None or best[i] < self._best[i]:
@@ -70,7 +70,8 @@ class Calibration:
         self.learn(samples.references, samples.seconds)
 
 
-def _fastest(references: Array) -> Array:
+def fastest(references: Array) -> Array:
+    """The undisturbed host by samples of shape ``(samples, parts)``: seconds by part."""
     out: Array = np.quantile(references, _QUANTILE, axis=0)
     return out
 

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from satisfice.measure.calibration import fastest
 from satisfice.measure.conditions import Pinning, Precedence, still
 from satisfice.measure.host import cores_allowed, host
 from satisfice.measure.quiet import HAS_LOCKS, Quiet
@@ -50,7 +51,7 @@ def doctor_host() -> list[Finding]:
     reference = Reference()
     with Quiet().measuring() as report, still(1):
         samples = _sample(reference)
-    best = np.quantile(samples.references, 0.02, axis=0)
+    best = fastest(samples.references)
     slow = float(np.mean(slowdown(samples.references, best) > _SLOW))
     parts = ", ".join(f"{name} {s * 1e6:.1f} us" for name, s in zip(reference.names, best, strict=True))
     found = samples.estimate(best)
