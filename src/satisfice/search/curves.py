@@ -1,9 +1,8 @@
-"""What an unfinished training's reports say about its end.
+"""Models of how trainings finish, from finished and unfinished ones.
 
-A report is turned into the finish that it foretells: at each checkpoint a line through the trainings that
-finished says how reports go with finishes; the variance around it says how far that may be wrong. A Gaussian
-process over the configurations then takes finishes and foretold finishes together (see `gaussian.Reports`):
-what was stopped teaches as much as it can, and a training's own report sharpens what is expected of it.
+A Gaussian process over the configurations takes finishes and the finishes that reports foretell (see `lines`)
+together (see `gaussian.Reports`): what was stopped teaches as much as it can, and a training's own report
+sharpens what is expected of it.
 
 Everything depends on the history's content alone.
 """
@@ -20,83 +19,16 @@ from optuna.trial import TrialState
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
+from satisfice.search.lines import Lines, last_checkpoint, surprise, unlike
 from satisfice.search.models import MAX_POINTS, MetricModel, fit_size, spread_out
-from satisfice.search.transform import TailLog
 
 MIN_FINISHED = 4
 _NOISE_PRIOR = 0.01
 _MAX_FIT = 110  # points that hyperparameters are fitted on
 _MAX_TRIALS = 200  # of a model; the other points are earlier reports of those that finished
 _EARLIER = 2  # earlier reports of each finished trial that a model sees
-_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
-_PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
-_SLOPES = (0.25, 4.0)
-_SURPRISE = (
-    0.5  # standard deviation where a training is unlike the finished ones, as a share of what is to come
-)
-_UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
 _MAX_WIDENING = 4.0
-
-
-def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Index of the latest checkpoint that each trial has reported by, -1 for none. Shape [n]."""
-    seen = history.curve_step[rows] > 0
-    count = seen.shape[1]
-    if count == 0:
-        return np.full(len(rows), -1)
-    return np.where(seen.any(axis=1), count - 1 - np.argmax(seen[:, ::-1], axis=1), -1)
-
-
-def signed_curve(
-    history: History, rows: NDArray[np.int_], objective: int, checkpoint: int | NDArray[np.int_]
-) -> Array:
-    """Reports at a checkpoint, to minimise, NaN where there is none. Shape [n]."""
-    return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
-
-
-@dataclass(frozen=True)
-class Lines:
-    """By checkpoint: report = intercept + slope * finish, both on the scale of a transform of finishes."""
-
-    transform: TailLog
-    intercept: Array  # shape [g]
-    slope: Array  # shape [g]
-    ahead: Array  # variance of the foretold finish around the true one, falling with g, shape [g]
-
-    @classmethod
-    def through(cls, history: History, objective: int, rows: NDArray[np.int_], finishes: Array) -> Lines:
-        """Through finished trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one."""
-        transform = TailLog(finishes)
-        steps = np.array(history.checkpoints, dtype=float)
-        last = float(history.problem.max_steps or np.median(history.steps[rows]))
-        to_come = np.log(np.maximum(last / steps, 1.0 + 1e-9))
-        f_all = transform.forward(finishes)
-        spread = max(float(f_all.var()), 1e-6)
-        intercept, slope, ahead = np.zeros(len(steps)), np.ones(len(steps)), np.zeros(len(steps))
-        for g in range(len(steps)):
-            early = transform.forward(signed_curve(history, rows, objective, g))
-            told = np.isfinite(early)
-            count, prior = int(told.sum()), _PRIOR_VARIANCE * spread * to_come[g]
-            if count == 0:
-                ahead[g] = prior
-                continue
-            e, f = early[told] - early[told].mean(), f_all[told] - f_all[told].mean()
-            both, alone = float(e @ f) + _PRIOR_COUNT * spread, float(f @ f) + _PRIOR_COUNT * spread
-            slope[g] = np.clip(both / alone, *_SLOPES)
-            intercept[g] = early[told].mean() - slope[g] * f_all[told].mean()
-            off = (e - slope[g] * f) / slope[g]
-            ahead[g] = (float(off @ off) + _PRIOR_COUNT * prior) / (count + _PRIOR_COUNT)
-        return cls(transform, intercept, slope, np.maximum.accumulate(ahead[::-1])[::-1])
-
-    def surprise(self, reports: Array, checkpoint: int | NDArray[np.int_], unlike: Array) -> Array:
-        """Further variance of foretold finishes: slow starters are not known from fast ones."""
-        change = self.transform.forward(reports) - self.foretell(reports, checkpoint)
-        return np.asarray((_SURPRISE * unlike * change) ** 2)
-
-    def foretell(self, reports: Array, checkpoint: int | NDArray[np.int_]) -> Array:
-        """Finishes on the transform's scale that reports (to minimise) stand for."""
-        return (self.transform.forward(reports) - self.intercept[checkpoint]) / self.slope[checkpoint]
 
 
 @dataclass(frozen=True)
@@ -153,18 +85,19 @@ class FinishModel:
         mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
         return float(np.clip(mean, 1.0, _MAX_WIDENING))
 
-    def foresee(self, unit: Array, report: float, checkpoint: int) -> tuple[float, float]:
+    def foresee(self, history: History, number: int, checkpoint: int) -> tuple[float, float]:
         """Mean and standard deviation on the transform's scale of the finish of a trial that is not in it.
 
         Args:
-            unit: Its unit row, shape [1, d].
-            report: The objective at the checkpoint, to minimise.
+            history: The trials.
+            number: Of the trial, which has reported by the checkpoint.
             checkpoint: Index into `History.checkpoints`.
         """
-        reports = np.array([report])
-        target = float(self.lines.foretell(reports, checkpoint)[0])
-        surprise = float(self.lines.surprise(reports, checkpoint, unlike(unit, self.seen, self.ordered))[0])
-        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), target, surprise)
+        row = np.array([number])
+        unit = history.encoder.unit(history.raw[row])
+        foretold, change = self.lines.foretell(history, row, checkpoint)
+        extra = float(surprise(change, unlike(unit, self.seen, self.ordered))[0])
+        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), float(foretold[0]), extra)
         return mean, sd * self.widening
 
     def hope(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
@@ -201,7 +134,7 @@ class CurveModels:
             return None
         failed = np.zeros(0, dtype=int) if failed is None else failed
         lines = Lines.through(history, objective, complete, finishes)
-        points = _points(history, objective, lines, complete, finishes, unfinished)
+        points = _points(history, lines, complete, finishes, unfinished)
         worst = float(lines.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
         ordered = history.encoder.ordered[history.encoder.free]
@@ -244,7 +177,7 @@ class CurveModels:
                 self._fits.clear()
             finishes = history.objectives(first)[:, objective]
             lines = Lines.through(history, objective, first, finishes)
-            points = _points(history, objective, lines, first, finishes, others)
+            points = _points(history, lines, first, finishes, others)
             self._fits[key] = gaussian.fit(
                 history.encoder.unit(history.raw[points.trial]),
                 points.target,
@@ -258,7 +191,6 @@ class CurveModels:
 
 def _points(
     history: History,
-    objective: int,
     lines: Lines,
     complete: NDArray[np.int_],
     finishes: Array,
@@ -267,52 +199,34 @@ def _points(
     """Finishes, the latest reports of unfinished trials, and earlier reports of finished ones."""
     last = last_checkpoint(history, unfinished)
     unfinished, last = unfinished[last >= 0], last[last >= 0]
-    reports = signed_curve(history, unfinished, objective, last)
-    told = np.isfinite(reports)
-    unfinished, last = unfinished[told], last[told]
-    foretold = lines.foretell(reports[told], last)
+    foretold, change = lines.foretell(history, unfinished, last)
+    told = np.isfinite(foretold)
+    unfinished, last, foretold, change = unfinished[told], last[told], foretold[told], change[told]
     finished = lines.transform.forward(finishes)
     kept = _kept(np.r_[complete, unfinished], np.r_[finished, foretold])
     of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
     complete, finished = complete[of_finished], finished[of_finished]
-    unfinished, last, foretold = unfinished[of_unfinished], last[of_unfinished], foretold[of_unfinished]
+    unfinished, last = unfinished[of_unfinished], last[of_unfinished]
+    foretold, change = foretold[of_unfinished], change[of_unfinished]
     encoder = history.encoder
     far = unlike(
         encoder.unit(history.raw[unfinished]),
         encoder.unit(history.raw[complete]),
         encoder.ordered[encoder.free],
     )
-    surprise = lines.surprise(signed_curve(history, unfinished, objective, last), last, far)
     rows, checkpoint = _earlier(
         complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)
     )
-    reports = signed_curve(history, rows, objective, checkpoint)
-    told = np.isfinite(reports)
-    rows, checkpoint = rows[told], checkpoint[told]
+    earlier, _ = lines.foretell(history, rows, checkpoint)
+    told = np.isfinite(earlier)
+    rows, checkpoint, earlier = rows[told], checkpoint[told], earlier[told]
     return _Points(
         trial=np.r_[complete, unfinished, rows],
-        target=np.r_[finished, foretold, lines.foretell(reports[told], checkpoint)],
-        extra=np.r_[np.zeros(len(complete)), surprise, np.zeros(len(rows))],
+        target=np.r_[finished, foretold, earlier],
+        extra=np.r_[np.zeros(len(complete)), surprise(change, far), np.zeros(len(rows))],
         ahead=np.r_[np.zeros(len(complete)), lines.ahead[last], lines.ahead[checkpoint]],
         finished=len(complete),
     )
-
-
-def unlike(unit: Array, finished: Array, ordered: NDArray[np.bool_]) -> Array:
-    """0 for a repetition of a finished training, 1 for one that is unlike all of them. Shape [q].
-
-    Args:
-        unit: Unit rows, shape [q, d].
-        finished: Unit rows, shape [f, d].
-        ordered: Which parameters are numbers, shape [d].
-    """
-    out = np.ones(len(unit))
-    if len(finished) == 0 or unit.shape[1] == 0:
-        return out
-    for i, row in enumerate(unit):
-        apart = np.where(ordered, np.abs(finished - row), _UNLIKE * (finished != row))
-        out[i] = min(1.0, float(apart.max(axis=1).min()) / _UNLIKE)
-    return out
 
 
 def _kept(rows: NDArray[np.int_], targets: Array) -> NDArray[np.bool_]:

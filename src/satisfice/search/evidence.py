@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import MIN_FINISHED, CurveModels, last_checkpoint
+from satisfice.search.curves import MIN_FINISHED, CurveModels
 from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
+from satisfice.search.lines import last_checkpoint
 from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
 from satisfice.spec.constraint import Constraint
 

@@ -20,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import MIN_FINISHED, CurveModels, FinishModel, last_checkpoint, signed_curve
+from satisfice.search.curves import MIN_FINISHED, CurveModels, FinishModel
 from satisfice.search.encode import Array
 from satisfice.search.history import History, checkpoints
 from satisfice.search.improvement import nondominated
+from satisfice.search.lines import last_checkpoint, signed_curve
 from satisfice.search.protocol import Decision, SearchProblem
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
@@ -155,16 +156,19 @@ def _scheduled(n: int) -> int:
 
 
 def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight) -> Array:
-    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
+    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m].
+
+    Never worse than what the trial has shown already.
+    """
     row = np.array([number])
     hope = history.objectives(row)[0]
-    unit = history.encoder.unit(history.raw[row])
     for j, model in enumerate(foresight.models):
         report = float(signed_curve(history, row, j, checkpoint)[0])
         if model is None:
             hope[j] = hope[j] if np.isfinite(hope[j]) else report
         elif np.isfinite(report):
-            hope[j] = model.hope(*model.foresee(unit, report, checkpoint), foresight.optimism)[0]
+            hoped = model.hope(*model.foresee(history, number, checkpoint), foresight.optimism)[0]
+            hope[j] = min(hoped, report)
         else:
             hope[j] = np.nan
     return np.asarray(hope)
