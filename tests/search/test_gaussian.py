@@ -89,3 +89,16 @@ def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: 
     monkeypatch.setattr(gaussian, "minimize", check)
     fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
     assert seen[0] < 1e-4
+
+
+def test_a_rougher_model_is_less_sure_away_from_the_data_only() -> None:
+    x, y, reports = data()
+
+    def spread(factor: float, at: np.ndarray) -> float:
+        hyperparameters = HYPERPARAMETERS.rougher(factor)
+        model = GaussianProcess(x, y, np.zeros(len(y)), ORDERED, hyperparameters, reports)
+        return float(model.predict(at)[1][0])
+
+    far, near = np.array([[1.3, 0.9]]), x[:1]
+    assert spread(3.0, far) > 1.2 * spread(1.0, far)
+    assert spread(3.0, near) < 0.1 * spread(3.0, far)

@@ -65,6 +65,22 @@ def test_a_promising_trial_goes_on():
     assert not decide(study_of(informative=True), final=0.05, size=4.0).stop
 
 
+def test_no_trial_that_has_shown_the_best_is_stopped():
+    """Whatever a model makes of its configuration: what has been reported is no guess."""
+    history = study_of(informative=True)
+    best = float(history.objectives()[:, 0].min())
+    running = TrialRecord(
+        number=30,
+        state=TrialState.RUNNING,
+        params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
+        metrics={"size": 4.0},
+    )
+    history.update([running])
+    for step in (1, 2, 4, 6):
+        history.report(30, step, {"error": best - 1e-4, "size": 4.0})  # flat: it will hardly get better
+    assert not PRUNERS.get("auto")(history.problem).decide(history, 30).stop
+
+
 def test_a_trial_that_no_other_is_as_small_as_goes_on():
     assert not decide(study_of(informative=True), final=0.75, size=1.0).stop
 

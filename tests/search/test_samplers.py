@@ -122,6 +122,33 @@ def test_auto_finds_the_front_sooner_than_random():
     assert sum(misses("auto")) < 0.5 * sum(misses("random"))
 
 
+def test_auto_looks_where_nothing_was_tried_once_stopping_is_cheap():
+    """All that fitted so far is of the smallest size: larger ones may fit too, and are looked at."""
+    p = problem(max_steps=9, bounds={"size": 16.0})
+    sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
+    for number in range(24):
+        params = {
+            "lr": float(10 ** rng.uniform(-4, -1)),
+            "layers": 5 if number > 20 else 1,
+            "optimizer": "adam",
+        }
+        metrics = {"error": error(params), "size": size(params)}
+        done = TrialRecord(
+            number=number,
+            state=TrialState.PRUNED if number % 2 else TrialState.COMPLETE,
+            params=params,
+            metrics=metrics,
+            feasible=metrics["size"] <= 16.0,
+            reports={1: {"error": metrics["error"] + 0.2}, 2: {"error": metrics["error"] + 0.1}},
+            steps=2,
+        )
+        history.update([done])
+    found = [sampler.propose(history, screen_for(p), np.random.default_rng(i)) for i in range(60)]
+    sizes = [x.metrics["size"] for x in found if x.why["method"] == "gp-region"]
+    assert len(sizes) >= 2
+    assert 1.0 < max(sizes) <= 16.0
+
+
 def test_auto_says_why():
     p = problem()
     _, proposals = run(p, SAMPLERS.get("auto")(p), 16)

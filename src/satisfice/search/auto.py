@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.trial import TrialState
 from scipy.spatial import cKDTree
 
 from satisfice.search.curves import CurveModels
@@ -36,14 +37,15 @@ _LOCAL = 500  # candidates near the front
 _CLIMB = 150  # candidates of each round of local search
 _ROUNDS = 2
 _REFINED = 80  # candidates that are scored finely
-_BOLDNESS = (1.0, 1.0, 1.5, 2.5)  # factors of the model's standard deviation, equally often
-_BOLD_FROM = 25  # trained trials
+_ROUGHNESS = (1.0, 1.0, 2.0, 3.0)  # the models' length scales are shorter by such a factor, equally often
+_ROUGH_FROM = 25  # trained trials
 _NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure of itself
 _BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
 _REGION = 0.15  # share of proposals for a drawn region, times the share of trainings that is stopped early
 _WINDOW = 0.15  # share of the candidates that are nearest to what was drawn
+_MAY_FIT = 0.15  # probability of fitting from which on a region is looked at
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 MAX_SCREENS = 240  # per proposal
@@ -75,7 +77,10 @@ class AutoSampler:
         memory = self._remember(history)
         tried = self._note(history)
         screened_before = len(memory)
-        evidence = gather(history, memory.known, self._cache, self._curves)
+        # A smooth model is surer than it should be of what lies far from the data.
+        trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
+        roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
+        evidence = gather(history, memory.known, self._cache, self._curves, roughness=roughness)
         draw = rng.random()
         found: _Candidate | None = None
         kind, method = "explore", "space-filling"
@@ -181,9 +186,7 @@ class AutoSampler:
     ) -> _Candidate | None:
         encoder = history.encoder
         assert self._memory is not None
-        # A model of few points is surer of itself than it should be. At first that is what pays most.
-        bold = float(rng.choice(_BOLDNESS)) if evidence.finished >= _BOLD_FROM else 1.0
-        scorer = Scorer(evidence, self._memory, bold)
+        scorer = Scorer(evidence, self._memory)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         near = neighbours(
             encoder,
@@ -230,8 +233,11 @@ class AutoSampler:
         trained = [name for name in evidence.names if name in evidence.models]
         if not known or not trained:
             return None
-        name, ends = known[rng.integers(len(known))]
-        target = rng.uniform(*ends)
+        name, (low, high) = known[rng.integers(len(known))]
+        anywhere = encoder.unit(encoder.raw_from_quantiles(encoder.draw(_POOL, rng)))
+        there = static[name].within_seen(static[name].predict(anywhere)[0])
+        there = there[self._memory.probability_fits(anywhere) >= _MAY_FIT]
+        target = rng.uniform(min(low, *there), max(high, *there))
         weights = rng.dirichlet(np.ones(len(trained)))
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         partners = encoder.draw(_LOCAL, rng)
@@ -242,7 +248,7 @@ class AutoSampler:
             unit = encoder.unit(encoder.raw_from_quantiles(q))
             chance = self._memory.probability_fits(unit)
             off = np.abs(static[name].within_seen(static[name].predict(unit)[0]) - target)
-            off = np.where(chance >= 0.5 * chance.max(), off, np.inf)
+            off = np.where(chance >= _MAY_FIT * chance.max(), off, np.inf)
             inside = off <= np.quantile(off, _WINDOW)
             hope = np.zeros(len(q))
             for weight, metric in zip(weights, trained, strict=True):

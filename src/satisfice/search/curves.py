@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
 from satisfice.search.history import History
-from satisfice.search.lines import Lines, last_checkpoint, surprise, unlike
+from satisfice.search.lines import Lines, last_checkpoint, signed_curve, surprise, unlike
 from satisfice.search.models import MAX_POINTS, MetricModel, fit_size, spread_out
 
 MIN_FINISHED = 4
@@ -29,6 +29,7 @@ _MAX_TRIALS = 200  # of a model; the other points are earlier reports of those t
 _EARLIER = 2  # earlier reports of each finished trial that a model sees
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
 _MAX_WIDENING = 4.0
+_OPTIMISM_ALONE = 1.0  # standard deviations below what a trial's reports foretell by themselves
 
 
 @dataclass(frozen=True)
@@ -100,9 +101,28 @@ class FinishModel:
         mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), float(foretold[0]), extra)
         return mean, sd * self.widening
 
-    def hope(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
-        """An optimistic finish, in the metric's own units, to minimise."""
+    def optimistic(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
+        """The lower end of intervals, in the metric's own units, to minimise."""
         return self.lines.transform.inverse(np.atleast_1d(mean - optimism * sd))
+
+    def hope(self, history: History, number: int, checkpoint: int, optimism: float) -> float:
+        """The best that may be hoped of a trial's finish, in the metric's own units, to minimise.
+
+        By all that is known, or by the trial's reports alone, whichever is better: a training that surprises
+        the model teaches most. Never worse than what the trial has shown.
+
+        Args:
+            history: The trials.
+            number: Of the trial.
+            checkpoint: Index into `History.checkpoints`.
+            optimism: Standard deviations below what is expected.
+        """
+        row = np.array([number])
+        foretold, _ = self.lines.foretell(history, row, checkpoint)
+        alone = self.optimistic(foretold, float(np.sqrt(self.lines.ahead[checkpoint])), _OPTIMISM_ALONE)
+        together = self.optimistic(*self.foresee(history, number, checkpoint), optimism)
+        shown = signed_curve(history, row, self.lines.objective, checkpoint)
+        return float(min(alone[0], together[0], shown[0]))
 
 
 class CurveModels:
@@ -118,6 +138,8 @@ class CurveModels:
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
         failed: NDArray[np.int_] | None = None,
+        *,
+        roughness: float = 1.0,
     ) -> FinishModel | None:
         """The model of one objective, or None while fewer than `MIN_FINISHED` have finished.
 
@@ -127,6 +149,7 @@ class CurveModels:
             complete: Trials that finished, ascending.
             unfinished: Trials whose reports are used, ascending.
             failed: Trials that count as bad as the worst finished one, uncertainly.
+            roughness: See `gaussian.Hyperparameters.rougher`.
         """
         finishes = history.objectives(complete)[:, objective]
         complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
@@ -144,7 +167,9 @@ class CurveModels:
             np.r_[points.extra, np.full(len(failed), 0.5)],
             ordered,
             transform=lines.transform,
-            hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered),
+            hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered).rougher(
+                roughness
+            ),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
         return FinishModel(

@@ -27,8 +27,7 @@ class Evidence:
     names: tuple[str, ...]
     signs: Array
     static: frozenset[str]  # metrics known before training
-    finished: int  # number of trials that were trained, to the end or not
-    stopped: float  # share of them that was stopped early
+    stopped: float  # share of the trainings that was stopped early
     front: Array  # feasible, finished or expected of running trials, shape [f, m]
     observed: Array  # objectives of all feasible finished trials, shape [n, m]
     typical: Array  # median of each objective, shape [m]
@@ -75,9 +74,22 @@ class Evidence:
 
 
 def gather(
-    history: History, static: set[str], cache: HyperparameterCache, curves: CurveModels
+    history: History,
+    static: set[str],
+    cache: HyperparameterCache,
+    curves: CurveModels,
+    *,
+    roughness: float = 1.0,
 ) -> Evidence | None:
-    """What the history says, or None while it is too little for a model."""
+    """What the history says, or None while it is too little for a model.
+
+    Args:
+        history: The trials.
+        static: Metrics known before training.
+        cache: Hyperparameters that were fitted before.
+        curves: The same, of models that see unfinished trials.
+        roughness: See `gaussian.Hyperparameters.rougher`.
+    """
     order = np.argsort([o.metric for o in history.problem.objectives], kind="stable")
     names = tuple(history.objective_names[j] for j in order)
     objectives = history.objectives()[:, order]
@@ -96,13 +108,13 @@ def gather(
     for j, name in enumerate(names):
         if name not in static:
             models[name] = _objective_model(
-                history, int(order[j]), objectives[:, j], complete, x_all, cache, curves
+                history, int(order[j]), objectives[:, j], complete, x_all, cache, curves, roughness
             )
             expected[running, j] = _believe(models[name], x_all, running)
     late = tuple(c for c in history.problem.constraints if c.metric not in static)
     late = tuple(c for c in late if _ever_violated(history, c, complete))
     for constraint in late:
-        models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache)
+        models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache, roughness)
     believed = running[np.isfinite(expected[running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
     front_rows = feasible[nondominated(objectives[feasible])] if len(feasible) else complete[:0]
@@ -110,7 +122,6 @@ def gather(
         names=names,
         signs=history.signs[order],
         static=frozenset(static),
-        finished=len(complete) + len(pruned),
         stopped=len(pruned) / (len(complete) + len(pruned)),
         front=candidates[nondominated(candidates)],
         observed=objectives[feasible],
@@ -134,6 +145,7 @@ def _objective_model(
     x: Array,
     cache: HyperparameterCache,
     curves: CurveModels,
+    roughness: float,
 ) -> MetricModel:
     """From finished trials, and from unfinished ones by what their reports foretell."""
     unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
@@ -141,9 +153,10 @@ def _objective_model(
     failed = history.rows(TrialState.FAIL)
     failed = failed[-MAX_POINTS // 4 :]
     failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
-    model = curves.make(history, objective, complete, unfinished, failed) if len(unfinished) else None
-    if model is not None:
-        return model.metric
+    if len(unfinished):
+        model = curves.make(history, objective, complete, unfinished, failed, roughness=roughness)
+        if model is not None:
+            return model.metric
     ordered = history.encoder.ordered[history.encoder.free]
     rows = np.r_[complete, failed]
     y = np.r_[values[complete], np.full(len(failed), float(values[complete].max()))]
@@ -157,7 +170,9 @@ def _objective_model(
         extra[keep],
         ordered,
         transform=TRAINED(values[complete]),
-        hyperparameters=cache.get(x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR),
+        hyperparameters=cache.get(
+            x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
+        ),
     )
 
 
@@ -186,7 +201,12 @@ def _ever_violated(history: History, constraint: Constraint, rows: NDArray[np.in
 
 
 def _violation_model(
-    history: History, constraint: Constraint, complete: NDArray[np.int_], x: Array, cache: HyperparameterCache
+    history: History,
+    constraint: Constraint,
+    complete: NDArray[np.int_],
+    x: Array,
+    cache: HyperparameterCache,
+    roughness: float,
 ) -> MetricModel:
     values = history.metrics[:, history.metric_column[constraint.metric]]
     rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
@@ -201,7 +221,9 @@ def _violation_model(
         np.zeros(len(keep)),
         ordered,
         transform=transform,
-        hyperparameters=cache.get(x[rows], violation, ordered, TRAINED, noise_prior=_NOISE_PRIOR),
+        hyperparameters=cache.get(
+            x[rows], violation, ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
+        ),
     )
 
 

@@ -41,6 +41,10 @@ class Hyperparameters:
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
 
+    def rougher(self, factor: float) -> Hyperparameters:
+        """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
+        return replace(self, scales=self.scales / factor)
+
 
 @dataclass(frozen=True)
 class Reports:

@@ -67,6 +67,7 @@ class HyperparameterCache:
         transform: MakeTransform,
         *,
         noise_prior: float,
+        roughness: float = 1.0,
     ) -> gaussian.Hyperparameters:
         """Fitted on the first points.
 
@@ -76,6 +77,7 @@ class HyperparameterCache:
             ordered: Which columns of x are numbers.
             transform: Scale on which to model.
             noise_prior: Most plausible noise variance, targets being standardised.
+            roughness: See `gaussian.Hyperparameters.rougher`.
         """
         rows = spread_out(fit_size(len(x)), _MAX_FIT)
         x, values = np.ascontiguousarray(x[rows]), values[rows]
@@ -86,7 +88,7 @@ class HyperparameterCache:
             z = transform(values).forward(values)
             z = (z - z.mean()) / (float(z.std()) or 1.0)
             self._kept[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=noise_prior)
-        return self._kept[key]
+        return self._kept[key].rougher(roughness)
 
 
 class MetricModel:

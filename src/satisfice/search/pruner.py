@@ -156,10 +156,7 @@ def _scheduled(n: int) -> int:
 
 
 def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight) -> Array:
-    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m].
-
-    Never worse than what the trial has shown already.
-    """
+    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
     row = np.array([number])
     hope = history.objectives(row)[0]
     for j, model in enumerate(foresight.models):
@@ -167,8 +164,7 @@ def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight)
         if model is None:
             hope[j] = hope[j] if np.isfinite(hope[j]) else report
         elif np.isfinite(report):
-            hoped = model.hope(*model.foresee(history, number, checkpoint), foresight.optimism)[0]
-            hope[j] = min(hoped, report)
+            hope[j] = model.hope(history, number, checkpoint, foresight.optimism)
         else:
             hope[j] = np.nan
     return np.asarray(hope)
@@ -185,7 +181,7 @@ def _loss(history: History, models: list[FinishModel | None], optimism: float) -
             mean, sd = model.foreseen.T
             place = np.searchsorted(rows, model.tested)
             known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.tested)
-            hope[place[known], j] = model.hope(mean, sd * model.widening, optimism)[known]
+            hope[place[known], j] = model.optimistic(mean, sd * model.widening, optimism)[known]
     front = np.flatnonzero(nondominated(finished))
     lost = [bool((np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
     if not any(lost):

@@ -22,11 +22,13 @@ class Scorer:
     Args:
         evidence: What the trials say.
         memory: What screens have said; it may learn more while candidates are scored.
+
+    Attributes:
         boldness: Factor of the models' standard deviations.
     """
 
-    def __init__(self, evidence: Evidence, memory: ScreenMemory, boldness: float) -> None:
-        self._evidence, self._memory, self.boldness = evidence, memory, boldness
+    def __init__(self, evidence: Evidence, memory: ScreenMemory) -> None:
+        self._evidence, self._memory, self.boldness = evidence, memory, 1.0
         self.refresh()
         ideal, reference = evidence.box({n: memory.fitting_range(n) for n in evidence.static})
         self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])

@@ -1,0 +1,91 @@
+"""What a report of an unfinished training foretells."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from optuna.trial import TrialState
+from tests.search.problems import problem
+
+from satisfice.search import History
+from satisfice.search.history import checkpoints
+from satisfice.search.lines import Lines
+from satisfice.spec.trial import TrialRecord
+
+MAX_STEPS = 30
+FINISHED = 12
+
+
+def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History, Lines]:
+    """Curves ``final + fall / step``; all but the last two trials have finished."""
+    history, rng = History(problem(max_steps=MAX_STEPS)), np.random.default_rng(seed)
+    for number, (final, fall) in enumerate(zip(finals, falls, strict=True)):
+        done = number < len(finals) - 2
+        reports = {
+            step: {"error": final + fall / step + noise * rng.standard_normal()}
+            for step in checkpoints(MAX_STEPS)
+            if done or step <= 6
+        }
+        history.update(
+            [
+                TrialRecord(
+                    number=number,
+                    state=TrialState.COMPLETE if done else TrialState.RUNNING,
+                    params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
+                    metrics={"error": final + fall / MAX_STEPS} if done else {},
+                    feasible=True if done else None,
+                    reports=reports,
+                )
+            ]
+        )
+    rows = np.arange(len(finals) - 2)
+    return history, Lines.through(history, 0, rows, history.objectives(rows)[:, 0])
+
+
+def foretold(history: History, lines: Lines, number: int) -> float:
+    """In the metric's own units, from the report at step 6."""
+    at = checkpoints(MAX_STEPS).index(6)
+    z, _ = lines.foretell(history, np.array([number]), at)
+    return float(lines.transform.inverse(z)[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_of_two_equal_reports_the_steeper_curve_foretells_the_better_finish(seed):
+    rng = np.random.default_rng(seed)
+    finals, falls = rng.uniform(0.1, 0.5, FINISHED), rng.uniform(0.1, 0.6, FINISHED)
+    now = 0.4
+    steep, flat = 0.6, 0.1
+    history, lines = study_of([*finals, now - steep / 6, now - flat / 6], [*falls, steep, flat], seed=seed)
+    assert foretold(history, lines, FINISHED) < foretold(history, lines, FINISHED + 1)
+
+
+def test_curves_of_one_shape_are_foretold_better_than_by_a_line_through_reports():
+    rng = np.random.default_rng(1)
+    finals, falls = rng.uniform(0.1, 0.5, 32), rng.uniform(0.1, 0.6, 32)
+    history, lines = study_of(finals, falls)
+    at = checkpoints(MAX_STEPS).index(6)
+    rows = np.arange(30)
+    z, _ = lines.foretell(history, rows, at)
+    report = lines.transform.forward(history.curves[rows, at, 0].astype(float))
+    finish = lines.transform.forward(history.objectives(rows)[:, 0])
+    slope, intercept = np.polyfit(report, finish, 1)
+    assert np.std(z - finish) < 0.5 * np.std(slope * report + intercept - finish)
+
+
+def test_changes_that_are_noise_are_not_carried_on():
+    rng = np.random.default_rng(2)
+    finals = rng.uniform(0.1, 0.5, 42)
+    at = checkpoints(MAX_STEPS).index(6)
+    _, calm = study_of(finals, np.zeros(42) + rng.uniform(0.1, 0.6, 42))
+    _, noisy = study_of(finals, np.zeros(42), noise=0.1)
+    assert noisy.momentum[at] < 0.5
+    assert calm.momentum[at] > 1.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_few_finished_trials_are_enough_for_a_line(count):
+    history, lines = study_of([*[0.3, 0.2, 0.5, 0.4, 0.25][:count], 0.3, 0.3], [0.3] * (count + 2))
+    assert np.isfinite(foretold(history, lines, count))
+    assert (lines.ahead > 0).all()
+    assert (np.diff(lines.ahead) <= 0).all()
