@@ -15,6 +15,7 @@ from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint
 from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
+from satisfice.search.parents import best_of_ranges, promising
 from satisfice.spec.constraint import Constraint
 
 _NOISE_PRIOR = 0.01
@@ -117,7 +118,13 @@ def gather(
         models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache, roughness)
     believed = running[np.isfinite(expected[running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
-    front_rows = feasible[nondominated(objectives[feasible])] if len(feasible) else complete[:0]
+    stopped = pruned[history.feasible[pruned] != 0]
+    for j, name in enumerate(names):
+        if name in models and len(stopped):
+            expected[stopped, j] = models[name].values(models[name].predict(x_all[stopped])[0])
+    near = promising(objectives, feasible) if len(feasible) else complete[-30:]
+    known = np.array([name in static for name in names])
+    near = np.union1d(near, best_of_ranges(expected, np.r_[feasible, stopped], known))
     return Evidence(
         names=names,
         signs=history.signs[order],
@@ -126,7 +133,7 @@ def gather(
         front=candidates[nondominated(candidates)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),
-        parents=history.raw[_parents(objectives, feasible, front_rows, complete)],
+        parents=history.raw[near],
         models=models,
         late=late,
     )
@@ -225,17 +232,3 @@ def _violation_model(
             x[rows], violation, ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
         ),
     )
-
-
-def _parents(
-    objectives: Array, feasible: NDArray[np.int_], front: NDArray[np.int_], complete: NDArray[np.int_]
-) -> NDArray[np.int_]:
-    """The front, and the next layers until there are enough; anything finished while nothing is feasible."""
-    if len(feasible) == 0:
-        return complete[-30:]
-    rows, rest = list(front), np.setdiff1d(feasible, front)
-    while len(rows) < 10 and len(rest):
-        layer = rest[nondominated(objectives[rest])]
-        rows.extend(layer)
-        rest = np.setdiff1d(rest, layer)
-    return np.array(rows[:60])
