@@ -29,7 +29,6 @@ _MAX_TRIALS = 200  # of a model; the other points are earlier reports of those t
 _EARLIER = 2  # earlier reports of each finished trial that a model sees
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
 _MAX_WIDENING = 4.0
-_OPTIMISM_ALONE = 1.0  # standard deviations below what a trial's reports foretell by themselves
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ class FinishModel:
         """
         row = np.array([number])
         foretold, _ = self.lines.foretell(history, row, checkpoint)
-        alone = self.optimistic(foretold, float(np.sqrt(self.lines.ahead[checkpoint])), _OPTIMISM_ALONE)
+        alone = self.optimistic(foretold, float(np.sqrt(self.lines.ahead[checkpoint])), optimism)
         together = self.optimistic(*self.foresee(history, number, checkpoint), optimism)
         shown = signed_curve(history, row, self.lines.objective, checkpoint)
         return float(min(alone[0], together[0], shown[0]))
