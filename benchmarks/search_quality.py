@@ -112,7 +112,24 @@ def table(rows: list[dict[str, Any]], key: str, speed_up: Any) -> str:
         out.append(
             f"| {strategy} | {len(values)} | {np.median(values):.3f} | {np.median(speeds[strategy]):.1f} |"
         )
-    return "\n".join(out)
+    return "\n".join([*out, *_gains(runs, area)])
+
+
+def _gains(runs: dict[tuple[str, str], list[dict[str, Any]]], area: str) -> list[str]:
+    """What stopping trainings gains: the share of the area still missing that it closes, where both ran."""
+    out = ["\n### Gap closed by pruning (median; mean, with its standard error)\n"]
+    closed = []
+    for problem in dict.fromkeys(p for p, _ in runs):
+        ours, without = ({r["seed"]: r[area] for r in runs.get((problem, s), [])} for s in OURS[:2])
+        seeds = sorted(set(ours) & set(without))
+        if len(seeds) < 2:
+            continue
+        a, b = np.array([ours[s] for s in seeds]), np.array([without[s] for s in seeds])
+        closed.append(float((np.median(a) - np.median(b)) / (1.0 - np.median(b))))
+        mean = (a.mean() - b.mean()) / (1.0 - b.mean())
+        error = (a - b).std(ddof=1) / np.sqrt(len(seeds)) / (1.0 - b.mean())
+        out.append(f"- {problem}: {closed[-1]:.0%}; {mean:.0%} ± {error:.0%} ({len(seeds)} seeds)")
+    return [*out, f"- median over problems: {np.median(closed):.0%}"] if closed else []
 
 
 def main() -> None:
