@@ -19,6 +19,7 @@ from satisfice.search.parents import best_of_ranges, promising
 from satisfice.spec.constraint import Constraint
 
 _NOISE_PRIOR = 0.01
+_STOPPED = 500  # latest stopped trials that may be searched near
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def gather(
         models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache, roughness)
     believed = running[np.isfinite(expected[running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
-    stopped = pruned[history.feasible[pruned] != 0]
+    stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:]
     for j, name in enumerate(names):
         if name in models and len(stopped):
             expected[stopped, j] = models[name].values(models[name].predict(x_all[stopped])[0])
