@@ -81,6 +81,15 @@ def test_no_trial_that_has_shown_the_best_is_stopped():
     assert not PRUNERS.get("auto")(history.problem).decide(history, 30).stop
 
 
+def test_a_trial_whose_objective_is_missing_from_its_report_goes_on():
+    history = study_of(informative=True)
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    history.update([TrialRecord(number=30, state=TrialState.RUNNING, params=params, metrics={"size": 4.0})])
+    history.report(30, 4, {"error": 0.9, "size": 4.0})
+    history.report(30, 6, {"size": 4.0})
+    assert not PRUNERS.get("auto")(history.problem).decide(history, 30).stop
+
+
 def test_a_trial_that_no_other_is_as_small_as_goes_on():
     assert not decide(study_of(informative=True), final=0.75, size=1.0).stop
 

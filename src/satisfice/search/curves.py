@@ -9,6 +9,7 @@ Everything depends on the history's content alone.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -85,30 +86,16 @@ class FinishModel:
         mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
         return float(np.clip(mean, 1.0, _MAX_WIDENING))
 
-    def foresee(self, history: History, number: int, checkpoint: int) -> tuple[float, float]:
-        """Mean and standard deviation on the transform's scale of the finish of a trial that is not in it.
-
-        Args:
-            history: The trials.
-            number: Of the trial, which has reported by the checkpoint.
-            checkpoint: Index into `History.checkpoints`.
-        """
-        row = np.array([number])
-        unit = history.encoder.unit(history.raw[row])
-        foretold, change = self.lines.foretell(history, row, checkpoint)
-        extra = float(surprise(change, unlike(unit, self.seen, self.ordered))[0])
-        mean, sd = self.metric.finish(unit, float(self.lines.ahead[checkpoint]), float(foretold[0]), extra)
-        return mean, sd * self.widening
-
     def optimistic(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
         """The lower end of intervals, in the metric's own units, to minimise."""
         return self.lines.transform.inverse(np.atleast_1d(mean - optimism * sd))
 
     def hope(self, history: History, number: int, checkpoint: int, optimism: float) -> float:
-        """The best that may be hoped of a trial's finish, in the metric's own units, to minimise.
+        """The best that may be hoped of the finish of a trial that is not in it, NaN if it has not reported.
 
         By all that is known, or by the trial's reports alone, whichever is better: a training that surprises
-        the model teaches most. Never worse than what the trial has shown.
+        the model teaches most. Never worse than what the trial has shown. In the metric's own units, to
+        minimise.
 
         Args:
             history: The trials.
@@ -116,12 +103,15 @@ class FinishModel:
             checkpoint: Index into `History.checkpoints`.
             optimism: Standard deviations below what is expected.
         """
-        row = np.array([number])
-        foretold, _ = self.lines.foretell(history, row, checkpoint)
-        alone = self.optimistic(foretold, float(np.sqrt(self.lines.ahead[checkpoint])), optimism)
-        together = self.optimistic(*self.foresee(history, number, checkpoint), optimism)
+        row, ahead = np.array([number]), float(self.lines.ahead[checkpoint])
+        foretold, change = self.lines.foretell(history, row, checkpoint)
+        unit = history.encoder.unit(history.raw[row])
+        extra = float(surprise(change, unlike(unit, self.seen, self.ordered))[0])
+        mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
+        together = self.optimistic(mean, sd * self.widening, optimism)
+        alone = self.optimistic(foretold, math.sqrt(ahead), optimism)
         shown = signed_curve(history, row, self.lines.objective, checkpoint)
-        return float(min(alone[0], together[0], shown[0]))
+        return float(np.min([together, alone, shown]))
 
 
 class CurveModels:

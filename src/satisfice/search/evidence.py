@@ -119,12 +119,12 @@ def gather(
         models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache, roughness)
     believed = running[np.isfinite(expected[running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
-    stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:]
+    known = np.array([name in static for name in names])
+    stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:] if known.any() else pruned[:0]
     for j, name in enumerate(names):
         if name in models and len(stopped):
             expected[stopped, j] = models[name].values(models[name].predict(x_all[stopped])[0])
     near = promising(objectives, feasible) if len(feasible) else complete[-30:]
-    known = np.array([name in static for name in names])
     near = np.union1d(near, best_of_ranges(expected, np.r_[feasible, stopped], known))
     return Evidence(
         names=names,

@@ -51,6 +51,6 @@ def best_of_ranges(expected: Array, rows: NDArray[np.int_], known: NDArray[np.bo
         place = np.minimum((_RANGES * (value - value.min()) / np.ptp(value)).astype(int), _RANGES - 1)
         for k in np.flatnonzero(~known):
             order = rows[np.lexsort((expected[rows, k], place))]
-            starts = np.flatnonzero(np.r_[True, np.diff(np.sort(place)) > 0])
-            found += [order[start : start + _BEST] for start in starts]
+            ranges = np.split(order, np.flatnonzero(np.diff(np.sort(place))) + 1)
+            found += [inside[:_BEST] for inside in ranges]
     return np.unique(np.concatenate(found))

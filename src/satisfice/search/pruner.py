@@ -2,9 +2,10 @@
 
 A trial is stopped when even its optimistic finish is dominated by a feasible finished trial. Objectives
 known before training are taken as they are; the others are foreseen from the configuration and the reports
-(see `curves`), optimistic meaning the lower end of the interval. How optimistic is learnt: the rule is tried
-on the trials that finished, each foreseen from an early report as if it had not, and intervals are widened
-until it would have lost next to nothing of their front. Where no width does, nothing is stopped.
+(see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
+optimistic is learnt: the rule is tried on the trials that finished, each foreseen from an early report as if
+it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
+does, nothing is stopped.
 
 Before enough have finished for that, a trial is stopped when it is no better than a finished one was after
 half as many steps. What stopping saves at the start moves everything after it forward.
@@ -160,13 +161,10 @@ def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight)
     row = np.array([number])
     hope = history.objectives(row)[0]
     for j, model in enumerate(foresight.models):
-        report = float(signed_curve(history, row, j, checkpoint)[0])
-        if model is None:
-            hope[j] = hope[j] if np.isfinite(hope[j]) else report
-        elif np.isfinite(report):
+        if model is not None:
             hope[j] = model.hope(history, number, checkpoint, foresight.optimism)
-        else:
-            hope[j] = np.nan
+        elif not np.isfinite(hope[j]):
+            hope[j] = signed_curve(history, row, j, checkpoint)[0]
     return np.asarray(hope)
 
 
