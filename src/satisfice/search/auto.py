@@ -6,8 +6,8 @@
 3. Candidates come from the whole space and from the surroundings of the front. The most promising by expected
    hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
    the next.
-4. Where trainings are stopped early, some proposals look for the best at a drawn value of an objective that
-   is known before training.
+4. Some proposals look for the best at a drawn value of an objective that is known before training: mostly
+   where few trials have been (see `regions`).
 
 Running trials count as finished with what is expected of them, so that parallel workers spread out.
 """
@@ -22,20 +22,21 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 from scipy.spatial import cKDTree
 
+from satisfice.search.candidates import around, pool
 from satisfice.search.curves import CurveModels
-from satisfice.search.encode import Array, keys, neighbours
+from satisfice.search.encode import Array, keys
 from satisfice.search.evidence import Evidence, gather
 from satisfice.search.history import History
 from satisfice.search.memory import ScreenMemory
 from satisfice.search.models import HyperparameterCache
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
+from satisfice.search.regions import draw_aim, most_hopeful
 from satisfice.search.scoring import Scorer
 from satisfice.search.space_filling import nothing_fits
 
-_POOL = 500  # candidates drawn from the whole space
-_LOCAL = 500  # candidates near the front
-_CLIMB = 150  # candidates of each round of local search
-_ROUNDS = 2
+_CLIMB = 300  # candidates of each round of local search
+_ROUNDS = 4
+_BEST = 400  # candidates that are looked at once more
 _REFINED = 80  # candidates that are scored finely
 _ROUGHNESS = (1.0, 1.0, 2.0, 3.0)  # the models' length scales are shorter by such a factor, equally often
 _ROUGH_FROM = 25  # trained trials
@@ -43,13 +44,9 @@ _NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure 
 _BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
-_REGION = 0.15  # share of proposals for a drawn region, times the share of trainings that is stopped early
-_WINDOW = 0.15  # share of the candidates that are nearest to what was drawn
-_MAY_FIT = 0.15  # probability of fitting from which on a region is looked at
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 MAX_SCREENS = 240  # per proposal
-_SCALES = (0.02, 0.06, 0.15, 0.3)
 
 
 @dataclass
@@ -84,12 +81,13 @@ class AutoSampler:
         draw = rng.random()
         found: _Candidate | None = None
         kind, method = "explore", "space-filling"
-        region = 0.0 if evidence is None else _REGION * evidence.stopped
-        if evidence is not None and draw >= _EXPLORE + region:
+        aim = None if evidence is None else draw_aim(history, evidence, memory, rng)
+        if evidence is not None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
             found = self._exploit(history, evidence, tried, screen, rng)
             kind, method = "exploit", "gp-ehvi"
-        elif evidence is not None and draw >= _EXPLORE:
-            found = self._best_of_region(history, evidence, tried, screen, rng)
+        elif evidence is not None and aim is not None and draw >= _EXPLORE:
+            q = most_hopeful(history, evidence, memory, aim, rng)
+            found = self._first_new(history.encoder.raw_from_quantiles(q), tried, screen)
             method = "gp-region"
         if found is None:
             kind, method = "explore", "space-filling"
@@ -188,79 +186,28 @@ class AutoSampler:
         assert self._memory is not None
         scorer = Scorer(evidence, self._memory)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
-        near = neighbours(
-            encoder,
-            parents[rng.integers(len(parents), size=_LOCAL)],
-            parents[rng.integers(len(parents), size=_LOCAL)],
-            _SCALES,
-            rng,
-        )
-        q = np.vstack([encoder.draw(_POOL, rng), near])
-        raw = encoder.raw_from_quantiles(q)
-        score = scorer.coarse(encoder.unit(raw))
+        q = pool(encoder, parents, parents, rng)
+        apart = _Apart(encoder.unit(history.raw[history.state >= 0]))
+
+        def promise(q: Array) -> Array:
+            unit = encoder.unit(encoder.raw_from_quantiles(q))
+            return np.where(apart(unit), scorer.coarse(unit), -1.0)
+
+        score = promise(q)
         while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
             scorer.boldness *= 2.0
-            score = scorer.coarse(encoder.unit(raw))
+            score = promise(q)
         for _ in range(_ROUNDS):
-            top = np.argsort(-score, kind="stable")[:12]
-            starts = q[top[rng.integers(len(top), size=_CLIMB)]]
-            fresh = neighbours(encoder, starts, q[top[rng.integers(len(top), size=_CLIMB)]], _SCALES, rng)
-            fresh_raw = encoder.raw_from_quantiles(fresh)
-            q, raw = np.vstack([q, fresh]), np.vstack([raw, fresh_raw])
-            score = np.r_[score, scorer.coarse(encoder.unit(fresh_raw))]
-        order = np.argsort(-score, kind="stable")[:400]
-        raw = self._new(raw[order], tried)
-        raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
+            fresh = around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng)
+            q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
+        order = np.argsort(-score, kind="stable")[:_BEST]
+        raw = self._new(encoder.raw_from_quantiles(q[order[score[order] >= 0.0]]), tried)
         return self._first_that_fits(history, raw, scorer, screen)
 
-    def _best_of_region(
-        self,
-        history: History,
-        evidence: Evidence,
-        tried: set[bytes],
-        screen: Screen,
-        rng: np.random.Generator,
-    ) -> _Candidate | None:
-        """The most hopeful candidate for a drawn value of an objective that is known before training.
-
-        What large models can do is not learnt from what untuned ones did: without this, a front may end where
-        the first few were bad.
-        """
+    def _first_new(self, raw: Array, tried: set[bytes], screen: Screen) -> _Candidate | None:
+        """The first that was not tried and fits."""
         assert self._memory is not None
-        static, encoder = self._memory.models(), history.encoder
-        fitting = {name: self._memory.fitting_range(name) for name in evidence.names if name in static}
-        known = [(name, ends) for name, ends in fitting.items() if ends is not None]
-        trained = [name for name in evidence.names if name in evidence.models]
-        if not known or not trained:
-            return None
-        name, (low, high) = known[rng.integers(len(known))]
-        anywhere = encoder.unit(encoder.raw_from_quantiles(encoder.draw(_POOL, rng)))
-        there = static[name].within_seen(static[name].predict(anywhere)[0])
-        there = there[self._memory.probability_fits(anywhere) >= _MAY_FIT]
-        target = rng.uniform(min(low, *there), max(high, *there))
-        weights = rng.dirichlet(np.ones(len(trained)))
-        parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
-        partners = encoder.draw(_LOCAL, rng)
-        near = neighbours(encoder, parents[rng.integers(len(parents), size=_LOCAL)], partners, _SCALES, rng)
-        q = np.vstack([encoder.draw(_POOL, rng), near])
-        best = np.zeros(0, dtype=int)
-        for last in (False, True):
-            unit = encoder.unit(encoder.raw_from_quantiles(q))
-            chance = self._memory.probability_fits(unit)
-            off = np.abs(static[name].within_seen(static[name].predict(unit)[0]) - target)
-            off = np.where(chance >= _MAY_FIT * chance.max(), off, np.inf)
-            inside = off <= np.quantile(off, _WINDOW)
-            hope = np.zeros(len(q))
-            for weight, metric in zip(weights, trained, strict=True):
-                mean, sd = evidence.models[metric].predict(unit)
-                hope += weight * (mean - sd)
-            best = np.argsort(np.where(inside, hope, np.inf), kind="stable")[: int(inside.sum())]
-            if not last:
-                around = q[best[:12]]
-                starts = around[rng.integers(len(around), size=_LOCAL)]
-                q = np.vstack([q[best], neighbours(encoder, starts, starts, _SCALES, rng)])
-        raw = self._new(encoder.raw_from_quantiles(q[best]), tried)
-        for row in raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND]:
+        for row in self._new(raw, tried)[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND]:
             answer = self._memory.screen(row, screen)
             if answer.fits:
                 return _Candidate(row, answer, 0.0)
@@ -300,12 +247,22 @@ def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
     return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
 
 
-def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
-    """Which rows differ by more than `_NEAR` from each of the others in some parameter. Shape [n]."""
-    if len(others) == 0 or unit.shape[1] == 0:
-        return np.ones(len(unit), dtype=bool)
-    distance, _ = cKDTree(others).query(unit, p=np.inf)
-    return np.asarray(distance > _NEAR)
+class _Apart:
+    """Which rows differ by more than `_NEAR` from each of the others in some parameter.
+
+    Args:
+        others: Unit rows, shape [n, d].
+    """
+
+    def __init__(self, others: Array) -> None:
+        self._tree = cKDTree(others) if others.size else None
+
+    def __call__(self, unit: Array) -> NDArray[np.bool_]:
+        """Of unit rows, shape [q, d]. Shape [q]."""
+        if self._tree is None:
+            return np.ones(len(unit), dtype=bool)
+        distance, _ = self._tree.query(unit, p=np.inf, distance_upper_bound=1.01 * _NEAR)
+        return np.asarray(distance > _NEAR)  # infinite where none is within the bound
 
 
 def _distance(unit: Array, others: Array, history: History) -> Array:

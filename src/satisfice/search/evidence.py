@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves import MIN_FINISHED, CurveModels
+from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint
 from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
 from satisfice.search.parents import best_of_ranges, promising
+from satisfice.search.standing import take_stock
 from satisfice.spec.constraint import Constraint
 
 _NOISE_PRIOR = 0.01
@@ -94,23 +95,27 @@ def gather(
     """
     order = np.argsort([o.metric for o in history.problem.objectives], kind="stable")
     names = tuple(history.objective_names[j] for j in order)
-    objectives = history.objectives()[:, order]
-    complete = history.rows(TrialState.COMPLETE)
-    complete = complete[np.isfinite(objectives[complete]).all(axis=1)]
-    pruned = history.rows(TrialState.PRUNED)
-    enough = startup(len(history.encoder.free))
-    if len(history.encoder.free) == 0 or len(complete) < min(MIN_FINISHED, enough):
+    if len(history.encoder.free) == 0:
         return None
-    if len(complete) + len(pruned) < enough:
+    standing = take_stock(history, static)
+    if standing is None:
         return None
+    complete, pruned, running = standing.rows, standing.stopped, standing.running
+    objectives = standing.objectives[:, order]
     x_all = history.encoder.unit(history.raw)
     feasible = complete[history.feasible[complete] != 0]
     models, expected = {}, objectives.copy()
-    running = history.rows(TrialState.RUNNING)
     for j, name in enumerate(names):
         if name not in static:
             models[name] = _objective_model(
-                history, int(order[j]), objectives[:, j], complete, x_all, cache, curves, roughness
+                history,
+                int(order[j]),
+                objectives[:, j],
+                complete,
+                x_all,
+                cache,
+                curves if standing.at_the_end else None,
+                roughness,
             )
             expected[running, j] = _believe(models[name], x_all, running)
     late = tuple(c for c in history.problem.constraints if c.metric not in static)
@@ -140,11 +145,6 @@ def gather(
     )
 
 
-def startup(n_free: int) -> int:
-    """Trained trials before a model is trusted with proposals."""
-    return int(np.clip(n_free, 5, 10))
-
-
 def _objective_model(
     history: History,
     objective: int,
@@ -152,16 +152,16 @@ def _objective_model(
     complete: NDArray[np.int_],
     x: Array,
     cache: HyperparameterCache,
-    curves: CurveModels,
+    curves: CurveModels | None,
     roughness: float,
 ) -> MetricModel:
-    """From finished trials, and from unfinished ones by what their reports foretell."""
+    """From finished trials, and (with ``curves``) from unfinished ones by what their reports foretell."""
     unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
     unfinished = unfinished[last_checkpoint(history, unfinished) >= 0]
     failed = history.rows(TrialState.FAIL)
     failed = failed[-MAX_POINTS // 4 :]
     failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
-    if len(unfinished):
+    if len(unfinished) and curves is not None:
         model = curves.make(history, objective, complete, unfinished, failed, roughness=roughness)
         if model is not None:
             return model.metric

@@ -28,6 +28,7 @@ _SQRT5 = math.sqrt(5.0)
 _JITTER = 1e-8
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
 _MIN_SCALE = 0.02
+_SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
 _MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
 
 
@@ -157,10 +158,14 @@ def fit(
         z = (theta - prior_mean) / prior_sd
         return -(value - 0.5 * float(z @ z)), -(gradient - z / prior_sd)
 
-    found = minimize(
-        objective, prior_mean, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40}
-    )
-    theta = found.x if np.isfinite(found.fun) else prior_mean
+    # From long scales alone, what is fine structure often ends as noise: a maximum far below the other one.
+    short = np.r_[np.full(d, math.log(_SHORT_SCALE)), prior_mean[d:]]
+    found = [
+        minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
+        for start in (prior_mean, short)
+    ]
+    best = min(found, key=lambda end: float(end.fun) if np.isfinite(end.fun) else math.inf)
+    theta = best.x if np.isfinite(best.fun) else prior_mean
     known = Hyperparameters(np.exp(theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1]))
     if reports is None:
         return known

@@ -7,8 +7,8 @@ optimistic is learnt: the rule is tried on the trials that finished, each forese
 it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
 does, nothing is stopped.
 
-Before enough have finished for that, a trial is stopped when it is no better than a finished one was after
-half as many steps. What stopping saves at the start moves everything after it forward.
+Before enough have finished for that, a trial is stopped when it is no better than another one, finished or
+running, was after half as many steps. What stopping saves at the start moves everything after it forward.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from satisfice.search.protocol import Decision, SearchProblem
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
 _EARLIEST = 0.1  # of a full training: before, reports say too little
-_LATEST = 0.5  # of a full training: later, its end is worth more to the models than what stopping saves
-_HEAD_START = 2.0  # at the start: how much slower than a finished trial another may be
-_STOPPED_PER_FINISHED = 3  # at the start: models need trials that finish
+_LATEST = 0.65  # of a full training: later, its end is worth more to the models than what stopping saves
+_HEAD_START = 2.0  # at the start: how much slower than another trial one may be
+_STOPPED_PER_OTHER = 3  # at the start: models need trials that finish
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 _EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
 
@@ -105,18 +105,19 @@ class AutoPruner:
 
     def _at_the_start(self, history: History, number: int, checkpoint: int) -> Decision:
         few = f"fewer than {MIN_FINISHED} trials have finished"
-        rows, finished = _feasible_finished(history)
         unknown = self._problem.max_steps is None  # then no step is early or late
-        if unknown or len(history.rows(TrialState.PRUNED)) >= _STOPPED_PER_FINISHED * len(rows):
-            return Decision(stop=False, reason=few)
         step = int(history.steps[number])
         earlier = int(np.searchsorted(history.checkpoints, step / _HEAD_START, side="right")) - 1
-        if earlier < 0:
+        if unknown or earlier < 0:
             return Decision(stop=False, reason=few)
-        mine = history.objectives(np.array([number]))[0]  # what is known before training
-        trained = np.array([not is_static(history, j) for j in range(len(mine))]) | ~np.isfinite(mine)
-        mine = np.where(trained, history.curves[number, checkpoint] * history.signs, mine)
-        theirs = np.where(trained, history.curves[rows, earlier] * history.signs, finished)
+        rows = np.setdiff1d(history.rows(TrialState.COMPLETE, TrialState.RUNNING), [number])
+        rows = rows[(history.feasible[rows] != 0) & (history.curve_step[rows, earlier] > 0)]
+        if len(history.rows(TrialState.PRUNED)) >= _STOPPED_PER_OTHER * len(rows):
+            return Decision(stop=False, reason=few)
+        known, theirs = history.objectives(np.array([number]))[0], history.objectives(rows)
+        trained = ~np.isfinite(known)  # the others are known before training
+        mine = np.where(trained, history.curves[number, checkpoint] * history.signs, known)
+        theirs = np.where(trained, history.curves[rows, earlier] * history.signs, theirs)
         better = np.flatnonzero((theirs <= mine).all(axis=1))
         if len(better) == 0:
             return Decision(stop=False, reason=few)
