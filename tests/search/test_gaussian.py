@@ -102,3 +102,11 @@ def test_a_rougher_model_is_less_sure_away_from_the_data_only() -> None:
     far, near = np.array([[1.3, 0.9]]), x[:1]
     assert spread(3.0, far) > 1.2 * spread(1.0, far)
     assert spread(3.0, near) < 0.1 * spread(3.0, far)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fine_structure_is_not_taken_for_noise(seed: int) -> None:
+    x = np.random.default_rng(seed).random((60, 6))
+    y = np.sin(4 * x[:, 0]) + (x[:, 1] > 0.5) + 0.5 * np.cos(8 * x[:, -1])
+    found = fit(x, (y - y.mean()) / y.std(), np.zeros(60), np.ones(6, dtype=bool), noise_prior=0.01)
+    assert found.noise < 0.05

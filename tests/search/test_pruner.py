@@ -116,6 +116,19 @@ def test_at_the_start_a_trial_stops_that_is_slower_than_half_as_fast():
     assert not decide(study_of(informative=True, n=3, feasible=False), final=0.99, size=4.0, number=3).stop
 
 
+@pytest.mark.parametrize(("size", "stops"), [(4.0, True), (1.0, False)])
+def test_at_the_start_running_trials_are_compared_with_each_other(size, stops):
+    history = History(problem(max_steps=MAX_STEPS))
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    ahead = TrialRecord(number=0, state=TrialState.RUNNING, params=params, metrics={"size": 4.0})
+    history.update([ahead])
+    for step in (1, 2, 4, 6):
+        history.report(0, step, {"error": curve(0.1, step), "size": 4.0})
+    decision = decide(history, final=0.9, size=size, number=1)
+    assert decision.stop == stops
+    assert not stops or "trial 0" in decision.reason
+
+
 def test_at_the_start_some_trials_finish_however_bad():
     history = study_of(informative=True, n=1)
     stops = 0

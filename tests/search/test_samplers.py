@@ -149,6 +149,53 @@ def test_auto_looks_where_nothing_was_tried_once_stopping_is_cheap():
     assert 1.0 < max(sizes) <= 16.0
 
 
+def test_many_workers_get_a_model_before_the_first_of_them_has_finished():
+    p = problem(max_steps=9)
+    sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
+    for number in range(8):
+        params = {"lr": float(10 ** rng.uniform(-4, -1)), "layers": 1 + number % 3, "optimizer": "adam"}
+        running = TrialRecord(
+            number=number, state=TrialState.RUNNING, params=params, metrics={"size": size(params)}
+        )
+        history.update([running])
+        if number < 5:
+            history.report(number, 1, {"error": error(params) + 0.2})
+            assert sampler.propose(history, screen_for(p), rng).why["method"] == "space-filling"
+        for step in (1, 2):
+            history.report(number, step, {"error": error(params) + 0.2 / step})
+    methods = [
+        sampler.propose(history, screen_for(p), np.random.default_rng(i)).why["method"] for i in range(20)
+    ]
+    assert methods.count("space-filling") < 5
+
+
+def test_auto_looks_where_nothing_was_tried_also_where_every_training_finishes():
+    p = problem(bounds={"size": 16.0})
+    sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
+    for number in range(10):
+        params = {
+            "lr": float(10 ** rng.uniform(-4, -1)),
+            "layers": 5 if number > 7 else 1,
+            "optimizer": "adam",
+        }
+        metrics = {"error": error(params) + (0.5 if number > 7 else 0.0), "size": size(params)}
+        history.update(
+            [
+                TrialRecord(
+                    number=number,
+                    state=TrialState.COMPLETE,
+                    params=params,
+                    metrics=metrics,
+                    feasible=metrics["size"] <= 16.0,
+                )
+            ]
+        )
+    found = [sampler.propose(history, screen_for(p), np.random.default_rng(i)) for i in range(30)]
+    sizes = [x.metrics["size"] for x in found if x.why["method"] == "gp-region"]
+    assert len(sizes) >= 3
+    assert 1.0 < max(sizes) <= 16.0
+
+
 def test_auto_says_why():
     p = problem()
     _, proposals = run(p, SAMPLERS.get("auto")(p), 16)
