@@ -91,7 +91,7 @@ class AutoSampler:
             method = "gp-region"
         if found is None:
             kind, method = "explore", "space-filling"
-            found = self._fill(history, tried, screen, rng)
+            found = self._fill(history, evidence, tried, screen, rng)
         why: dict[str, Any] = {
             "method": method,
             "kind": kind,
@@ -134,7 +134,12 @@ class AutoSampler:
 
     # -- space filling -------------------------------------------------------------------------------------
     def _fill(
-        self, history: History, tried: set[bytes], screen: Screen, rng: np.random.Generator
+        self,
+        history: History,
+        evidence: Evidence | None,
+        tried: set[bytes],
+        screen: Screen,
+        rng: np.random.Generator,
     ) -> _Candidate:
         """A configuration far from what has been tried, among a few random ones that probably fit."""
         assert self._memory is not None
@@ -147,6 +152,8 @@ class AutoSampler:
                 continue
             unit = encoder.unit(raw)
             chance = memory.probability_fits(unit)
+            if evidence is not None:
+                chance = chance * evidence.probability_feasible(unit)
             far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
             order = np.argsort(
                 -far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance, kind="stable"
@@ -187,11 +194,9 @@ class AutoSampler:
         scorer = Scorer(evidence, self._memory)
         parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
         q = pool(encoder, parents, parents, rng)
-        apart = _Apart(encoder.unit(history.raw[history.state >= 0]))
 
         def promise(q: Array) -> Array:
-            unit = encoder.unit(encoder.raw_from_quantiles(q))
-            return np.where(apart(unit), scorer.coarse(unit), -1.0)
+            return scorer.coarse(encoder.unit(encoder.raw_from_quantiles(q)))
 
         score = promise(q)
         while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
@@ -200,8 +205,10 @@ class AutoSampler:
         for _ in range(_ROUNDS):
             fresh = around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng)
             q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
-        order = np.argsort(-score, kind="stable")[:_BEST]
-        raw = self._new(encoder.raw_from_quantiles(q[order[score[order] >= 0.0]]), tried)
+        best = q[np.argsort(-score, kind="stable")[:_BEST]]
+        raw = self._new(encoder.raw_from_quantiles(best), tried)
+        # Where all that promises most is next to what was tried, it is time to look elsewhere.
+        raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
         return self._first_that_fits(history, raw, scorer, screen)
 
     def _first_new(self, raw: Array, tried: set[bytes], screen: Screen) -> _Candidate | None:
@@ -247,22 +254,12 @@ def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
     return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
 
 
-class _Apart:
-    """Which rows differ by more than `_NEAR` from each of the others in some parameter.
-
-    Args:
-        others: Unit rows, shape [n, d].
-    """
-
-    def __init__(self, others: Array) -> None:
-        self._tree = cKDTree(others) if others.size else None
-
-    def __call__(self, unit: Array) -> NDArray[np.bool_]:
-        """Of unit rows, shape [q, d]. Shape [q]."""
-        if self._tree is None:
-            return np.ones(len(unit), dtype=bool)
-        distance, _ = self._tree.query(unit, p=np.inf, distance_upper_bound=1.01 * _NEAR)
-        return np.asarray(distance > _NEAR)  # infinite where none is within the bound
+def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
+    """Which rows differ by more than `_NEAR` from each of the others in some parameter. Shape [n]."""
+    if len(others) == 0 or unit.shape[1] == 0:
+        return np.ones(len(unit), dtype=bool)
+    distance, _ = cKDTree(others).query(unit, p=np.inf)
+    return np.asarray(distance > _NEAR)
 
 
 def _distance(unit: Array, others: Array, history: History) -> Array:
