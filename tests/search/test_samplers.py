@@ -122,29 +122,35 @@ def test_auto_finds_the_front_sooner_than_random():
     assert sum(misses("auto")) < 0.5 * sum(misses("random"))
 
 
+def ended(p: SearchProblem, layers: list[int], errors: list[float], states: list[TrialState]) -> History:
+    """Trials that trained, by their layers; with two reports where the problem has steps."""
+    history, rng = History(p), np.random.default_rng(0)
+    bound = next(c.bound for c in p.constraints if c.metric == "size")
+    for number, (depth, more, state) in enumerate(zip(layers, errors, states, strict=True)):
+        params = {"lr": float(10 ** rng.uniform(-4, -1)), "layers": depth, "optimizer": "adam"}
+        metrics = {"error": error(params) + more, "size": size(params)}
+        record = TrialRecord(
+            number=number, state=state, params=params, metrics=metrics, feasible=metrics["size"] <= bound
+        )
+        if p.max_steps is not None:
+            reports = {1: {"error": metrics["error"] + 0.2}, 2: {"error": metrics["error"] + 0.1}}
+            record = replace(record, reports=reports, steps=2)
+        history.update([record])
+    return history
+
+
+def sizes_of_regions(p: SearchProblem, history: History, n: int) -> list[float]:
+    """Of those among ``n`` proposals that look for a drawn size."""
+    sampler = SAMPLERS.get("auto")(p)
+    found = [sampler.propose(history, screen_for(p), np.random.default_rng(i)) for i in range(n)]
+    return [x.metrics["size"] for x in found if x.why["method"] == "gp-region"]
+
+
 def test_auto_looks_where_nothing_was_tried_once_stopping_is_cheap():
     """All that fitted so far is of the smallest size: larger ones may fit too, and are looked at."""
     p = problem(max_steps=9, bounds={"size": 16.0})
-    sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
-    for number in range(24):
-        params = {
-            "lr": float(10 ** rng.uniform(-4, -1)),
-            "layers": 5 if number > 20 else 1,
-            "optimizer": "adam",
-        }
-        metrics = {"error": error(params), "size": size(params)}
-        done = TrialRecord(
-            number=number,
-            state=TrialState.PRUNED if number % 2 else TrialState.COMPLETE,
-            params=params,
-            metrics=metrics,
-            feasible=metrics["size"] <= 16.0,
-            reports={1: {"error": metrics["error"] + 0.2}, 2: {"error": metrics["error"] + 0.1}},
-            steps=2,
-        )
-        history.update([done])
-    found = [sampler.propose(history, screen_for(p), np.random.default_rng(i)) for i in range(60)]
-    sizes = [x.metrics["size"] for x in found if x.why["method"] == "gp-region"]
+    states = [TrialState.COMPLETE, TrialState.PRUNED] * 12
+    sizes = sizes_of_regions(p, ended(p, [1] * 21 + [5] * 3, [0.0] * 24, states), 60)
     assert len(sizes) >= 2
     assert 1.0 < max(sizes) <= 16.0
 
@@ -171,27 +177,8 @@ def test_many_workers_get_a_model_before_the_first_of_them_has_finished():
 
 def test_auto_looks_where_nothing_was_tried_also_where_every_training_finishes():
     p = problem(bounds={"size": 16.0})
-    sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
-    for number in range(10):
-        params = {
-            "lr": float(10 ** rng.uniform(-4, -1)),
-            "layers": 5 if number > 7 else 1,
-            "optimizer": "adam",
-        }
-        metrics = {"error": error(params) + (0.5 if number > 7 else 0.0), "size": size(params)}
-        history.update(
-            [
-                TrialRecord(
-                    number=number,
-                    state=TrialState.COMPLETE,
-                    params=params,
-                    metrics=metrics,
-                    feasible=metrics["size"] <= 16.0,
-                )
-            ]
-        )
-    found = [sampler.propose(history, screen_for(p), np.random.default_rng(i)) for i in range(30)]
-    sizes = [x.metrics["size"] for x in found if x.why["method"] == "gp-region"]
+    states = [TrialState.COMPLETE] * 10
+    sizes = sizes_of_regions(p, ended(p, [1] * 8 + [5] * 2, [0.0] * 8 + [0.5] * 2, states), 30)
     assert len(sizes) >= 3
     assert 1.0 < max(sizes) <= 16.0
 

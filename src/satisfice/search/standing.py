@@ -41,17 +41,12 @@ def take_stock(history: History, static: set[str]) -> Standing | None:
     return _finished(history) or _at_the_latest_step(history, static)
 
 
-def startup(n_free: int) -> int:
-    """Trained trials before a model is trusted with proposals."""
-    return int(np.clip(n_free, 5, 10))
-
-
 def _finished(history: History) -> Standing | None:
     """What has finished, None while that is too little for a model."""
     objectives = history.objectives()
     complete, stopped = history.rows(TrialState.COMPLETE), history.rows(TrialState.PRUNED)
     complete = complete[np.isfinite(objectives[complete]).all(axis=1)]
-    enough = startup(len(history.encoder.free))
+    enough = _startup(len(history.encoder.free))
     if len(complete) < min(MIN_FINISHED, enough) or len(complete) + len(stopped) < enough:
         return None
     return Standing(complete, stopped, history.rows(TrialState.RUNNING), objectives, at_the_end=True)
@@ -60,7 +55,7 @@ def _finished(history: History) -> Standing | None:
 def _at_the_latest_step(history: History, static: set[str]) -> Standing | None:
     """The latest step that enough trials have reported, as if it were the end; None if there is none."""
     trials = history.rows(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
-    enough = startup(len(history.encoder.free))
+    enough = _startup(len(history.encoder.free))
     trained = [j for j, name in enumerate(history.objective_names) if name not in static]
     for checkpoint in range(len(history.checkpoints) - 1, 0, -1):
         rows = trials[history.curve_step[trials, checkpoint] > 0]
@@ -76,3 +71,8 @@ def _at_the_latest_step(history: History, static: set[str]) -> Standing | None:
             running = np.setdiff1d(history.rows(TrialState.RUNNING), rows)
             return Standing(rows, stopped, running, objectives, at_the_end=False)
     return None
+
+
+def _startup(n_free: int) -> int:
+    """Trained trials before a model is trusted with proposals."""
+    return int(np.clip(n_free, 5, 10))
