@@ -87,7 +87,8 @@ def test_refused_in_one_sentence_and_nothing_is_written(
     arguments: list[str],
     says: str,
 ) -> None:
-    monkeypatch.setenv("SATISFICE_PATIENCE_SECONDS", "0.001")  # a worker would wait for a server that refuses
+    # A worker waits for a server that refuses: for less than any refusal takes.
+    monkeypatch.setenv("SATISFICE_PATIENCE_SECONDS", "1e-6")
     before = sorted(folder.rglob("*"))
     assert says in refused(capsys, arguments)
     assert [p for p in sorted(folder.rglob("*")) if "__pycache__" not in p.parts] == before
