@@ -25,7 +25,7 @@ from satisfice.search.models import MAX_POINTS, MetricModel, fit_size, spread_ou
 
 MIN_FINISHED = 4
 _NOISE_PRIOR = 0.01
-_MAX_FIT = 210  # points that hyperparameters are fitted on: finishes, stopped trials and early reports alike
+_MAX_FIT = 110  # points that hyperparameters are fitted on
 _MAX_TRIALS = 200  # of a model; the other points are earlier reports of those that finished
 _EARLIER = 2  # earlier reports of each finished trial that a model sees
 _UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
