@@ -13,6 +13,7 @@ from satisfice.launch.resources import (
     accelerators,
     cores,
     out_of_memory_kills,
+    shared_accelerators,
     threads_per_worker,
 )
 from satisfice.launch.worker_process import worker_command, worker_environment
@@ -41,6 +42,13 @@ def test_accelerators_are_dealt_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> 
     devices = accelerators()
     dealt = [accelerator_environment(seat, devices)["CUDA_VISIBLE_DEVICES"] for seat in range(3)]
     assert dealt == ["2", "GPU-abc", "2"]
+
+
+def test_accelerators_are_not_dealt_out_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    for named, shared in (("cuda:1", []), ("cuda", ["0", "1"]), ("", ["0", "1"])):
+        monkeypatch.setenv("SATISFICE_DEVICE", named)
+        assert shared_accelerators() == shared
 
 
 @pytest.mark.parametrize("hidden", ["", "-1"])

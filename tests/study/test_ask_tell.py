@@ -452,6 +452,22 @@ def test_in_memory_there_are_no_more_workers() -> None:
         study.optimize(workers=2)
 
 
+def test_a_checkpoint_saved_on_a_gpu_is_loaded_where_there_is_none(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    study = satisfice.create_study(spec(), storage=sqlite_url, task=Own())
+    trial = study.ask()
+    weights = torch.arange(3.0)
+    with monkeypatch.context() as patch:  # the device that a file names its tensors' home
+        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:7")
+        trial.save_checkpoint({"weights": weights})
+    loaded = trial.load_checkpoint()["weights"]
+    assert loaded.device.type == "cpu"
+    assert torch.equal(loaded, weights)
+    study._opened.db.close()
+
+
 @pytest.mark.slow
 def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports(sqlite_url: str) -> None:
     """It slept in the middle of saving; its trial was taken over, but nothing was loaded yet."""

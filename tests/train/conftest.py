@@ -64,7 +64,9 @@ class RecordingTrial:
 
         import torch
 
-        return None if self.checkpoint is None else torch.load(io.BytesIO(self.checkpoint), weights_only=True)
+        if self.checkpoint is None:
+            return None
+        return torch.load(io.BytesIO(self.checkpoint), map_location="cpu", weights_only=True)
 
     def save_model(self, model: Any) -> None:
         self.model = Path(model).read_bytes()

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from satisfice.errors import Diverged
+from satisfice.errors import Diverged, InputError
 from satisfice.train import TRAINERS
 from satisfice.train import make_task as make_any_task
+from satisfice.train.loop import choose_device, isolated
 from satisfice.train.network import build, from_arrays, to_arrays
 from satisfice.train.optimizer import add_sign, make_optimizer
 from satisfice.train.plan import Dropout, cnn_plan, flops, mlp_plan, n_parameters, shipped_tensors
@@ -264,3 +265,30 @@ def test_the_first_predictive_objective_chooses_the_best_epoch(make_spec: Any) -
     object.__setattr__(spec, "objectives", (Objective(metric="latency_ms", direction="minimize"),))
     assert monitored(spec, "classification") == ("accuracy", 1.0)
     assert monitored(spec, "regression") == ("r2", 1.0)
+
+
+@pytest.mark.parametrize("wanted", ["gpu", "cuda:99", "cuda:-2", "meta", "cpu:x"])
+def test_a_device_that_is_not_there_is_refused_before_a_trial_fails(
+    monkeypatch: pytest.MonkeyPatch, wanted: str
+) -> None:
+    monkeypatch.setenv("SATISFICE_DEVICE", wanted)
+    with pytest.raises(InputError, match=f"SATISFICE_DEVICE = '{wanted}'"):
+        choose_device()
+
+
+def test_the_device_is_the_one_that_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATISFICE_DEVICE", "cpu")
+    assert choose_device() == torch.device("cpu")
+    monkeypatch.delenv("SATISFICE_DEVICE")
+    assert choose_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_a_training_leaves_torch_as_it_was() -> None:
+    def state() -> tuple[object, ...]:
+        return torch.get_num_threads(), torch.backends.cudnn.deterministic, torch.get_rng_state().tolist()
+
+    before = state()
+    with isolated(3, before[0] + 1, torch.device("cpu")):  # type: ignore[operator]
+        assert torch.backends.cudnn.deterministic
+        torch.rand(2)
+    assert state() == before

@@ -16,8 +16,8 @@ from pathlib import Path
 from satisfice.launch.job import GRACE_S, Cause, Ended, Job, LogFile, classify
 from satisfice.launch.resources import (
     accelerator_environment,
-    accelerators,
     out_of_memory_kills,
+    shared_accelerators,
     threads_per_worker,
 )
 from satisfice.launch.supervise import Running, SeatedLauncher, Start
@@ -97,7 +97,7 @@ class LocalLauncher(SeatedLauncher):
     def seats(self, job: Job) -> Iterator[Start]:
         """See `SeatedLauncher.seats`."""
         threads = job.threads or threads_per_worker(job.workers)
-        devices = accelerators()
+        devices = shared_accelerators()
         folder = log_folder(job.study, self._logs)
         started: list[LocalProcess] = []
 

@@ -46,6 +46,14 @@ def accelerators() -> list[str]:
     return []
 
 
+def shared_accelerators() -> list[str]:
+    """CUDA devices to deal out to workers: none where ``SATISFICE_DEVICE`` names one by its number.
+
+    ``cuda:1`` counts the devices that a process sees: a worker that saw one alone would not find it.
+    """
+    return [] if ":" in os.environ.get("SATISFICE_DEVICE", "") else accelerators()
+
+
 def accelerator_environment(seat: int, devices: list[str]) -> dict[str, str]:
     """The device of one seat, dealt out in turn; empty where there is none."""
     return {"CUDA_VISIBLE_DEVICES": devices[seat % len(devices)]} if devices else {}

@@ -101,7 +101,8 @@ def _decode(path: Path) -> Any:
         return json.loads(path.read_bytes())
     import torch
 
-    return torch.load(path, weights_only=True)
+    # Who goes on may have another GPU than who saved it, or none.
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def save_model(artefacts: Artefacts, number: int, model: Any) -> Path:

@@ -2,16 +2,16 @@
 
 All data lie on the device from the start and an epoch is one permutation of row numbers: a DataLoader costs
 several times a small network's step. Everything random comes from the trial's seed; a training taken up again
-from a checkpoint goes on bit for bit (on a CPU, with the same number of threads).
+from a checkpoint goes on bit for bit (on the same GPU, or on a CPU with the same number of threads).
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from satisfice.data import Splits
-from satisfice.errors import Diverged
+from satisfice.errors import Diverged, InputError
 from satisfice.spec.task import TrainingTrial
 from satisfice.train.base import main_metric
 from satisfice.train.network import build, predict
@@ -260,19 +260,42 @@ class Fit:
 
 
 def choose_device() -> torch.device:
-    """``SATISFICE_DEVICE`` if it is set, else a GPU if there is one."""
+    """``SATISFICE_DEVICE`` if it is set, else a GPU if there is one.
+
+    Raises:
+        InputError: It names no device of this process.
+    """
     wanted = os.environ.get("SATISFICE_DEVICE")
-    return torch.device(wanted or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    count = torch.cuda.device_count()
+    with contextlib.suppress(RuntimeError):  # torch's word for a name that it does not know, or does not have
+        device = torch.device(wanted)
+        if device.type != "cuda":
+            torch.zeros(1, device=device).cpu()
+        if device.type != "cuda" or (device.index or 0) < count:
+            return device
+    found = f"CUDA devices seen here: {count}" if count else "no CUDA device is seen here"
+    raise InputError(
+        f"SATISFICE_DEVICE = {wanted!r} is no device that networks can train on; {found}",
+        hint="set it to cpu, cuda or cuda:NUMBER, or unset it",
+    )
 
 
-@contextmanager
+@contextlib.contextmanager
 def isolated(seed: int, threads: int, device: torch.device) -> Iterator[None]:
-    """Torch's global random state and number of threads, set for one training and put back after it."""
-    before = torch.get_num_threads()
+    """Torch's global state, set for one training and put back after it: randomness, threads, kernels.
+
+    Of the kernels that cuDNN has for a convolution, only those are used that give the same bits again.
+    """
+    before, cudnn = torch.get_num_threads(), torch.backends.cudnn
+    repeatable = cudnn.deterministic
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed % 2**63)
         torch.set_num_threads(max(threads, 1))
+        cudnn.deterministic = True
         try:
             yield
         finally:
             torch.set_num_threads(before)
+            cudnn.deterministic = repeatable
