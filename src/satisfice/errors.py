@@ -16,7 +16,8 @@ SatisficeError                what went wrong, in one sentence, and a hint
 ├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
 ├── LeaseLost                 another worker took the trial over
 ├── TrialFinished             the trial was told before
-└── StorageLost               the database stayed away longer than the stated patience
+├── StorageLost               the database stayed away longer than the stated patience
+└── AcceleratorLost           nothing more can be computed on the GPU in this process (exit code 70)
 """
 
 from __future__ import annotations
@@ -172,3 +173,9 @@ class TrialFinished(SatisficeError):
 
 class StorageLost(SatisficeError):
     """The database stayed away longer than the stated patience."""
+
+
+class AcceleratorLost(SatisficeError):
+    """The GPU refused a training, as after an assertion on it, and would refuse all others of the process."""
+
+    exit_code = 70  # that of what nobody foresaw (`launch.job`): another process may go on

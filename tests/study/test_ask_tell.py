@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 import satisfice
 from satisfice.errors import (
+    AcceleratorLost,
     BudgetSpent,
     Diverged,
     InputError,
@@ -21,6 +22,7 @@ from satisfice.errors import (
     StorageLost,
     TrialFinished,
 )
+from satisfice.launch.job import classify
 from satisfice.spec.trial import TrialRecord
 
 
@@ -465,6 +467,26 @@ def test_a_checkpoint_saved_on_a_gpu_is_loaded_where_there_is_none(
     loaded = trial.load_checkpoint()["weights"]
     assert loaded.device.type == "cpu"
     assert torch.equal(loaded, weights)
+    study._opened.db.close()
+
+
+def test_a_gpu_that_fails_costs_one_trial_and_not_all_that_follow(sqlite_url: str) -> None:
+    torch = pytest.importorskip("torch")
+
+    def train(params: Mapping[str, Any], trial: Any) -> Mapping[str, float]:
+        if trial.number == 2:
+            raise torch.AcceleratorError("CUDA error: device-side assert triggered\nCompile with")
+        return {"accuracy": params["rate"]}
+
+    study = satisfice.create_study(spec(), storage=sqlite_url, task=Own(train))
+    with pytest.raises(
+        AcceleratorLost, match=r"trial 2 \(CUDA error: device-side assert triggered\), and"
+    ) as lost:
+        study.optimize()
+    assert not classify(lost.value.exit_code).is_final
+    assert states(study) == ["COMPLETE", "COMPLETE", "FAIL"]
+    study.optimize()  # as the next process does
+    assert states(study) == ["COMPLETE", "COMPLETE", "FAIL", *["COMPLETE"] * 5]
     study._opened.db.close()
 
 

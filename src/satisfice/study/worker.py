@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from optuna.trial import TrialState
 
 from satisfice.errors import (
+    AcceleratorLost,
     BadReport,
     BudgetSpent,
     Diverged,
@@ -56,6 +57,7 @@ class Worker:
         self._stop = stop or threading.Event()
         self._callbacks = callbacks
         self._current: Trial | None = None
+        self._broken: Exception | None = None  # what the GPU said last in this process
         self._ended = threading.Event()
         self._verdicts = Verdicts(session)
 
@@ -64,6 +66,7 @@ class Worker:
 
         Raises:
             NoFeasibleProposal: Nothing that fits was found and no trial could be begun.
+            AcceleratorLost: A trial failed on the GPU, and all others of this process would.
         """
         session = self._session
         reason = "it was interrupted"
@@ -126,6 +129,12 @@ class Worker:
         if state is not None:
             for callback in self._callbacks:
                 callback(trial, state)
+        if self._broken is not None:
+            said = str(self._broken).partition("\n")[0]
+            raise AcceleratorLost(
+                f"the GPU failed in trial {trial.number} ({said}), and this process can use it no more",
+                hint="a new process goes on: run the command again",
+            ) from self._broken
 
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session
@@ -152,6 +161,8 @@ class Worker:
         except Exception as error:  # noqa: BLE001  # whatever a person's training code raises fails this trial only
             if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
                 return self._died(trial, "out of memory")
+            if type(error).__name__ == "AcceleratorError":  # torch's: CUDA refuses all that follows
+                self._broken = error
             return self._failed(trial, error)
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
