@@ -22,7 +22,7 @@ from satisfice.errors import (
     StorageLost,
     TrialFinished,
 )
-from satisfice.launch.job import classify
+from satisfice.launch.job import EXIT_UNEXPECTED, classify
 from satisfice.spec.trial import TrialRecord
 
 
@@ -483,6 +483,7 @@ def test_a_gpu_that_fails_costs_one_trial_and_not_all_that_follow(sqlite_url: st
         AcceleratorLost, match=r"trial 2 \(CUDA error: device-side assert triggered\), and"
     ) as lost:
         study.optimize()
+    assert lost.value.exit_code == EXIT_UNEXPECTED
     assert not classify(lost.value.exit_code).is_final
     assert states(study) == ["COMPLETE", "COMPLETE", "FAIL"]
     study.optimize()  # as the next process does

@@ -112,6 +112,12 @@ class Worker:
                 raise
             pause = _POLL_S[0]
             self._one(trial)
+            if self._broken is not None:
+                said = str(self._broken).partition("\n")[0]
+                raise AcceleratorLost(
+                    f"the GPU failed in trial {trial.number} ({said}), and this process can use it no more",
+                    hint="a new process goes on: run the command again",
+                ) from self._broken
         return "it was asked to stop"
 
     def _one(self, trial: Trial) -> None:
@@ -129,12 +135,6 @@ class Worker:
         if state is not None:
             for callback in self._callbacks:
                 callback(trial, state)
-        if self._broken is not None:
-            said = str(self._broken).partition("\n")[0]
-            raise AcceleratorLost(
-                f"the GPU failed in trial {trial.number} ({said}), and this process can use it no more",
-                hint="a new process goes on: run the command again",
-            ) from self._broken
 
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session

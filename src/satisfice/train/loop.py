@@ -273,7 +273,8 @@ def choose_device() -> torch.device:
         device = torch.device(wanted)
         if device.type != "cuda":
             torch.zeros(1, device=device).cpu()
-        if device.type != "cuda" or (device.index or 0) < count:
+            return device
+        if (device.index or 0) < count:
             return device
     found = f"CUDA devices seen here: {count}" if count else "no CUDA device is seen here"
     raise InputError(
