@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
 from satisfice.errors import DataError
+from satisfice.measure.memory import peak_resident
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train import shipping
-from satisfice.train.memory import peak_memory
 from satisfice.train.model import ShippedModel, predict
 from satisfice.train.model import load as load_shipped
 from satisfice.train.score import score
@@ -100,10 +100,10 @@ class FamilyTask(ABC):
         Raises:
             Diverged: The loss is NaN or grows away from any solution.
         """
-        memory: dict[str, float] = {}
-        with peak_memory(memory):
+        # Libraries and data included: any machine that trains the model holds them too.
+        with peak_resident() as peak:
             metrics = self.fit(params, trial)
-        return metrics | self._convert(memory)
+        return metrics | self._convert({"train_memory_bytes": float(peak[0])})
 
     @abstractmethod
     def untrained(self, params: Params) -> Any:
