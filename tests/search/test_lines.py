@@ -89,38 +89,3 @@ def test_few_finished_trials_are_enough_for_a_line(count):
     assert np.isfinite(foretold(history, lines, count))
     assert (lines.ahead > 0).all()
     assert (np.diff(lines.ahead) <= 0).all()
-
-
-def test_intervals_after_few_finishes_are_wide_early_and_narrow_late():
-    finished, others = 6, 60
-    inside, width = [], []
-    for seed in range(10):
-        rng = np.random.default_rng(seed)
-        n = finished + others
-        finals, falls = rng.uniform(0.1, 0.5, n), rng.lognormal(-1.0, 0.7, n)
-        powers = rng.uniform(0.3, 1.5, n)
-        history = History(problem(max_steps=MAX_STEPS))
-        history.update(
-            [
-                TrialRecord(
-                    number=i,
-                    state=TrialState.COMPLETE,
-                    params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
-                    metrics={"error": finals[i] + falls[i] * MAX_STEPS ** -powers[i]},
-                    feasible=True,
-                    reports={
-                        step: {"error": finals[i] + falls[i] * step ** -powers[i]}
-                        for step in checkpoints(MAX_STEPS)
-                    },
-                )
-                for i in range(n)
-            ]
-        )
-        rows = np.arange(finished)
-        lines = Lines.through(history, 0, rows, history.objectives(rows)[:, 0])
-        z, _ = lines.foretell(history, np.arange(finished, n), 0)
-        off = np.abs(z - lines.transform.forward(history.objectives()[finished:, 0]))
-        inside.append((off < 1.645 * np.sqrt(lines.ahead[0])).mean())
-        width.append(np.sqrt(lines.ahead[-1]))
-    assert np.mean(inside) > 0.8
-    assert np.mean(width) < 0.15

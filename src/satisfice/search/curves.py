@@ -128,7 +128,7 @@ class CurveModels:
         unfinished: NDArray[np.int_],
         failed: NDArray[np.int_] | None = None,
         *,
-        structure: gaussian.Hyperparameters | None = None,
+        roughness: float = 1.0,
     ) -> FinishModel | None:
         """The model of one objective, or None while fewer than `MIN_FINISHED` have finished.
 
@@ -138,7 +138,7 @@ class CurveModels:
             complete: Trials that finished, ascending.
             unfinished: Trials whose reports are used, ascending.
             failed: Trials that count as bad as the worst finished one, uncertainly.
-            structure: How finishes go with the configuration; None: by all that reports tell as well.
+            roughness: See `gaussian.Hyperparameters.rougher`.
         """
         finishes = history.objectives(complete)[:, objective]
         complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
@@ -150,16 +150,15 @@ class CurveModels:
         worst = float(lines.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
         ordered = history.encoder.ordered[history.encoder.free]
-        hyperparameters = self._hyperparameters(history, objective, complete, unfinished, ordered)
-        if structure is not None:
-            hyperparameters = hyperparameters.structured_as(structure)
         metric = MetricModel(
             history.encoder.unit(history.raw[rows]),
             np.r_[points.target, np.full(len(failed), worst)],
             np.r_[points.extra, np.full(len(failed), 0.5)],
             ordered,
             transform=lines.transform,
-            hyperparameters=hyperparameters,
+            hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered).rougher(
+                roughness
+            ),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
         return FinishModel(

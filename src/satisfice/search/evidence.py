@@ -161,15 +161,11 @@ def _objective_model(
     failed = history.rows(TrialState.FAIL)
     failed = failed[-MAX_POINTS // 4 :]
     failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
-    ordered = history.encoder.ordered[history.encoder.free]
-    hyperparameters = cache.get(
-        x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
-    )
     if len(unfinished) and curves is not None:
-        # What is early in trainings blurs where the best finish is.
-        model = curves.make(history, objective, complete, unfinished, failed, structure=hyperparameters)
+        model = curves.make(history, objective, complete, unfinished, failed, roughness=roughness)
         if model is not None:
             return model.metric
+    ordered = history.encoder.ordered[history.encoder.free]
     rows = np.r_[complete, failed]
     y = np.r_[values[complete], np.full(len(failed), float(values[complete].max()))]
     extra = np.r_[np.zeros(len(complete)), np.full(len(failed), 0.5)]
@@ -182,7 +178,9 @@ def _objective_model(
         extra[keep],
         ordered,
         transform=TRAINED(values[complete]),
-        hyperparameters=hyperparameters,
+        hyperparameters=cache.get(
+            x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
+        ),
     )
 
 

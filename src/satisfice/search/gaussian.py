@@ -46,10 +46,6 @@ class Hyperparameters:
         """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
         return replace(self, scales=self.scales / factor)
 
-    def structured_as(self, other: Hyperparameters) -> Hyperparameters:
-        """With the other's process of finishes, and this one's of what is still to come."""
-        return replace(other, ahead=self.ahead, own=self.own)
-
 
 @dataclass(frozen=True)
 class Reports:

@@ -18,10 +18,8 @@ from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.transform import TailLog
 
-_PRIOR_COUNT = 6.0  # finished trials that prior knowledge of lines counts for
-# Around a line, where a factor e of steps is to come, as a share of the variance of finishes. It grows with
-# the square of that logarithm: what curves have still to come is small or large together.
-_PRIOR_VARIANCE = 0.14
+_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
+_PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
 _SLOPES = (0.25, 4.0)
 _CARRIED = 0.5  # prior share of what a curve that falls like 1/step has still to come
 _MOST_CARRIED = 1.5
@@ -79,7 +77,7 @@ class Lines:
                 momentum[g] = _momentum(early, change, f_all, steps[g - 1] / (steps[g] - steps[g - 1]))
                 early = early + momentum[g] * np.where(np.isfinite(change), change, 0.0)
             told = np.isfinite(early)
-            count, prior = int(told.sum()), _PRIOR_VARIANCE * spread * to_come[g] ** 2
+            count, prior = int(told.sum()), _PRIOR_VARIANCE * spread * to_come[g]
             if count == 0:
                 ahead[g] = prior
                 continue
