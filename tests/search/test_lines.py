@@ -39,7 +39,9 @@ def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History,
             ]
         )
     rows = np.arange(len(finals) - 2)
-    return history, Lines.through(history, 0, rows, history.objectives(rows)[:, 0])
+    return history, Lines.through(
+        history, 0, rows, history.objectives(rows)[:, 0], rows[-1] + np.array([1, 2])
+    )
 
 
 def foretold(history: History, lines: Lines, number: int) -> float:
@@ -89,3 +91,36 @@ def test_few_finished_trials_are_enough_for_a_line(count):
     assert np.isfinite(foretold(history, lines, count))
     assert (lines.ahead > 0).all()
     assert (np.diff(lines.ahead) <= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_stopping_what_starts_badly_does_not_bend_the_lines(seed):
+    """From those alone that went on, what was stopped would seem far worse than it is."""
+    history, number = History(problem(max_steps=MAX_STEPS)), 200
+    rng = np.random.default_rng(seed)
+    finals, noise = rng.uniform(0.1, 0.5, number), 0.1 * rng.standard_normal(number)
+    for i, (final, luck) in enumerate(zip(finals, noise, strict=True)):
+        reports = {step: {"error": final + luck * (1 - step / MAX_STEPS)} for step in checkpoints(MAX_STEPS)}
+        record = TrialRecord(
+            number=i,
+            state=TrialState.COMPLETE,
+            params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
+            metrics={"error": final},
+            feasible=True,
+            reports=reports,
+        )
+        history.update([record])
+    at = checkpoints(MAX_STEPS).index(6)
+    rows, finishes = np.arange(number), history.objectives()[:, 0]
+    bad = history.curves[:, at, 0] > np.quantile(history.curves[:, at, 0], 0.4)
+    stopped, others = rows[bad], rows[~bad]
+    history.curves[stopped, at + 1 :] = np.nan
+    lines = Lines.through(history, 0, others, finishes[others], stopped)
+    alone = Lines.through(history, 0, others, finishes[others], rows[:0])
+    truth = lines.transform.forward(finishes)
+    off = lines.foretell(history, rows, at)[0] - truth
+    off_alone = alone.foretell(history, rows, at)[0] - truth
+    scatter = np.sqrt(lines.ahead[at])
+    assert abs(off.mean()) < 0.3 * scatter
+    assert off_alone.mean() > 2.0 * abs(off.mean())
+    assert off.std() == pytest.approx(scatter, rel=0.3)

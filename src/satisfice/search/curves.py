@@ -145,7 +145,7 @@ class CurveModels:
         if len(complete) < MIN_FINISHED:
             return None
         failed = np.zeros(0, dtype=int) if failed is None else failed
-        lines = Lines.through(history, objective, complete, finishes)
+        lines = Lines.through(history, objective, complete, finishes, unfinished)
         points = _points(history, lines, complete, finishes, unfinished)
         worst = float(lines.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
@@ -190,7 +190,7 @@ class CurveModels:
             if len(self._fits) > 64:
                 self._fits.clear()
             finishes = history.objectives(first)[:, objective]
-            lines = Lines.through(history, objective, first, finishes)
+            lines = Lines.through(history, objective, first, finishes, others)
             points = _points(history, lines, first, finishes, others)
             self._fits[key] = gaussian.fit(
                 history.encoder.unit(history.raw[points.trial]),

@@ -1,8 +1,14 @@
 """From a report of an unfinished training to the finish that it foretells.
 
 First the report's latest change is carried on, as far as that helped with the trainings that finished: a
-curve that still falls has more to come. Then, at each checkpoint, a line through them says how such levels go
-with finishes; the variance around it says how far that may be wrong.
+curve that still falls has more to come. Then, at each checkpoint, a line through all trainings says how such
+levels go with finishes; the variance around it says how far that may be wrong.
+
+Trainings that were stopped count, though their finishes are missing. A line through the others alone is one
+through those that did well early, and foretells too bad a finish of those that did not. What is missing is so
+by what was reported, so that the regression of finishes on levels may be read off those that went on, and the
+spread of levels off all (Anderson 1957, doi:10.1080/01621459.1957.10501379), from the last checkpoint
+backwards.
 
 Shapes: n trials, g checkpoints, d parameters. Objectives are to be minimised.
 """
@@ -60,33 +66,41 @@ class Lines:
     ahead: Array  # variance of the foretold finish around the true one, falling with g, shape [g]
 
     @classmethod
-    def through(cls, history: History, objective: int, rows: NDArray[np.int_], finishes: Array) -> Lines:
-        """Through finished trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one."""
+    def through(
+        cls,
+        history: History,
+        objective: int,
+        finished: NDArray[np.int_],
+        finishes: Array,
+        unfinished: NDArray[np.int_],
+    ) -> Lines:
+        """Through trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one.
+
+        Args:
+            history: The trials.
+            objective: Its index.
+            finished: Trials that finished, shape [f].
+            finishes: Theirs, shape [f].
+            unfinished: Trials that were stopped, or still train.
+        """
         transform = TailLog(finishes)
         steps = np.array(history.checkpoints, dtype=float)
-        last = float(history.problem.max_steps or np.median(history.steps[rows]))
+        last = float(history.problem.max_steps or np.median(history.steps[finished]))
         to_come = np.log(np.maximum(last / steps, 1.0 + 1e-9))
-        f_all = transform.forward(finishes)
-        spread = max(float(f_all.var()), 1e-6)
+        seen = transform.forward(finishes)
+        known = _Finishes.of(seen, len(unfinished))
+        rows = np.r_[finished, unfinished]
         intercept, slope, ahead = np.zeros(len(steps)), np.ones(len(steps)), np.zeros(len(steps))
         momentum = np.zeros(len(steps))
-        for g in range(len(steps)):
-            early = transform.forward(signed_curve(history, rows, objective, g))
+        for g in reversed(range(len(steps))):
+            level = transform.forward(signed_curve(history, rows, objective, g))
             if g > 0:
-                change = early - transform.forward(signed_curve(history, rows, objective, g - 1))
-                momentum[g] = _momentum(early, change, f_all, steps[g - 1] / (steps[g] - steps[g - 1]))
-                early = early + momentum[g] * np.where(np.isfinite(change), change, 0.0)
-            told = np.isfinite(early)
-            count, prior = int(told.sum()), _PRIOR_VARIANCE * spread * to_come[g]
-            if count == 0:
-                ahead[g] = prior
-                continue
-            e, f = early[told] - early[told].mean(), f_all[told] - f_all[told].mean()
-            both, alone = float(e @ f) + _PRIOR_COUNT * spread, float(f @ f) + _PRIOR_COUNT * spread
-            slope[g] = np.clip(both / alone, *_SLOPES)
-            intercept[g] = early[told].mean() - slope[g] * f_all[told].mean()
-            off = (e - slope[g] * f) / slope[g]
-            ahead[g] = (float(off @ off) + _PRIOR_COUNT * prior) / (count + _PRIOR_COUNT)
+                change = level - transform.forward(signed_curve(history, rows, objective, g - 1))
+                harmonic = steps[g - 1] / (steps[g] - steps[g - 1])
+                momentum[g] = _momentum(level[: len(seen)], change[: len(seen)], seen, harmonic)
+                level = level + momentum[g] * np.where(np.isfinite(change), change, 0.0)
+            prior = _PRIOR_VARIANCE * known.spread * to_come[g]
+            slope[g], intercept[g], ahead[g] = known.take_in(level, prior)
         ahead = np.maximum.accumulate(ahead[::-1])[::-1]
         return cls(objective, transform, momentum, intercept, slope, ahead)
 
@@ -104,6 +118,60 @@ class Lines:
         level = report + self.momentum[checkpoint] * np.where(np.isfinite(change), change, 0.0)
         foretold = (level - self.intercept[checkpoint]) / self.slope[checkpoint]
         return foretold, report - foretold
+
+
+@dataclass
+class _Finishes:
+    """What is known of the finishes of trials, from the last checkpoint back to the one looked at."""
+
+    mean: Array  # NaN where nothing is known yet, shape [n]
+    variance: Array  # 0 for those that finished, shape [n]
+    spread: float  # variance of the finishes
+
+    @classmethod
+    def of(cls, seen: Array, missing: int) -> _Finishes:
+        mean = np.r_[seen, np.full(missing, np.nan)]
+        return cls(mean, np.zeros(len(mean)), max(float(seen.var()), 1e-6))
+
+    def take_in(self, level: Array, prior: float) -> tuple[float, float, float]:
+        """A line through a checkpoint's levels, and from it what finishes to expect of trials that end there.
+
+        Args:
+            level: NaN where a trial has none, shape [n].
+            prior: Variance around the line, before trials tell.
+
+        Returns:
+            Slope and intercept of levels over finishes, and the variance of what levels foretell.
+        """
+        told = np.isfinite(level)
+        known, missing = told & np.isfinite(self.mean), told & ~np.isfinite(self.mean)
+        if not known.any():
+            self.mean[missing], self.variance[missing] = level[missing], prior
+            return 1.0, 0.0, prior
+        if missing.any():
+            self._expect(level, known, missing, prior)
+        level, finish, unsure = level[told], self.mean[told], float(self.variance[told].sum())
+        e, f, prior_size = level - level.mean(), finish - finish.mean(), _PRIOR_COUNT * self.spread
+        slope = (float(e @ f) + prior_size) / (float(f @ f) + unsure + prior_size)
+        slope = float(np.clip(slope, *_SLOPES))
+        off = (e - slope * f) / slope
+        ahead = (float(off @ off) + unsure + _PRIOR_COUNT * prior) / (len(level) + _PRIOR_COUNT)
+        return slope, float(level.mean() - slope * finish.mean()), ahead
+
+    def _expect(
+        self, level: Array, known: NDArray[np.bool_], missing: NDArray[np.bool_], prior: float
+    ) -> None:
+        """Regression of the finishes that are known on levels, for those that are missing."""
+        centre, finish = level[known].mean(), self.mean[known].mean()
+        x, y = level[known] - centre, self.mean[known] - finish
+        # The prior trials again: their levels are their finishes and as much noise as `prior`.
+        both = float(x @ y) + _PRIOR_COUNT * self.spread
+        slope = both / (float(x @ x) + _PRIOR_COUNT * (self.spread + prior))
+        rest = y - slope * x
+        left = _PRIOR_COUNT * self.spread * prior / (self.spread + prior)
+        left += float(rest @ rest) + float(self.variance[known].sum())
+        self.mean[missing] = finish + slope * (level[missing] - centre)
+        self.variance[missing] = left / (len(x) + _PRIOR_COUNT)
 
 
 def surprise(change: Array, unlike: Array) -> Array:
