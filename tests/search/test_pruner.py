@@ -45,8 +45,8 @@ def study_of(*, informative: bool, n: int = 30, feasible: bool | None = True, se
     return history
 
 
-def decide(history: History, final: float, size: float, step: int = 6, number: int = 30):
-    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+def decide(history: History, final: float, size: float, step: int = 6, number: int = 30, **others: object):
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam", **others}
     running = TrialRecord(number=number, state=TrialState.RUNNING, params=params, metrics={"size": size})
     history.update([running])
     for s in checkpoints(MAX_STEPS):
@@ -88,6 +88,16 @@ def test_a_trial_whose_objective_is_missing_from_its_report_goes_on():
     history.report(30, 4, {"error": 0.9, "size": 4.0})
     history.report(30, 6, {"size": 4.0})
     assert not PRUNERS.get("auto")(history.problem).decide(history, 30).stop
+
+
+def test_a_training_unlike_all_that_finished_gets_more_time():
+    """It may be a slow starter: how its like go on has not been seen."""
+    histories = [study_of(informative=True, seed=seed) for seed in range(10)]
+    finals = [float(np.quantile(h.objectives()[:, 0], 0.4)) for h in histories]
+    like = sum(decide(h, f, 4.0).stop for h, f in zip(histories, finals, strict=True))
+    histories = [study_of(informative=True, seed=seed) for seed in range(10)]
+    unlike = sum(decide(h, f, 4.0, optimizer="sgd").stop for h, f in zip(histories, finals, strict=True))
+    assert unlike < like
 
 
 def test_a_trial_that_no_other_is_as_small_as_goes_on():

@@ -183,6 +183,17 @@ def test_auto_looks_where_nothing_was_tried_also_where_every_training_finishes()
     assert 1.0 < max(sizes) <= 16.0
 
 
+def test_auto_does_not_look_for_sizes_that_nothing_has():
+    """Small and large networks were tried often enough, and there are none between."""
+    layers = Parameter(name="layers", distribution=IntDistribution(1, 5, step=4))
+    space = SearchSpace(
+        parameters=tuple(layers if x.name == "layers" else x for x in problem().space.parameters)
+    )
+    p = problem(space, bounds={"size": 25.0})
+    history = ended(p, [1, 5] * 12, [0.0] * 24, [TrialState.COMPLETE] * 24)
+    assert len(sizes_of_regions(p, history, 40)) <= 8
+
+
 def test_auto_says_why():
     p = problem()
     _, proposals = run(p, SAMPLERS.get("auto")(p), 16)

@@ -109,7 +109,7 @@ class FinishModel:
         extra = float(surprise(change, unlike(unit, self.seen, self.ordered))[0])
         mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
         together = self.optimistic(mean, sd * self.widening, optimism)
-        alone = self.optimistic(foretold, math.sqrt(ahead), optimism)
+        alone = self.optimistic(foretold, math.sqrt(ahead + extra) * self.widening, optimism)
         shown = signed_curve(history, row, self.lines.objective, checkpoint)
         return float(np.min([together, alone, shown]))
 

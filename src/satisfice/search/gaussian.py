@@ -1,9 +1,11 @@
 """Gaussian-process regression on mixed spaces, small and deterministic.
 
 Kernel: Matérn 5/2 with one length scale per parameter (Rasmussen & Williams 2006, eq. 4.17); two values of an
-unordered choice lie one apart. Hyperparameters maximise the marginal likelihood (R&W eq. 5.8, gradient 5.9)
-with the dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024 (arXiv:2402.02229,
-section 4), which keeps the model sane with few points and many parameters.
+unordered choice lie one apart. Numbers are warped first, by the distribution function of Kumaraswamy as in
+Snoek et al. 2014 (arXiv:1402.0929, section 3): an effect that is all at one end of a range, such as that of a
+penalty on a linear scale, is found all the same. Hyperparameters maximise the marginal likelihood (R&W
+eq. 5.8, gradient 5.9) with the dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024
+(arXiv:2402.02229, section 4), which keeps the model sane with few points and many parameters.
 
 Unfinished trainings: a report foretells the finish up to what is still to come, a random walk that runs out
 at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
@@ -30,6 +32,8 @@ _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
 _MIN_SCALE = 0.02
 _SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
 _MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
+_WARP_SD, _MOST_WARPED = 0.3, 2.0  # of the logarithms of warps: prior standard deviation, greatest size
+_WARP_FROM = 20  # trainings: with fewer, warps explain what is chance
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Hyperparameters:
     scales: Array  # length scales, shape [d]
     signal: float  # variance of the process
     noise: float  # variance of the observations: of trainings, so shared by the reports and the finish of one
+    warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
 
@@ -59,10 +64,16 @@ class Reports:
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
-def _squared_differences(a: Array, b: Array, ordered: NDArray[np.bool_]) -> Array:
-    """Per parameter, shape [d, n, q]."""
-    delta = a.T[:, :, None] - b.T[:, None, :]
-    return np.where(ordered[:, None, None], delta**2, (delta != 0).astype(float))
+def _warped(x: Array, ordered: NDArray[np.bool_], warp: Array) -> tuple[Array, Array, Array]:
+    """Warped rows, and their derivatives by the two logarithms in ``warp``, each of shape [n, d]."""
+    a, b = np.exp(warp)
+    log_u = np.log(np.clip(x, 1e-9, 1.0 - 1e-9))
+    u_a = np.exp(a * log_u)
+    log_rest = np.log(np.maximum(1.0 - u_a, 1e-12))
+    above = np.exp(b * log_rest)
+    by_a = a * b * np.exp((b - 1.0) * log_rest) * u_a * log_u
+    by_b = -b * above * log_rest
+    return np.where(ordered, 1.0 - above, x), np.where(ordered, by_a, 0.0), np.where(ordered, by_b, 0.0)
 
 
 def _matern(squared: Array) -> Array:
@@ -114,16 +125,17 @@ def fit(
         reports: Which targets are no finishes; None: all are.
     """
     d, n = x.shape[1], len(y)
-    flat = _squared_differences(x, x, ordered).reshape(d, -1)
+    numbers, choices = np.flatnonzero(ordered), np.flatnonzero(~ordered)
+    differs = (x.T[choices, :, None] != x.T[choices, None, :]).astype(float)
     loc, spread = math.sqrt(2.0) + 0.5 * math.log(max(d, 1)) - 1.0, 1.0
-    prior_mean = np.r_[np.full(d, loc), 0.0, math.log(noise_prior)]
-    prior_sd = np.r_[np.full(d, spread), 0.5, 1.5]
     finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
-    bounds = [(math.log(finest), math.log(50.0))] * d + [
-        (-3.0, 3.0),
-        (math.log(_MIN_NOISE), math.log(_MAX_NOISE)),
-    ]
-    same = np.eye(n)
+    warped = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
+    warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in warped]
+    prior_mean = np.r_[np.full(d, loc), np.zeros(2 * d), 0.0, math.log(noise_prior)]
+    prior_sd = np.r_[np.full(d, spread), np.full(2 * d, _WARP_SD), 0.5, 1.5]
+    bounds = [(math.log(finest), math.log(50.0))] * d + 2 * warps
+    bounds += [(-3.0, 3.0), (math.log(_MIN_NOISE), math.log(_MAX_NOISE))]
+    same, rest = np.eye(n), 3 * d  # where the hyperparameters begin that do not belong to a parameter
     if reports is not None:
         to_come = np.minimum.outer(reports.ahead, reports.ahead)
         same = np.equal.outer(reports.trial, reports.trial).astype(float)
@@ -131,14 +143,19 @@ def fit(
         bounds += [(0.0, math.log(10.0)), (-3.0, 3.0)]
 
     def objective(theta: Array) -> tuple[float, Array]:
-        weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1])
-        r = _SQRT5 * np.sqrt((weights @ flat).reshape(n, n))
+        weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[rest]), math.exp(theta[rest + 1])
+        w, by_a, by_b = _warped(x, ordered, theta[d:rest].reshape(2, d))
+        scaled = w[:, numbers] * np.sqrt(weights[numbers])
+        size = (scaled**2).sum(axis=1)
+        squared = np.maximum(size[:, None] + size[None, :] - 2.0 * scaled @ scaled.T, 0.0)
+        squared[np.diag_indices(n)] = 0.0
+        r = _SQRT5 * np.sqrt(squared + np.einsum("j,jkl->kl", weights[choices], differs))
         decay = np.exp(-r)
         matern = (1.0 + r + r * r / 3.0) * decay
         factors: float | Array = signal  # of the matern
         covariance = noise * same + np.diag(extra + _JITTER)
         if reports is not None:
-            ahead, own = math.exp(theta[d + 2]), 1.0 / (1.0 + math.exp(-theta[d + 3]))
+            ahead, own = math.exp(theta[rest + 2]), 1.0 / (1.0 + math.exp(-theta[rest + 3]))
             factors = signal + ahead * (1.0 - own) * to_come
             covariance = covariance + ahead * own * to_come * same
         covariance = covariance + factors * matern
@@ -146,14 +163,22 @@ def fit(
         alpha = inverse @ y
         m = np.outer(alpha, alpha) - inverse
         slope = m * (-5.0 / 6.0 * factors) * (1.0 + r) * decay  # m ∘ dk/d(r²)
-        gradient = np.empty(len(theta))
-        gradient[:d] = -weights * (flat @ slope.ravel())
-        gradient[d] = 0.5 * signal * float((m * matern).sum())
-        gradient[d + 1] = 0.5 * noise * float((m * same).sum())
+        total, mixed = slope.sum(axis=1), slope @ w
+
+        def moved(by: Array) -> Array:
+            """Sums of slope ∘ dr² where each warped parameter moves at the rates ``by``, shape [d]."""
+            return np.asarray(weights * 2.0 * ((w * by).T @ total - (by * mixed).sum(axis=0)))
+
+        gradient = np.zeros(len(theta))
+        gradient[:d] = np.where(ordered, -moved(w), 0.0)
+        gradient[choices] = -weights[choices] * np.einsum("jkl,kl->j", differs, slope)
+        gradient[d : 2 * d], gradient[2 * d : rest] = moved(by_a), moved(by_b)
+        gradient[rest] = 0.5 * signal * float((m * matern).sum())
+        gradient[rest + 1] = 0.5 * noise * float((m * same).sum())
         if reports is not None:
             shared, alone = float((m * to_come * matern).sum()), float((m * to_come * same).sum())
-            gradient[d + 2] = 0.5 * ahead * ((1.0 - own) * shared + own * alone)
-            gradient[d + 3] = 0.5 * ahead * own * (1.0 - own) * (alone - shared)
+            gradient[rest + 2] = 0.5 * ahead * ((1.0 - own) * shared + own * alone)
+            gradient[rest + 3] = 0.5 * ahead * own * (1.0 - own) * (alone - shared)
         value = -0.5 * float(y @ alpha) - float(np.log(np.diag(factor)).sum())
         z = (theta - prior_mean) / prior_sd
         return -(value - 0.5 * float(z @ z)), -(gradient - z / prior_sd)
@@ -166,10 +191,15 @@ def fit(
     ]
     best = min(found, key=lambda end: float(end.fun) if np.isfinite(end.fun) else math.inf)
     theta = best.x if np.isfinite(best.fun) else prior_mean
-    known = Hyperparameters(np.exp(theta[:d]), math.exp(theta[d]), math.exp(theta[d + 1]))
+    known = Hyperparameters(
+        scales=np.exp(theta[:d]),
+        signal=math.exp(theta[rest]),
+        noise=math.exp(theta[rest + 1]),
+        warp=theta[d:rest].reshape(2, d),
+    )
     if reports is None:
         return known
-    return replace(known, ahead=math.exp(theta[d + 2]), own=1.0 / (1.0 + math.exp(-theta[d + 3])))
+    return replace(known, ahead=math.exp(theta[rest + 2]), own=1.0 / (1.0 + math.exp(-theta[rest + 3])))
 
 
 class GaussianProcess:
@@ -184,7 +214,8 @@ class GaussianProcess:
         hyperparameters: Hyperparameters,
         reports: Reports | None = None,
     ) -> None:
-        self._x, self._ordered, self._h, self._reports = x, ordered, hyperparameters, reports
+        self._rows, self._ordered, self._h, self._reports = x, ordered, hyperparameters, reports
+        x = self._x = self._warped(x)
         covariance = self._kernel(x, x) if reports is None else self._between(x, reports, x, reports)
         noise = hyperparameters.noise if reports is None else 0.0  # between reports it is counted
         covariance[np.diag_indices(len(x))] += extra + noise + _JITTER
@@ -197,13 +228,16 @@ class GaussianProcess:
     def conditioned(self, x: Array, y: Array) -> GaussianProcess:
         """With further finishes, at the same hyperparameters."""
         return GaussianProcess(
-            np.vstack([self._x, x]),
+            np.vstack([self._rows, x]),
             np.r_[self._y, y],
             np.r_[self._extra, np.zeros(len(y))],
             self._ordered,
             self._h,
             self._reports.with_finishes(len(y)) if self._reports is not None else None,
         )
+
+    def _warped(self, x: Array) -> Array:
+        return _warped(x, self._ordered, self._h.warp)[0]
 
     def _kernel(self, a: Array, b: Array) -> Array:
         return self._h.signal * _matern(_scaled_distance(a, b, self._ordered, self._h.scales))
@@ -219,7 +253,7 @@ class GaussianProcess:
         """Mean and standard deviation of the noise-free finish, each of shape [q]."""
         if self._last is not None and self._last[0] is x:  # metrics with equal ranks share a process
             return self._last[1]
-        k = self._kernel(x, self._x)
+        k = self._kernel(self._warped(x), self._x)
         v = k @ self._inverse_factor.T
         variance = self._h.signal - np.einsum("ij,ij->i", v, v)
         self._last = x, (k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12)))
@@ -235,7 +269,7 @@ class GaussianProcess:
             extra: Additional variance of the target.
         """
         assert self._reports is not None
-        h = self._h
+        h, x = self._h, self._warped(x)
         k = self._kernel(x, self._x)[0]
         to_finish = self._inverse_factor @ k
         own = Reports(np.array([ahead]), np.array([np.iinfo(np.int64).min]))

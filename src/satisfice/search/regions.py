@@ -37,7 +37,7 @@ class Aim:
 def draw_aim(
     history: History, evidence: Evidence, memory: ScreenMemory, rng: np.random.Generator
 ) -> Aim | None:
-    """A value that can be had, uniformly; None where no objective is known before training."""
+    """A value that can be had, evenly over their range; None where no objective is known before training."""
     static, encoder = memory.models(), history.encoder
     fitting = {name: memory.fitting_range(name) for name in evidence.names if name in static}
     known = [(name, ends) for name, ends in fitting.items() if ends is not None]
@@ -48,8 +48,10 @@ def draw_aim(
     anywhere = encoder.unit(encoder.raw_from_quantiles(encoder.draw(ANYWHERE, rng)))
     there = static[metric].within_seen(static[metric].predict(anywhere)[0])
     there = there[memory.probability_fits(anywhere) >= _MAY_FIT]
-    low, high = min(low, *there), max(high, *there)
-    value = float(rng.uniform(low, high))
+    there = np.r_[low, high, there]
+    low, high = there.min(), there.max()
+    # Between the sizes of one layer and of two there may be nothing.
+    value = float(there[np.argmin(np.abs(there - rng.uniform(low, high)))])
     rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     tried = history.metrics[rows, history.metric_column[metric]]
     near = int((np.abs(tried - value) <= _WITHIN * (high - low)).sum())
