@@ -16,32 +16,33 @@ MAX_STEPS = 30
 FINISHED = 12
 
 
+def trial(number: int, reports: dict[int, float], finish: float | None = None) -> TrialRecord:
+    """One that finished, or without ``finish`` one that still trains."""
+    return TrialRecord(
+        number=number,
+        state=TrialState.RUNNING if finish is None else TrialState.COMPLETE,
+        params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
+        metrics={} if finish is None else {"error": finish},
+        feasible=None if finish is None else True,
+        reports={step: {"error": value} for step, value in reports.items()},
+    )
+
+
 def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History, Lines]:
     """Curves ``final + fall / step``; all but the last two trials have finished."""
     history, rng = History(problem(max_steps=MAX_STEPS)), np.random.default_rng(seed)
+    count = len(finals) - 2
     for number, (final, fall) in enumerate(zip(finals, falls, strict=True)):
-        done = number < len(finals) - 2
+        done = number < count
         reports = {
-            step: {"error": final + fall / step + noise * rng.standard_normal()}
+            step: final + fall / step + noise * rng.standard_normal()
             for step in checkpoints(MAX_STEPS)
             if done or step <= 6
         }
-        history.update(
-            [
-                TrialRecord(
-                    number=number,
-                    state=TrialState.COMPLETE if done else TrialState.RUNNING,
-                    params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
-                    metrics={"error": final + fall / MAX_STEPS} if done else {},
-                    feasible=True if done else None,
-                    reports=reports,
-                )
-            ]
-        )
-    rows = np.arange(len(finals) - 2)
-    return history, Lines.through(
-        history, 0, rows, history.objectives(rows)[:, 0], rows[-1] + np.array([1, 2])
-    )
+        history.update([trial(number, reports, final + fall / MAX_STEPS if done else None)])
+    rows = np.arange(count)
+    finishes = history.objectives(rows)[:, 0]
+    return history, Lines.through(history, 0, rows, finishes, np.array([count, count + 1]))
 
 
 def foretold(history: History, lines: Lines, number: int) -> float:
@@ -100,16 +101,8 @@ def test_stopping_what_starts_badly_does_not_bend_the_lines(seed):
     rng = np.random.default_rng(seed)
     finals, noise = rng.uniform(0.1, 0.5, number), 0.1 * rng.standard_normal(number)
     for i, (final, luck) in enumerate(zip(finals, noise, strict=True)):
-        reports = {step: {"error": final + luck * (1 - step / MAX_STEPS)} for step in checkpoints(MAX_STEPS)}
-        record = TrialRecord(
-            number=i,
-            state=TrialState.COMPLETE,
-            params={"lr": 1e-3, "layers": 2, "optimizer": "adam"},
-            metrics={"error": final},
-            feasible=True,
-            reports=reports,
-        )
-        history.update([record])
+        reports = {step: final + luck * (1 - step / MAX_STEPS) for step in checkpoints(MAX_STEPS)}
+        history.update([trial(i, reports, final)])
     at = checkpoints(MAX_STEPS).index(6)
     rows, finishes = np.arange(number), history.objectives()[:, 0]
     bad = history.curves[:, at, 0] > np.quantile(history.curves[:, at, 0], 0.4)

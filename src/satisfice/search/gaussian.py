@@ -64,16 +64,25 @@ class Reports:
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
-def _warped(x: Array, ordered: NDArray[np.bool_], warp: Array) -> tuple[Array, Array, Array]:
-    """Warped rows, and their derivatives by the two logarithms in ``warp``, each of shape [n, d]."""
+def _warped(x: Array, ordered: NDArray[np.bool_], warp: Array) -> Array:
+    """Rows with numbers warped, shape [n, d]."""
+    _, log_rest = _warp_logarithms(x, warp)
+    return np.where(ordered, 1.0 - np.exp(np.exp(warp[1]) * log_rest), x)
+
+
+def _warp_rates(x: Array, ordered: NDArray[np.bool_], warp: Array) -> tuple[Array, Array]:
+    """Derivatives of warped rows by the two logarithms in ``warp``, each of shape [n, d]."""
     a, b = np.exp(warp)
+    log_u, log_rest = _warp_logarithms(x, warp)
+    by_a = a * b * np.exp((b - 1.0) * log_rest) * np.exp(a * log_u) * log_u
+    by_b = -b * np.exp(b * log_rest) * log_rest
+    return np.where(ordered, by_a, 0.0), np.where(ordered, by_b, 0.0)
+
+
+def _warp_logarithms(x: Array, warp: Array) -> tuple[Array, Array]:
+    """Of u and of 1 - u^a, each of shape [n, d]."""
     log_u = np.log(np.clip(x, 1e-9, 1.0 - 1e-9))
-    u_a = np.exp(a * log_u)
-    log_rest = np.log(np.maximum(1.0 - u_a, 1e-12))
-    above = np.exp(b * log_rest)
-    by_a = a * b * np.exp((b - 1.0) * log_rest) * u_a * log_u
-    by_b = -b * above * log_rest
-    return np.where(ordered, 1.0 - above, x), np.where(ordered, by_a, 0.0), np.where(ordered, by_b, 0.0)
+    return log_u, np.log(np.maximum(1.0 - np.exp(np.exp(warp[0]) * log_u), 1e-12))
 
 
 def _matern(squared: Array) -> Array:
@@ -144,7 +153,8 @@ def fit(
 
     def objective(theta: Array) -> tuple[float, Array]:
         weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[rest]), math.exp(theta[rest + 1])
-        w, by_a, by_b = _warped(x, ordered, theta[d:rest].reshape(2, d))
+        warp = theta[d:rest].reshape(2, d)
+        w, (by_a, by_b) = _warped(x, ordered, warp), _warp_rates(x, ordered, warp)
         scaled = w[:, numbers] * np.sqrt(weights[numbers])
         size = (scaled**2).sum(axis=1)
         squared = np.maximum(size[:, None] + size[None, :] - 2.0 * scaled @ scaled.T, 0.0)
@@ -237,7 +247,7 @@ class GaussianProcess:
         )
 
     def _warped(self, x: Array) -> Array:
-        return _warped(x, self._ordered, self._h.warp)[0]
+        return _warped(x, self._ordered, self._h.warp)
 
     def _kernel(self, a: Array, b: Array) -> Array:
         return self._h.signal * _matern(_scaled_distance(a, b, self._ordered, self._h.scales))

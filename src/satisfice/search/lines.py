@@ -47,7 +47,7 @@ def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_
 def signed_curve(
     history: History, rows: NDArray[np.int_], objective: int, checkpoint: int | NDArray[np.int_]
 ) -> Array:
-    """Reports at a checkpoint, to minimise, NaN where there is none. Shape [n]."""
+    """Reports at checkpoints, to minimise, NaN where there is none. Shape of both indices, broadcast."""
     return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
 
 
@@ -92,13 +92,14 @@ class Lines:
         rows = np.r_[finished, unfinished]
         intercept, slope, ahead = np.zeros(len(steps)), np.ones(len(steps)), np.zeros(len(steps))
         momentum = np.zeros(len(steps))
+        reports = transform.forward(signed_curve(history, rows[:, None], objective, np.arange(len(steps))))
         for g in reversed(range(len(steps))):
-            level = transform.forward(signed_curve(history, rows, objective, g))
+            level = reports[:, g]
             if g > 0:
-                change = level - transform.forward(signed_curve(history, rows, objective, g - 1))
+                change = level - reports[:, g - 1]
                 harmonic = steps[g - 1] / (steps[g] - steps[g - 1])
                 momentum[g] = _momentum(level[: len(seen)], change[: len(seen)], seen, harmonic)
-                level = level + momentum[g] * np.where(np.isfinite(change), change, 0.0)
+                level = _carried_on(level, change, momentum[g])
             prior = _PRIOR_VARIANCE * known.spread * to_come[g]
             slope[g], intercept[g], ahead[g] = known.take_in(level, prior)
         ahead = np.maximum.accumulate(ahead[::-1])[::-1]
@@ -115,7 +116,7 @@ class Lines:
         report = self.transform.forward(signed_curve(history, rows, self.objective, checkpoint))
         before = signed_curve(history, rows, self.objective, np.maximum(checkpoint, 1) - 1)
         change = report - self.transform.forward(before)  # at the first checkpoint, 0
-        level = report + self.momentum[checkpoint] * np.where(np.isfinite(change), change, 0.0)
+        level = _carried_on(report, change, self.momentum[checkpoint])
         foretold = (level - self.intercept[checkpoint]) / self.slope[checkpoint]
         return foretold, report - foretold
 
@@ -177,6 +178,11 @@ class _Finishes:
 def surprise(change: Array, unlike: Array) -> Array:
     """Further variance of foretold finishes: slow starters are not known from fast ones. Shape [n]."""
     return np.asarray((_SURPRISE * unlike * change) ** 2)
+
+
+def _carried_on(report: Array, change: Array, momentum: float | Array) -> Array:
+    """Levels: reports, and what is carried on of their changes where these are known. Shape [n]."""
+    return np.asarray(report + momentum * np.where(np.isfinite(change), change, 0.0))
 
 
 def _momentum(report: Array, change: Array, finish: Array, harmonic: float) -> float:
