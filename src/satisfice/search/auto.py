@@ -7,7 +7,8 @@
    hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
    the next.
 4. Some proposals look for the best at a drawn value of an objective that is known before training: mostly
-   where few trials have been (see `regions`).
+   where few trials have been (see `regions`). In a conditional space some look at the part that was seen
+   least (see `branches`).
 
 Running trials count as finished with what is expected of them, so that parallel workers spread out.
 """
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 from scipy.spatial import cKDTree
 
+from satisfice.search.branches import Branch, branches, draw_visit
 from satisfice.search.candidates import around, pool
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys
@@ -47,6 +49,7 @@ _EXPLORE = 0.05  # share of proposals that ignore the model
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 MAX_SCREENS = 240  # per proposal
+_PART_SCREENS = 20  # of a look at one part of a conditional space
 
 
 @dataclass
@@ -61,6 +64,7 @@ class AutoSampler:
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
+        self._parts: tuple[Branch, ...] | None = None
         self._memory: ScreenMemory | None = None
         self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
         self._tried: set[bytes] = set()
@@ -78,27 +82,19 @@ class AutoSampler:
         trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
         roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
         evidence = gather(history, memory.known, self._cache, self._curves, roughness=roughness)
-        draw = rng.random()
-        found: _Candidate | None = None
-        kind, method = "explore", "space-filling"
-        aim = None if evidence is None else draw_aim(history, evidence, memory, rng)
-        if evidence is not None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
-            found = self._exploit(history, evidence, tried, screen, rng)
-            kind, method = "exploit", "gp-ehvi"
-        elif evidence is not None and aim is not None and draw >= _EXPLORE:
-            q = most_hopeful(history, evidence, memory, aim, rng)
-            found = self._first_new(history.encoder.raw_from_quantiles(q), tried, screen)
-            method = "gp-region"
-        if found is None:
-            kind, method = "explore", "space-filling"
-            found = self._fill(history, evidence, tried, screen, rng)
+        visit = self._visit(history, evidence, rng)
+        found, method = self._find(history, evidence, visit, tried, screen, rng)
+        part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
+        kind = "exploit" if method == "gp-ehvi" and part is None else "explore"
         why: dict[str, Any] = {
             "method": method,
             "kind": kind,
             "screened": len(memory) - screened_before,
         }
-        if kind == "exploit":
+        if method == "gp-ehvi":
             why["expected_gain"] = found.gain
+        if part is not None:
+            why["part"] = history.encoder.parameters[part.column].name
         if evidence is not None:
             why["predicted"] = evidence.predict(self._encoder_unit(history, found.raw))
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
@@ -132,6 +128,48 @@ class AutoSampler:
             self._remembered = told
         return memory
 
+    # -- ways to look ---------------------------------------------------------------------------------------
+    def _visit(self, history: History, evidence: Evidence | None, rng: np.random.Generator) -> Branch | None:
+        """A part of a conditional space to look at: always while there is no model."""
+        assert self._memory is not None
+        if self._parts is None:
+            self._parts = branches(history.encoder)
+        if not self._parts:
+            return None
+        visit = draw_visit(self._parts, history.raw[history.state >= 0], self._memory.refused_rows(), rng)
+        return visit.branch if evidence is None or rng.random() < visit.probability else None
+
+    def _find(
+        self,
+        history: History,
+        evidence: Evidence | None,
+        part: Branch | None,
+        tried: set[bytes],
+        screen: Screen,
+        rng: np.random.Generator,
+    ) -> tuple[_Candidate, str]:
+        """What to try next, and by which method it was found."""
+        assert self._memory is not None
+        draw = rng.random()
+        found: _Candidate | None = None
+        if part is not None and (evidence is None or part.is_new(history.raw[history.state >= 0])):
+            found = self._fill_part(history, evidence, part, tried, screen, rng)
+            if found is not None:
+                return found, "space-filling"
+            part = None
+        if evidence is not None:
+            aim = draw_aim(history, evidence, self._memory, rng)
+            if part is not None or draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
+                found, method = self._exploit(history, evidence, part, tried, screen, rng), "gp-ehvi"
+            elif aim is not None and draw >= _EXPLORE:
+                q = most_hopeful(history, evidence, self._memory, aim, rng)
+                raw = self._new(history.encoder.raw_from_quantiles(q), tried)
+                found, _ = self._first(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND], screen)
+                method = "gp-region"
+            if found is not None:
+                return found, method
+        return self._fill(history, evidence, tried, screen, rng), "space-filling"
+
     # -- space filling -------------------------------------------------------------------------------------
     def _fill(
         self,
@@ -143,30 +181,53 @@ class AutoSampler:
     ) -> _Candidate:
         """A configuration far from what has been tried, among a few random ones that probably fit."""
         assert self._memory is not None
-        encoder, memory = history.encoder, self._memory
-        budget, drawn = MAX_SCREENS, 0
+        encoder, budget, drawn = history.encoder, MAX_SCREENS, 0
         for attempt in range(12):
-            raw = encoder.raw_from_quantiles(encoder.draw(64 if attempt < 2 else 512, rng))
-            raw = self._new(raw, tried)
-            if len(raw) == 0:
-                continue
-            unit = encoder.unit(raw)
-            chance = memory.probability_fits(unit)
-            if evidence is not None:
-                chance = chance * evidence.probability_feasible(unit)
-            far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
-            order = np.argsort(
-                -far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance, kind="stable"
-            )
-            for i in order[: 8 + 4 * attempt]:
-                if budget == 0:
-                    break
-                budget -= 1
-                answer = memory.screen(raw[i], screen)
-                drawn += 1
-                if answer.fits:
-                    return _Candidate(raw[i], answer, 0.0)
-        raise nothing_fits(memory, drawn)
+            q = encoder.draw(64 if attempt < 2 else 512, rng)
+            raw = self._far_first(history, evidence, q, tried)[: min(8 + 4 * attempt, budget)]
+            found, screened = self._first(raw, screen)
+            if found is not None:
+                return found
+            budget, drawn = budget - screened, drawn + screened
+        raise nothing_fits(self._memory, drawn)
+
+    def _fill_part(
+        self,
+        history: History,
+        evidence: Evidence | None,
+        part: Branch,
+        tried: set[bytes],
+        screen: Screen,
+        rng: np.random.Generator,
+    ) -> _Candidate | None:
+        """The same in one part of the space, None if it is hard to find one that fits there."""
+        q = part.moved_into(history.encoder, history.encoder.draw(64, rng), rng)
+        raw = self._far_first(history, evidence, q, tried)[:_PART_SCREENS]
+        return self._first(raw, screen)[0]
+
+    def _far_first(self, history: History, evidence: Evidence | None, q: Array, tried: set[bytes]) -> Array:
+        """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
+        assert self._memory is not None
+        encoder = history.encoder
+        raw = self._new(encoder.raw_from_quantiles(q), tried)
+        if len(raw) == 0:
+            return raw
+        unit = encoder.unit(raw)
+        chance = self._memory.probability_fits(unit)
+        if evidence is not None:
+            chance = chance * evidence.probability_feasible(unit)
+        far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
+        worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
+        return raw[np.argsort(-worth, kind="stable")]
+
+    def _first(self, raw: Array, screen: Screen) -> tuple[_Candidate | None, int]:
+        """The first row that fits, and how many were screened."""
+        assert self._memory is not None
+        for i, row in enumerate(raw):
+            answer = self._memory.screen(row, screen)
+            if answer.fits:
+                return _Candidate(row, answer, 0.0), i + 1
+        return None, len(raw)
 
     def _new(self, raw: Array, tried: set[bytes]) -> Array:
         """Without duplicates, what was tried, and what was turned away."""
@@ -185,6 +246,7 @@ class AutoSampler:
         self,
         history: History,
         evidence: Evidence,
+        part: Branch | None,
         tried: set[bytes],
         screen: Screen,
         rng: np.random.Generator,
@@ -192,8 +254,16 @@ class AutoSampler:
         encoder = history.encoder
         assert self._memory is not None
         scorer = Scorer(evidence, self._memory)
-        parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
-        q = pool(encoder, parents, parents, rng)
+        parents = evidence.parents
+        if part is not None:
+            trained = history.raw[history.rows(TrialState.COMPLETE)]
+            parents = np.vstack([parents, trained[part.holds(trained)]])
+        parents = encoder.quantiles(parents, encoder.draw(len(parents), rng))
+
+        def into(q: Array) -> Array:
+            return q if part is None else part.moved_into(encoder, q, rng)
+
+        q = into(pool(encoder, parents, parents, rng))
 
         def promise(q: Array) -> Array:
             return scorer.coarse(encoder.unit(encoder.raw_from_quantiles(q)))
@@ -203,22 +273,13 @@ class AutoSampler:
             scorer.boldness *= 2.0
             score = promise(q)
         for _ in range(_ROUNDS):
-            fresh = around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng)
+            fresh = into(around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng))
             q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
         best = q[np.argsort(-score, kind="stable")[:_BEST]]
         raw = self._new(encoder.raw_from_quantiles(best), tried)
         # Where all that promises most is next to what was tried, it is time to look elsewhere.
         raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
         return self._first_that_fits(history, raw, scorer, screen)
-
-    def _first_new(self, raw: Array, tried: set[bytes], screen: Screen) -> _Candidate | None:
-        """The first that was not tried and fits."""
-        assert self._memory is not None
-        for row in self._new(raw, tried)[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND]:
-            answer = self._memory.screen(row, screen)
-            if answer.fits:
-                return _Candidate(row, answer, 0.0)
-        return None
 
     def _first_that_fits(
         self, history: History, raw: Array, scorer: Scorer, screen: Screen

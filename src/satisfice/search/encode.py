@@ -47,7 +47,8 @@ class Encoder:
         # A parameter with one value is no dimension: it takes no part in drawing nor in any model.
         self.free = np.array([j for j, p in enumerate(self.parameters) if p.cardinality > 1], dtype=int)
         self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
-        self._order = [self.column[p.name] for p in space.ordered]
+        self.order = [self.column[p.name] for p in space.ordered]  # parents before what depends on them
+        self._conditions = [self._conditions_of(p) for p in self.parameters]
 
     # -- one configuration ---------------------------------------------------------------------------------
     def raw(self, params: Mapping[str, Any]) -> Array:
@@ -75,10 +76,14 @@ class Encoder:
 
     def raw_from_quantiles(self, q: Array) -> Array:
         """Raw rows at the quantiles, inactive parameters NaN."""
+        return self._deactivate(self.values(q))
+
+    def values(self, q: Array) -> Array:
+        """Raw values at the quantiles, of all parameters, as if each were active."""
         values = np.empty_like(q)
         for j, p in enumerate(self.parameters):
             values[:, j] = _values(p, q[:, j])
-        return self._deactivate(values)
+        return values
 
     def quantiles(self, raw: Array, fill: Array) -> Array:
         """Quantile rows that lead back to the raw rows; ``fill`` (same shape) where inactive."""
@@ -93,13 +98,28 @@ class Encoder:
         return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
 
     def _deactivate(self, values: Array) -> Array:
-        for j in self._order:
-            for parent, choices in self.parameters[j].when.items():
-                column = self.column[parent]
-                d = self.parameters[column].distribution
-                wanted = [d.to_internal_repr(c) for c in choices if self.parameters[column].contains(c)]
+        for j in self.order:
+            for column, wanted in self._conditions[j].items():
                 values[~np.isin(values[:, column], wanted), j] = np.nan
         return values
+
+    # -- conditions ----------------------------------------------------------------------------------------
+    def conditions(self, j: int) -> Mapping[int, tuple[float, ...]]:
+        """Raw values of other columns at which column ``j`` is active; all must hold."""
+        return self._conditions[j]
+
+    def choices(self, j: int) -> range:
+        """Raw values of a choice; none of a number."""
+        d = self.parameters[j].distribution
+        return range(len(d.choices)) if isinstance(d, CategoricalDistribution) else range(0)
+
+    def _conditions_of(self, parameter: Parameter) -> Mapping[int, tuple[float, ...]]:
+        out = {}
+        for name, values in parameter.when.items():
+            parent = self.parameters[self.column[name]]
+            to_raw = parent.distribution.to_internal_repr
+            out[self.column[name]] = tuple(float(to_raw(v)) for v in values if parent.contains(v))
+        return out
 
 
 def keys(raw: Array) -> list[bytes]:

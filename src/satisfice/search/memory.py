@@ -67,6 +67,11 @@ class ScreenMemory:
         answer = self._answers.get(key)
         return answer is not None and not answer.fits
 
+    def refused_rows(self) -> Array:
+        """Raw rows of what was screened and turned away, shape [n, d]."""
+        rows = [row for row, answer in zip(self._rows, self._answered, strict=True) if not answer.fits]
+        return np.array(rows).reshape(-1, len(self._encoder.parameters))
+
     def share_that_fits(self) -> float:
         """Share of the screened configurations that fitted."""
         return self._fits / len(self._answered) if self._answered else 1.0
