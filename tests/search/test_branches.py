@@ -53,6 +53,19 @@ def test_each_value_that_something_depends_on_is_a_part():
     ]
 
 
+def test_length_scales_are_expected_to_grow_with_what_is_active_together():
+    flat = SearchSpace(
+        parameters=tuple(Parameter(name=f"x{i}", distribution=FloatDistribution(0.0, 1.0)) for i in range(7))
+    )
+    assert Encoder(flat).dimensions == (7.0,) * 7
+    by_name = dict(zip([p.name for p in NESTED], Encoder(NESTED).dimensions, strict=True))
+    assert by_name["mlp_0"] == 5.0
+    assert by_name["drop"] == 4.0
+    assert by_name["strength"] == 2.0
+    assert 3.0 < by_name["booster"] < 4.0
+    assert 2.0 < by_name["learner"] < 5.0
+
+
 @given(seed=st.integers(0, 10_000), which=st.integers(0, 4))
 def test_what_is_moved_into_a_part_is_in_it_and_stays_where_it_was_else(seed, which):
     rng, encoder = np.random.default_rng(seed), Encoder(NESTED)

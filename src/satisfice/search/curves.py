@@ -199,6 +199,7 @@ class CurveModels:
                 ordered,
                 noise_prior=_NOISE_PRIOR,
                 reports=gaussian.Reports(points.ahead, points.trial),
+                dimensions=history.encoder.dimensions,
             )
         return self._fits[key]
 

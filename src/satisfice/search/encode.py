@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from satisfice.spec.space import Parameter, SearchSpace
 
 Array = NDArray[np.float64]
 
+_DRAWN = 1024  # configurations that say how many parameters are active
 INACTIVE = 0.5  # unit value of an inactive number; a choice gets -1
 
 
@@ -102,6 +104,13 @@ class Encoder:
             for column, wanted in self._conditions[j].items():
                 values[~np.isin(values[:, column], wanted), j] = np.nan
         return values
+
+    @cached_property
+    def dimensions(self) -> tuple[float, ...]:
+        """For each free parameter: how many are active where it is, on average."""
+        active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
+        count = active.sum(axis=1)
+        return tuple(float(count[here].mean()) if here.any() else float(len(self.free)) for here in active.T)
 
     # -- conditions ----------------------------------------------------------------------------------------
     def conditions(self, j: int) -> Mapping[int, tuple[float, ...]]:

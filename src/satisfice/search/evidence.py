@@ -179,7 +179,13 @@ def _objective_model(
         ordered,
         transform=TRAINED(values[complete]),
         hyperparameters=cache.get(
-            x[complete], values[complete], ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
+            x[complete],
+            values[complete],
+            ordered,
+            TRAINED,
+            noise_prior=_NOISE_PRIOR,
+            dimensions=history.encoder.dimensions,
+            roughness=roughness,
         ),
     )
 
@@ -230,6 +236,12 @@ def _violation_model(
         ordered,
         transform=transform,
         hyperparameters=cache.get(
-            x[rows], violation, ordered, TRAINED, noise_prior=_NOISE_PRIOR, roughness=roughness
+            x[rows],
+            violation,
+            ordered,
+            TRAINED,
+            noise_prior=_NOISE_PRIOR,
+            dimensions=history.encoder.dimensions,
+            roughness=roughness,
         ),
     )

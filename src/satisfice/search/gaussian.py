@@ -17,6 +17,7 @@ Shapes: n points, d parameters, q queries. Targets are expected to be standardis
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,6 +123,7 @@ def fit(
     *,
     noise_prior: float,
     reports: Reports | None = None,
+    dimensions: Sequence[float] | None = None,
 ) -> Hyperparameters:
     """Hyperparameters at the maximum of the posterior.
 
@@ -132,16 +134,18 @@ def fit(
         ordered: Which parameters are numbers, shape [d].
         noise_prior: Most plausible noise variance.
         reports: Which targets are no finishes; None: all are.
+        dimensions: How many parameters vary where each one does (in a conditional space, not all): its prior
+            length scale grows with their number. None: d.
     """
     d, n = x.shape[1], len(y)
     numbers, choices = np.flatnonzero(ordered), np.flatnonzero(~ordered)
     differs = (x.T[choices, :, None] != x.T[choices, None, :]).astype(float)
-    loc, spread = math.sqrt(2.0) + 0.5 * math.log(max(d, 1)) - 1.0, 1.0
+    loc = [math.sqrt(2.0) + 0.5 * math.log(max(k, 1)) - 1.0 for k in dimensions or [d] * d]
     finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
     warped = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
     warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in warped]
-    prior_mean = np.r_[np.full(d, loc), np.zeros(2 * d), 0.0, math.log(noise_prior)]
-    prior_sd = np.r_[np.full(d, spread), np.full(2 * d, _WARP_SD), 0.5, 1.5]
+    prior_mean = np.r_[loc, np.zeros(2 * d), 0.0, math.log(noise_prior)]
+    prior_sd = np.r_[np.ones(d), np.full(2 * d, _WARP_SD), 0.5, 1.5]
     bounds = [(math.log(finest), math.log(50.0))] * d + 2 * warps
     bounds += [(-3.0, 3.0), (math.log(_MIN_NOISE), math.log(_MAX_NOISE))]
     same, rest = np.eye(n), 3 * d  # where the hyperparameters begin that do not belong to a parameter

@@ -117,7 +117,14 @@ class ScreenMemory:
                 np.zeros(len(rows)),
                 ordered,
                 transform=EXACT(values[rows]),
-                hyperparameters=self._cache.get(x[told], values[told], ordered, EXACT, noise_prior=1e-3),
+                hyperparameters=self._cache.get(
+                    x[told],
+                    values[told],
+                    ordered,
+                    EXACT,
+                    noise_prior=1e-3,
+                    dimensions=self._encoder.dimensions,
+                ),
             )
         return models
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -67,6 +67,7 @@ class HyperparameterCache:
         transform: MakeTransform,
         *,
         noise_prior: float,
+        dimensions: Sequence[float] | None = None,
         roughness: float = 1.0,
     ) -> gaussian.Hyperparameters:
         """Fitted on the first points.
@@ -77,6 +78,7 @@ class HyperparameterCache:
             ordered: Which columns of x are numbers.
             transform: Scale on which to model.
             noise_prior: Most plausible noise variance, targets being standardised.
+            dimensions: See `gaussian.fit`.
             roughness: See `gaussian.Hyperparameters.rougher`.
         """
         rows = spread_out(fit_size(len(x)), _MAX_FIT)
@@ -87,7 +89,9 @@ class HyperparameterCache:
                 self._kept.clear()
             z = transform(values).forward(values)
             z = (z - z.mean()) / (float(z.std()) or 1.0)
-            self._kept[key] = gaussian.fit(x, z, np.zeros(len(z)), ordered, noise_prior=noise_prior)
+            self._kept[key] = gaussian.fit(
+                x, z, np.zeros(len(z)), ordered, noise_prior=noise_prior, dimensions=dimensions
+            )
         return self._kept[key].rougher(roughness)
 
 
