@@ -9,7 +9,6 @@ has its own space-filling start, and goes on to be visited from time to time, ev
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +57,8 @@ def branches(encoder: Encoder) -> tuple[Branch, ...]:
     for j in encoder.order:
         above[j] = {}
         for column, wanted in encoder.conditions(j).items():
-            above[j] |= {**above[column], column: wanted}
+            for c, allowed in {**above[column], column: wanted}.items():
+                above[j][c] = tuple(v for v in above[j].get(c, allowed) if v in allowed)
             values.setdefault(column, set()).update(encoder.choices(column) or wanted)
     free = [int(j) for j in encoder.free]
     return tuple(
@@ -86,7 +86,7 @@ class Visit:
 
 
 def draw_visit(parts: tuple[Branch, ...], tried: Array, refused: Array, rng: np.random.Generator) -> Visit:
-    """The part that was seen least for its size, of those that one parameter tells apart.
+    """The part that was seen least for what is its own.
 
     Args:
         parts: Of the space, at least one.
@@ -94,10 +94,7 @@ def draw_visit(parts: tuple[Branch, ...], tried: Array, refused: Array, rng: np.
         refused: Raw rows of what was turned away, shape [k, d].
         rng: Generator.
     """
-    gates = [list(group) for _, group in groupby(parts, key=lambda part: part.column)]
-    gate = gates[rng.integers(len(gates))]
-    own = np.array([part.own for part in gate])
-    seen = np.array([part.holds(tried).sum() + _REFUSED * part.holds(refused).sum() for part in gate])
-    claim = own / (seen + 1.0)
+    seen = np.array([part.holds(tried).sum() + _REFUSED * part.holds(refused).sum() for part in parts])
+    claim = np.array([part.own for part in parts]) / (seen + 1.0)
     first = int(rng.choice(np.flatnonzero(claim == claim.max())))
-    return Visit(gate[first], min(_MOST, _VISITS * claim[first]))
+    return Visit(parts[first], min(_MOST, _VISITS * claim[first]))
