@@ -2,6 +2,7 @@
 
     python benchmarks/search_quality.py --bench DIR --seeds 10            # peers and ours, tables with ratios
     python benchmarks/search_quality.py --bench DIR --strategies satisfice tpe --workers 8
+    python benchmarks/search_quality.py --bench DIR --problems learners_a learners_b learners_c
     python benchmarks/search_quality.py --real                            # real trainings, no folder needed,
     minutes
 
@@ -30,6 +31,9 @@ def run_bench(args: argparse.Namespace) -> None:
     sys.path[:0] = [str(args.bench), str(Path(__file__).parent)]
     compare, strategies = importlib.import_module("compare"), importlib.import_module("strategies")
     _add_ours(strategies.STRATEGIES, via=args.via)
+    choice = importlib.import_module("learner_choice")
+    if set(args.problems) & set(choice.PROBLEMS):
+        choice.add_to(compare.problems)
     names = [name for group in args.problems for name in compare.GROUPS.get(group, [group])]
     rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     done = {(r["problem"], r["strategy"], r["seed"], r["workers"]) for r in rows}

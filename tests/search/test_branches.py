@@ -1,5 +1,6 @@
 """Parts of a conditional space: which there are, and that none is left unseen or given up too soon."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -102,11 +103,11 @@ def test_the_least_seen_part_is_visited_and_ever_less_often(seed):
     assert draw_visit(parts, tried, refused, rng).probability < visit.probability
 
 
-def _error(params: Any) -> float:
+def _error(params: Mapping[str, Any]) -> float:
     """The learner that can do best seldom fits."""
     if params["learner"] == "mlp":
-        return 0.1 + 0.2 * sum(abs(params[f"mlp_{i}"] - 0.1) for i in range(4))
-    return 0.5 + 0.01 * params.get("depth", 3) + 0.1 * params.get("strength", 0.0)
+        return float(0.1 + 0.2 * sum(abs(params[f"mlp_{i}"] - 0.1) for i in range(4)))
+    return float(0.5 + 0.01 * params.get("depth", 3) + 0.1 * params.get("strength", 0.0))
 
 
 def _screen(fits: Any) -> Any:
