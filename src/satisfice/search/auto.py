@@ -200,22 +200,30 @@ class AutoSampler:
         screen: Screen,
         rng: np.random.Generator,
     ) -> _Candidate | None:
-        """The same in one part of the space, None if it is hard to find one that fits there."""
+        """A random configuration of one part of the space, None if it is hard to find one that fits there.
+
+        The farthest ones of a part are its corners: mostly bad, and costly to train.
+        """
         q = part.moved_into(history.encoder, history.encoder.draw(64, rng), rng)
-        raw = self._far_first(history, evidence, q, tried)[:_PART_SCREENS]
-        return self._first(raw, screen)[0]
+        raw = self._new(history.encoder.raw_from_quantiles(q), tried)
+        chance = self._chance(evidence, history.encoder.unit(raw))
+        likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
+        return self._first(raw[likely[:_PART_SCREENS]], screen)[0]
+
+    def _chance(self, evidence: Evidence | None, unit: Array) -> Array:
+        """Probability that each fits, by all that is known. Shape [n]."""
+        assert self._memory is not None
+        chance = self._memory.probability_fits(unit)
+        return chance if evidence is None else chance * evidence.probability_feasible(unit)
 
     def _far_first(self, history: History, evidence: Evidence | None, q: Array, tried: set[bytes]) -> Array:
         """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
-        assert self._memory is not None
         encoder = history.encoder
         raw = self._new(encoder.raw_from_quantiles(q), tried)
         if len(raw) == 0:
             return raw
         unit = encoder.unit(raw)
-        chance = self._memory.probability_fits(unit)
-        if evidence is not None:
-            chance = chance * evidence.probability_feasible(unit)
+        chance = self._chance(evidence, unit)
         far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
         worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
         return raw[np.argsort(-worth, kind="stable")]

@@ -3,7 +3,7 @@
 A space with a choice of learners, each with its own parameters, is several spaces in one. Left to chance, the
 first trials may not see some of them, the more so where one fits the constraints far more often than another;
 and a few trials that went badly make a model give up a part whose good configurations are rare. So each part
-has its own space-filling start, and goes on to be visited from time to time, ever less often.
+has its own start, and goes on to be visited from time to time, ever less often.
 """
 
 from __future__ import annotations
