@@ -160,6 +160,8 @@ def test_many_workers_get_a_model_before_the_first_of_them_has_finished():
     sampler, history, rng = SAMPLERS.get("auto")(p), History(p), np.random.default_rng(0)
     for number in range(8):
         params = {"lr": float(10 ** rng.uniform(-4, -1)), "layers": 1 + number % 3, "optimizer": "adam"}
+        if number % 2:
+            params |= {"optimizer": "sgd", "momentum": 0.5}
         running = TrialRecord(
             number=number, state=TrialState.RUNNING, params=params, metrics={"size": size(params)}
         )
