@@ -130,14 +130,16 @@ class AutoSampler:
 
     # -- ways to look ---------------------------------------------------------------------------------------
     def _visit(self, history: History, evidence: Evidence | None, rng: np.random.Generator) -> Branch | None:
-        """A part of a conditional space to look at: always while there is no model."""
+        """A part of a conditional space to look at; while there is no model, as long as one is new."""
         assert self._memory is not None
         if self._parts is None:
             self._parts = branches(history.encoder)
         if not self._parts:
             return None
-        visit = draw_visit(self._parts, history.raw[history.state >= 0], self._memory.refused_rows(), rng)
-        return visit.branch if evidence is None or rng.random() < visit.probability else None
+        tried = history.raw[history.state >= 0]
+        visit = draw_visit(self._parts, tried, self._memory.refused_rows(), rng)
+        wanted = visit.branch.is_new(tried) if evidence is None else rng.random() < visit.probability
+        return visit.branch if wanted else None
 
     def _find(
         self,
