@@ -132,6 +132,13 @@ def test_a_part_that_seldom_fits_is_seen_in_the_beginning():
     assert {x.params["learner"] for x in proposals} == set(LEARNERS)
 
 
+def test_a_part_with_little_of_its_own_takes_few_of_the_first_trials():
+    p = problem()
+    _, proposals = run(p, SAMPLERS.get("auto")(p), 5)
+    assert {x.params["optimizer"] for x in proposals} == {"sgd", "adam"}
+    assert 2 <= sum(x.why.get("part") == "optimizer" for x in proposals) <= 4
+
+
 def test_a_part_is_not_given_up_after_a_few_bad_trials():
     p = problem(space=NESTED, objectives=("error",), bounds={})
     history, rng, encoder = History(p), np.random.default_rng(0), Encoder(NESTED)
