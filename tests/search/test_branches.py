@@ -103,6 +103,36 @@ def test_the_least_seen_part_is_visited_and_ever_less_often(seed):
     assert draw_visit(parts, tried, refused, rng).probability < visit.probability
 
 
+def test_one_value_of_a_continuous_parameter_is_no_part_of_the_space():
+    space = SearchSpace(
+        parameters=(
+            Parameter(name="rate", distribution=FloatDistribution(1e-3, 1.0, log=True)),
+            Parameter(name="more", distribution=FloatDistribution(0.0, 1.0), when={"rate": (0.3,)}),
+        )
+    )
+    assert branches(Encoder(space)) == ()
+
+
+def test_a_part_that_is_all_tried_takes_no_further_trial():
+    space = SearchSpace(
+        parameters=(
+            Parameter(name="learner", distribution=CategoricalDistribution(("mlp", "mean"))),
+            Parameter(name="rate", distribution=FloatDistribution(0.0, 1.0), when={"learner": ("mlp",)}),
+            Parameter(name="decay", distribution=FloatDistribution(0.0, 1.0), when={"learner": ("mlp",)}),
+        )
+    )
+    p = problem(space=space, objectives=("error",), bounds={})
+    _, proposals = run(
+        p,
+        SAMPLERS.get("auto")(p),
+        30,
+        evaluate=lambda params: {"error": abs(params.get("rate", 2.0) - 0.3)},
+        screen=lambda params: Screened(fits=True),
+    )
+    assert [x.params["learner"] for x in proposals].count("mean") == 1
+    assert sum(x.why["method"] == "space-filling" for x in proposals[10:]) <= 4
+
+
 def _error(params: Mapping[str, Any]) -> float:
     """The learner that can do best seldom fits."""
     if params["learner"] == "mlp":

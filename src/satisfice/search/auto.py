@@ -153,7 +153,6 @@ class AutoSampler:
         """What to try next, and by which method it was found."""
         assert self._memory is not None
         draw = rng.random()
-        found: _Candidate | None = None
         if part is not None and (evidence is None or part.is_new(history.raw[history.state >= 0])):
             found = self._fill_part(history, evidence, part, tried, screen, rng)
             if found is not None:
@@ -161,9 +160,12 @@ class AutoSampler:
             part = None
         if evidence is not None:
             aim = draw_aim(history, evidence, self._memory, rng)
-            if part is not None or draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
-                found, method = self._exploit(history, evidence, part, tried, screen, rng), "gp-ehvi"
-            elif aim is not None and draw >= _EXPLORE:
+            found, method = None, "gp-ehvi"
+            if part is not None:
+                found = self._exploit(history, evidence, part, tried, screen, rng)
+            if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
+                found = self._exploit(history, evidence, None, tried, screen, rng)
+            elif found is None and aim is not None and draw >= _EXPLORE:
                 q = most_hopeful(history, evidence, self._memory, aim, rng)
                 raw = self._new(history.encoder.raw_from_quantiles(q), tried)
                 found, _ = self._first(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND], screen)

@@ -51,7 +51,10 @@ class Branch:
 
 
 def branches(encoder: Encoder) -> tuple[Branch, ...]:
-    """One for each value of each parameter that others depend on; of a number, for each that they name."""
+    """One for each value of each parameter that others depend on; of a number, for each that they name.
+
+    Those that no draw gets into are left out: a single value of a continuous parameter, say.
+    """
     values: dict[int, set[float]] = {}
     above: dict[int, dict[int, tuple[float, ...]]] = {}
     for j in encoder.order:
@@ -61,11 +64,18 @@ def branches(encoder: Encoder) -> tuple[Branch, ...]:
                 above[j][c] = tuple(v for v in above[j].get(c, allowed) if v in allowed)
             values.setdefault(column, set()).update(encoder.choices(column) or wanted)
     free = [int(j) for j in encoder.free]
-    return tuple(
+    found = (
         Branch(column, value, tuple(above[column].items()), _own(column, value, above, free))
         for column in sorted(values)
         if encoder.parameters[column].cardinality > 1
         for value in sorted(values[column])
+    )
+    rng = np.random.default_rng(0)
+    return tuple(
+        part
+        for part in found
+        if all(wanted for _, wanted in part.above)
+        and part.holds(encoder.raw_from_quantiles(part.moved_into(encoder, encoder.draw(8, rng), rng))).all()
     )
 
 
