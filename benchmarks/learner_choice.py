@@ -95,10 +95,8 @@ class Table:
 
     def row(self, config: dict[str, Any]) -> int:
         """Of a configuration with this table's own names."""
-        code = []
-        for name, distribution in self.space.items():
-            code.append(str(int(distribution.to_internal_repr(config[name]))))
-        return self._row["".join(code)]
+        code = (int(d.to_internal_repr(config[name])) for name, d in self.space.items())
+        return self._row["".join(map(str, code))]
 
 
 @cache

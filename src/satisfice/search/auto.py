@@ -153,7 +153,7 @@ class AutoSampler:
         """What to try next, and by which method it was found."""
         assert self._memory is not None
         draw = rng.random()
-        if part is not None and (evidence is None or part.is_new(history.raw[history.state >= 0])):
+        if part is not None and part.is_new(history.raw[history.state >= 0]):
             found = self._fill_part(history, evidence, part, tried, screen, rng)
             if found is not None:
                 return found, "space-filling"

@@ -59,7 +59,7 @@ def branches(encoder: Encoder) -> tuple[Branch, ...]:
     above: dict[int, dict[int, tuple[float, ...]]] = {}
     for j in encoder.order:
         above[j] = {}
-        for column, wanted in encoder.conditions(j).items():
+        for column, wanted in encoder.conditions[j].items():
             for c, allowed in {**above[column], column: wanted}.items():
                 above[j][c] = tuple(v for v in above[j].get(c, allowed) if v in allowed)
             values.setdefault(column, set()).update(encoder.choices(column) or wanted)

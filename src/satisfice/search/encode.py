@@ -50,7 +50,8 @@ class Encoder:
         self.free = np.array([j for j, p in enumerate(self.parameters) if p.cardinality > 1], dtype=int)
         self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
         self.order = [self.column[p.name] for p in space.ordered]  # parents before what depends on them
-        self._conditions = [self._conditions_of(p) for p in self.parameters]
+        # By column: raw values of other columns at which it is active; all must hold.
+        self.conditions = tuple(self._conditions_of(p) for p in self.parameters)
 
     # -- one configuration ---------------------------------------------------------------------------------
     def raw(self, params: Mapping[str, Any]) -> Array:
@@ -101,7 +102,7 @@ class Encoder:
 
     def _deactivate(self, values: Array) -> Array:
         for j in self.order:
-            for column, wanted in self._conditions[j].items():
+            for column, wanted in self.conditions[j].items():
                 values[~np.isin(values[:, column], wanted), j] = np.nan
         return values
 
@@ -113,10 +114,6 @@ class Encoder:
         return tuple(float(count[here].mean()) if here.any() else float(len(self.free)) for here in active.T)
 
     # -- conditions ----------------------------------------------------------------------------------------
-    def conditions(self, j: int) -> Mapping[int, tuple[float, ...]]:
-        """Raw values of other columns at which column ``j`` is active; all must hold."""
-        return self._conditions[j]
-
     def choices(self, j: int) -> range:
         """Raw values of a choice; none of a number."""
         d = self.parameters[j].distribution

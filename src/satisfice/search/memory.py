@@ -27,6 +27,7 @@ class ScreenMemory:
         self._problem, self._encoder = problem, encoder
         self._answers: dict[bytes, Screened] = {}
         self._rows: list[Array] = []
+        self._refused: list[Array] = []  # of these, what was turned away
         self._cache = HyperparameterCache()
         self._models: tuple[int, dict[str, MetricModel]] = (-1, {})
         self._answered: list[Screened] = []
@@ -56,6 +57,8 @@ class ScreenMemory:
             self._rows.append(raw)
             self._answered.append(answer)
             self._fits += answer.fits
+            if not answer.fits:
+                self._refused.append(raw)
             self.known.update(answer.metrics)
             self._violations.update(k for k, v in answer.violations.items() if v > 0)
             for name, value in answer.metrics.items() if answer.fits else ():
@@ -69,8 +72,7 @@ class ScreenMemory:
 
     def refused_rows(self) -> Array:
         """Raw rows of what was screened and turned away, shape [n, d]."""
-        rows = [row for row, answer in zip(self._rows, self._answered, strict=True) if not answer.fits]
-        return np.array(rows).reshape(-1, len(self._encoder.parameters))
+        return np.array(self._refused).reshape(-1, len(self._encoder.parameters))
 
     def share_that_fits(self) -> float:
         """Share of the screened configurations that fitted."""
