@@ -58,8 +58,8 @@ def test_length_scales_are_expected_to_grow_with_what_is_active_together():
     flat = SearchSpace(
         parameters=tuple(Parameter(name=f"x{i}", distribution=FloatDistribution(0.0, 1.0)) for i in range(7))
     )
-    assert Encoder(flat).dimensions == (7.0,) * 7
-    by_name = dict(zip([p.name for p in NESTED], Encoder(NESTED).dimensions, strict=True))
+    assert Encoder(flat).layout.dimensions == (7.0,) * 7
+    by_name = dict(zip([p.name for p in NESTED], Encoder(NESTED).layout.dimensions, strict=True))
     assert by_name["mlp_0"] == 5.0
     assert by_name["drop"] == 4.0
     assert by_name["strength"] == 2.0

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from satisfice.search import gaussian
+from satisfice.search.encode import Layout
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
 
-ORDERED = np.array([True, True])
+LAYOUT = Layout.flat(np.array([True, True]))
 FINISHES, REPORTS = 12, 8
 
 
@@ -31,7 +32,7 @@ def data(seed: int = 0) -> tuple[np.ndarray, np.ndarray, Reports]:
 
 def process(seed: int = 0) -> GaussianProcess:
     x, y, reports = data(seed)
-    return GaussianProcess(x, y, np.zeros(len(y)), ORDERED, HYPERPARAMETERS, reports)
+    return GaussianProcess(x, y, np.zeros(len(y)), LAYOUT, HYPERPARAMETERS, reports)
 
 
 WARP = np.array([[-0.4, 0.2], [0.1, 0.3]])
@@ -63,7 +64,7 @@ def test_leaving_rows_out_is_never_having_seen_them() -> None:
     rows = np.array([3, 7, FINISHES + 3])
     rest = np.setdiff1d(np.arange(len(y)), rows)
     seen = Reports(reports.ahead[rest], reports.trial[rest])
-    without = GaussianProcess(x[rest], y[rest], np.zeros(len(rest)), ORDERED, HYPERPARAMETERS, seen)
+    without = GaussianProcess(x[rest], y[rest], np.zeros(len(rest)), LAYOUT, HYPERPARAMETERS, seen)
     mean, sd = process().without(rows)
     expected, spread = (float(v[0]) for v in without.predict(x[3][None]))
     assert mean == pytest.approx(expected, abs=1e-6)
@@ -88,7 +89,7 @@ def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: 
         return SimpleNamespace(x=start, fun=0.0)
 
     monkeypatch.setattr(gaussian, "minimize", check)
-    fit(x, y, np.zeros(len(y)), ORDERED, noise_prior=0.01, reports=reports if with_reports else None)
+    fit(x, y, np.zeros(len(y)), LAYOUT, noise_prior=0.01, reports=reports if with_reports else None)
     assert seen[0] < 1e-4
 
 
@@ -97,7 +98,7 @@ def test_a_rougher_model_is_less_sure_away_from_the_data_only() -> None:
 
     def spread(factor: float, at: np.ndarray) -> float:
         hyperparameters = HYPERPARAMETERS.rougher(factor)
-        model = GaussianProcess(x, y, np.zeros(len(y)), ORDERED, hyperparameters, reports)
+        model = GaussianProcess(x, y, np.zeros(len(y)), LAYOUT, hyperparameters, reports)
         return float(model.predict(at)[1][0])
 
     far, near = np.array([[1.0, 0.9]]), x[:1]
@@ -109,7 +110,9 @@ def test_a_rougher_model_is_less_sure_away_from_the_data_only() -> None:
 def test_fine_structure_is_not_taken_for_noise(seed: int) -> None:
     x = np.random.default_rng(seed).random((60, 6))
     y = np.sin(4 * x[:, 0]) + (x[:, 1] > 0.5) + 0.5 * np.cos(8 * x[:, -1])
-    found = fit(x, (y - y.mean()) / y.std(), np.zeros(60), np.ones(6, dtype=bool), noise_prior=0.01)
+    found = fit(
+        x, (y - y.mean()) / y.std(), np.zeros(60), Layout.flat(np.ones(6, dtype=bool)), noise_prior=0.01
+    )
     assert found.noise < 0.05
 
 
@@ -129,10 +132,10 @@ def off(n: int, sd: float, monkeypatch: pytest.MonkeyPatch) -> float:
     def values(u: np.ndarray) -> np.ndarray:
         return np.asarray(np.log(u[:, 2] + 1e-3) + np.sin(3 * u[:, 0]))
 
-    ordered, mean, spread = np.ones(4, dtype=bool), values(x).mean(), values(x).std()
+    layout, mean, spread = Layout.flat(np.ones(4, dtype=bool)), values(x).mean(), values(x).std()
     y = (values(x) - mean) / spread
-    found = fit(x, y, np.zeros(n), ordered, noise_prior=0.01)
-    told, _ = GaussianProcess(x, y, np.zeros(n), ordered, found).predict(at)
+    found = fit(x, y, np.zeros(n), layout, noise_prior=0.01)
+    told, _ = GaussianProcess(x, y, np.zeros(n), layout, found).predict(at)
     return float(np.median(np.abs(told - (values(at) - mean) / spread)))
 
 
@@ -146,5 +149,5 @@ def test_few_trainings_warp_nothing() -> None:
     assert len(np.unique(reports.trial)) < gaussian._WARP_FROM
     for seen in (None, reports):
         n = len(y) if seen is not None else FINISHES
-        found = fit(x[:n], y[:n], np.zeros(n), ORDERED, noise_prior=0.01, reports=seen)
+        found = fit(x[:n], y[:n], np.zeros(n), LAYOUT, noise_prior=0.01, reports=seen)
         assert not found.warp.any()

@@ -340,7 +340,7 @@ def _distance(unit: Array, others: Array, history: History) -> Array:
     if len(others) == 0 or unit.shape[1] == 0:
         return np.ones(len(unit))
     others = others[-300:]
-    ordered = history.encoder.ordered[history.encoder.free]
+    ordered = history.encoder.layout.ordered
     delta = np.abs(unit[:, None, :] - others[None])
     delta = np.where(ordered, delta, delta != 0)
     return np.asarray(delta.mean(axis=2).min(axis=1))

@@ -149,14 +149,13 @@ class CurveModels:
         points = _points(history, lines, complete, finishes, unfinished)
         worst = float(lines.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
-        ordered = history.encoder.ordered[history.encoder.free]
         metric = MetricModel(
             history.encoder.unit(history.raw[rows]),
             np.r_[points.target, np.full(len(failed), worst)],
             np.r_[points.extra, np.full(len(failed), 0.5)],
-            ordered,
+            history.encoder.layout,
             transform=lines.transform,
-            hyperparameters=self._hyperparameters(history, objective, complete, unfinished, ordered).rougher(
+            hyperparameters=self._hyperparameters(history, objective, complete, unfinished).rougher(
                 roughness
             ),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
@@ -166,7 +165,7 @@ class CurveModels:
             lines,
             points,
             seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
-            ordered=ordered,
+            ordered=history.encoder.layout.ordered,
         )
 
     def _hyperparameters(
@@ -175,7 +174,6 @@ class CurveModels:
         objective: int,
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
-        ordered: NDArray[np.bool_],
     ) -> gaussian.Hyperparameters:
         """Fitted on the first trials, so that any worker arrives at the same."""
         settled = unfinished[history.state[unfinished] == int(TrialState.PRUNED)]
@@ -196,10 +194,9 @@ class CurveModels:
                 history.encoder.unit(history.raw[points.trial]),
                 points.target,
                 points.extra,
-                ordered,
+                history.encoder.layout,
                 noise_prior=_NOISE_PRIOR,
                 reports=gaussian.Reports(points.ahead, points.trial),
-                dimensions=history.encoder.dimensions,
             )
         return self._fits[key]
 
@@ -227,7 +224,7 @@ def _points(
     far = unlike(
         encoder.unit(history.raw[unfinished]),
         encoder.unit(history.raw[complete]),
-        encoder.ordered[encoder.free],
+        encoder.layout.ordered,
     )
     rows, checkpoint = _earlier(
         complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)

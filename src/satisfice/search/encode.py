@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -37,6 +38,24 @@ def is_ordered(parameter: Parameter) -> bool:
         return False
     steps = np.diff(np.array(numbers, dtype=float))
     return bool((steps > 0).all() or (steps < 0).all())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a model must know of the columns of unit rows.
+
+    Attributes:
+        ordered: Which columns are numbers, shape [d].
+        dimensions: How many parameters vary where each one does (in a conditional space, not all).
+    """
+
+    ordered: NDArray[np.bool_]
+    dimensions: tuple[float, ...]
+
+    @classmethod
+    def flat(cls, ordered: NDArray[np.bool_]) -> Layout:
+        """Of a space without conditions."""
+        return cls(ordered, (float(len(ordered)),) * len(ordered))
 
 
 class Encoder:
@@ -107,11 +126,12 @@ class Encoder:
         return values
 
     @cached_property
-    def dimensions(self) -> tuple[float, ...]:
-        """For each free parameter: how many are active where it is, on average."""
+    def layout(self) -> Layout:
+        """Of unit rows; how many parameters vary is an average."""
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
-        return tuple(float(count[here].mean()) if here.any() else float(len(self.free)) for here in active.T)
+        dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
+        return Layout(self.ordered[self.free], tuple(map(float, dimensions)))
 
     # -- conditions ----------------------------------------------------------------------------------------
     def choices(self, j: int) -> range:

@@ -165,7 +165,6 @@ def _objective_model(
         model = curves.make(history, objective, complete, unfinished, failed, roughness=roughness)
         if model is not None:
             return model.metric
-    ordered = history.encoder.ordered[history.encoder.free]
     rows = np.r_[complete, failed]
     y = np.r_[values[complete], np.full(len(failed), float(values[complete].max()))]
     extra = np.r_[np.zeros(len(complete)), np.full(len(failed), 0.5)]
@@ -176,15 +175,14 @@ def _objective_model(
         x[rows[keep]],
         y[keep],
         extra[keep],
-        ordered,
+        history.encoder.layout,
         transform=TRAINED(values[complete]),
         hyperparameters=cache.get(
             x[complete],
             values[complete],
-            ordered,
+            history.encoder.layout,
             TRAINED,
             noise_prior=_NOISE_PRIOR,
-            dimensions=history.encoder.dimensions,
             roughness=roughness,
         ),
     )
@@ -228,20 +226,18 @@ def _violation_model(
     violation = np.array([constraint.violation(v) for v in values[rows]])
     keep = _informative(np.abs(violation))
     transform = TRAINED(violation)
-    ordered = history.encoder.ordered[history.encoder.free]
     return MetricModel(
         x[rows[keep]],
         violation[keep],
         np.zeros(len(keep)),
-        ordered,
+        history.encoder.layout,
         transform=transform,
         hyperparameters=cache.get(
             x[rows],
             violation,
-            ordered,
+            history.encoder.layout,
             TRAINED,
             noise_prior=_NOISE_PRIOR,
-            dimensions=history.encoder.dimensions,
             roughness=roughness,
         ),
     )

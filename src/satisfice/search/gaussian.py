@@ -17,7 +17,6 @@ Shapes: n points, d parameters, q queries. Targets are expected to be standardis
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lapack
 from scipy.optimize import minimize
 
-from satisfice.search.encode import Array
+from satisfice.search.encode import Array, Layout
 
 _SQRT5 = math.sqrt(5.0)
 _JITTER = 1e-8
@@ -119,11 +118,10 @@ def fit(
     x: Array,
     y: Array,
     extra: Array,
-    ordered: NDArray[np.bool_],
+    layout: Layout,
     *,
     noise_prior: float,
     reports: Reports | None = None,
-    dimensions: Sequence[float] | None = None,
 ) -> Hyperparameters:
     """Hyperparameters at the maximum of the posterior.
 
@@ -131,16 +129,14 @@ def fit(
         x: Unit rows, shape [n, d].
         y: Standardised targets, shape [n].
         extra: Known additional noise variance of each target, shape [n].
-        ordered: Which parameters are numbers, shape [d].
+        layout: Of the rows. Prior length scales grow with the number of parameters that vary.
         noise_prior: Most plausible noise variance.
         reports: Which targets are no finishes; None: all are.
-        dimensions: How many parameters vary where each one does (in a conditional space, not all): its prior
-            length scale grows with their number. None: d.
     """
-    d, n = x.shape[1], len(y)
+    d, n, ordered = x.shape[1], len(y), layout.ordered
     numbers, choices = np.flatnonzero(ordered), np.flatnonzero(~ordered)
     differs = (x.T[choices, :, None] != x.T[choices, None, :]).astype(float)
-    loc = [math.sqrt(2.0) + 0.5 * math.log(max(k, 1)) - 1.0 for k in dimensions or [d] * d]
+    loc = [math.sqrt(2.0) + 0.5 * math.log(max(k, 1)) - 1.0 for k in layout.dimensions]
     finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
     warped = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
     warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in warped]
@@ -224,11 +220,11 @@ class GaussianProcess:
         x: Array,
         y: Array,
         extra: Array,
-        ordered: NDArray[np.bool_],
+        layout: Layout,
         hyperparameters: Hyperparameters,
         reports: Reports | None = None,
     ) -> None:
-        self._rows, self._ordered, self._h, self._reports = x, ordered, hyperparameters, reports
+        self._rows, self._layout, self._h, self._reports = x, layout, hyperparameters, reports
         x = self._x = self._warped(x)
         covariance = self._kernel(x, x) if reports is None else self._between(x, reports, x, reports)
         noise = hyperparameters.noise if reports is None else 0.0  # between reports it is counted
@@ -245,21 +241,21 @@ class GaussianProcess:
             np.vstack([self._rows, x]),
             np.r_[self._y, y],
             np.r_[self._extra, np.zeros(len(y))],
-            self._ordered,
+            self._layout,
             self._h,
             self._reports.with_finishes(len(y)) if self._reports is not None else None,
         )
 
     def _warped(self, x: Array) -> Array:
-        return _warped(x, self._ordered, self._h.warp)
+        return _warped(x, self._layout.ordered, self._h.warp)
 
     def _kernel(self, a: Array, b: Array) -> Array:
-        return self._h.signal * _matern(_scaled_distance(a, b, self._ordered, self._h.scales))
+        return self._h.signal * _matern(_scaled_distance(a, b, self._layout.ordered, self._h.scales))
 
     def _between(self, a: Array, of_a: Reports, b: Array, of_b: Reports) -> Array:
         h = self._h
         to_come = h.ahead * np.minimum.outer(of_a.ahead, of_b.ahead)
-        matern = _matern(_scaled_distance(a, b, self._ordered, h.scales))
+        matern = _matern(_scaled_distance(a, b, self._layout.ordered, h.scales))
         same = np.equal.outer(of_a.trial, of_b.trial)
         return (h.signal + (1.0 - h.own) * to_come) * matern + (h.own * to_come + h.noise) * same
 

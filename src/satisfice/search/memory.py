@@ -99,7 +99,7 @@ class ScreenMemory:
         if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
         x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
-        ordered = self._encoder.ordered[self._encoder.free]
+        layout = self._encoder.layout
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
@@ -117,16 +117,9 @@ class ScreenMemory:
                 x[rows],
                 values[rows],
                 np.zeros(len(rows)),
-                ordered,
+                layout,
                 transform=EXACT(values[rows]),
-                hyperparameters=self._cache.get(
-                    x[told],
-                    values[told],
-                    ordered,
-                    EXACT,
-                    noise_prior=1e-3,
-                    dimensions=self._encoder.dimensions,
-                ),
+                hyperparameters=self._cache.get(x[told], values[told], layout, EXACT, noise_prior=1e-3),
             )
         return models
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from satisfice.search import gaussian
-from satisfice.search.encode import Array
+from satisfice.search.encode import Array, Layout
 from satisfice.search.transform import Ranks, TailLog
 
 MAX_POINTS = 240  # of a Gaussian process: solving is cubic
@@ -63,11 +63,10 @@ class HyperparameterCache:
         self,
         x: Array,
         values: Array,
-        ordered: NDArray[np.bool_],
+        layout: Layout,
         transform: MakeTransform,
         *,
         noise_prior: float,
-        dimensions: Sequence[float] | None = None,
         roughness: float = 1.0,
     ) -> gaussian.Hyperparameters:
         """Fitted on the first points.
@@ -75,10 +74,9 @@ class HyperparameterCache:
         Args:
             x: Unit rows, shape [n, d].
             values: The metric, shape [n], free of additional noise.
-            ordered: Which columns of x are numbers.
+            layout: Of the rows.
             transform: Scale on which to model.
             noise_prior: Most plausible noise variance, targets being standardised.
-            dimensions: See `gaussian.fit`.
             roughness: See `gaussian.Hyperparameters.rougher`.
         """
         rows = spread_out(fit_size(len(x)), _MAX_FIT)
@@ -89,9 +87,7 @@ class HyperparameterCache:
                 self._kept.clear()
             z = transform(values).forward(values)
             z = (z - z.mean()) / (float(z.std()) or 1.0)
-            self._kept[key] = gaussian.fit(
-                x, z, np.zeros(len(z)), ordered, noise_prior=noise_prior, dimensions=dimensions
-            )
+            self._kept[key] = gaussian.fit(x, z, np.zeros(len(z)), layout, noise_prior=noise_prior)
         return self._kept[key].rougher(roughness)
 
 
@@ -102,7 +98,7 @@ class MetricModel:
         x: Unit rows, shape [n, d].
         values: The metric, shape [n]; finite. With ``reports``: on the transform's scale.
         extra: Additional noise variance on the model's scale, shape [n].
-        ordered: Which columns of x are numbers.
+        layout: Of the rows.
         transform: Scale on which to model.
         hyperparameters: Of the process on the standardised scale.
         reports: Which values were foretold from reports; None: all were observed.
@@ -113,7 +109,7 @@ class MetricModel:
         x: Array,
         values: Array,
         extra: Array,
-        ordered: NDArray[np.bool_],
+        layout: Layout,
         *,
         transform: Transform,
         hyperparameters: gaussian.Hyperparameters,
@@ -127,7 +123,7 @@ class MetricModel:
         else:
             z, self._mean, self._sd = values, 0.0, 1.0
         self.process = gaussian.GaussianProcess(
-            x, (z - self._mean) / self._sd, extra, ordered, hyperparameters, reports
+            x, (z - self._mean) / self._sd, extra, layout, hyperparameters, reports
         )
 
     def rescaled(self, values: Array, transform: Transform) -> MetricModel:
