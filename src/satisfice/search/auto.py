@@ -15,7 +15,6 @@ Running trials count as finished with what is expected of them, so that parallel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,18 +22,19 @@ from numpy.typing import NDArray
 from optuna.trial import TrialState
 from scipy.spatial import cKDTree
 
+from satisfice.search.asking import Asking, Candidate
 from satisfice.search.branches import Branch, branches, draw_visit
 from satisfice.search.candidates import around, pool
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array, keys
 from satisfice.search.evidence import Evidence, gather
+from satisfice.search.filling import fill, fill_part
 from satisfice.search.history import History
 from satisfice.search.memory import ScreenMemory
 from satisfice.search.models import HyperparameterCache
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
 from satisfice.search.regions import draw_aim, most_hopeful
 from satisfice.search.scoring import Scorer
-from satisfice.search.space_filling import nothing_fits
 
 _CLIMB = 300  # candidates of each round of local search
 _ROUNDS = 4
@@ -48,15 +48,6 @@ _NEAR = 0.02  # candidates within this distance of a tried one, in every paramet
 _EXPLORE = 0.05  # share of proposals that ignore the model
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
-MAX_SCREENS = 240  # per proposal
-_PART_SCREENS = 20  # of a look at one part of a conditional space
-
-
-@dataclass
-class _Candidate:
-    raw: Array
-    answer: Screened
-    gain: float
 
 
 class AutoSampler:
@@ -82,8 +73,9 @@ class AutoSampler:
         trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
         roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
         evidence = gather(history, memory.known, self._cache, self._curves, roughness=roughness)
-        visit = self._visit(history, evidence, rng)
-        found, method = self._find(history, evidence, visit, tried, screen, rng)
+        asking = Asking(history, evidence, memory, tried, screen, rng)
+        visit = self._visit(asking)
+        found, method = _find(asking, visit)
         part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
         kind = "exploit" if method == "gp-ehvi" and part is None else "explore"
         why: dict[str, Any] = {
@@ -96,7 +88,7 @@ class AutoSampler:
         if part is not None:
             why["part"] = history.encoder.parameters[part.column].name
         if evidence is not None:
-            why["predicted"] = evidence.predict(self._encoder_unit(history, found.raw))
+            why["predicted"] = evidence.predict(history.encoder.unit(found.raw[None]))
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
 
     def _note(self, history: History) -> set[bytes]:
@@ -107,10 +99,6 @@ class AutoSampler:
         self._tried.update(keys(history.raw[fresh]))
         self._noted = known
         return self._tried
-
-    @staticmethod
-    def _encoder_unit(history: History, raw: Array) -> Array:
-        return history.encoder.unit(raw[None])
 
     def _remember(self, history: History) -> ScreenMemory:
         """The memory of screens, with what other workers' trials tell of metrics known before training."""
@@ -128,198 +116,101 @@ class AutoSampler:
             self._remembered = told
         return memory
 
-    # -- ways to look ---------------------------------------------------------------------------------------
-    def _visit(self, history: History, evidence: Evidence | None, rng: np.random.Generator) -> Branch | None:
+    def _visit(self, asking: Asking) -> Branch | None:
         """A part of a conditional space to look at; while there is no model, as long as one is new."""
-        assert self._memory is not None
         if self._parts is None:
-            self._parts = branches(history.encoder)
+            self._parts = branches(asking.encoder)
         if not self._parts:
             return None
-        tried = history.raw[history.state >= 0]
-        visit = draw_visit(self._parts, tried, self._memory.refused_rows(), rng)
-        wanted = visit.branch.is_new(tried) if evidence is None else rng.random() < visit.probability
+        tried = asking.tried_rows
+        visit = draw_visit(self._parts, tried, asking.memory.refused_rows(), asking.rng)
+        modelled = asking.evidence is not None
+        wanted = asking.rng.random() < visit.probability if modelled else visit.branch.is_new(tried)
         return visit.branch if wanted else None
 
-    def _find(
-        self,
-        history: History,
-        evidence: Evidence | None,
-        part: Branch | None,
-        tried: set[bytes],
-        screen: Screen,
-        rng: np.random.Generator,
-    ) -> tuple[_Candidate, str]:
-        """What to try next, and by which method it was found."""
-        assert self._memory is not None
-        draw = rng.random()
-        if part is not None and part.is_new(history.raw[history.state >= 0]):
-            found = self._fill_part(history, evidence, part, tried, screen, rng)
-            if found is not None:
-                return found, "space-filling"
-            part = None
-        if evidence is not None:
-            aim = draw_aim(history, evidence, self._memory, rng)
-            found, method = None, "gp-ehvi"
-            if part is not None:
-                found = self._exploit(history, evidence, part, tried, screen, rng)
-            if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
-                found = self._exploit(history, evidence, None, tried, screen, rng)
-            elif found is None and aim is not None and draw >= _EXPLORE:
-                q = most_hopeful(history, evidence, self._memory, aim, rng)
-                raw = self._new(history.encoder.raw_from_quantiles(q), tried)
-                found, _ = self._first(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND], screen)
-                method = "gp-region"
-            if found is not None:
-                return found, method
-        return self._fill(history, evidence, tried, screen, rng), "space-filling"
 
-    # -- space filling -------------------------------------------------------------------------------------
-    def _fill(
-        self,
-        history: History,
-        evidence: Evidence | None,
-        tried: set[bytes],
-        screen: Screen,
-        rng: np.random.Generator,
-    ) -> _Candidate:
-        """A configuration far from what has been tried, among a few random ones that probably fit."""
-        assert self._memory is not None
-        encoder, budget, drawn = history.encoder, MAX_SCREENS, 0
-        for attempt in range(12):
-            q = encoder.draw(64 if attempt < 2 else 512, rng)
-            raw = self._far_first(history, evidence, q, tried)[: min(8 + 4 * attempt, budget)]
-            found, screened = self._first(raw, screen)
-            if found is not None:
-                return found
-            budget, drawn = budget - screened, drawn + screened
-        raise nothing_fits(self._memory, drawn)
-
-    def _fill_part(
-        self,
-        history: History,
-        evidence: Evidence | None,
-        part: Branch,
-        tried: set[bytes],
-        screen: Screen,
-        rng: np.random.Generator,
-    ) -> _Candidate | None:
-        """A random configuration of one part of the space, None if it is hard to find one that fits there.
-
-        The farthest ones of a part are its corners: mostly bad, and costly to train.
-        """
-        q = part.moved_into(history.encoder, history.encoder.draw(64, rng), rng)
-        raw = self._new(history.encoder.raw_from_quantiles(q), tried)
-        chance = self._chance(evidence, history.encoder.unit(raw))
-        likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
-        return self._first(raw[likely[:_PART_SCREENS]], screen)[0]
-
-    def _chance(self, evidence: Evidence | None, unit: Array) -> Array:
-        """Probability that each fits, by all that is known. Shape [n]."""
-        assert self._memory is not None
-        chance = self._memory.probability_fits(unit)
-        return chance if evidence is None else chance * evidence.probability_feasible(unit)
-
-    def _far_first(self, history: History, evidence: Evidence | None, q: Array, tried: set[bytes]) -> Array:
-        """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
-        encoder = history.encoder
-        raw = self._new(encoder.raw_from_quantiles(q), tried)
-        if len(raw) == 0:
-            return raw
-        unit = encoder.unit(raw)
-        chance = self._chance(evidence, unit)
-        far = _distance(unit, encoder.unit(history.raw[history.state >= 0]), history)
-        worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
-        return raw[np.argsort(-worth, kind="stable")]
-
-    def _first(self, raw: Array, screen: Screen) -> tuple[_Candidate | None, int]:
-        """The first row that fits, and how many were screened."""
-        assert self._memory is not None
-        for i, row in enumerate(raw):
-            answer = self._memory.screen(row, screen)
-            if answer.fits:
-                return _Candidate(row, answer, 0.0), i + 1
-        return None, len(raw)
-
-    def _new(self, raw: Array, tried: set[bytes]) -> Array:
-        """Without duplicates, what was tried, and what was turned away."""
-        assert self._memory is not None
-        seen: set[bytes] = set()
-        keep = []
-        for i, key in enumerate(keys(raw)):
-            if key in tried or key in seen or self._memory.refused(key):
-                continue
-            seen.add(key)
-            keep.append(i)
-        return raw[keep]
-
-    # -- by the model --------------------------------------------------------------------------------------
-    def _exploit(
-        self,
-        history: History,
-        evidence: Evidence,
-        part: Branch | None,
-        tried: set[bytes],
-        screen: Screen,
-        rng: np.random.Generator,
-    ) -> _Candidate | None:
-        encoder = history.encoder
-        assert self._memory is not None
-        scorer = Scorer(evidence, self._memory)
-        parents = evidence.parents
+# -- ways to look --------------------------------------------------------------------------------------------
+def _find(asking: Asking, part: Branch | None) -> tuple[Candidate, str]:
+    """What to try next, and by which method it was found."""
+    evidence, draw = asking.evidence, asking.rng.random()
+    if part is not None and part.is_new(asking.tried_rows):
+        found = fill_part(asking, part)
+        if found is not None:
+            return found, "space-filling"
+        part = None
+    if evidence is not None:
+        aim = draw_aim(asking.history, evidence, asking.memory, asking.rng)
+        found, method = None, "gp-ehvi"
         if part is not None:
-            trained = history.raw[history.rows(TrialState.COMPLETE)]
-            parents = np.vstack([parents, trained[part.holds(trained)]])
-        parents = encoder.quantiles(parents, encoder.draw(len(parents), rng))
+            found = _exploit(asking, evidence, part)
+        if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
+            found = _exploit(asking, evidence, None)
+        elif found is None and aim is not None and draw >= _EXPLORE:
+            q = most_hopeful(asking.history, evidence, asking.memory, aim, asking.rng)
+            raw = asking.new(asking.encoder.raw_from_quantiles(q))
+            found, _ = asking.first_that_fits(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND])
+            method = "gp-region"
+        if found is not None:
+            return found, method
+    return fill(asking), "space-filling"
 
-        def into(q: Array) -> Array:
-            return q if part is None else part.moved_into(encoder, q, rng)
 
-        q = into(pool(encoder, parents, parents, rng))
+def _exploit(asking: Asking, evidence: Evidence, part: Branch | None) -> Candidate | None:
+    """What the models promise most of, in the whole space or in one part of it."""
+    history, encoder, rng = asking.history, asking.encoder, asking.rng
+    scorer = Scorer(evidence, asking.memory)
+    parents = evidence.parents
+    if part is not None:
+        trained = history.raw[history.rows(TrialState.COMPLETE)]
+        parents = np.vstack([parents, trained[part.holds(trained)]])
+    parents = encoder.quantiles(parents, encoder.draw(len(parents), rng))
 
-        def promise(q: Array) -> Array:
-            return scorer.coarse(encoder.unit(encoder.raw_from_quantiles(q)))
+    def into(q: Array) -> Array:
+        return q if part is None else part.moved_into(encoder, q, rng)
 
+    q = into(pool(encoder, parents, parents, rng))
+
+    def promise(q: Array) -> Array:
+        return scorer.coarse(encoder.unit(encoder.raw_from_quantiles(q)))
+
+    score = promise(q)
+    while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
+        scorer.boldness *= 2.0
         score = promise(q)
-        while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
-            scorer.boldness *= 2.0
-            score = promise(q)
-        for _ in range(_ROUNDS):
-            fresh = into(around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng))
-            q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
-        best = q[np.argsort(-score, kind="stable")[:_BEST]]
-        raw = self._new(encoder.raw_from_quantiles(best), tried)
-        # Where all that promises most is next to what was tried, it is time to look elsewhere.
-        raw = raw[_apart(encoder.unit(raw), encoder.unit(history.raw[history.state >= 0]))]
-        return self._first_that_fits(history, raw, scorer, screen)
+    for _ in range(_ROUNDS):
+        fresh = into(around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng))
+        q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
+    best = q[np.argsort(-score, kind="stable")[:_BEST]]
+    raw = asking.new(encoder.raw_from_quantiles(best))
+    # Where all that promises most is next to what was tried, it is time to look elsewhere.
+    raw = raw[_apart(encoder.unit(raw), encoder.unit(asking.tried_rows))]
+    return _best_that_fits(asking, raw, scorer)
 
-    def _first_that_fits(
-        self, history: History, raw: Array, scorer: Scorer, screen: Screen
-    ) -> _Candidate | None:
-        """Screen in order of promise until what fits is worth, exactly, what the next one promises.
 
-        Promises rest on predicted sizes and latencies: after a few answers the rest is scored anew.
-        """
-        assert self._memory is not None
-        best: _Candidate | None = None
-        for _ in range(_SCREEN_ROUNDS):
-            raw = raw[:_REFINED]
-            if len(raw) == 0:
-                break
-            promise = scorer(history.encoder.unit(raw))
-            order = np.argsort(-promise, kind="stable")
-            for i in order[:_SCREENS_PER_ROUND]:
-                if best is not None and best.gain >= _GOOD_ENOUGH * promise[i]:
-                    return best
-                answer = self._memory.screen(raw[i], screen)
-                if not answer.fits:
-                    continue
-                gain = float(scorer(history.encoder.unit(raw[i][None]), answer)[0])
-                if best is None or gain > best.gain:
-                    best = _Candidate(raw[i], answer, gain)
-            raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
-            scorer.refresh()
-        return best
+def _best_that_fits(asking: Asking, raw: Array, scorer: Scorer) -> Candidate | None:
+    """Screen in order of promise until what fits is worth, exactly, what the next one promises.
+
+    Promises rest on predicted sizes and latencies: after a few answers the rest is scored anew.
+    """
+    best: Candidate | None = None
+    for _ in range(_SCREEN_ROUNDS):
+        raw = raw[:_REFINED]
+        if len(raw) == 0:
+            break
+        promise = scorer(asking.encoder.unit(raw))
+        order = np.argsort(-promise, kind="stable")
+        for i in order[:_SCREENS_PER_ROUND]:
+            if best is not None and best.gain >= _GOOD_ENOUGH * promise[i]:
+                return best
+            answer = asking.screen(raw[i])
+            if not answer.fits:
+                continue
+            gain = float(scorer(asking.encoder.unit(raw[i][None]), answer)[0])
+            if best is None or gain > best.gain:
+                best = Candidate(raw[i], answer, gain)
+        raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
+        scorer.refresh()
+    return best
 
 
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
@@ -333,14 +224,3 @@ def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
         return np.ones(len(unit), dtype=bool)
     distance, _ = cKDTree(others).query(unit, p=np.inf)
     return np.asarray(distance > _NEAR)
-
-
-def _distance(unit: Array, others: Array, history: History) -> Array:
-    """Mean distance per parameter to the nearest of the others (at most 300 of them). Shape [n]."""
-    if len(others) == 0 or unit.shape[1] == 0:
-        return np.ones(len(unit))
-    others = others[-300:]
-    ordered = history.encoder.layout.ordered
-    delta = np.abs(unit[:, None, :] - others[None])
-    delta = np.where(ordered, delta, delta != 0)
-    return np.asarray(delta.mean(axis=2).min(axis=1))
