@@ -14,6 +14,7 @@ from scipy.optimize import approx_fprime
 from satisfice.search import gaussian
 from satisfice.search.encode import Layout
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
+from satisfice.search.slots import Slots
 
 LAYOUT = Layout.flat(np.array([True, True]))
 FINISHES, REPORTS = 12, 8
@@ -75,9 +76,18 @@ def _value(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], theta: n
     return objective(theta)[0]
 
 
+@pytest.mark.parametrize("with_slots", [False, True])
 @pytest.mark.parametrize("with_reports", [False, True])
-def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gradient_is_that_of_the_posterior(
+    with_reports: bool, with_slots: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     x, y, reports = data()
+    layout = LAYOUT
+    if with_slots:
+        operations = np.random.default_rng(2).integers(-1, 3, (len(x), 3)).astype(float)
+        x = np.column_stack([x, np.where(operations[:, :1] < 0, -1.0, np.abs(operations))])
+        ordered = np.array([True, True, False, False, False])
+        layout = Layout(ordered, (5.0,) * 5, (Slots(np.array([2, 3, 4]), 3),))
     seen: list[float] = []
 
     def check(
@@ -89,7 +99,7 @@ def test_the_gradient_is_that_of_the_posterior(with_reports: bool, monkeypatch: 
         return SimpleNamespace(x=start, fun=0.0)
 
     monkeypatch.setattr(gaussian, "minimize", check)
-    fit(x, y, np.zeros(len(y)), LAYOUT, noise_prior=0.01, reports=reports if with_reports else None)
+    fit(x, y, np.zeros(len(y)), layout, noise_prior=0.01, reports=reports if with_reports else None)
     assert seen[0] < 1e-4
 
 

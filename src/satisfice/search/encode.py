@@ -11,6 +11,7 @@ Three forms, all float64 of shape [n, d] with one column per parameter in the or
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from satisfice.search.slots import Slots
 from satisfice.spec.space import Parameter, SearchSpace
 
 Array = NDArray[np.float64]
@@ -47,10 +49,12 @@ class Layout:
     Attributes:
         ordered: Which columns are numbers, shape [d].
         dimensions: How many parameters vary where each one does (in a conditional space, not all).
+        slots: Groups of parameters that share their choices.
     """
 
     ordered: NDArray[np.bool_]
     dimensions: tuple[float, ...]
+    slots: tuple[Slots, ...] = ()
 
     @classmethod
     def flat(cls, ordered: NDArray[np.bool_]) -> Layout:
@@ -131,7 +135,16 @@ class Encoder:
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
         dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
-        return Layout(self.ordered[self.free], tuple(map(float, dimensions)))
+        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._slots())
+
+    def _slots(self) -> tuple[Slots, ...]:
+        """Groups of unordered choices, of three or more parameters with three or more choices in common."""
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for i, j in enumerate(self.free):
+            d = self.parameters[j].distribution
+            if isinstance(d, CategoricalDistribution) and not self.ordered[j] and len(d.choices) > 2:
+                groups[d.choices, tuple(sorted(self.conditions[j].items()))].append(i)
+        return tuple(Slots(np.array(g), len(key[0])) for key, g in groups.items() if len(g) > 2)
 
     # -- conditions ----------------------------------------------------------------------------------------
     def choices(self, j: int) -> range:

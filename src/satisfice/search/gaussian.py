@@ -1,11 +1,10 @@
 """Gaussian-process regression on mixed spaces, small and deterministic.
 
 Kernel: Matérn 5/2 with one length scale per parameter (Rasmussen & Williams 2006, eq. 4.17); two values of an
-unordered choice lie one apart. Numbers are warped first, by the distribution function of Kumaraswamy as in
-Snoek et al. 2014 (arXiv:1402.0929, section 3): an effect that is all at one end of a range, such as that of a
-penalty on a linear scale, is found all the same. Hyperparameters maximise the marginal likelihood (R&W
-eq. 5.8, gradient 5.9) with the dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024
-(arXiv:2402.02229, section 4), which keeps the model sane with few points and many parameters.
+unordered choice lie one apart. Numbers are warped first (see `warp`). Where parameters share their choices,
+a process over how often each one occurs is added (see `slots`). Hyperparameters maximise the marginal
+likelihood (R&W eq. 5.8, gradient 5.9) with the dimension-scaled log-normal prior on length scales of Hvarfner
+et al. 2024 (arXiv:2402.02229, section 4), which keeps the model sane with few points and many parameters.
 
 Unfinished trainings: a report foretells the finish up to what is still to come, a random walk that runs out
 at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
@@ -25,8 +24,10 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from satisfice.search.encode import Array, Layout
+from satisfice.search.matern import SQRT5, matern, squared_distance
+from satisfice.search.slots import Counting, CountingTerm
+from satisfice.search.warp import warp_rates, warped
 
-_SQRT5 = math.sqrt(5.0)
 _JITTER = 1e-8
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
 _MIN_SCALE = 0.02
@@ -46,10 +47,12 @@ class Hyperparameters:
     warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
+    counting: tuple[Counting, ...] = ()  # of the groups of slots, in their order
 
     def rougher(self, factor: float) -> Hyperparameters:
         """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
-        return replace(self, scales=self.scales / factor)
+        counting = tuple(c.rougher(factor) for c in self.counting)
+        return replace(self, scales=self.scales / factor, counting=counting)
 
 
 @dataclass(frozen=True)
@@ -64,37 +67,10 @@ class Reports:
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
-def _warped(x: Array, ordered: NDArray[np.bool_], warp: Array) -> Array:
-    """Rows with numbers warped, shape [n, d]."""
-    _, log_rest = _warp_logarithms(x, warp)
-    return np.where(ordered, 1.0 - np.exp(np.exp(warp[1]) * log_rest), x)
-
-
-def _warp_rates(x: Array, ordered: NDArray[np.bool_], warp: Array) -> tuple[Array, Array]:
-    """Derivatives of warped rows by the two logarithms in ``warp``, each of shape [n, d]."""
-    a, b = np.exp(warp)
-    log_u, log_rest = _warp_logarithms(x, warp)
-    by_a = a * b * np.exp((b - 1.0) * log_rest) * np.exp(a * log_u) * log_u
-    by_b = -b * np.exp(b * log_rest) * log_rest
-    return np.where(ordered, by_a, 0.0), np.where(ordered, by_b, 0.0)
-
-
-def _warp_logarithms(x: Array, warp: Array) -> tuple[Array, Array]:
-    """Of u and of 1 - u^a, each of shape [n, d]."""
-    log_u = np.log(np.clip(x, 1e-9, 1.0 - 1e-9))
-    return log_u, np.log(np.maximum(1.0 - np.exp(np.exp(warp[0]) * log_u), 1e-12))
-
-
-def _matern(squared: Array) -> Array:
-    r = _SQRT5 * np.sqrt(squared)
-    return np.asarray((1.0 + r + r * r / 3.0) * np.exp(-r))
-
-
 def _scaled_distance(a: Array, b: Array, ordered: NDArray[np.bool_], scales: Array) -> Array:
     """Squared scaled distances, shape [n, q], without the [d, n, q] tensor."""
     x, y = a[:, ordered] / scales[ordered], b[:, ordered] / scales[ordered]
-    out = (x**2).sum(1)[:, None] + (y**2).sum(1)[None, :] - 2.0 * x @ y.T
-    np.maximum(out, 0.0, out=out)
+    out = squared_distance(x, y)
     for j in np.flatnonzero(~ordered):
         out += (a[:, j, None] != b[None, :, j]) / scales[j] ** 2
     return np.asarray(out)
@@ -138,8 +114,8 @@ def fit(
     differs = (x.T[choices, :, None] != x.T[choices, None, :]).astype(float)
     loc = [math.sqrt(2.0) + 0.5 * math.log(max(k, 1)) - 1.0 for k in layout.dimensions]
     finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
-    warped = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
-    warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in warped]
+    to_warp = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
+    warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in to_warp]
     prior_mean = np.r_[loc, np.zeros(2 * d), 0.0, math.log(noise_prior)]
     prior_sd = np.r_[np.ones(d), np.full(2 * d, _WARP_SD), 0.5, 1.5]
     bounds = [(math.log(finest), math.log(50.0))] * d + 2 * warps
@@ -150,25 +126,35 @@ def fit(
         same = np.equal.outer(reports.trial, reports.trial).astype(float)
         prior_mean, prior_sd = np.r_[prior_mean, 0.0, 0.0], np.r_[prior_sd, 0.7, 1.0]  # log ahead, logit own
         bounds += [(0.0, math.log(10.0)), (-3.0, 3.0)]
+    terms: list[tuple[slice, CountingTerm]] = []  # with their places in theta
+    for term in (CountingTerm(slots, x) for slots in layout.slots):
+        terms.append((slice(len(prior_mean), len(prior_mean) + len(term.prior_mean)), term))
+        prior_mean, prior_sd = np.r_[prior_mean, term.prior_mean], np.r_[prior_sd, term.prior_sd]
+        bounds += term.bounds
 
     def objective(theta: Array) -> tuple[float, Array]:
         weights, signal, noise = np.exp(-2.0 * theta[:d]), math.exp(theta[rest]), math.exp(theta[rest + 1])
         warp = theta[d:rest].reshape(2, d)
-        w, (by_a, by_b) = _warped(x, ordered, warp), _warp_rates(x, ordered, warp)
+        w, (by_a, by_b) = warped(x, ordered, warp), warp_rates(x, ordered, warp)
         scaled = w[:, numbers] * np.sqrt(weights[numbers])
         size = (scaled**2).sum(axis=1)
         squared = np.maximum(size[:, None] + size[None, :] - 2.0 * scaled @ scaled.T, 0.0)
         squared[np.diag_indices(n)] = 0.0
-        r = _SQRT5 * np.sqrt(squared + np.einsum("j,jkl->kl", weights[choices], differs))
+        r = SQRT5 * np.sqrt(squared + np.einsum("j,jkl->kl", weights[choices], differs))
         decay = np.exp(-r)
-        matern = (1.0 + r + r * r / 3.0) * decay
-        factors: float | Array = signal  # of the matern
+        correlation = (1.0 + r + r * r / 3.0) * decay
+        factors: float | Array = signal  # of the correlation
         covariance = noise * same + np.diag(extra + _JITTER)
         if reports is not None:
             ahead, own = math.exp(theta[rest + 2]), 1.0 / (1.0 + math.exp(-theta[rest + 3]))
             factors = signal + ahead * (1.0 - own) * to_come
             covariance = covariance + ahead * own * to_come * same
-        covariance = covariance + factors * matern
+        covariance = covariance + factors * correlation
+        term_gradients = []
+        for part, term in terms:
+            counted, term_gradient = term.at(theta[part])
+            covariance = covariance + counted
+            term_gradients.append((part, term_gradient))
         factor, inverse = _factor_and_inverse(covariance)
         alpha = inverse @ y
         m = np.outer(alpha, alpha) - inverse
@@ -183,18 +169,22 @@ def fit(
         gradient[:d] = np.where(ordered, -moved(w), 0.0)
         gradient[choices] = -weights[choices] * np.einsum("jkl,kl->j", differs, slope)
         gradient[d : 2 * d], gradient[2 * d : rest] = moved(by_a), moved(by_b)
-        gradient[rest] = 0.5 * signal * float((m * matern).sum())
+        gradient[rest] = 0.5 * signal * float((m * correlation).sum())
         gradient[rest + 1] = 0.5 * noise * float((m * same).sum())
         if reports is not None:
-            shared, alone = float((m * to_come * matern).sum()), float((m * to_come * same).sum())
+            shared, alone = float((m * to_come * correlation).sum()), float((m * to_come * same).sum())
             gradient[rest + 2] = 0.5 * ahead * ((1.0 - own) * shared + own * alone)
             gradient[rest + 3] = 0.5 * ahead * own * (1.0 - own) * (alone - shared)
+        for part, term_gradient in term_gradients:
+            gradient[part] = term_gradient(m)
         value = -0.5 * float(y @ alpha) - float(np.log(np.diag(factor)).sum())
         z = (theta - prior_mean) / prior_sd
         return -(value - 0.5 * float(z @ z)), -(gradient - z / prior_sd)
 
     # From long scales alone, what is fine structure often ends as noise: a maximum far below the other one.
     short = np.r_[np.full(d, math.log(_SHORT_SCALE)), prior_mean[d:]]
+    for part, term in terms:
+        short[part] = term.short
     found = [
         minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 40})
         for start in (prior_mean, short)
@@ -206,6 +196,7 @@ def fit(
         signal=math.exp(theta[rest]),
         noise=math.exp(theta[rest + 1]),
         warp=theta[d:rest].reshape(2, d),
+        counting=tuple(Counting(np.exp(theta[p][:-1]), math.exp(theta[p][-1])) for p, _ in terms),
     )
     if reports is None:
         return known
@@ -247,25 +238,40 @@ class GaussianProcess:
         )
 
     def _warped(self, x: Array) -> Array:
-        return _warped(x, self._layout.ordered, self._h.warp)
+        return warped(x, self._layout.ordered, self._h.warp)
 
     def _kernel(self, a: Array, b: Array) -> Array:
-        return self._h.signal * _matern(_scaled_distance(a, b, self._layout.ordered, self._h.scales))
+        correlation = matern(_scaled_distance(a, b, self._layout.ordered, self._h.scales))
+        return self._h.signal * correlation + self._counted(a, b)
+
+    def _counted(self, a: Array, b: Array) -> float | Array:
+        """What counts of choices add to a covariance."""
+        pairs = zip(self._layout.slots, self._h.counting, strict=True)
+        return sum((counting.covariance(slots, a, b) for slots, counting in pairs), 0.0)
+
+    def _prior_variance(self, x: Array) -> Array:
+        """Of a noise-free finish, shape [q]."""
+        pairs = zip(self._layout.slots, self._h.counting, strict=True)
+        return sum(
+            (counting.variance(slots, x) for slots, counting in pairs), np.full(len(x), self._h.signal)
+        )
 
     def _between(self, a: Array, of_a: Reports, b: Array, of_b: Reports) -> Array:
         h = self._h
         to_come = h.ahead * np.minimum.outer(of_a.ahead, of_b.ahead)
-        matern = _matern(_scaled_distance(a, b, self._layout.ordered, h.scales))
+        correlation = matern(_scaled_distance(a, b, self._layout.ordered, h.scales))
         same = np.equal.outer(of_a.trial, of_b.trial)
-        return (h.signal + (1.0 - h.own) * to_come) * matern + (h.own * to_come + h.noise) * same
+        shared = (h.signal + (1.0 - h.own) * to_come) * correlation + self._counted(a, b)
+        return shared + (h.own * to_come + h.noise) * same
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the noise-free finish, each of shape [q]."""
         if self._last is not None and self._last[0] is x:  # metrics with equal ranks share a process
             return self._last[1]
-        k = self._kernel(self._warped(x), self._x)
+        at = self._warped(x)
+        k = self._kernel(at, self._x)
         v = k @ self._inverse_factor.T
-        variance = self._h.signal - np.einsum("ij,ij->i", v, v)
+        variance = self._prior_variance(at) - np.einsum("ij,ij->i", v, v)
         self._last = x, (k @ self._alpha, np.sqrt(np.maximum(variance, 1e-12)))
         return self._last[1]
 
@@ -285,11 +291,12 @@ class GaussianProcess:
         own = Reports(np.array([ahead]), np.array([np.iinfo(np.int64).min]))
         crossing = self._between(x, own, self._x, self._reports)[0]
         to_report = self._inverse_factor @ crossing
-        variance = h.signal + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
-        shared = h.signal + h.noise - float(to_finish @ to_report)
+        prior = float(self._prior_variance(x)[0])
+        variance = prior + h.ahead * ahead + extra + h.noise + _JITTER - float(to_report @ to_report)
+        shared = prior + h.noise - float(to_finish @ to_report)
         gain = shared / max(variance, 1e-12)
         mean = float(k @ self._alpha) + gain * (y - float(crossing @ self._alpha))
-        left = h.signal + h.noise - float(to_finish @ to_finish) - gain * shared
+        left = prior + h.noise - float(to_finish @ to_finish) - gain * shared
         return mean, math.sqrt(max(left, 1e-12))
 
     def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:

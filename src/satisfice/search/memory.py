@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +100,8 @@ class ScreenMemory:
         if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
         x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
-        layout = self._encoder.layout
+        # With counts of choices, as in the models of objectives, searches of cells found less.
+        layout = replace(self._encoder.layout, slots=())
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
