@@ -3,6 +3,8 @@
     python benchmarks/search_quality.py --bench DIR --seeds 10            # peers and ours, tables with ratios
     python benchmarks/search_quality.py --bench DIR --strategies satisfice tpe --workers 8
     python benchmarks/search_quality.py --bench DIR --problems learners_a learners_b learners_c
+    python benchmarks/search_quality.py --bench DIR --problems single_lcbench_helena --strategies satisfice \
+        tpe_reject tpe_reject_median                                  # one objective under constraints
     python benchmarks/search_quality.py --real                            # real trainings, no folder needed,
     minutes
 
@@ -34,13 +36,17 @@ def run_bench(args: argparse.Namespace) -> None:
     choice = importlib.import_module("learner_choice")
     if set(args.problems) & set(choice.PROBLEMS):
         choice.add_to(compare.problems)
+    single = importlib.import_module("single_objective")
+    single.add_to(compare.problems, strategies)
     names = [name for group in args.problems for name in compare.GROUPS.get(group, [group])]
     rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
     done = {(r["problem"], r["strategy"], r["seed"], r["workers"]) for r in rows}
     for seed in range(args.seeds):
         for strategy in args.strategies:
             for name in names:
-                if (name, strategy, seed, args.workers) in done or _needs_curves(compare, strategy, name):
+                if (name, strategy, seed, args.workers) in done or _needs_curves(
+                    compare, strategy, name, single.PRUNED
+                ):
                     continue
                 row = compare.run(name, strategy, seed, args.workers)
                 args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -57,8 +63,8 @@ def run_bench(args: argparse.Namespace) -> None:
         print(table([r for r in rows if r["workers"] == args.workers], key, speed_up))
 
 
-def _needs_curves(compare: Any, strategy: str, problem: str) -> bool:
-    only = strategy in compare.CURVES_ONLY or strategy == "satisfice_moasha"
+def _needs_curves(compare: Any, strategy: str, problem: str, pruned: tuple[str, ...]) -> bool:
+    only = strategy in compare.CURVES_ONLY or strategy in ("satisfice_moasha", *pruned)
     return only and compare.problems.REGISTRY[problem]().max_epoch == 1
 
 
