@@ -43,7 +43,7 @@ class _Points:
 
 @dataclass(frozen=True)
 class FinishModel:
-    """Model of one objective from finished and unfinished trials."""
+    """Model of one target (see `History.targets`) from finished and unfinished trials."""
 
     metric: MetricModel
     lines: Lines
@@ -110,7 +110,7 @@ class FinishModel:
         mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
         together = self.optimistic(mean, sd * self.widening, optimism)
         alone = self.optimistic(foretold, math.sqrt(ahead + extra) * self.widening, optimism)
-        shown = signed_curve(history, row, self.lines.objective, checkpoint)
+        shown = signed_curve(history, row, self.lines.target, checkpoint)
         return float(np.min([together, alone, shown]))
 
 
@@ -123,29 +123,29 @@ class CurveModels:
     def make(
         self,
         history: History,
-        objective: int,
+        target: int,
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
         failed: NDArray[np.int_] | None = None,
         *,
         roughness: float = 1.0,
     ) -> FinishModel | None:
-        """The model of one objective, or None while fewer than `MIN_FINISHED` have finished.
+        """The model of one target, or None while fewer than `MIN_FINISHED` have finished.
 
         Args:
             history: The trials.
-            objective: Its index.
+            target: Index into `History.targets`.
             complete: Trials that finished, ascending.
             unfinished: Trials whose reports are used, ascending.
             failed: Trials that count as bad as the worst finished one, uncertainly.
             roughness: See `gaussian.Hyperparameters.rougher`.
         """
-        finishes = history.objectives(complete)[:, objective]
+        finishes = history.target(target, complete)
         complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
         if len(complete) < MIN_FINISHED:
             return None
         failed = np.zeros(0, dtype=int) if failed is None else failed
-        lines = Lines.through(history, objective, complete, finishes, unfinished)
+        lines = Lines.through(history, target, complete, finishes, unfinished)
         points = _points(history, lines, complete, finishes, unfinished)
         worst = float(lines.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
@@ -155,9 +155,7 @@ class CurveModels:
             np.r_[points.extra, np.full(len(failed), 0.5)],
             history.encoder.layout,
             transform=lines.transform,
-            hyperparameters=self._hyperparameters(history, objective, complete, unfinished).rougher(
-                roughness
-            ),
+            hyperparameters=self._hyperparameters(history, target, complete, unfinished).rougher(roughness),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
         return FinishModel(
@@ -171,7 +169,7 @@ class CurveModels:
     def _hyperparameters(
         self,
         history: History,
-        objective: int,
+        target: int,
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
     ) -> gaussian.Hyperparameters:
@@ -183,12 +181,12 @@ class CurveModels:
         first = first[spread_out(len(first), _MAX_FIT // 3)]
         others = settled[: int(share * len(settled))]
         others = others[spread_out(len(others), _MAX_FIT // 3)]
-        key = bytes([objective]) + first.tobytes() + b"|" + others.tobytes()
+        key = bytes([target]) + first.tobytes() + b"|" + others.tobytes()
         if key not in self._fits:
             if len(self._fits) > 64:
                 self._fits.clear()
-            finishes = history.objectives(first)[:, objective]
-            lines = Lines.through(history, objective, first, finishes, others)
+            finishes = history.target(target, first)
+            lines = Lines.through(history, target, first, finishes, others)
             points = _points(history, lines, first, finishes, others)
             self._fits[key] = gaussian.fit(
                 history.encoder.unit(history.raw[points.trial]),

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array
-from satisfice.search.history import History
+from satisfice.search.history import History, target_of
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint
 from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
@@ -36,7 +36,7 @@ class Evidence:
     typical: Array  # median of each objective, shape [m]
     parents: Array  # raw rows worth searching near, shape [p, d]
     models: Mapping[str, MetricModel]  # of signed objectives and of constraint metrics that training decides
-    late: tuple[Constraint, ...]  # constraints that training decides
+    late: Mapping[str, float]  # keys of constraints that training decides, and bounds on their models' scale
 
     def box(self, fitting: Mapping[str, tuple[float, float] | None]) -> tuple[Array, Array]:
         """Ideal and reference point, each of shape [m].
@@ -60,10 +60,8 @@ class Evidence:
     def probability_feasible(self, unit: Array) -> Array:
         """Probability that the constraints which training decides will be met, shape [q]."""
         out = np.ones(len(unit))
-        for constraint in self.late:
-            model = self.models.get(constraint.key)
-            if model is not None:
-                out *= model.probability_below(unit, 0.0)
+        for key, bound in self.late.items():
+            out *= self.models[key].probability_below(unit, bound)
         return out
 
     def predict(self, unit: Array) -> dict[str, float]:
@@ -118,10 +116,21 @@ def gather(
                 roughness,
             )
             expected[running, j] = _believe(models[name], x_all, running)
-    late = tuple(c for c in history.problem.constraints if c.metric not in static)
-    late = tuple(c for c in late if _ever_violated(history, c, complete))
-    for constraint in late:
-        models[constraint.key] = _violation_model(history, constraint, complete, x_all, cache, roughness)
+    late: dict[str, float] = {}
+    for constraint in history.problem.constraints:
+        if constraint.metric in static or not _ever_violated(history, constraint, np.r_[complete, pruned]):
+            continue
+        found = _constraint_model(
+            history,
+            constraint,
+            complete,
+            x_all,
+            cache,
+            curves if standing.at_the_end else None,
+            roughness,
+        )
+        if found is not None:
+            models[constraint.key], late[constraint.key] = found
     believed = running[np.isfinite(expected[running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
     known = np.array([name in static for name in names])
@@ -212,21 +221,37 @@ def _ever_violated(history: History, constraint: Constraint, rows: NDArray[np.in
     return any(not constraint.satisfied(v) for v in values if np.isfinite(v))
 
 
-def _violation_model(
+def _constraint_model(
     history: History,
     constraint: Constraint,
     complete: NDArray[np.int_],
     x: Array,
     cache: HyperparameterCache,
+    curves: CurveModels | None,
     roughness: float,
-) -> MetricModel:
+) -> tuple[MetricModel, float] | None:
+    """Of what a constraint bounds, and the bound on its scale; None if nothing is known of it.
+
+    Where trials report it, it is modelled as an objective is.
+    """
+    target = history.targets.index(target_of(constraint))
+    reported = np.asarray(np.isfinite(history.curves[:, :, target]).any(axis=1))
+    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
+    unfinished = unfinished[reported[unfinished]]
+    if len(unfinished) and curves is not None:
+        finishes = curves.make(history, target, complete, unfinished, roughness=roughness)
+        if finishes is not None:
+            return finishes.metric, history.targets[target].sign * constraint.bound
     values = history.metrics[:, history.metric_column[constraint.metric]]
+    # What a stopped trial reported last is not what it would have ended with.
     rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
-    rows = rows[np.isfinite(values[rows])]
+    rows = rows[np.isfinite(values[rows]) & ((history.state[rows] == TrialState.COMPLETE) | ~reported[rows])]
+    if len(rows) == 0:
+        return None
     violation = np.array([constraint.violation(v) for v in values[rows]])
     keep = _informative(np.abs(violation))
     transform = TRAINED(violation)
-    return MetricModel(
+    model = MetricModel(
         x[rows[keep]],
         violation[keep],
         np.zeros(len(keep)),
@@ -241,3 +266,4 @@ def _violation_model(
             roughness=roughness,
         ),
     )
+    return model, 0.0

@@ -1,7 +1,8 @@
 """A columnar cache of the trials, shared by sampler and pruner.
 
 Row i is trial number i. With d parameters, k metrics (those that objectives and constraints name), g
-checkpoints and m objectives a trial takes about ``8 d + 8 k + 8 g m + 30`` bytes.
+checkpoints and t targets (objectives, and what constraints want small or large) a trial takes about
+``8 d + 8 k + 8 g t + 30`` bytes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from optuna.trial import TrialState
 
 from satisfice.search.encode import Array, Encoder
 from satisfice.search.protocol import SearchProblem
+from satisfice.spec.constraint import Constraint
 from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
@@ -37,6 +40,25 @@ def checkpoints(max_steps: int | None) -> tuple[int, ...]:
     return tuple(out)
 
 
+@dataclass(frozen=True)
+class Target:
+    """A metric that may be foretold from reports, and the factor that makes it one to minimise."""
+
+    metric: str
+    sign: float
+
+
+def targets_of(problem: SearchProblem) -> tuple[Target, ...]:
+    """The objectives, in their order, and then what constraints want small or large beside them."""
+    wanted = [Target(o.metric, o.sign) for o in problem.objectives]
+    return tuple(dict.fromkeys([*wanted, *map(target_of, problem.constraints)]))
+
+
+def target_of(constraint: Constraint) -> Target:
+    """What a constraint wants small."""
+    return Target(constraint.metric, 1.0 if constraint.is_upper else -1.0)
+
+
 class History:
     """What has been tried, as arrays. `update` and `report` cost what changed, not what is there."""
 
@@ -48,20 +70,21 @@ class History:
         self.metric_column = {name: j for j, name in enumerate(self.metric_names)}
         self.checkpoints = checkpoints(problem.max_steps)
         self.objective_names = tuple(o.metric for o in problem.objectives)
+        self.targets = targets_of(problem)
         self.version = 0  # grows with every change
         self._n = 0
         self._allocate(64)
 
     def _allocate(self, capacity: int) -> None:
         d, k = len(self.encoder.parameters), len(self.metric_names)
-        g, m = len(self.checkpoints), len(self.objective_names)
+        g, m, t = len(self.checkpoints), len(self.objective_names), len(self.targets)
         fresh = {
             "state": np.full(capacity, ABSENT, dtype=np.int8),
             "raw": np.full((capacity, d), np.nan),
             "metrics": np.full((capacity, k), np.nan),
             "feasible": np.full(capacity, -1, dtype=np.int8),  # 1, 0, or -1: not known
             "steps": np.zeros(capacity, dtype=np.int32),
-            "curves": np.full((capacity, g, m), np.nan, dtype=np.float32),
+            "curves": np.full((capacity, g, t), np.nan, dtype=np.float32),
             "curve_step": np.zeros((capacity, g), dtype=np.int32),
             "predicted": np.full((capacity, m), np.nan, dtype=np.float32),
         }
@@ -118,9 +141,9 @@ class History:
         if g >= len(self.checkpoints) or step < self._curve_step[i, g]:
             return
         self._curve_step[i, g] = step
-        for j, name in enumerate(self.objective_names):
-            if name in metrics:
-                self._curves[i, g, j] = metrics[name]
+        for j, target in enumerate(self.targets):
+            if target.metric in metrics:
+                self._curves[i, g, j] = metrics[target.metric]
         self.version += 1
 
     # -- reading: views on the first `len(self)` rows ------------------------------------------------------
@@ -155,7 +178,7 @@ class History:
 
     @property
     def curves(self) -> NDArray[np.float32]:
-        """Objectives as last reported up to each checkpoint (and after the one before), shape [n, g, m]."""
+        """Targets as last reported up to each checkpoint (and after the one before), shape [n, g, t]."""
         return self._curves[: self._n]
 
     @property
@@ -179,6 +202,11 @@ class History:
         """Objectives to minimise, NaN where unknown; of all trials or of ``rows``. Shape [n, m]."""
         metrics = self.metrics if rows is None else self.metrics[rows]
         return metrics[:, [self.metric_column[name] for name in self.objective_names]] * self.signs
+
+    def target(self, j: int, rows: NDArray[np.int_]) -> Array:
+        """One target's final or pre-training values, to minimise, NaN where unknown. Shape [n]."""
+        target = self.targets[j]
+        return np.asarray(self.metrics[rows, self.metric_column[target.metric]] * target.sign)
 
     @property
     def signs(self) -> Array:

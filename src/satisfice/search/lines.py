@@ -10,7 +10,7 @@ by what was reported, so that the regression of finishes on levels may be read o
 spread of levels off all (Anderson 1957, doi:10.1080/01621459.1957.10501379), from the last checkpoint
 backwards.
 
-Shapes: n trials, g checkpoints, d parameters. Objectives are to be minimised.
+Shapes: n trials, g checkpoints, d parameters. Targets are to be minimised.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_
 
 
 def signed_curve(
-    history: History, rows: NDArray[np.int_], objective: int, checkpoint: int | NDArray[np.int_]
+    history: History, rows: NDArray[np.int_], target: int, checkpoint: int | slice | NDArray[np.int_]
 ) -> Array:
     """Reports at checkpoints, to minimise, NaN where there is none. Shape of both indices, broadcast."""
-    return np.asarray(history.curves[rows, checkpoint, objective].astype(float) * history.signs[objective])
+    return np.asarray(history.curves[rows, checkpoint, target].astype(float) * history.targets[target].sign)
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Lines:
     A level is a report and ``momentum`` times the change since the checkpoint before.
     """
 
-    objective: int
+    target: int  # index into `History.targets`
     transform: TailLog
     momentum: Array  # shape [g]
     intercept: Array  # shape [g]
@@ -69,7 +69,7 @@ class Lines:
     def through(
         cls,
         history: History,
-        objective: int,
+        target: int,
         finished: NDArray[np.int_],
         finishes: Array,
         unfinished: NDArray[np.int_],
@@ -78,7 +78,7 @@ class Lines:
 
         Args:
             history: The trials.
-            objective: Its index.
+            target: Index into `History.targets`.
             finished: Trials that finished, shape [f].
             finishes: Theirs, shape [f].
             unfinished: Trials that were stopped, or still train.
@@ -92,7 +92,7 @@ class Lines:
         rows = np.r_[finished, unfinished]
         intercept, slope, ahead = np.zeros(len(steps)), np.ones(len(steps)), np.zeros(len(steps))
         momentum = np.zeros(len(steps))
-        reports = transform.forward(signed_curve(history, rows[:, None], objective, np.arange(len(steps))))
+        reports = transform.forward(signed_curve(history, rows[:, None], target, np.arange(len(steps))))
         for g in reversed(range(len(steps))):
             level = reports[:, g]
             if g > 0:
@@ -103,7 +103,7 @@ class Lines:
             prior = _PRIOR_VARIANCE * known.spread * to_come[g]
             slope[g], intercept[g], ahead[g] = known.take_in(level, prior)
         ahead = np.maximum.accumulate(ahead[::-1])[::-1]
-        return cls(objective, transform, momentum, intercept, slope, ahead)
+        return cls(target, transform, momentum, intercept, slope, ahead)
 
     def foretell(
         self, history: History, rows: NDArray[np.int_], checkpoint: int | NDArray[np.int_]
@@ -113,8 +113,8 @@ class Lines:
         Returns:
             The finishes, NaN where there is no report, and the change from the report to there. Shapes [n].
         """
-        report = self.transform.forward(signed_curve(history, rows, self.objective, checkpoint))
-        before = signed_curve(history, rows, self.objective, np.maximum(checkpoint, 1) - 1)
+        report = self.transform.forward(signed_curve(history, rows, self.target, checkpoint))
+        before = signed_curve(history, rows, self.target, np.maximum(checkpoint, 1) - 1)
         change = report - self.transform.forward(before)  # at the first checkpoint, 0
         level = _carried_on(report, change, self.momentum[checkpoint])
         foretold = (level - self.intercept[checkpoint]) / self.slope[checkpoint]

@@ -1,14 +1,16 @@
 """Stopping trainings that cannot matter any more.
 
-A trial is stopped when even its optimistic finish is dominated by a feasible finished trial. Objectives
-known before training are taken as they are; the others are foreseen from the configuration and the reports
-(see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
+A trial is stopped when even its optimistic finish is dominated by a feasible finished trial, or misses a
+constraint that training decides; while no finished trial meets it, when it misses by more than the nearest
+miss. What is known before training is taken as it is; the rest is foreseen from the configuration and the
+reports (see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
 optimistic is learnt: the rule is tried on the trials that finished, each foreseen from an early report as if
 it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
 does, nothing is stopped.
 
 Before enough have finished for that, a trial is stopped when it is no better than another one, finished or
-running, was after half as many steps. What stopping saves at the start moves everything after it forward.
+running, was after half as many steps, also in what such constraints ask for. What stopping saves at the start
+moves everything after it forward.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves import MIN_FINISHED, CurveModels, FinishModel
 from satisfice.search.encode import Array
-from satisfice.search.history import History, checkpoints
+from satisfice.search.history import History, checkpoints, target_of
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint, signed_curve
 from satisfice.search.protocol import Decision, SearchProblem
+from satisfice.spec.constraint import Constraint
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
@@ -57,7 +60,8 @@ class NoPruner:
 class _Foresight:
     """What decisions rest on until further trials end."""
 
-    models: tuple[FinishModel | None, ...]  # one per objective; None: known before training
+    models: tuple[FinishModel | None, ...]  # one per target; None: known before training
+    late: tuple[tuple[Constraint, int], ...]  # constraints that training decides, and their targets
     optimism: float  # infinite: nothing is to be stopped
 
 
@@ -91,12 +95,15 @@ class AutoPruner:
             return self._at_the_start(history, number, checkpoint)
         if math.isinf(foresight.optimism):
             return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
+        step, name = int(history.steps[number]), history.objective_names
+        missed = _missed(history, number, checkpoint, foresight)
+        if missed is not None:
+            return Decision(stop=True, reason=f"cannot meet {missed[0].key} at step {step}: {missed[1]}")
         hope = _hope(history, number, checkpoint, foresight)
         rows, finished = _feasible_finished(history)
         better = np.flatnonzero((finished <= hope).all(axis=1))  # a NaN is behind nothing
         if len(better) == 0:
             return Decision(stop=False)
-        step, name = int(history.steps[number]), history.objective_names
         said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, hope, history.signs, strict=True))
         return Decision(
             stop=True,
@@ -114,11 +121,15 @@ class AutoPruner:
         rows = rows[(history.feasible[rows] != 0) & (history.curve_step[rows, earlier] > 0)]
         if len(history.rows(TrialState.PRUNED)) >= _STOPPED_PER_OTHER * len(rows):
             return Decision(stop=False, reason=few)
-        known, theirs = history.objectives(np.array([number]))[0], history.objectives(rows)
-        trained = ~np.isfinite(known)  # the others are known before training
-        mine = np.where(trained, history.curves[number, checkpoint] * history.signs, known)
-        theirs = np.where(trained, history.curves[rows, earlier] * history.signs, theirs)
-        better = np.flatnonzero((theirs <= mine).all(axis=1))
+        mine, theirs = [], []
+        for j in range(len(history.targets)):
+            known = history.target(j, np.array([number]))[0]
+            trained = not np.isfinite(known)
+            if not trained and j >= len(history.objective_names):
+                continue  # a constraint that was seen to be met before training
+            mine.append(signed_curve(history, np.array([number]), j, checkpoint)[0] if trained else known)
+            theirs.append(signed_curve(history, rows, j, earlier) if trained else history.target(j, rows))
+        better = np.flatnonzero((np.column_stack(theirs) <= np.array(mine)).all(axis=1))
         if len(better) == 0:
             return Decision(stop=False, reason=few)
         then = history.checkpoints[earlier]
@@ -138,16 +149,22 @@ class AutoPruner:
     def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Foresight | None:
         ended = history.state[settled] == int(TrialState.COMPLETE)
         models: list[FinishModel | None] = []
-        for objective in range(len(history.objective_names)):
-            if is_static(history, objective):
+        for target in range(len(history.targets)):
+            if is_static(history, target):
                 models.append(None)
                 continue
-            model = self._curves.make(history, objective, settled[ended], settled[~ended])
-            if model is None:
+            model = self._curves.make(history, target, settled[ended], settled[~ended])
+            if model is None and target < len(history.objective_names):
                 return None
             models.append(model)
-        safe = (o for o in _OPTIMISM if _loss(history, models, o) <= _SAFE)
-        return _Foresight(tuple(models), next(safe, math.inf))
+        late = tuple(
+            (constraint, history.targets.index(target_of(constraint)))
+            for constraint in self._problem.constraints
+        )
+        late = tuple((constraint, target) for constraint, target in late if models[target] is not None)
+        untried = bool(late) and len(_feasible_finished(history)[0]) < 2
+        safe = (o for o in _OPTIMISM[-1 if untried else 0 :] if _loss(history, models, late, o) <= _SAFE)
+        return _Foresight(tuple(models), late, next(safe, math.inf))
 
 
 def _scheduled(n: int) -> int:
@@ -161,7 +178,7 @@ def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight)
     """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
     row = np.array([number])
     hope = history.objectives(row)[0]
-    for j, model in enumerate(foresight.models):
+    for j, model in enumerate(foresight.models[: len(hope)]):
         if model is not None:
             hope[j] = model.hope(history, number, checkpoint, foresight.optimism)
         elif not np.isfinite(hope[j]):
@@ -169,20 +186,45 @@ def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight)
     return np.asarray(hope)
 
 
-def _loss(history: History, models: list[FinishModel | None], optimism: float) -> float:
+def _missed(
+    history: History, number: int, checkpoint: int, foresight: _Foresight
+) -> tuple[Constraint, str] | None:
+    """A constraint that the trial cannot meet, and why; None if there is hope for each."""
+    finished = history.rows(TrialState.COMPLETE)
+    for constraint, target in foresight.late:
+        model = foresight.models[target]
+        assert model is not None
+        hope = model.hope(history, number, checkpoint, foresight.optimism)
+        sign = history.targets[target].sign
+        behind = hope - max(sign * constraint.bound, float(np.nanmin(history.target(target, finished))))
+        if behind > 0:
+            return constraint, f"its best hope is {hope * sign:.4g}"
+    return None
+
+
+def _loss(
+    history: History,
+    models: list[FinishModel | None],
+    late: tuple[tuple[Constraint, int], ...],
+    optimism: float,
+) -> float:
     """Share of the front's hypervolume that the rule would have lost among the trials it was tried on."""
     rows, finished = _feasible_finished(history)
     if len(rows) < 2:
         return 0.0
-    hope = finished.copy()
+    hope = np.column_stack([history.target(j, rows) for j in range(len(models))])
     for j, model in enumerate(models):
         if model is not None and len(model.tested):
             mean, sd = model.foreseen.T
             place = np.searchsorted(rows, model.tested)
             known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.tested)
             hope[place[known], j] = model.optimistic(mean, sd * model.widening, optimism)[known]
+    missed = np.zeros(len(rows), dtype=bool)
+    for constraint, j in late:
+        missed |= hope[:, j] > history.targets[j].sign * constraint.bound
+    hope = hope[:, : finished.shape[1]]
     front = np.flatnonzero(nondominated(finished))
-    lost = [bool((np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
+    lost = [bool(missed[i] or (np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
     if not any(lost):
         return 0.0
     low, high = finished[front].min(axis=0), finished[front].max(axis=0)
@@ -203,11 +245,11 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
     return rows[told], values[told]
 
 
-def is_static(history: History, objective: int) -> bool:
-    """Whether an objective does not change while a trial trains, as far as the reports show."""
+def is_static(history: History, target: int) -> bool:
+    """Whether a target does not change while a trial trains, as far as the reports show."""
     rows = history.rows(TrialState.COMPLETE)[-50:]
-    final = history.objectives(rows)[:, objective]
-    curves = history.curves[rows, :, objective].astype(float) * history.signs[objective]
+    final = history.target(target, rows)
+    curves = signed_curve(history, rows, target, slice(None))
     change = np.abs(curves - final[:, None])
     change = change[np.isfinite(change)]
     if len(change) == 0:
