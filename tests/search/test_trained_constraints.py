@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 from optuna.trial import TrialState
@@ -27,7 +30,7 @@ def accuracy(final: float, step: int, *, informative: bool = True) -> float:
     return final * (step / MAX_STEPS) ** 0.3 if informative else 0.1
 
 
-def params(final: float) -> dict[str, object]:
+def params(final: float) -> dict[str, Any]:
     """Of a training that ends there: the rate decides."""
     return {"lr": float(10 ** (-4 + 3 * final)), "layers": 2, "optimizer": "adam"}
 
@@ -147,3 +150,17 @@ def test_the_sampler_goes_on_where_all_that_is_known_of_a_constraint_comes_from_
         history, lambda _: Screened(fits=True, metrics={"size": 4.0}), np.random.default_rng(0)
     )
     assert proposal.params
+
+
+def test_while_none_meets_a_constraint_the_sampler_looks_for_what_does():
+    history = study_of(STRICT)
+    sampler = SAMPLERS.get("auto")(history.problem)
+
+    def screen(configuration: Mapping[str, Any]) -> Screened:
+        return Screened(fits=True, metrics={"size": float(configuration["layers"])})
+
+    proposals = [sampler.propose(history, screen, np.random.default_rng(seed)) for seed in range(8)]
+    sought = [p for p in proposals if p.why["method"] == "gp-feasible"]
+    assert len(sought) > 4
+    assert all(0.0 <= p.why["probability_feasible"] <= 1.0 for p in sought)
+    assert np.median([p.params["lr"] for p in sought]) > params(0.8)["lr"]  # the higher, the more accurate

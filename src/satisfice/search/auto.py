@@ -46,6 +46,10 @@ _NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure 
 _BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
+_PROMISE = {
+    "gp-ehvi": "expected_gain",
+    "gp-feasible": "probability_feasible",
+}  # by method: what was maximised
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 
@@ -77,14 +81,14 @@ class AutoSampler:
         visit = self._visit(asking)
         found, method = _find(asking, visit)
         part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
-        kind = "exploit" if method == "gp-ehvi" and part is None else "explore"
+        kind = "exploit" if method in _PROMISE and part is None else "explore"
         why: dict[str, Any] = {
             "method": method,
             "kind": kind,
             "screened": len(memory) - screened_before,
         }
-        if method == "gp-ehvi":
-            why["expected_gain"] = found.gain
+        if method in _PROMISE:
+            why[_PROMISE[method]] = found.gain
         if part is not None:
             why["part"] = history.encoder.parameters[part.column].name
         if evidence is not None:
@@ -140,7 +144,7 @@ def _find(asking: Asking, part: Branch | None) -> tuple[Candidate, str]:
         part = None
     if evidence is not None:
         aim = draw_aim(asking.history, evidence, asking.memory, asking.rng)
-        found, method = None, "gp-ehvi"
+        found, method = None, "gp-feasible" if evidence.seeks_feasible else "gp-ehvi"
         if part is not None:
             found = _exploit(asking, evidence, part)
         if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):

@@ -38,6 +38,11 @@ class Evidence:
     models: Mapping[str, MetricModel]  # of signed objectives and of constraint metrics that training decides
     late: Mapping[str, float]  # keys of constraints that training decides, and bounds on their models' scale
 
+    @property
+    def seeks_feasible(self) -> bool:
+        """Whether no finished trial meets the constraints that training decides."""
+        return bool(self.late) and len(self.observed) == 0
+
     def box(self, fitting: Mapping[str, tuple[float, float] | None]) -> tuple[Array, Array]:
         """Ideal and reference point, each of shape [m].
 

@@ -1,4 +1,8 @@
-"""What a candidate promises: expected hypervolume improvement, by models or by what a screen has told."""
+"""What a candidate promises: expected hypervolume improvement, by models or by what a screen has told.
+
+While no trial meets the constraints that training decides, there is nothing to improve on: what counts then
+is the probability of meeting them (Gelbart et al. 2014, arXiv:1403.5607, section 3.1).
+"""
 
 from __future__ import annotations
 
@@ -48,6 +52,9 @@ class Scorer:
 
     def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
         evidence = self._evidence
+        feasible = evidence.probability_feasible(unit)
+        if evidence.seeks_feasible:
+            return feasible if answer is not None else feasible * self._memory.probability_fits(unit)
         modelled = [name for name in evidence.names if name in evidence.models]
         nodes, weights = normal_nodes(count, len(modelled))
         samples = np.empty((len(weights), len(unit), len(evidence.names)))
@@ -66,5 +73,5 @@ class Scorer:
                 samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
             else:
                 samples[:, :, j] = evidence.typical[j]
-        gain = improvement.expected(samples, weights) * evidence.probability_feasible(unit)
+        gain = improvement.expected(samples, weights) * feasible
         return gain if answer is not None else gain * self._memory.probability_fits(unit)
