@@ -116,15 +116,19 @@ def test_reports_that_foretell_nothing_stop_nothing():
     assert not decide(study_of(GOOD, informative=False), 0.3).stop
 
 
-@pytest.mark.parametrize(("final", "stops"), [(0.9, False), (0.2, True)])
-def test_at_the_start_a_trial_that_nears_a_constraint_is_not_behind(final: float, *, stops: bool):
+@pytest.mark.parametrize(
+    ("final", "reported", "stops"), [(0.9, True, False), (0.2, True, True), (0.9, False, True)]
+)
+def test_at_the_start_a_trial_that_nears_a_constraint_is_not_behind(
+    final: float, *, reported: bool, stops: bool
+):
     loss = Objective(metric="loss", direction="minimize")
     problem = SearchProblem(space=SPACE, objectives=(loss,), constraints=(GOOD,), max_steps=MAX_STEPS)
     history = History(problem)
     for number, (ends, worse) in enumerate([(0.5, 0.0), (final, 0.3)]):
         history.update([TrialRecord(number=number, state=TrialState.RUNNING, params=params(ends))])
         for step, metrics in reports(ends, 9).items():
-            history.report(number, step, {"loss": 1.0 + worse, **metrics})
+            history.report(number, step, {"loss": 1.0 + worse, **(metrics if reported else {})})
     decision = PRUNERS.get("auto")(problem).decide(history, 1)
     assert decision.stop == stops
 

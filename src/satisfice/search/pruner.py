@@ -125,9 +125,10 @@ class AutoPruner:
         for j in range(len(history.targets)):
             known = history.target(j, np.array([number]))[0]
             trained = not np.isfinite(known)
-            if not trained and j >= len(history.objective_names):
-                continue  # a constraint that was seen to be met before training
-            mine.append(signed_curve(history, np.array([number]), j, checkpoint)[0] if trained else known)
+            shown = signed_curve(history, np.array([number]), j, checkpoint)[0] if trained else known
+            if j >= len(history.objective_names) and not (trained and np.isfinite(shown)):
+                continue  # of constraints, those whose metrics are reported count
+            mine.append(shown)
             theirs.append(signed_curve(history, rows, j, earlier) if trained else history.target(j, rows))
         better = np.flatnonzero((np.column_stack(theirs) <= np.array(mine)).all(axis=1))
         if len(better) == 0:
