@@ -158,11 +158,10 @@ class AutoPruner:
             if model is None and target < len(history.objective_names):
                 return None
             models.append(model)
+        targets = [history.targets.index(target_of(c)) for c in self._problem.constraints]
         late = tuple(
-            (constraint, history.targets.index(target_of(constraint)))
-            for constraint in self._problem.constraints
+            (c, j) for c, j in zip(self._problem.constraints, targets, strict=True) if models[j] is not None
         )
-        late = tuple((constraint, target) for constraint, target in late if models[target] is not None)
         untried = bool(late) and len(_feasible_finished(history)[0]) < 2
         safe = (o for o in _OPTIMISM[-1 if untried else 0 :] if _loss(history, models, late, o) <= _SAFE)
         return _Foresight(tuple(models), late, next(safe, math.inf))
