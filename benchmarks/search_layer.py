@@ -26,7 +26,7 @@ class SearchLayer:
         self._objectives = [f"obj{i}" for i in range(len(task.objective_names))]
         self._bounds = [f"con{i}" for i in range(len(task.constraint_names))]
         self._problem = SearchProblem(
-            space=_search_space(task),
+            space=search_space(task),
             objectives=tuple(Objective(metric=n, direction="minimize") for n in self._objectives),
             constraints=tuple(Constraint(metric=n, operator="<=", bound=0.0) for n in self._bounds),
             max_steps=task.max_epoch,
@@ -85,7 +85,8 @@ class SearchLayer:
         self._update(dataclasses.replace(record, state=state, metrics=metrics, steps=outcome.epoch))
 
 
-def _search_space(task: Any) -> SearchSpace:
+def search_space(task: Any) -> SearchSpace:
+    """The space as a study states it, with its conditions."""
     stated = _space(task)
     parameters = []
     for name, distribution in task.space.items():

@@ -42,7 +42,7 @@ class Ours:
             Constraint(metric=name, operator="<=", bound=0.0) for name in problem.constraint_names
         )
         task = SearchProblem(
-            space=layer._search_space(problem),  # noqa: SLF001 - the benchmark's own
+            space=layer.search_space(problem),
             objectives=(Objective(metric="latency", direction="minimize"),),
             constraints=(Constraint(metric="error", operator="<=", bound=bound), *self._known),
             max_steps=problem.max_epoch,

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from satisfice.search import History, Proposal, Sampler, Screened, SearchProblem
+from satisfice.search.encode import Layout
 from satisfice.spec.constraint import Constraint, violations
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
@@ -26,6 +28,11 @@ SPACE = SearchSpace(
         Parameter(name="momentum", distribution=FloatDistribution(0.0, 0.99), when={"optimizer": ("sgd",)}),
     )
 )
+
+
+def flat_layout(ordered: NDArray[np.bool_]) -> Layout:
+    """Of a space without conditions."""
+    return Layout(ordered, (float(len(ordered)),) * len(ordered))
 
 
 def size(params: Mapping[str, Any]) -> float:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
+from tests.search.problems import flat_layout
 
 from satisfice.search import gaussian
 from satisfice.search.encode import Layout
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
 from satisfice.search.slots import Slots
 
-LAYOUT = Layout.flat(np.array([True, True]))
+LAYOUT = flat_layout(np.array([True, True]))
 FINISHES, REPORTS = 12, 8
 
 
@@ -121,7 +122,7 @@ def test_fine_structure_is_not_taken_for_noise(seed: int) -> None:
     x = np.random.default_rng(seed).random((60, 6))
     y = np.sin(4 * x[:, 0]) + (x[:, 1] > 0.5) + 0.5 * np.cos(8 * x[:, -1])
     found = fit(
-        x, (y - y.mean()) / y.std(), np.zeros(60), Layout.flat(np.ones(6, dtype=bool)), noise_prior=0.01
+        x, (y - y.mean()) / y.std(), np.zeros(60), flat_layout(np.ones(6, dtype=bool)), noise_prior=0.01
     )
     assert found.noise < 0.05
 
@@ -142,7 +143,7 @@ def off(n: int, sd: float, monkeypatch: pytest.MonkeyPatch) -> float:
     def values(u: np.ndarray) -> np.ndarray:
         return np.asarray(np.log(u[:, 2] + 1e-3) + np.sin(3 * u[:, 0]))
 
-    layout, mean, spread = Layout.flat(np.ones(4, dtype=bool)), values(x).mean(), values(x).std()
+    layout, mean, spread = flat_layout(np.ones(4, dtype=bool)), values(x).mean(), values(x).std()
     y = (values(x) - mean) / spread
     found = fit(x, y, np.zeros(n), layout, noise_prior=0.01)
     told, _ = GaussianProcess(x, y, np.zeros(n), layout, found).predict(at)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from tests.search.problems import flat_layout
 
 from satisfice.search.encode import Encoder, Layout
 from satisfice.search.gaussian import GaussianProcess, fit
@@ -75,6 +76,6 @@ def test_what_counts_say_is_learnt_from_few_cells(seed: int):
         told, _ = GaussianProcess(x, y, extra, layout, found).predict(at)
         return float(np.corrcoef(told, error(at))[0, 1])
 
-    apart = Layout.flat(np.zeros(6, dtype=bool))
+    apart = flat_layout(np.zeros(6, dtype=bool))
     together = Layout(apart.ordered, apart.dimensions, (SLOTS,))
     assert correlation(together) > correlation(apart) + 0.1

@@ -46,10 +46,7 @@ _NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure 
 _BOLDEST = 16.0
 _NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
 _EXPLORE = 0.05  # share of proposals that ignore the model
-_PROMISE = {
-    "gp-ehvi": "expected_gain",
-    "gp-feasible": "probability_feasible",
-}  # by method: what was maximised
+_PROMISE = {"gp-ehvi": "expected_gain", "gp-feasible": "probability_feasible"}  # what a method maximises
 _SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
 _GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
 

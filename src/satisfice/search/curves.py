@@ -49,7 +49,6 @@ class FinishModel:
     lines: Lines
     points: _Points
     seen: Array  # unit rows of finished trials, shape [f, d]
-    ordered: NDArray[np.bool_]  # shape [d]
 
     @cached_property
     def _left_out(self) -> tuple[NDArray[np.int_], Array]:
@@ -106,7 +105,7 @@ class FinishModel:
         row, ahead = np.array([number]), float(self.lines.ahead[checkpoint])
         foretold, change = self.lines.foretell(history, row, checkpoint)
         unit = history.encoder.unit(history.raw[row])
-        extra = float(surprise(change, unlike(unit, self.seen, self.ordered))[0])
+        extra = float(surprise(change, unlike(unit, self.seen, history.encoder.layout.ordered))[0])
         mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
         together = self.optimistic(mean, sd * self.widening, optimism)
         alone = self.optimistic(foretold, math.sqrt(ahead + extra) * self.widening, optimism)
@@ -163,7 +162,6 @@ class CurveModels:
             lines,
             points,
             seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
-            ordered=history.encoder.layout.ordered,
         )
 
     def _hyperparameters(

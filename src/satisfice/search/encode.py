@@ -56,11 +56,6 @@ class Layout:
     dimensions: tuple[float, ...]
     slots: tuple[Slots, ...] = ()
 
-    @classmethod
-    def flat(cls, ordered: NDArray[np.bool_]) -> Layout:
-        """Of a space without conditions."""
-        return cls(ordered, (float(len(ordered)),) * len(ordered))
-
 
 class Encoder:
     """Translates between parameters and rows of numbers, for whole pools at once."""

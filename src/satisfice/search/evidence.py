@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array
-from satisfice.search.history import History, target_of
+from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint
 from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
@@ -239,7 +239,7 @@ def _constraint_model(
 
     Where trials report it, it is modelled as an objective is.
     """
-    target = history.targets.index(target_of(constraint))
+    target = history.target_of(constraint)
     reported = np.asarray(np.isfinite(history.curves[:, :, target]).any(axis=1))
     unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
     unfinished = unfinished[reported[unfinished]]

@@ -24,14 +24,13 @@ from scipy.linalg import lapack
 from scipy.optimize import minimize
 
 from satisfice.search.encode import Array, Layout
-from satisfice.search.matern import SQRT5, matern, squared_distance
+from satisfice.search.matern import SHORT_SCALE, SQRT5, expected_log_scale, matern, squared_distance
 from satisfice.search.slots import Counting, CountingTerm
 from satisfice.search.warp import warp_rates, warped
 
 _JITTER = 1e-8
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
 _MIN_SCALE = 0.02
-_SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
 _MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
 _WARP_SD, _MOST_WARPED = 0.3, 2.0  # of the logarithms of warps: prior standard deviation, greatest size
 _WARP_FROM = 20  # trainings: with fewer, warps explain what is chance
@@ -112,7 +111,7 @@ def fit(
     d, n, ordered = x.shape[1], len(y), layout.ordered
     numbers, choices = np.flatnonzero(ordered), np.flatnonzero(~ordered)
     differs = (x.T[choices, :, None] != x.T[choices, None, :]).astype(float)
-    loc = [math.sqrt(2.0) + 0.5 * math.log(max(k, 1)) - 1.0 for k in layout.dimensions]
+    loc = [expected_log_scale(k) for k in layout.dimensions]
     finest = _MIN_SCALE if reports is None else _MIN_SCALE_BESIDE_REPORTS
     to_warp = ordered & (len(np.unique(reports.trial) if reports is not None else y) >= _WARP_FROM)
     warps = [(-_MOST_WARPED, _MOST_WARPED) if yes else (0.0, 0.0) for yes in to_warp]
@@ -182,7 +181,7 @@ def fit(
         return -(value - 0.5 * float(z @ z)), -(gradient - z / prior_sd)
 
     # From long scales alone, what is fine structure often ends as noise: a maximum far below the other one.
-    short = np.r_[np.full(d, math.log(_SHORT_SCALE)), prior_mean[d:]]
+    short = np.r_[np.full(d, math.log(SHORT_SCALE)), prior_mean[d:]]
     for part, term in terms:
         short[part] = term.short
     found = [

@@ -48,14 +48,7 @@ class Target:
     sign: float
 
 
-def targets_of(problem: SearchProblem) -> tuple[Target, ...]:
-    """The objectives, in their order, and then what constraints want small or large beside them."""
-    wanted = [Target(o.metric, o.sign) for o in problem.objectives]
-    return tuple(dict.fromkeys([*wanted, *map(target_of, problem.constraints)]))
-
-
-def target_of(constraint: Constraint) -> Target:
-    """What a constraint wants small."""
+def _wanted(constraint: Constraint) -> Target:
     return Target(constraint.metric, 1.0 if constraint.is_upper else -1.0)
 
 
@@ -70,7 +63,9 @@ class History:
         self.metric_column = {name: j for j, name in enumerate(self.metric_names)}
         self.checkpoints = checkpoints(problem.max_steps)
         self.objective_names = tuple(o.metric for o in problem.objectives)
-        self.targets = targets_of(problem)
+        # The objectives, in their order, and then what constraints want small or large beside them.
+        objectives = (Target(o.metric, o.sign) for o in problem.objectives)
+        self.targets = tuple(dict.fromkeys([*objectives, *map(_wanted, problem.constraints)]))
         self.version = 0  # grows with every change
         self._n = 0
         self._allocate(64)
@@ -202,6 +197,10 @@ class History:
         """Objectives to minimise, NaN where unknown; of all trials or of ``rows``. Shape [n, m]."""
         metrics = self.metrics if rows is None else self.metrics[rows]
         return metrics[:, [self.metric_column[name] for name in self.objective_names]] * self.signs
+
+    def target_of(self, constraint: Constraint) -> int:
+        """Index into `targets` of what a constraint bounds."""
+        return self.targets.index(_wanted(constraint))
 
     def target(self, j: int, rows: NDArray[np.int_]) -> Array:
         """One target's final or pre-training values, to minimise, NaN where unknown. Shape [n]."""

@@ -1,4 +1,4 @@
-"""The Matérn 5/2 correlation (Rasmussen & Williams 2006, eq. 4.17)."""
+"""The Matérn 5/2 correlation (Rasmussen & Williams 2006, eq. 4.17), and where length scales are sought."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from satisfice.search.encode import Array
 
 SQRT5 = math.sqrt(5.0)
+SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
+
+
+def expected_log_scale(dimensions: float) -> float:
+    """Prior mean of the logarithm of a length scale (Hvarfner et al. 2024, arXiv:2402.02229, section 4)."""
+    return math.sqrt(2.0) + 0.5 * math.log(max(dimensions, 1)) - 1.0
 
 
 def squared_distance(a: Array, b: Array) -> Array:

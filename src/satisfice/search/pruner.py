@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves import MIN_FINISHED, CurveModels, FinishModel
 from satisfice.search.encode import Array
-from satisfice.search.history import History, checkpoints, target_of
+from satisfice.search.history import History, checkpoints
 from satisfice.search.improvement import nondominated
 from satisfice.search.lines import last_checkpoint, signed_curve
 from satisfice.search.protocol import Decision, SearchProblem
@@ -95,15 +95,15 @@ class AutoPruner:
             return self._at_the_start(history, number, checkpoint)
         if math.isinf(foresight.optimism):
             return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
-        step, name = int(history.steps[number]), history.objective_names
         missed = _missed(history, number, checkpoint, foresight)
         if missed is not None:
-            return Decision(stop=True, reason=f"cannot meet {missed[0].key} at step {step}: {missed[1]}")
+            return Decision(stop=True, reason=missed)
         hope = _hope(history, number, checkpoint, foresight)
         rows, finished = _feasible_finished(history)
         better = np.flatnonzero((finished <= hope).all(axis=1))  # a NaN is behind nothing
         if len(better) == 0:
             return Decision(stop=False)
+        step, name = int(history.steps[number]), history.objective_names
         said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, hope, history.signs, strict=True))
         return Decision(
             stop=True,
@@ -158,10 +158,8 @@ class AutoPruner:
             if model is None and target < len(history.objective_names):
                 return None
             models.append(model)
-        targets = [history.targets.index(target_of(c)) for c in self._problem.constraints]
-        late = tuple(
-            (c, j) for c, j in zip(self._problem.constraints, targets, strict=True) if models[j] is not None
-        )
+        bounded = [(c, history.target_of(c)) for c in self._problem.constraints]
+        late = tuple((c, j) for c, j in bounded if models[j] is not None)
         untried = bool(late) and len(_feasible_finished(history)[0]) < 2
         safe = (o for o in _OPTIMISM[-1 if untried else 0 :] if _loss(history, models, late, o) <= _SAFE)
         return _Foresight(tuple(models), late, next(safe, math.inf))
@@ -186,10 +184,8 @@ def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight)
     return np.asarray(hope)
 
 
-def _missed(
-    history: History, number: int, checkpoint: int, foresight: _Foresight
-) -> tuple[Constraint, str] | None:
-    """A constraint that the trial cannot meet, and why; None if there is hope for each."""
+def _missed(history: History, number: int, checkpoint: int, foresight: _Foresight) -> str | None:
+    """Which constraint the trial cannot meet, and why; None if there is hope for each."""
     finished = history.rows(TrialState.COMPLETE)
     for constraint, target in foresight.late:
         model = foresight.models[target]
@@ -198,7 +194,8 @@ def _missed(
         sign = history.targets[target].sign
         behind = hope - max(sign * constraint.bound, float(np.nanmin(history.target(target, finished))))
         if behind > 0:
-            return constraint, f"its best hope is {hope * sign:.4g}"
+            step = int(history.steps[number])
+            return f"cannot meet {constraint.key} at step {step}: its best hope is {hope * sign:.4g}"
     return None
 
 

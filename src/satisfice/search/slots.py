@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.search.matern import SQRT5, matern, squared_distance
+from satisfice.search.matern import SHORT_SCALE, SQRT5, expected_log_scale, matern, squared_distance
 
 if TYPE_CHECKING:
     from satisfice.search.encode import Array
 
-_SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
 _SCALES, _SIGNALS = (0.02, 50.0), (0.002, 20.0)
 
 
@@ -80,10 +79,10 @@ class CountingTerm:
         k = slots.choices
         self._shares, active = slots.shares(x), slots.active(x)
         self._both = np.outer(active, active)
-        self.prior_mean = np.r_[np.full(k, math.sqrt(2.0) + 0.5 * math.log(k) - 1.0), 0.0]
+        self.prior_mean = np.r_[np.full(k, expected_log_scale(k)), 0.0]
         self.prior_sd = np.r_[np.ones(k), 0.5]
         self.bounds = [(math.log(low), math.log(high)) for low, high in [_SCALES] * k + [_SIGNALS]]
-        self.short = np.r_[np.full(k, math.log(_SHORT_SCALE)), 0.0]
+        self.short = np.r_[np.full(k, math.log(SHORT_SCALE)), 0.0]
 
     def at(self, theta: Array) -> tuple[Array, Callable[[Array], Array]]:
         """The covariance, and what gives the gradient of the log likelihood by ``theta``.
