@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import engine
@@ -18,11 +18,70 @@ from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
 
+class SearchLoop:
+    """Ask, report and tell in memory, each trial with a seed of its own."""
+
+    def __init__(
+        self,
+        problem: SearchProblem,
+        screen: Callable[[Mapping[str, Any]], Screened],
+        *,
+        sampler: str = "auto",
+        pruner: str = "auto",
+    ) -> None:
+        self._problem, self._screen = problem, screen
+        self._history = History(problem)
+        self._sampler = SAMPLERS.get(sampler)(problem)
+        self._pruner = PRUNERS.get(pruner)(problem)
+        self._records: dict[int, TrialRecord] = {}
+
+    def _update(self, record: TrialRecord) -> None:
+        self._records[record.number] = record
+        self._history.update([record])
+
+    def ask(self) -> TrialRecord:
+        """The next trial."""
+        number = len(self._records)
+        rng = np.random.default_rng([self._problem.seed, number])
+        proposal = self._sampler.propose(self._history, self._screen, rng)
+        record = TrialRecord(
+            number=number,
+            state=TrialState.RUNNING,
+            params=proposal.params,
+            metrics=dict(proposal.metrics),
+            feasible=True,
+            proposal=dict(proposal.why),
+        )
+        self._update(record)
+        return record
+
+    def report(self, number: int, step: int, metrics: Mapping[str, float]) -> bool:
+        """Whether to go on."""
+        if not self._pruner.is_decision_step(step, self._problem.max_steps):
+            return True
+        self._history.report(number, step, metrics)
+        return not self._pruner.decide(self._history, number).stop
+
+    def tell(
+        self,
+        number: int,
+        state: TrialState,
+        metrics: Mapping[str, float],
+        *,
+        steps: int,
+        feasible: bool = True,
+    ) -> None:
+        """The trial ended."""
+        record = self._records[number]
+        known = {**record.metrics, **metrics}
+        self._update(dataclasses.replace(record, state=state, metrics=known, steps=steps, feasible=feasible))
+
+
 class SearchLayer:
     """A strategy of the simulator (see its ``engine.Strategy``)."""
 
     def __init__(self, task: Any, seed: int, sampler: str = "auto", pruner: str = "auto") -> None:
-        self._task, self._seed = task, seed
+        self._task = task
         self._objectives = [f"obj{i}" for i in range(len(task.objective_names))]
         self._bounds = [f"con{i}" for i in range(len(task.constraint_names))]
         self._problem = SearchProblem(
@@ -32,57 +91,35 @@ class SearchLayer:
             max_steps=task.max_epoch,
             seed=seed,
         )
-        self._history = History(self._problem)
-        self._sampler = SAMPLERS.get(sampler)(self._problem)
-        self._pruner = PRUNERS.get(pruner)(self._problem)
-        self._records: dict[int, TrialRecord] = {}
+        self._loop = SearchLoop(self._problem, self._screen, sampler=sampler, pruner=pruner)
 
     def _screen(self, params: Mapping[str, Any]) -> Screened:
         probe = self._task.probe(_active(self._task, params))
         metrics = {f"obj{i}": value for i, value in probe.static.items()}
         metrics |= dict(zip(self._bounds, probe.constraints, strict=True))
-        missed = violations(self._problem.constraints, metrics)
-        return Screened(fits=all(v <= 0 for v in missed.values()), metrics=metrics, violations=missed)
-
-    def _update(self, record: TrialRecord) -> None:
-        self._records[record.number] = record
-        self._history.update([record])
+        return screened(self._problem.constraints, metrics)
 
     def ask(self) -> Any:
         """The next configuration."""
-        number = len(self._records)
-        rng = np.random.default_rng([self._seed, number])
-        proposal = self._sampler.propose(self._history, self._screen, rng)
-        self._update(
-            TrialRecord(
-                number=number,
-                state=TrialState.RUNNING,
-                params=proposal.params,
-                metrics=dict(proposal.metrics),
-                feasible=True,
-                proposal=dict(proposal.why),
-            )
-        )
-        return engine.Proposal(number, _active(self._task, proposal.params))
+        trial = self._loop.ask()
+        return engine.Proposal(trial.number, _active(self._task, trial.params))
 
     def report(self, config_id: int, epoch: int, objectives: tuple[float, ...]) -> bool:
         """Whether to go on."""
-        if not self._pruner.is_decision_step(epoch, self._task.max_epoch):
-            return True
-        self._history.report(config_id, epoch, dict(zip(self._objectives, objectives, strict=True)))
-        return not self._pruner.decide(self._history, config_id).stop
+        return self._loop.report(config_id, epoch, dict(zip(self._objectives, objectives, strict=True)))
 
     def tell(self, config_id: int, outcome: Any) -> None:
         """The trial ended."""
-        record, states = (
-            self._records[config_id],
-            {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED},
-        )
-        metrics = dict(record.metrics)
-        if outcome.objectives is not None:
-            metrics |= dict(zip(self._objectives, outcome.objectives, strict=True))
-        state = states.get(outcome.state, TrialState.FAIL)
-        self._update(dataclasses.replace(record, state=state, metrics=metrics, steps=outcome.epoch))
+        states = {"complete": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
+        told = outcome.objectives is not None
+        metrics = dict(zip(self._objectives, outcome.objectives, strict=True)) if told else {}
+        self._loop.tell(config_id, states.get(outcome.state, TrialState.FAIL), metrics, steps=outcome.epoch)
+
+
+def screened(constraints: Iterable[Constraint], metrics: dict[str, float]) -> Screened:
+    """What is known before training, and whether it meets the constraints."""
+    missed = violations(tuple(constraints), metrics)
+    return Screened(fits=all(v <= 0 for v in missed.values()), metrics=metrics, violations=missed)
 
 
 def search_space(task: Any) -> SearchSpace:

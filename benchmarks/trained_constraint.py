@@ -23,10 +23,9 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from satisfice.search import PRUNERS, SAMPLERS, History, Screened, SearchProblem
-from satisfice.spec.constraint import Constraint, violations
+from satisfice.search import Screened, SearchProblem
+from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import Objective
-from satisfice.spec.trial import TrialRecord
 
 BOUNDS = (0.15, 0.5)  # of the way from the best error to the reference point
 STRATEGIES = ("satisfice", "satisfice_no_pruning", "tpe_reject")
@@ -37,58 +36,38 @@ class Ours:
 
     def __init__(self, problem: Any, bound: float, seed: int, *, pruner: str) -> None:
         layer = importlib.import_module("search_layer")
-        self._problem, self._seed, self._records = problem, seed, list[TrialRecord]()
-        self._known = tuple(
-            Constraint(metric=name, operator="<=", bound=0.0) for name in problem.constraint_names
-        )
-        task = SearchProblem(
+        names = problem.constraint_names
+        known = tuple(Constraint(metric=name, operator="<=", bound=0.0) for name in names)
+
+        def screen(params: Mapping[str, Any]) -> Screened:
+            metrics = dict(zip(names, problem.constraints(params), strict=True))
+            metrics["latency"] = problem.static_values(params)[1]
+            found: Screened = layer.screened(known, metrics)
+            return found
+
+        searched = SearchProblem(
             space=layer.search_space(problem),
             objectives=(Objective(metric="latency", direction="minimize"),),
-            constraints=(Constraint(metric="error", operator="<=", bound=bound), *self._known),
+            constraints=(Constraint(metric="error", operator="<=", bound=bound), *known),
             max_steps=problem.max_epoch,
             seed=seed,
         )
-        self._history = History(task)
-        self._sampler, self._pruner = SAMPLERS.get("auto")(task), PRUNERS.get(pruner)(task)
-
-    def _screen(self, params: Mapping[str, Any]) -> Screened:
-        names = [c.metric for c in self._known]
-        metrics = dict(zip(names, self._problem.constraints(params), strict=True))
-        metrics["latency"] = self._problem.static_values(params)[1]
-        missed = violations(self._known, metrics)
-        return Screened(fits=all(v <= 0 for v in missed.values()), metrics=metrics, violations=missed)
+        self._loop = layer.SearchLoop(searched, screen, pruner=pruner)
 
     def ask(self) -> dict[str, Any]:
         """The next configuration."""
-        number = len(self._records)
-        found = self._sampler.propose(
-            self._history, self._screen, np.random.default_rng([self._seed, number])
-        )
-        self._records.append(
-            TrialRecord(
-                number=number, state=TrialState.RUNNING, params=found.params, metrics=dict(found.metrics)
-            )
-        )
-        self._history.update(self._records[-1:])
-        return found.params
+        self._trial = self._loop.ask()
+        return dict(self._trial.params)
 
     def report(self, epoch: int, error: float) -> bool:
         """Whether to go on."""
-        number = len(self._records) - 1
-        if not self._pruner.is_decision_step(epoch, self._problem.max_epoch):
-            return True
-        self._history.report(number, epoch, {"error": error})
-        return not self._pruner.decide(self._history, number).stop
+        go_on: bool = self._loop.report(self._trial.number, epoch, {"error": error})
+        return go_on
 
-    def tell(self, error: float, *, meets: bool, finished: bool) -> None:
+    def tell(self, error: float, epoch: int, *, meets: bool, finished: bool) -> None:
         """The training ended."""
-        last = self._records[-1]
         state = TrialState.COMPLETE if finished else TrialState.PRUNED
-        metrics = {**last.metrics, "error": error}
-        ended = TrialRecord(
-            number=last.number, state=state, params=last.params, metrics=metrics, feasible=meets
-        )
-        self._history.update([ended])
+        self._loop.tell(self._trial.number, state, {"error": error}, steps=epoch, feasible=meets)
 
 
 class Tpe:
@@ -113,7 +92,7 @@ class Tpe:
         """Always goes on: there is no curve of the objective to prune by."""
         return True
 
-    def tell(self, error: float, *, meets: bool, finished: bool) -> None:
+    def tell(self, error: float, epoch: int, *, meets: bool, finished: bool) -> None:
         """The training ended."""
         self._trial.set_constraint("error", error - self._bound)
         self._study.tell(self._trial, self._latency)
@@ -141,7 +120,7 @@ def run(job: tuple[str, float, str, int]) -> tuple[float, float]:
         area += score * min(problem.cost(params, epoch), budget - spent)
         spent += problem.cost(params, epoch)
         error = problem.evaluate(params, epoch)[0]
-        searching.tell(error, meets=error <= bound, finished=epoch == epochs)
+        searching.tell(error, epoch, meets=error <= bound, finished=epoch == epochs)
         if epoch == epochs and error <= bound and spent <= budget:
             score = max(score, (worst - problem.static_values(params)[1]) / (worst - least))
     return score, area / budget
