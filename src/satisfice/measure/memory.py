@@ -8,7 +8,7 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,8 @@ def memory_mb(
     threads: int = 1,
     batch: int = 1,
     timeout_s: float = 120.0,
-    path: tuple[str, ...] = (),
+    path: Sequence[str] = (),
+    imports: Sequence[str] = (),
 ) -> Measurement:
     """Peak memory while predicting, in MB (10^6 bytes), weights included.
 
@@ -49,6 +50,7 @@ def memory_mb(
         batch: Items a call predicts; recorded only.
         timeout_s: For the process.
         path: Folders in which modules are looked for, before the usual ones.
+        imports: Modules that the entry imports only when it is called, and that are not the model's own.
 
     Returns:
         A measurement whose interval spans one step of the counter, the page.
@@ -56,7 +58,15 @@ def memory_mb(
     Raises:
         ProbeFailed: The process failed or took too long.
     """
-    request = json.dumps({"entry": entry, "options": dict(options), "threads": threads, "path": list(path)})
+    request = json.dumps(
+        {
+            "entry": entry,
+            "options": dict(options),
+            "threads": threads,
+            "path": list(path),
+            "imports": list(imports),
+        }
+    )
     command = [sys.executable, "-m", "satisfice.measure.memory_probe"]
     begin = datetime.now(UTC)
     try:

@@ -1,4 +1,4 @@
-"""Latency with a verdict: measured once per architecture and host, no longer than needed."""
+"""Measured once per architecture and host: latency with a verdict, no longer than needed; memory."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MIN_BLOCKS = 2
 
 
 class Meter:
-    """Measures latency and throughput of one worker's models, and remembers them.
+    """Measures latency, throughput and memory of one worker's models, and remembers them.
 
     Args:
         store: Where measurements are remembered.
@@ -97,6 +97,26 @@ class Meter:
         ``make_call`` predicts one such batch, and ``key`` is of that batch size. There is no p95.
         """
         return self._answer(key, make_call, _question("throughput", constraints, False), fresh)
+
+    def memory(
+        self, key: str, probe: Callable[[], Measurement | None], fresh: bool = False
+    ) -> Measurement | None:
+        """The peak memory of prediction, as `memory_mb` measures it; None where it cannot be measured yet.
+
+        Args:
+            key: Of the architecture and batch.
+            probe: Measures it; called only if it is not remembered. Nothing is timed, so it takes no turn.
+            fresh: Measure even if remembered.
+        """
+        found = None if fresh else self._store.get(key, host().fingerprint, "memory_mb")
+        if found is None:
+            found = probe()
+            if found is None:
+                return None
+            self._store.put_host(host())
+            self._store.put(key, found)
+            self.measurements += 1
+        return found
 
     def _answer(
         self, key: str, make_call: Callable[[], Call], question: _Question, fresh: bool

@@ -133,3 +133,25 @@ def convert(metrics: Mapping[str, float], names: Iterable[str] = ()) -> dict[str
         if known is not None and name not in out and known.quantity in base:
             out[name] = base[known.quantity] / known.scale
     return out
+
+
+def quantities_of(names: Iterable[str]) -> set[str]:
+    """The quantities of those of the metrics that satisfice knows.
+
+    >>> sorted(quantities_of(["size_kb", "size_mb", "accuracy", "of my own"]))
+    ['accuracy', 'size']
+    """
+    return {METRICS[name].quantity for name in names if name in METRICS}
+
+
+def updated(
+    metrics: Mapping[str, float], later: Mapping[str, float], names: Iterable[str] = ()
+) -> dict[str, float]:
+    """``metrics`` with ``later`` in place of what it says anew, in whatever unit; units as in `convert`.
+
+    >>> updated({"size_mb": 1.0, "size_kb": 1000.0}, {"size_kb": 2000.0})["size_mb"]
+    2.0
+    """
+    anew = quantities_of(later)
+    kept = {name: v for name, v in metrics.items() if not quantities_of([name]) & anew}
+    return convert({**kept, **later}, names)

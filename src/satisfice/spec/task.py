@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -89,6 +90,27 @@ class Predicts(Protocol):
 
     def architecture(self, params: Params) -> Mapping[str, Any]:
         """The parameters that size and latency depend on, with values; equal means equal architecture."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reload:
+    """How a fresh process comes by a call that predicts, so that its memory can be measured."""
+
+    entry: str  # "module:function"; called with the options it returns the call
+    options: Mapping[str, Any]  # JSON content
+    imports: tuple[str, ...] = ()  # modules that the call needs and that are not the model's own
+    path: tuple[str, ...] = ()  # folders in which modules are looked for first
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """A task whose model another process can load: the memory of prediction is measured there."""
+
+    def reload(self, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
+        """Write ``model`` (None: an untrained one) into ``folder``, and say how it is loaded from there.
+
+        None where this is possible only after fitting.
+        """
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ from typing import Any
 from satisfice.choose import best
 from satisfice.errors import NoFeasibleTrial
 from satisfice.spec.constraint import violations
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import updated
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import studies
@@ -36,7 +36,7 @@ def confirm(
             return dict(before)
         again = _measure_again(session, chosen, load_model)
         found = violations(
-            session.spec.constraints, convert({**chosen.metrics, **again}, session.spec.metric_names)
+            session.spec.constraints, updated(chosen.metrics, again, session.spec.metric_names)
         )
         violated = [key for key, value in found.items() if value > 0]
         if not violated:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
-from satisfice.measure import Quiet, host, n_parameters, size_of_state
+from satisfice.measure import Quiet, flops_of, host, n_parameters, size_of_state
 from satisfice.spec.constraint import violations
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
 from satisfice.store.engine import Database
@@ -35,6 +36,7 @@ class Evaluator:
         self.spec = spec
         self.task = task
         self.measures = measures
+        self._quantities = quantities_of(spec.metric_names)
         self._timings = Timings(spec, task, db, quiet)
         self._cache: dict[str, dict[str, float]] = {}
 
@@ -57,12 +59,13 @@ class Evaluator:
         cheap_fits = all(v <= 0 for v in violations(self.spec.constraints, found).values())
         if cheap_fits and self.times:
             if self.measures:
-                found = self._named(found | self._timings.measure(params))
+                told = self._timings.measure(params, told=quantities_of(found), enough=self._violates)
+                found = updated(found, told, self.spec.metric_names)
             else:
                 told = self.measured_elsewhere(params)[0]
                 if not told:
                     return found  # not remembered: it may be measured at any moment
-                found |= told
+                found = updated(found, told, self.spec.metric_names)
         if len(self._cache) > _MOST_REMEMBERED:
             self._cache.clear()
         self._cache[key] = found
@@ -78,7 +81,7 @@ class Evaluator:
 
     def measured_elsewhere(self, params: Mapping[str, Any]) -> tuple[dict[str, float], str | None]:
         """Timings by a host of the measuring class, and its fingerprint; nothing where there are none yet."""
-        told, where = self._timings.measured_elsewhere(params)
+        told, where = self._timings.measured_elsewhere(params, self._told(params))
         return self._named(told), where
 
     def measured_on(self, params: Mapping[str, Any]) -> str | None:
@@ -105,19 +108,25 @@ class Evaluator:
 
     def timed(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Timings of the untrained model, whatever else is known of the configuration."""
-        return self._named(self._timings.measure(params)) if self.measures else {}
+        return self._named(self._timings.measure(params, told=self._told(params))) if self.measures else {}
 
     def after(self, params: Mapping[str, Any], model: Any) -> dict[str, float]:
         """Timings of the fitted model, for families that cannot be timed before."""
         if not self.times or not self.measures:
             return {}
-        return self._named(self._timings.measure(params, model))
+        return self._named(self._timings.measure(params, model, told=self._told(params)))
 
     def again(self, params: Mapping[str, Any], model: Any) -> dict[str, float]:
         """Timings taken freshly, for the final word on a winner."""
         if not self.times or not self.measures:
             return {}
-        return self._named(self._timings.measure(params, model, fresh=True))
+        return self._named(self._timings.measure(params, model, told=self._told(params), fresh=True))
+
+    def shipped(self, params: Mapping[str, Any], path: Path | None) -> dict[str, float]:
+        """The size of the model file that a trial kept, where the task's `profile` tells none."""
+        if path is None or "size" not in self._quantities or "size" in self._told(params):
+            return {}
+        return self._named({"size_bytes": float(path.stat().st_size)})
 
     def _named(self, found: Mapping[str, float]) -> dict[str, float]:
         return convert(found, self.spec.metric_names)
@@ -125,12 +134,36 @@ class Evaluator:
     def exact(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Metrics that are a function of the configuration: nothing is measured."""
         found: dict[str, float] = {}
-        if isinstance(self.task, BuildsModule) and not isinstance(self.task, Profiles):
-            module = built_on_meta(self.task, params)
-            found = {"size_bytes": size_of_state(module), "n_parameters": n_parameters(module)}
         if isinstance(self.task, Profiles):
-            found |= {name: _number(name, value) for name, value in self.task.profile(params).items()}
+            found = {name: _number(name, value) for name, value in self.task.profile(params).items()}
+        if isinstance(self.task, BuildsModule):
+            lacking = {"size", "n_parameters", *self._quantities} - quantities_of(found)
+            found |= _of_module(self.task, params, lacking)
         return self._named(found)
+
+    def _told(self, params: Mapping[str, Any]) -> set[str]:
+        """Quantities that the task tells of itself."""
+        return quantities_of(self.exact(params)) if isinstance(self.task, Profiles) else set()
+
+    def _violates(self, found: Mapping[str, float]) -> bool:
+        return any(v > 0 for v in violations(self.spec.constraints, self._named(found)).values())
+
+
+def _of_module(
+    task: BuildsModule, params: Mapping[str, Any], quantities: Collection[str]
+) -> dict[str, float]:
+    """Those of the quantities that follow from a module's structure, exactly."""
+    if not {"size", "n_parameters", "flops"} & set(quantities):
+        return {}
+    module = built_on_meta(task, params)
+    found: dict[str, float] = {}
+    if "size" in quantities:
+        found["size_bytes"] = size_of_state(module)
+    if "n_parameters" in quantities:
+        found["n_parameters"] = n_parameters(module)
+    if "flops" in quantities:
+        found["flops"] = flops_of(module, task.example_input(params))
+    return found
 
 
 def _number(name: str, value: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import updated
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.study.session import Session
 
@@ -56,7 +56,7 @@ def replay(session: Session, record: TrialRecord) -> dict[str, Any]:
     """
     trial = _Rehearsal(session, record)
     returned = session.task.train(dict(record.params), trial)
-    again = convert({**trial.metrics, **dict(returned or {})}, session.spec.metric_names)
+    again = updated(trial.metrics, dict(returned or {}), session.spec.metric_names)
     compared = {
         name: value
         for name, value in record.metrics.items()

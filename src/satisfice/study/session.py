@@ -18,7 +18,7 @@ from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound, Trial
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, SearchProblem
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import convert, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
 from satisfice.spec.trial import TrialRecord
@@ -299,7 +299,9 @@ class Session:
         """
         if trial.finished:
             raise TrialFinished(f"trial {trial.number} was told already")
-        found = convert({**trial.metrics, **as_floats(metrics or {})}, self.spec.metric_names)
+        shipped = self.evaluator.shipped(trial.params, trial.model_path)
+        found = updated(trial.metrics, shipped)
+        found = updated(found, as_floats(metrics or {}), self.spec.metric_names)
         where = trial.measured_on
         if (
             state is not TrialState.FAIL
@@ -307,7 +309,7 @@ class Session:
             and not self.evaluator.measures
         ):
             told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
-            found |= told
+            found = updated(found, told, self.spec.metric_names)
         outcome = judge(
             self.spec,
             self.evaluator,
@@ -340,7 +342,7 @@ class Session:
 
     def verdict(self, record: TrialRecord, timings: Mapping[str, float]) -> Outcome:
         """The outcome of a pending trial, now that this worker has timed it."""
-        found = {**record.metrics, **timings}
+        found = updated(record.metrics, timings, self.spec.metric_names)
         return judge(self.spec, self.evaluator, found, TrialState.COMPLETE, measured_on=self.host)
 
     def defaults(self) -> Mapping[str, Any]:

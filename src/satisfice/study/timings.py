@@ -1,22 +1,21 @@
-"""What is timed of a configuration: measured here, or read where the measuring host class measured it."""
+"""What is measured of a configuration: here, or read where the measuring host class measured it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from satisfice.measure import Host, Measurement, Meter, Quiet, architecture_key, host, module_key
-from satisfice.spec.metric import METRICS
+from satisfice.spec.metric import DEFAULT_UNIT, METRICS
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import BuildsModule, Predicts, Profiles, Task
 from satisfice.store import measurements, presence
 from satisfice.store.engine import Database
+from satisfice.study.predicting import Call, memory_of, predicting
 
-_TIMED = ("latency", "latency_p95", "pipeline_latency", "throughput")
+_MEASURED = ("latency", "latency_p95", "pipeline_latency", "throughput", "memory")
 _LOOK_AGAIN_S = 5.0  # for further hosts of the measuring class
-
-Call = Callable[[], object]
 
 
 class StoredMeasurements:
@@ -56,11 +55,9 @@ class Timings:
         self._db = db
         self._store = StoredMeasurements(db)
         self._meter = Meter(self._store, spec.measure, quiet)
-        self.names = tuple(m for m in spec.metric_names if m in METRICS and METRICS[m].quantity in _TIMED)
-        wanted = {METRICS[name].quantity for name in self.names}
-        self._p95 = "latency_p95" in wanted  # from the same calls as the median
-        timed = {"latency" if quantity == "latency_p95" else quantity for quantity in wanted}
-        self._quantities = [quantity for quantity in _TIMED if quantity in timed]
+        self.names = tuple(m for m in spec.metric_names if m in METRICS and METRICS[m].quantity in _MEASURED)
+        self._wanted = {METRICS[name].quantity for name in self.names}
+        self._p95 = "latency_p95" in self._wanted  # from the same calls as the median
         self._known: dict[str, dict[str, float]] = {}
         self._hosts: tuple[float, list[str]] = (-_LOOK_AGAIN_S, [])
 
@@ -70,46 +67,64 @@ class Timings:
         return self._meter.measurements
 
     def measure(
-        self, params: Mapping[str, Any], model: Any = None, *, fresh: bool = False
+        self,
+        params: Mapping[str, Any],
+        model: Any = None,
+        *,
+        told: Collection[str] = (),
+        fresh: bool = False,
+        enough: Callable[[Mapping[str, float]], bool] = lambda _: False,
     ) -> dict[str, float]:
-        """Measure on this host what is not known of it yet.
+        """Measure on this host what is not known of it yet, what costs least first.
 
         Args:
             params: The configuration.
             model: The fitted model; None: an untrained one.
+            told: Quantities that the task itself tells: they are not measured.
             fresh: Measure even what is known, and precisely.
+            enough: Whether, by what was found, nothing else need be measured.
 
         Returns:
             By metric; nothing where the task cannot be timed, or only once it is fitted.
         """
         found: dict[str, float] = {}
-        for quantity in self._quantities:
+        for quantity in self._besides(told):
+            if enough(found):
+                break
             key = self._key(params, quantity, fitted=model is not None)
             if fresh or key + quantity not in self._known:
-                call = self._call(params, model, quantity)
-                if call is None:
+                measured = self._measure(params, model, quantity, key, fresh=fresh)
+                if measured is None:
                     continue
-                self._known[key + quantity] = self._values(self._time(quantity, key, call, fresh=fresh))
+                self._known[key + quantity] = self._values(measured)
             found |= self._known[key + quantity]
         return found
 
     def key(self, params: Mapping[str, Any]) -> str:
         """Of the architecture, as far as what is timed depends on it."""
-        return " ".join(self._key(params, quantity, fitted=False) for quantity in self._quantities)
+        return " ".join(self._key(params, quantity, fitted=False) for quantity in self._besides(()))
 
-    def measured_elsewhere(self, params: Mapping[str, Any]) -> tuple[dict[str, float], str | None]:
-        """What a host of the measuring class told of the untrained model, all of it or nothing; and which."""
+    def measured_elsewhere(
+        self, params: Mapping[str, Any], told: Collection[str] = ()
+    ) -> tuple[dict[str, float], str | None]:
+        """What a host of the measuring class found of the untrained model, all or nothing; and which."""
+        quantities = self._besides(told)
         for where in self._measuring_hosts():
-            told = [self._told(params, quantity, where) for quantity in self._quantities]
-            known = [m for m in told if m is not None]
-            if len(known) == len(told):
+            stored = [self._stored(params, quantity, where) for quantity in quantities]
+            known = [m for m in stored if m is not None]
+            if len(known) == len(stored):
                 values: dict[str, float] = {}
                 for measurement in known:
                     values |= self._values(measurement)
                 return values, where
         return {}, None
 
-    def _told(self, params: Mapping[str, Any], quantity: str, where: str) -> Measurement | None:
+    def _besides(self, told: Collection[str]) -> list[str]:
+        """Quantities to be measured, where those told are not."""
+        wanted = set(self._wanted) - set(told)
+        return [q for q in _MEASURED if q in {"latency" if w == "latency_p95" else w for w in wanted}]
+
+    def _stored(self, params: Mapping[str, Any], quantity: str, where: str) -> Measurement | None:
         return self._store.get(self._key(params, quantity, fitted=False), where, _metric(quantity))
 
     def _measuring_hosts(self) -> list[str]:
@@ -121,8 +136,19 @@ class Timings:
             self._hosts = (time.monotonic(), hosts)
         return hosts
 
-    def _time(self, quantity: str, key: str, call: Call, *, fresh: bool) -> Measurement:
+    def _measure(
+        self, params: Mapping[str, Any], model: Any, quantity: str, key: str, *, fresh: bool
+    ) -> Measurement | None:
+        """None where the task cannot be measured, or only once it is fitted."""
         bounds = self._spec.constraints
+        if quantity == "memory":
+            batch = self._batch(quantity)
+            return self._meter.memory(
+                key, lambda: memory_of(self._spec, self._task, params, model, batch), fresh=fresh
+            )
+        call = self._call(params, model, quantity)
+        if call is None:
+            return None
         if quantity == "throughput":
             return self._meter.throughput(key, lambda: call, bounds, fresh=fresh)
         return self._meter.latency(
@@ -140,20 +166,11 @@ class Timings:
         return options.throughput_batch if quantity == "throughput" else options.batch
 
     def _call(self, params: Mapping[str, Any], model: Any, quantity: str) -> Call | None:
-        task, batch = self._task, self._batch(quantity)
         if quantity == "pipeline_latency":
-            pipeline = getattr(task, "pipeline", None)
+            pipeline = getattr(self._task, "pipeline", None)
             made: Call | None = pipeline(params, model) if pipeline else None
             return made
-        if isinstance(task, Predicts):
-            if batch == 1:
-                return task.predictor(params, model)
-            return task.predictor(params, model, batch)  # type: ignore[call-arg]  # own tasks need not offer it
-        if isinstance(task, BuildsModule):
-            return _module_call(
-                task.build(params) if model is None else model, task.example_input(params), batch
-            )
-        return None
+        return predicting(self._task, params, model, self._batch(quantity))
 
     def _key(self, params: Mapping[str, Any], quantity: str, *, fitted: bool) -> str:
         task, threads, batch = self._task, self._spec.measure.threads, self._batch(quantity)
@@ -180,18 +197,4 @@ def built_on_meta(task: BuildsModule, params: Mapping[str, Any]) -> Any:
 
 
 def _metric(quantity: str) -> str:
-    return quantity if quantity == "throughput" else f"{quantity}_ms"
-
-
-def _module_call(module: Any, example: Any, batch: int) -> Call:
-    import torch
-
-    module.eval()
-    items = example if isinstance(example, tuple) else (example,)
-    inputs = tuple(x.repeat(batch, *([1] * (x.dim() - 1))) if batch > 1 else x for x in items)
-
-    def call() -> object:
-        with torch.inference_mode():
-            return module(*inputs)
-
-    return call
+    return DEFAULT_UNIT.get(quantity, quantity)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
+from satisfice.spec.metric import updated
 from satisfice.study.checkpoint import Checkpoints, save_model
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Trial:
         if not _is_step(step):
             raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
         values = as_floats(metrics)
-        self.metrics.update(values)
+        self.metrics = updated(self.metrics, values)
         self._last_step = int(step)
         self.pending.append((int(step), values))
         # At the steps where trials are judged, whoever judges must see this report.

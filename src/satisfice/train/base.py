@@ -17,7 +17,7 @@ from satisfice.errors import DataError
 from satisfice.measure.memory import peak_resident
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
-from satisfice.spec.task import Params, TrainingTrial
+from satisfice.spec.task import Params, Reload, TrainingTrial
 from satisfice.train import shipping
 from satisfice.train.model import ShippedModel, predict
 from satisfice.train.model import load as load_shipped
@@ -45,6 +45,8 @@ class FamilyTask(ABC):
     ``params`` are always a trial's active search parameters; values that the study fixes and the family's
     defaults are added here.
     """
+
+    libraries: tuple[str, ...] = ("safetensors.numpy",)  # that loading a model imports
 
     def __init__(self, trainer: Trainer, spec: StudySpec) -> None:
         assert spec.data is not None
@@ -116,6 +118,19 @@ class FamilyTask(ABC):
             return None
         x = np.ascontiguousarray(np.resize(self.splits.valid.x[:1], (batch, *self.splits.valid.x.shape[1:])))
         return self._call(core, x)
+
+    def reload(self, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
+        """The file that ships, and the call that loads it and predicts ``batch`` items."""
+        core = self.untrained(params) if model is None else _core(model)
+        if core is None:
+            return None
+        path = folder / "model.safetensors"
+        self.save(params, core, path)
+        return Reload(
+            entry="satisfice.train.model:exercise",
+            options={"path": str(path), "batch": batch},
+            imports=self.libraries,
+        )
 
     def pipeline(self, params: Params, model: Any = None) -> Callable[[], object] | None:
         """A call that takes one raw item through preprocessing and model, if that can be known."""

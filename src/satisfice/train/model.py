@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,14 @@ def load(path: str | Path) -> ShippedModel:
 
     header, arrays = shipping.read(Path(path))
     return ShippedModel(header=header, core=TRAINERS.get(header.family).restore(header, arrays))
+
+
+def exercise(path: str, batch: int = 1) -> Callable[[], object]:
+    """Open a model file, and return a call that predicts ``batch`` prepared items."""
+    model = load(path)
+    header = model.header
+    x = np.zeros((batch, *header.preprocessor.shape), np.float32)
+    return lambda: predict(model.core, x, classify=header.task == "classification")
 
 
 def predict(core: Any, x: NDArray[np.float32], *, classify: bool) -> NDArray[np.float64]:

@@ -63,6 +63,7 @@ class TorchTask(FamilyTask):
     """A torch family on a study's data."""
 
     trainer: TorchTrainer
+    libraries = (*FamilyTask.libraries, "satisfice.train.network")
     checkpoint_seconds = CHECKPOINT_SECONDS
 
     def __init__(self, trainer: TorchTrainer, spec: StudySpec) -> None:
