@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,17 @@ class Opened:
     rows: OptunaRows
     row: Mapping[str, Any]  # of our table
     spec: StudySpec
-    task: Task
+    make_task: Callable[[], Task]
     artefacts: Artefacts
+
+    @cached_property
+    def task(self) -> Task:
+        """What trains. Own code is imported here and not before: a study is read and deleted without it.
+
+        Raises:
+            SpecError: It cannot be imported or made.
+        """
+        return self.make_task()
 
 
 def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: bool) -> StudySpec:
@@ -111,7 +121,7 @@ def create(
         studies.change_budget(db, row["uuid"], checked.budget, content)
         row = studies.find(db, checked.name)
         assert row is not None
-    return _opened(db, row, checked, made)
+    return _opened(db, row, checked, lambda: made)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -126,8 +136,11 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / "study.toml" if row["source_dir"] else None
     spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
-    made = _Untrainable() if own and task is None else task_of(spec, task, row["source_dir"])
-    return _opened(db, row, spec, made)
+    given = _Untrainable() if own and task is None else task
+    if given is not None:
+        made = task_of(spec, given)
+        return _opened(db, row, spec, lambda: made)
+    return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
 
 
 class _Untrainable:
@@ -139,10 +152,10 @@ class _Untrainable:
         )
 
 
-def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, task: Task) -> Opened:
+def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:
     artefacts = Artefacts(default_root(db.url), row["uuid"])
     rows = db.retrying(lambda: OptunaRows(db.engine))
-    return Opened(db=db, rows=rows, row=row, spec=spec, task=task, artefacts=artefacts)
+    return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 
 
 def _check_same(

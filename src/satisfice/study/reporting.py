@@ -10,16 +10,17 @@ from typing import Any
 
 from satisfice.choose import best
 from satisfice.errors import NoFeasibleTrial
+from satisfice.measure import host
 from satisfice.spec.trial import TrialRecord
-from satisfice.study.session import Session
+from satisfice.store.reader import Reader
 
 
-def context(session: Session, records: Sequence[TrialRecord], status: Mapping[str, Any]) -> dict[str, Any]:
+def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of `satisfice.report.ReportContext`."""
-    stored = session.reader.study_row()["chosen"]
+    stored = reader.study_row()["chosen"]
     confirmed = json.loads(stored) if stored else None
     try:
-        chosen = best(records, session.spec.objectives, session.spec.constraints).number
+        chosen = best(records, reader.spec.objectives, reader.spec.constraints).number
     except NoFeasibleTrial:
         chosen = None
     if confirmed is not None and any(d["number"] == chosen for d in confirmed["dropped"]):
@@ -35,26 +36,24 @@ def context(session: Session, records: Sequence[TrialRecord], status: Mapping[st
         "status": status,
         "chosen": chosen,
         "default": default,
-        "default_reason": _default_reason(session) if default is None else "",
+        "default_reason": _default_reason(reader) if default is None else "",
         "test_metrics": test,
         "notes": notes,
-        "host": session.host,
+        "host": host().fingerprint,
     }
 
 
-def _default_reason(session: Session) -> str:
-    for row in session.reader.queue():
+def _default_reason(reader: Reader) -> str:
+    for row in reader.queue():
         if row["source"] == "default" and row["turned_away"]:
             missed = json.loads(row["turned_away"])
             return "it misses " + ", ".join(f"{key} by {value:.0%}" for key, value in missed.items())
     return ""
 
 
-def write(
-    session: Session, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path
-) -> Path:
+def write(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path) -> Path:
     """Write the report. The report layer lies above this one, so it is looked up by name."""
     report = importlib.import_module("satisfice.report")
-    arguments = context(session, records, status)
-    index: Path = report.write_report(session.spec, records, report.ReportContext(**arguments), directory)
+    arguments = context(reader, records, status)
+    index: Path = report.write_report(reader.spec, records, report.ReportContext(**arguments), directory)
     return index

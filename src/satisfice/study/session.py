@@ -40,6 +40,11 @@ WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can fre
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
 
+def lease_seconds(db: Database) -> float:
+    """How long a trial stays with a worker that is silent."""
+    return _NO_LEASE_S if db.in_memory else seconds_of(LEASE_VARIABLE, DEFAULT_LEASE_S)
+
+
 class Session:
     """One worker on one study.
 
@@ -72,7 +77,7 @@ class Session:
         self.host = host().fingerprint
         self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
         self.quiet = Quiet(who=f"study {spec.name}")
-        self.lease_s = _NO_LEASE_S if db.in_memory else seconds_of(LEASE_VARIABLE, DEFAULT_LEASE_S)
+        self.lease_s = lease_seconds(db)
         self.ledger = Ledger(
             db,
             rows,

@@ -18,12 +18,13 @@ from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import studies
+from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened
 from satisfice.study.parallel import run_workers
-from satisfice.study.session import Session
+from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
 from satisfice.study.worker import Callback, Worker
@@ -50,6 +51,12 @@ class Study:
     @cached_property
     def _session(self) -> Session:
         return self._new_session(None)
+
+    @cached_property
+    def _reader(self) -> Reader:
+        """Reads the study without what it takes to work on it: nothing is imported, built or written."""
+        o = self._opened
+        return Reader(o.db, o.rows, o.row["uuid"], o.spec)
 
     def _new_session(self, label: str | None) -> Session:
         o = self._opened
@@ -174,7 +181,7 @@ class Study:
 
     def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
         """All trials by number."""
-        return self._session.reader.records(with_reports=with_reports)
+        return self._reader.records(with_reports=with_reports)
 
     def best(
         self, maximize: str | None = None, minimize: str | None = None, where: Sequence[str] = ()
@@ -238,10 +245,10 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
-        reader = self._session.reader
+        reader = self._reader
         row = reader.study_row()
         states, pending = reader.states()
-        workers = reader.workers(alive_s=max(60.0, 2 * min(self._session.lease_s, 600.0)))
+        workers = reader.workers(alive_s=max(60.0, 2 * min(lease_seconds(self._opened.db), 600.0)))
         return {
             "name": self.name,
             "states": states,
@@ -289,7 +296,7 @@ class Study:
         return model_file(self._opened, number)
 
     def _record(self, number: int) -> TrialRecord:
-        record = self._session.reader.record(number)
+        record = self._reader.record(number)
         if record is None:
             raise InputError(f"study {self.name!r} has no trial {number}")
         return record
@@ -302,13 +309,13 @@ class Study:
         """
         from satisfice.study.reporting import write
 
-        return write(self._session, self.records(with_reports=True), self.status(), Path(directory))
+        return write(self._reader, self.records(with_reports=True), self.status(), Path(directory))
 
     def report_context(self) -> dict[str, Any]:
         """What a report says beside the trials: arguments of `satisfice.report.ReportContext`."""
         from satisfice.study.reporting import context
 
-        return context(self._session, self.records(), self.status())
+        return context(self._reader, self.records(), self.status())
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
