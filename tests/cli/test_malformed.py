@@ -150,6 +150,27 @@ def test_a_changed_data_file_is_refused(folder: Path, capsys: pytest.CaptureFixt
     assert ended.value.code == 0
 
 
+@pytest.mark.parametrize("command", ["run", "define"])
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("own.csv", "other.csv", "own.toml: data.file: "),
+        ('"y"', '"z"', "own.toml: data.target: "),
+        ("rmse", "accuracy", "own.toml: objectives.accuracy: is a metric of classification"),
+        ('"minimize"', '"minimize"\nf1 = "maximize"', "own.toml: objectives.f1: is a metric of"),
+        ("[space]", '[constraints]\naccuracy = ">= 0.9"\n[space]', "own.toml: constraints.accuracy: is a"),
+    ],
+)
+def test_what_only_the_data_can_tell_leaves_no_database(
+    folder: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, says: str, command: str
+) -> None:
+    assert old in OWN_DATA
+    (folder / "own.toml").write_text(OWN_DATA.replace(old, new, 1))
+    (folder / "own.csv").write_text("".join(["x,y\n", *(f"{x},{2 * x}\n" for x in range(40))]))
+    assert says in refused(capsys, [command, "own.toml"])
+    assert not list(folder.glob("*.db*"))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "differs"),
     [

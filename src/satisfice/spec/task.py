@@ -52,6 +52,18 @@ class Task(Protocol):
 
 
 @runtime_checkable
+class Prepares(Protocol):
+    """A family bound to data, which can be refused before anything is stored. Asked of families only."""
+
+    def prepare(self) -> None:
+        """Load the data, and check that the study goes with them.
+
+        Raises:
+            InputError: The data cannot be used, or a metric of the study does not go with them.
+        """
+
+
+@runtime_checkable
 class Profiles(Protocol):
     """A task that knows some metrics without training."""
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.data import DATASETS, dataset_of, fingerprint
-from satisfice.errors import InputError, StudyChanged, StudyNotFound
+from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file, to_dict
 from satisfice.spec.entry import load_task
 from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
-from satisfice.spec.task import Task
+from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, default_root
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
@@ -89,6 +89,25 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
     return make_task(spec)
 
 
+def prepare(spec: StudySpec, task: Task) -> str | None:
+    """Load what every trial needs; returns the fingerprint of the data, if the study names data.
+
+    Raises:
+        DataError: They cannot be used.
+        SpecError: A metric does not go with them.
+    """
+    if spec.data is None:
+        return None
+    try:
+        found = fingerprint(spec.data, spec.base_dir)
+        if isinstance(task, Prepares):
+            task.prepare()
+    except DataError as error:
+        where = f"{_file(spec)}: " if spec.source is not None else ""
+        raise DataError(f"{where}{error.message}", hint=error.hint) from None
+    return found
+
+
 def open_database(storage: str | None, *, default: str | None = None) -> Database:
     """A reachable database with its tables."""
     url = resolve(storage if storage is not None else default)
@@ -108,7 +127,7 @@ def create(
     """Create a study, or open it: a larger budget continues it, another change is refused."""
     checked = read_spec(spec, has_task=task is not None)
     made = task_of(checked, task)  # before anything is written
-    data = fingerprint(checked.data, checked.base_dir) if checked.data is not None else None
+    data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     content = to_dict(checked)
     row = studies.find(db, checked.name)

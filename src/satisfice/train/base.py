@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
 from satisfice.errors import DataError
 from satisfice.measure.memory import peak_resident
+from satisfice.spec.family import check_against
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
 from satisfice.spec.task import Params, Reload, TrainingTrial
@@ -70,6 +71,15 @@ class FamilyTask(ABC):
             self._refuse_kind(splits.kind)
             self._splits = splits
         return self._splits
+
+    def prepare(self) -> None:
+        """Load the data, and check the study against what they turn out to be.
+
+        Raises:
+            DataError: They cannot be loaded, or are not what the family learns from.
+            SpecError: A metric does not go with them.
+        """
+        check_against(self.spec, self.trainer, self.splits.task)
 
     def defaults(self) -> dict[str, Any]:
         """The family's defaults for every hyperparameter."""
