@@ -150,6 +150,21 @@ def test_a_changed_data_file_is_refused(folder: Path, capsys: pytest.CaptureFixt
     assert ended.value.code == 0
 
 
+def test_a_worker_does_not_train_on_other_data(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [f"{x},{2 * x}\n" for x in range(40)]
+    (folder / "own.toml").write_text(OWN_DATA)
+    (folder / "own.csv").write_text("".join(["x,y\n", *rows]))
+    with pytest.raises(SystemExit):
+        main(["define", "own.toml"])
+    capsys.readouterr()
+    before = dump(folder / "satisfice.db")
+    (folder / "own.csv").write_text("".join(["x,y\n", *rows, "40,99\n"]))
+    assert "the data of study 'own' has changed" in refused(capsys, ["worker", "own"])
+    (folder / "own.csv").unlink()
+    assert "own.csv does not exist" in refused(capsys, ["worker", "own"])
+    assert dump(folder / "satisfice.db") == before
+
+
 @pytest.mark.parametrize("command", ["run", "define"])
 @pytest.mark.parametrize(
     ("old", "new", "says"),

@@ -103,8 +103,7 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
         if isinstance(task, Prepares):
             task.prepare()
     except DataError as error:
-        where = f"{_file(spec)}: " if spec.source is not None else ""
-        raise DataError(f"{where}{error.message}", hint=error.hint) from None
+        raise DataError(f"{_file(spec) or 'study'}: {error.message}", hint=error.hint) from None
     return found
 
 
@@ -153,7 +152,7 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
         raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
-    source = Path(row["source_dir"]) / "study.toml" if row["source_dir"] else None
+    source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
     spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
     given = _Untrainable() if own and task is None else task
     if given is not None:
@@ -186,6 +185,20 @@ def _check_same(
             f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; what differs: {differs}",
             hint="only [budget] may change: give it another name, or undo the change",
         )
+    _check_data(row, spec, data)
+
+
+def check_data(opened: Opened) -> None:
+    """See that this machine has the data that the study was made with.
+
+    Raises:
+        DataError: They cannot be used here.
+        StudyChanged: They are others.
+    """
+    _check_data(opened.row, opened.spec, prepare(opened.spec, opened.task))
+
+
+def _check_data(row: Mapping[str, Any], spec: StudySpec, data: str | None) -> None:
     if row["data_fingerprint"] != data:
         raise StudyChanged(
             f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
@@ -207,4 +220,5 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "
 
 
 def _file(spec: StudySpec) -> str | None:
-    return str(spec.source) if spec.source is not None else None
+    """The study file. Of a stored study only the folder is kept: then its likely name, where that exists."""
+    return str(spec.source) if spec.source is not None and spec.source.is_file() else None

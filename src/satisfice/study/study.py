@@ -22,7 +22,7 @@ from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened
+from satisfice.study.opening import Opened, check_data
 from satisfice.study.parallel import run_workers
 from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
@@ -138,7 +138,12 @@ class Study:
         stop: threading.Event | None = None,
         callbacks: Sequence[Callback] = (),
     ) -> str:
-        """Be one worker; returns why it ended."""
+        """Be one worker; returns why it ended.
+
+        Raises:
+            InputError: This machine lacks the study's data or code, or has others.
+        """
+        check_data(self._opened)
         return Worker(self._new_session(label), label=label, stop=stop, callbacks=callbacks).run()
 
     def ask(self) -> Trial:
