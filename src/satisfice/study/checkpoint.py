@@ -105,15 +105,17 @@ def _decode(path: Path) -> Any:
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
-def save_model(artefacts: Artefacts, number: int, model: Any) -> Path:
+def save_model(artefacts: Artefacts, number: int, attempt: int, model: Any) -> Path:
     """Keep a model file: a path as it is; a torch module or state dict as safetensors.
+
+    Each attempt at a trial has its own: a worker that lost the trial cannot overwrite the one that counts.
 
     Raises:
         InputError: It is none of these.
     """
     if isinstance(model, str | Path):
         path = Path(model)
-        return artefacts.put(number, f"model{path.suffix}", path.read_bytes())
+        return _put_model(artefacts, number, attempt, path.suffix, path.read_bytes())
     state = model.state_dict() if hasattr(model, "state_dict") else model
     if not isinstance(state, dict):
         raise InputError(
@@ -121,4 +123,21 @@ def save_model(artefacts: Artefacts, number: int, model: Any) -> Path:
         )
     from safetensors.torch import save
 
-    return artefacts.put(number, "model.safetensors", save({k: v.contiguous() for k, v in state.items()}))
+    content = save({k: v.contiguous() for k, v in state.items()})
+    return _put_model(artefacts, number, attempt, ".safetensors", content)
+
+
+def _put_model(artefacts: Artefacts, number: int, attempt: int, suffix: str, content: bytes) -> Path:
+    stem = f"model-{attempt:03d}"
+    path = artefacts.put(number, stem + suffix, content)
+    for old in artefacts.find(number, f"{stem}*"):
+        if old != path:
+            old.unlink(missing_ok=True)
+    return path
+
+
+def kept_model(artefacts: Artefacts, number: int, attempt: int) -> Path | None:
+    """The model file of a trial that was at this attempt when it was told: saved then, or before."""
+    found = artefacts.find(number, "model-*")
+    mine = [path for path in found if int(path.stem.split("-")[1]) <= attempt]
+    return mine[-1] if mine else None

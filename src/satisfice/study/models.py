@@ -9,24 +9,27 @@ from typing import Any
 from satisfice.errors import InputError
 from satisfice.spec.task import BuildsModule, ScoresTest
 from satisfice.spec.trial import TrialRecord
+from satisfice.study.checkpoint import kept_model
 from satisfice.study.opening import Opened
 
 
-def model_file(opened: Opened, number: int) -> Path:
+def model_file(opened: Opened, record: TrialRecord) -> Path:
     """The stored file.
 
     Raises:
         InputError: The trial kept none.
     """
-    found = opened.artefacts.find(number, "model*")
-    if not found:
-        raise InputError(f"trial {number} kept no model", hint="its task calls trial.save_model for that")
-    return found[0]
+    found = kept_model(opened.artefacts, record.number, record.attempts)
+    if found is None:
+        raise InputError(
+            f"trial {record.number} kept no model", hint="its task calls trial.save_model for that"
+        )
+    return found
 
 
 def load_model(opened: Opened, record: TrialRecord) -> Any:
     """The model of a trial; what the task gives, else a built module with its weights, else the tensors."""
-    path = model_file(opened, record.number)
+    path = model_file(opened, record)
     if isinstance(opened.task, ScoresTest):
         return opened.task.load_model(record.params, path)
     from safetensors.torch import load_file
@@ -39,7 +42,7 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
     return module.eval()
 
 
-def save_model(opened: Opened, number: int, path: Path) -> Path:
+def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
     """Copy the file that ships."""
-    shutil.copyfile(model_file(opened, number), path)
+    shutil.copyfile(model_file(opened, record), path)
     return path

@@ -293,12 +293,11 @@ class Study:
 
     def save_model(self, number: int, path: str | Path) -> Path:
         """Copy the file that ships; returns where it is."""
-        self._record(number)
-        return save_model(self._opened, number, Path(path))
+        return save_model(self._opened, self._record(number), Path(path))
 
     def model_file(self, number: int) -> Path:
         """Where the model of a trial is stored."""
-        return model_file(self._opened, number)
+        return model_file(self._opened, self._record(number))
 
     def _record(self, number: int) -> TrialRecord:
         record = self._reader.record(number)

@@ -6,12 +6,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
 from satisfice.spec.metric import updated
-from satisfice.study.checkpoint import Checkpoints, save_model
+from satisfice.study.checkpoint import Checkpoints, kept_model, save_model
 
 if TYPE_CHECKING:
     from satisfice.store.claim import Claim
@@ -63,7 +62,7 @@ class Trial:
         self.measured_on = measured_on  # host that its timings are from
         self.claim = claim
         self.stop_reason: str | None = None
-        self.model_path: Path | None = None
+        self.model_path = kept_model(session.artefacts, self.number, claim.attempt)  # of an earlier attempt
         self.stop: threading.Event | None = None
         self.lost = threading.Event()
         self.finished = False
@@ -200,7 +199,7 @@ class Trial:
     def save_model(self, model: Any) -> None:
         """Keep the model that scored: a torch module, a state dict, or the path of a file (copied)."""
         self._check()
-        self.model_path = save_model(self._session.artefacts, self.number, model)
+        self.model_path = save_model(self._session.artefacts, self.number, self.claim.attempt, model)
 
     def _check(self) -> None:
         if self.finished:

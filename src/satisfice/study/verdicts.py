@@ -9,6 +9,7 @@ from typing import Any
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord
+from satisfice.study.checkpoint import kept_model
 from satisfice.study.session import Session
 
 logger = logging.getLogger(__name__)
@@ -58,12 +59,12 @@ class Verdicts:
         session = self._session
         if not isinstance(session.task, ScoresTest):
             return None
-        files = session.artefacts.find(record.number, "model*")
-        if not files:
+        file = kept_model(session.artefacts, record.number, record.attempts)
+        if file is None:
             self._out_of_reach.add(record.number)
             logger.warning("trial %d waits: its model file is not on this machine", record.number)
             return None
-        return session.task.load_model(record.params, files[0])
+        return session.task.load_model(record.params, file)
 
 
 def waiting_sentence(spec: StudySpec, count: int) -> str:
