@@ -60,6 +60,7 @@ class Study:
 
     def _new_session(self, label: str | None) -> Session:
         o = self._opened
+        check_data(o)
         session = Session(o.db, o.rows, o.row, o.spec, o.task, o.artefacts, label=label)
         self._enqueue_first(session)
         return session
@@ -275,6 +276,7 @@ class Study:
 
     def confirm(self) -> dict[str, Any]:
         """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
+        check_data(self._opened)  # others may have trained since this process began
         return confirm(self._session, self.records(), self.load_model)
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
@@ -285,6 +287,7 @@ class Study:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""
         from satisfice.study.replay import replay
 
+        check_data(self._opened)
         return replay(self._session, self._record(number))
 
     def load_model(self, number: int) -> Any:
