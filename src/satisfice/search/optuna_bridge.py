@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,22 @@ from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
 REPORT_KEY = "satisfice:step:"  # user attribute of a trial, followed by the step: the metrics reported there
+
+
+class CopyableLock:
+    """A lock between the threads of a process; a copy of its owner, pickled or not, has one of its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type[CopyableLock], tuple[()]]:
+        return CopyableLock, ()
 
 
 class StudyReader:
@@ -56,10 +73,14 @@ class StudyReader:
         self._seen: dict[int, tuple[TrialState, int, int]] = {}
 
     def read(self, trials: Sequence[FrozenTrial], *, skip: int | None = None) -> History:
-        """Take in what has changed; ``skip`` is the trial that is being asked for."""
+        """Take in what has changed; ``skip`` is the trial that is being asked for.
+
+        What has ended stays so: another thread may have seen less.
+        """
         for trial in trials:
             mark = (trial.state, len(trial.params), len(trial.user_attrs))
-            if trial.number != skip and self._seen.get(trial.number) != mark:
+            seen = self._seen.get(trial.number)
+            if trial.number != skip and seen != mark and not (seen is not None and seen[0].is_finished()):
                 self._seen[trial.number] = mark
                 self.history.update([self._record(trial)])
         return self.history

@@ -19,7 +19,7 @@ from optuna.distributions import BaseDistribution
 
 from satisfice.errors import InputError
 from satisfice.search.history import checkpoints
-from satisfice.search.optuna_bridge import REPORT_KEY, StudyReader
+from satisfice.search.optuna_bridge import REPORT_KEY, CopyableLock, StudyReader
 from satisfice.search.protocol import Decision
 from satisfice.search.pruner import AutoPruner
 
@@ -38,6 +38,7 @@ class SatisficePruner:
     def __init__(self, objectives: Sequence[str], *, max_steps: int) -> None:
         self._objectives, self._max_steps = tuple(objectives), max_steps
         self._steps = frozenset(checkpoints(max_steps))
+        self._lock = CopyableLock()
         self._reader: StudyReader | None = None
         self._pruner: AutoPruner | None = None
         self._made_for: tuple[object, ...] = ()
@@ -62,8 +63,9 @@ class SatisficePruner:
         """The same, with the reason."""
         study = trial.study
         trials = study._get_trials(deepcopy=False, use_cache=False)  # noqa: SLF001  # as Optuna's pruners do
-        reader, pruner = self._prepared(study, trials)
-        return pruner.decide(reader.read(trials), trial.number)
+        with self._lock:
+            reader, pruner = self._prepared(study, trials)
+            return pruner.decide(reader.read(trials), trial.number)
 
     def _prepared(
         self, study: optuna.Study, trials: Sequence[optuna.trial.FrozenTrial]

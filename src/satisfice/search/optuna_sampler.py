@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.errors import NoFeasibleProposal
 from satisfice.search.auto import AutoSampler
 from satisfice.search.encode import Encoder
-from satisfice.search.optuna_bridge import StudyReader
+from satisfice.search.optuna_bridge import CopyableLock, StudyReader
 from satisfice.search.protocol import Screened
 
 Exact = Callable[[Mapping[str, Any]], Mapping[str, float]]
@@ -42,6 +42,7 @@ class SatisficeSampler(BaseSampler):
     def __init__(self, seed: int | None = None, constraints: Exact | None = None) -> None:
         self._seed = seed if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
         self._constraints = constraints
+        self._lock = CopyableLock()
         self._independent = optuna.samplers.RandomSampler(seed=seed)
         self._reader: StudyReader | None = None
         self._sampler: AutoSampler | None = None
@@ -66,15 +67,15 @@ class SatisficeSampler(BaseSampler):
         if not search_space:
             return {}
         trials = study._get_trials(deepcopy=False, use_cache=True)  # noqa: SLF001  # as Optuna's samplers do
-        reader, sampler = self._prepared(study, trials, search_space)
-        history = reader.read(trials, skip=trial.number)
         rng = np.random.default_rng([self._seed, trial.number])
-        try:
-            proposal = sampler.propose(history, self._screen, rng)
-        except NoFeasibleProposal:  # Optuna's contract knows no such end: propose anything
-            encoder = Encoder(reader.problem.space)
-            return encoder.params(encoder.raw_from_quantiles(encoder.draw(1, rng))[0])
-        return proposal.params
+        with self._lock:
+            reader, sampler = self._prepared(study, trials, search_space)
+            history = reader.read(trials, skip=trial.number)
+            try:
+                return sampler.propose(history, self._screen, rng).params
+            except NoFeasibleProposal:  # Optuna's contract knows no such end: propose anything
+                encoder = Encoder(reader.problem.space)
+                return encoder.params(encoder.raw_from_quantiles(encoder.draw(1, rng))[0])
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -88,7 +89,9 @@ class SatisficeSampler(BaseSampler):
         """Set the constraints that are functions of the parameters, where the objective did not."""
         if self._constraints is None or trial.constraints or state == TrialState.FAIL:
             return
-        for key, value in self._constraints(trial.params).items():
+        with self._lock:
+            constraints = self._constraints(trial.params)
+        for key, value in constraints.items():
             # What `Trial.set_constraint` does; there is no live trial here.
             study._storage.set_trial_system_attr(trial._trial_id, f"constraints:{key}", float(value))  # noqa: SLF001
 
