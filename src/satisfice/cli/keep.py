@@ -33,9 +33,14 @@ def delete(name: str, storage: str | None, yes: bool) -> None:
 @options.as_json
 def export(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
     """Write a study to one file, to take it to another database."""
-    path = Path(output or f"{name}.satisfice.zip")
+    path = Path(f"{name}.satisfice.zip" if output is None else output)
+    if path.is_dir():
+        raise InputError(f"--output {path} is a folder", hint="name a file in it")
     if path.exists():
         raise InputError(f"{path} exists already", hint="name another file by --output, or remove it")
+    if not path.parent.exists():
+        raise InputError(f"--output {path}: there is no folder {path.parent}", hint="create it first")
+    options.check_folder("--output", str(path.parent))
     options.open_study(name, storage).export(path)
     if as_json:
         print_json({"name": name, "file": str(path)})

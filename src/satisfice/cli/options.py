@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -88,6 +89,29 @@ def check_question(maximize: str | None, minimize: str | None, where: Sequence[s
         parse_clause(clause)
 
 
+def check_folder(option: str, name: str) -> Path:
+    """The folder that an option names, after a try whether files can be written there; it is not made yet.
+
+    Raises:
+        InputError: They cannot.
+    """
+    if not name.strip():
+        raise InputError(f"{option} names no folder", hint=f"for instance {option} reports")
+    folder = Path(name)
+    # What lies below the nearest folder that stands would be made in it.
+    standing = next(f for f in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(f))
+    if not standing.is_dir():
+        raise InputError(f"{option} {name}: {standing} is no folder", hint="name another place")
+    try:
+        with tempfile.TemporaryFile(dir=standing):
+            pass
+    except OSError:
+        raise InputError(
+            f"{option} {name}: nothing can be written in {standing}", hint="name another place"
+        ) from None
+    return folder
+
+
 def existing(url: str | None) -> str | None:
     """The storage URL, where a database stands already.
 
@@ -113,8 +137,6 @@ def existing(url: str | None) -> str | None:
 
 def or_default(url: str | None) -> str:
     """The URL given, else the environment's, else SQLite in the working directory."""
-    import os
-
     from satisfice.store.url import DEFAULT_URL, ENVIRONMENT_VARIABLE
 
     return url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
 @options.as_json
 def report(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
     """Write plots and tables of a stored study as pages that open offline."""
-    directory = Path(output) if output is not None else Path("reports") / name
-    if directory.exists() and not directory.is_dir():
-        raise InputError(f"--output {directory} is a file", hint="name a folder")
+    directory = options.check_folder("--output", f"reports/{name}" if output is None else output)
     index = options.open_study(name, storage).report(directory)
     if as_json:
         print_json({"name": name, "report": str(index)})

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from satisfice.launch.job import Launcher
     from satisfice.study import Study
 
+_REPORTS = "reports"  # folder of the reports that are not told where to go
+
 
 @click.command(epilog="Example: satisfice run studies/digits_edge.toml --workers 2 --report reports/digits")
 @click.argument("study_file", metavar="STUDY.toml")
@@ -44,12 +46,11 @@ def run(
 
     options.quiet()
     launcher = _launcher(workers, engine)
-    if report_dir is not None:
-        _check_report_dir(report_dir)
+    _check_report_dir(report_dir)
     study = create_study(study_file, storage=options.or_default(storage))
     failure = _work(study, study_file, workers, launcher)
     result = _conclude(
-        study, Path(report_dir or Path("reports") / study.name), explicit=report_dir is not None
+        study, Path(report_dir or Path(_REPORTS) / study.name), explicit=report_dir is not None
     )
     if as_json:
         print_json(result)
@@ -78,10 +79,9 @@ def _launcher(workers: int, engine: dict[str, Any]) -> Launcher | None:
     return make_launcher(name, **given)
 
 
-def _check_report_dir(directory: str) -> None:
-    if Path(directory).exists() and not Path(directory).is_dir():
-        raise InputError(f"--report {directory} is a file", hint="name a folder")
-    if find_spec("plotly") is None:
+def _check_report_dir(directory: str | None) -> None:
+    options.check_folder("--report", _REPORTS if directory is None else directory)
+    if directory is not None and find_spec("plotly") is None:
         raise MissingExtra("plotly", "plots")
 
 
