@@ -119,14 +119,24 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
         result["nearest"] = trial_json(error.nearest) if error.nearest is not None else None
     else:
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
-        result["test"] = study.confirm()["test"]
-    chosen = study.report_context()["chosen"]  # differs where the winner no longer fits when measured again
-    if result["best"] is not None and chosen != result["best"]["number"]:
-        result["best"] = trial_json(next(r for r in study.records() if r.number == chosen))
+        result |= _confirmed(study)
     result["status"] = study.status()
     result["notes"] = _notes(study)
     result["report"] = _report(study, directory, explicit=explicit)
     return result
+
+
+def _confirmed(study: Study) -> dict[str, Any]:
+    """The winner that still fits when it is measured again, with its test score; else why there is none."""
+    confirmed = study.confirm()
+    if confirmed["number"] is None:
+        missed = " and ".join(dict.fromkeys(key for d in confirmed["dropped"] for key in d["violates"]))
+        count = len(confirmed["dropped"])
+        trials = "the one trial that fitted misses" if count == 1 else f"all {count} trials that fitted miss"
+        failure = f"measured again, {trials} {missed} (a quiet host or a looser bound may help)"
+        return {"best": None, "failure": failure}
+    chosen = next(r for r in study.records() if r.number == confirmed["number"])
+    return {"best": trial_json(chosen), "test": confirmed["test"]}
 
 
 def _notes(study: Study) -> list[str]:

@@ -19,17 +19,17 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
     """Arguments of `satisfice.report.ReportContext`."""
     stored = reader.study_row()["chosen"]
     confirmed = json.loads(stored) if stored else None
+    dropped = confirmed["dropped"] if confirmed is not None else []
+    left = [r for r in records if r.number not in {d["number"] for d in dropped}]
     try:
-        chosen = best(records, reader.spec.objectives, reader.spec.constraints).number
+        chosen = best(left, reader.spec.objectives, reader.spec.constraints).number
     except NoFeasibleTrial:
         chosen = None
-    if confirmed is not None and any(d["number"] == chosen for d in confirmed["dropped"]):
-        chosen = confirmed["number"]
     default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
     test = confirmed["test"] if confirmed is not None and confirmed["number"] == chosen else {}
     notes = [
         f"Trial {d['number']} was dropped: measured again, it misses {', '.join(d['violates'])}."
-        for d in (confirmed["dropped"] if confirmed is not None else [])
+        for d in dropped
     ]
     notes += [f"{status['waiting']}."] if status["waiting"] else []
     return {

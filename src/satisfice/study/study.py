@@ -59,6 +59,11 @@ class Study:
         return Reader(o.db, o.rows, o.row["uuid"], o.spec)
 
     def _new_session(self, label: str | None) -> Session:
+        """Whoever works starts here.
+
+        Raises:
+            InputError: This machine lacks the study's data or code, or has others.
+        """
         o = self._opened
         check_data(o)
         session = Session(o.db, o.rows, o.row, o.spec, o.task, o.artefacts, label=label)
@@ -144,7 +149,6 @@ class Study:
         Raises:
             InputError: This machine lacks the study's data or code, or has others.
         """
-        check_data(self._opened)
         return Worker(self._new_session(label), label=label, stop=stop, callbacks=callbacks).run()
 
     def ask(self) -> Trial:
