@@ -1,6 +1,7 @@
 """Sampler and pruner in Optuna studies that are not ours."""
 
 import copy
+import math
 import pickle
 import time
 from collections.abc import Mapping
@@ -66,3 +67,130 @@ def test_sampler_and_pruner_can_be_copied(again):
     study.sampler, pruner = again((study.sampler, pruner))
     study.optimize(objective, n_trials=2)
     assert len(study.trials) == 10
+
+
+def test_constraints_may_ask_for_what_a_part_of_the_space_lacks():
+    """Also for a trial that was pruned before it had any parameter."""
+
+    def objective(trial):
+        if trial.number == 1:
+            raise optuna.TrialPruned
+        if trial.suggest_categorical("learner", ["tree", "net"]) == "tree":
+            return trial.suggest_float("depth", 1, 9)
+        return trial.suggest_int("units", 1, 64) / 9
+
+    def units(params):
+        return {"units": params["units"] / 32 - 1} if params["learner"] == "net" else {}
+
+    for constraints in (fits, units):
+        study = optuna.create_study(sampler=SatisficeSampler(seed=0, constraints=constraints))
+        study.optimize(objective, n_trials=25)
+        nets = [t for t in study.trials if "units" in t.params]
+        assert nets
+        assert all(t.constraints == fits(t.params) for t in nets)
+        assert all(t.constraints["units"] <= 0 for t in nets[1:])
+        assert not any(t.constraints for t in study.trials if t not in nets)
+
+
+def test_exact_constraints_go_with_those_that_training_decides():
+    def objective(trial):
+        x, units = trial.suggest_float("x", 0, 1), trial.suggest_int("units", 1, 64)
+        trial.set_constraint("error", x - 0.5)
+        return -x - units / 64
+
+    study = optuna.create_study(sampler=SatisficeSampler(seed=0, constraints=fits))
+    study.optimize(objective, n_trials=25)
+    assert all(t.constraints.keys() == {"error", "units"} for t in study.trials)
+    assert all(t.constraints["units"] <= 0 for t in study.trials[1:])
+    assert study.best_trial.constraints["error"] <= 0
+    assert study.best_value < -0.9
+
+
+def test_constants_are_there_for_constraints():
+    def objective(trial):
+        layers = trial.suggest_int("layers", 2, 2)
+        kind = trial.suggest_categorical("kind", ["dense"])
+        return trial.suggest_int("units", 1, 64) * layers + len(kind)
+
+    def size(params):
+        return {"size": params["layers"] * params["units"] / 64 - 1 + (params["kind"] != "dense")}
+
+    study = optuna.create_study(direction="maximize", sampler=SatisficeSampler(seed=0, constraints=size))
+    study.optimize(objective, n_trials=20)
+    assert all(t.constraints["size"] <= 0 for t in study.trials[1:])
+    assert study.best_params["units"] >= 30
+
+
+def test_a_space_of_constants_can_be_run():
+    study = optuna.create_study(sampler=SatisficeSampler(seed=0, constraints=lambda p: {"x": p["x"] - 1}))
+    study.optimize(lambda trial: trial.suggest_float("x", 0.5, 0.5), n_trials=4)
+    assert [t.constraints for t in study.trials] == [{"x": -0.5}] * 4
+
+
+def test_what_fits_is_repeated_once_all_of_it_was_tried():
+    def objective(trial):
+        return trial.suggest_int("units", 31, 64)
+
+    study = optuna.create_study(sampler=SatisficeSampler(seed=1, constraints=fits))
+    study.optimize(objective, n_trials=12)
+    assert all(t.params["units"] <= 32 for t in study.trials[1:])
+
+
+def test_trials_of_before_the_sampler_are_judged_by_its_constraints():
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_int("units", 1, 64), n_trials=10)
+    study.sampler = SatisficeSampler(seed=0, constraints=fits)
+    study.optimize(lambda trial: trial.suggest_int("units", 1, 64), n_trials=8)
+    later = [t.params["units"] for t in study.trials[10:]]
+    assert max(later) <= 32
+
+
+def test_one_sampler_serves_one_study_after_another():
+    def first_ten(sampler: SatisficeSampler) -> list[dict[str, Any]]:
+        study = optuna.create_study(sampler=sampler)
+        study.optimize(lambda t: t.suggest_float("x", 0, 1) + t.suggest_float("y", 0, 1), n_trials=10)
+        return [t.params for t in study.trials]
+
+    sampler = SatisficeSampler(seed=0)
+    assert first_ten(sampler) == first_ten(sampler)
+
+
+def test_workers_with_one_seed_begin_apart():
+    study = optuna.create_study()
+    for _ in range(3):
+        study.sampler = SatisficeSampler(seed=0)  # each has a process of its own
+        study.ask().suggest_float("x", 0, 1)
+    assert len({t.params["x"] for t in study.trials}) == 3
+
+
+def test_a_constraint_named_like_an_objective_changes_no_objective():
+    pruner = SatisficePruner(["loss", "units"], max_steps=9)
+    sampler = SatisficeSampler(seed=0)
+    study = optuna.create_study(directions=["minimize"] * 2, sampler=sampler)
+
+    def objective(trial):
+        units = trial.suggest_int("units", 1, 64)
+        pruner.report(trial, 1, {"loss": 1 / units, "units": units})
+        pruner.should_prune(trial)
+        trial.set_constraint("units", -1e6)
+        trial.set_constraint("objective 0", -1e6)
+        return 1 / units, units
+
+    study.optimize(objective, n_trials=8)
+    for reader in (pruner._reader, sampler._reader):
+        assert reader is not None
+        history = reader.history
+        ended = history.rows(optuna.trial.TrialState.COMPLETE)
+        assert len(ended) >= 6
+        assert history.objectives(ended).tolist() == [study.trials[i].values for i in ended]
+
+
+def test_an_infinite_violation_is_learnt_from():
+    def objective(trial):
+        x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
+        trial.set_constraint("memory", math.inf if x > 0.5 else -1.0)
+        return (y - 0.5) ** 2 - x
+
+    study = optuna.create_study(sampler=SatisficeSampler(seed=1))
+    study.optimize(objective, n_trials=40)
+    assert study.best_value < -0.47

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -17,6 +17,8 @@ from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
+Exact = Callable[[Mapping[str, Any]], Mapping[str, float]]  # parameters to constraint values by key
+_WORST = 1e12  # stands for an infinite violation, which no model takes
 REPORT_KEY = "satisfice:step:"  # user attribute of a trial, followed by the step: the metrics reported there
 
 
@@ -36,16 +38,22 @@ class CopyableLock:
         return CopyableLock, ()
 
 
+def constraint_of(key: str) -> Constraint:
+    """What a value given to ``trial.set_constraint`` must meet. Its metric is named as no objective is."""
+    return Constraint(metric=f"constraints:{key}", operator="<=", bound=0.0)
+
+
 class StudyReader:
     """Keeps a history in step with a study.
 
     Args:
         directions: The study's directions.
         space: The parameters to see; others are ignored.
-        constraint_keys: Keys given to ``trial.set_constraint``.
+        constraint_keys: Keys given to ``trial.set_constraint``, and those that ``exact`` gives.
         metrics: Names of the objectives in the order of the directions.
         max_steps: Steps of a full training.
         seed: For `SearchProblem`.
+        exact: Constraints that are functions of the parameters: older trials may lack their values.
     """
 
     def __init__(
@@ -57,15 +65,17 @@ class StudyReader:
         metrics: Sequence[str],
         max_steps: int | None = None,
         seed: int = 0,
+        exact: Exact | None = None,
     ) -> None:
-        self._metrics, self._keys = tuple(metrics), tuple(constraint_keys)
+        self._metrics, self._exact = tuple(metrics), exact
+        self._constraints = {key: constraint_of(key) for key in constraint_keys}
         self.problem = SearchProblem(
             space=SearchSpace(parameters=tuple(Parameter(name=n, distribution=d) for n, d in space.items())),
             objectives=tuple(
                 Objective(metric=name, direction="maximize" if d.name == "MAXIMIZE" else "minimize")
                 for name, d in zip(metrics, directions, strict=True)
             ),
-            constraints=tuple(Constraint(metric=key, operator="<=", bound=0.0) for key in constraint_keys),
+            constraints=tuple(self._constraints.values()),
             max_steps=max_steps,
             seed=seed,
         )
@@ -89,17 +99,25 @@ class StudyReader:
         metrics: dict[str, float] = {}
         if trial.state == TrialState.COMPLETE and trial.values is not None:
             metrics.update(zip(self._metrics, trial.values, strict=True))
-        constraints = trial.constraints
-        metrics.update({key: float(v) for key, v in constraints.items() if key in self._keys})
-        known = all(key in constraints for key in self._keys)
+        constraints = self._constraint_values(trial)
+        metrics.update({self._constraints[key].metric: min(v, _WORST) for key, v in constraints.items()})
+        known = len(constraints) == len(self._constraints)
+        missed = any(v > 0 for v in constraints.values())
         return TrialRecord(
             number=trial.number,
             state=trial.state,
             params=dict(trial.params),
             metrics=metrics,
-            feasible=all(v <= 0 for v in constraints.values()) if known else None,
+            feasible=False if missed else True if known else None,
             reports=reports_of(trial.user_attrs),
         )
+
+    def _constraint_values(self, trial: FrozenTrial) -> dict[str, float]:
+        values = trial.constraints
+        ended = trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        if self._exact is not None and ended and not self._constraints.keys() <= values.keys():
+            values = {**self._exact(trial.params), **values}
+        return {key: float(v) for key, v in values.items() if key in self._constraints}
 
 
 def reports_of(attributes: Mapping[str, Any]) -> dict[int, dict[str, float]]:

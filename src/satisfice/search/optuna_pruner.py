@@ -78,7 +78,8 @@ class SatisficePruner:
         for other in trials:
             space.update(other.distributions)
         keys = sorted({key for t in trials if t.state.is_finished() for key in t.constraints})
-        made_for = (study._study_id, tuple(space.items()), tuple(keys))  # noqa: SLF001  # the only identity it has
+        # Ids and names are given again, in other storages or after a study was deleted.
+        made_for = (study.study_name, trials[0].datetime_start, tuple(space.items()), tuple(keys))
         if self._reader is None or self._pruner is None or made_for != self._made_for:
             self._reader = StudyReader(
                 study.directions, space, keys, metrics=self._objectives, max_steps=self._max_steps
