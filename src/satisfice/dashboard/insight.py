@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import threading
 import time
@@ -24,6 +23,7 @@ from satisfice.choose import (
 from satisfice.errors import NoFeasibleTrial
 from satisfice.report.all_figures import Titled, all_figures, history_figures, pareto_figures
 from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.figures import plain
 from satisfice.report.plot_data import show
 from satisfice.report.summary import headline, paragraphs
 
@@ -153,7 +153,7 @@ def _attributes(titled: Sequence[Titled]) -> dict[str, str]:
         if figure is None:
             continue
         figure.update_layout(
-            title={"text": html.escape(one.title), "x": 0.01, "xanchor": "left", "font": {"size": 16}},
+            title={"text": plain(one.title, 80), "x": 0.01, "xanchor": "left", "font": {"size": 16}},
             margin={"t": 130 if one.group == "parallel" else 48},
             legend={"y": -0.2, "yanchor": "top"},
             height=440,  # the dashboard's tile

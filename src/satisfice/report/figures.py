@@ -81,12 +81,25 @@ def base_figure(traces: Sequence[Any], **layout: Any) -> Figure:
 def base_axis(title: str, **more: Any) -> dict[str, Any]:
     """An axis with a faint grid."""
     line = {"gridcolor": "rgba(138,143,152,0.22)", "zeroline": False, "automargin": True, "showline": False}
-    return {"title": {"text": html.escape(title), "standoff": 8}, **line, **more}
+    return {"title": {"text": plain(title), "standoff": 8}, **line, **more}
+
+
+def plain(text: str, most: int = 60) -> str:
+    """Text for plotly to show as it is, in at most so many characters: a plot does not wrap its words.
+
+    Quotes stay: plotly reads no entities for them.
+    """
+    return html.escape(short(text, most), quote=False)
+
+
+def short(text: str, most: int) -> str:
+    """The text; of more than ``most`` characters, beginning and end: names often differ there."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[len(text) - (most - 1) // 2 :]}"
 
 
 def hover_html(text: str) -> str:
     """Lines of plain text as plotly's markup."""
-    return html.escape(text).replace("\n", "<br>")
+    return "<br>".join(plain(line, 120) for line in text.split("\n"))
 
 
 def _scatter(points: Sequence[Point], kind: Kind, labels: dict[Kind, str]) -> Any:
@@ -174,7 +187,7 @@ def _bound(
     line = {"type": "line", **place, f"{axis}0": c.bound, f"{axis}1": c.bound}
     dash = {"color": ORANGE, "width": 1.5, "dash": "dash"}
     label = {
-        "text": html.escape(c.key),
+        "text": plain(c.key, 40),
         "showarrow": False,
         "font": {"color": ORANGE, "size": 12},
         axis: math.log10(c.bound) if log else c.bound,
@@ -297,15 +310,15 @@ def parallel(plot: ParallelPlot) -> Figure:
     for d in plot.dimensions:
         ticks = {
             "tickvals": [at for at, _ in d.ticks],
-            "ticktext": [html.escape(text) for _, text in d.ticks],
+            "ticktext": [short(text, 12) for _, text in d.ticks],  # here plotly reads no markup
         }
-        dimensions.append({"label": html.escape(d.name), "values": d.values, **(ticks if d.ticks else {})})
+        dimensions.append({"label": plain(d.name, 24), "values": d.values, **(ticks if d.ticks else {})})
     line = {
         "color": plot.colour,
         "colorscale": [[0, "#d08a55"], [0.5, "#9b98a6"], [1, BLUE]],  # seen on white and on black
         "reversescale": not plot.better_high,
         "showscale": True,
-        "colorbar": {"title": {"text": html.escape(plot.colour_name), "side": "right"}, "thickness": 12},
+        "colorbar": {"title": {"text": plain(plot.colour_name, 40), "side": "right"}, "thickness": 12},
     }
     trace = plotly_objects().Parcoords(line=line, dimensions=dimensions, labelangle=-20, labelside="top")
     margin = {"l": 70, "r": 20, "t": 90, "b": 24}

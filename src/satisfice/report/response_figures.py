@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from satisfice.report.figures import (
     base_axis,
     base_figure,
     hover_html,
+    plain,
     plotly_objects,
     scale,
     special,
@@ -30,7 +30,7 @@ def importance(plot: Importances) -> Figure:
     shares = [share for _, share in reversed(plot.shares)]
     bars = plotly_objects().Bar(
         x=shares,
-        y=[html.escape(n) for n in names],
+        y=list(range(len(names))),
         orientation="h",
         marker={"color": BLUE},
         text=[f"{100 * s:.0f}%" for s in shares],
@@ -39,7 +39,8 @@ def importance(plot: Importances) -> Figure:
         hoverinfo="skip",
     )
     x = base_axis("share of the importance", tickformat=".0%", range=[0, max(shares) * 1.15])
-    y = base_axis("", type="category", showgrid=False, ticksuffix="  ")
+    words = [plain(n, 24) for n in names]
+    y = base_axis("", tickvals=list(range(len(names))), ticktext=words, showgrid=False, ticksuffix="  ")
     return base_figure([bars], xaxis=x, yaxis=y, height=90 + 30 * len(names), showlegend=False)
 
 
@@ -54,11 +55,12 @@ def surface(plot: Surface) -> Figure:
         "customdata": shown,
         "colorscale": "Viridis",
         "colorbar": {
-            "title": {"text": html.escape(plot.metric), "side": "right"},
+            "title": {"text": plain(plot.metric, 40), "side": "right"},
             "thickness": 12,
             "outlinewidth": 0,
         },
-        "hovertemplate": f"{html.escape(plot.metric)} about %{{customdata:.4g}}<extra></extra>",
+        "name": plain(plot.metric),
+        "hovertemplate": "%{fullData.name} about %{customdata:.4g}<extra></extra>",
     }
     if plot.log_z:
         common["colorbar"] |= _log_ticks(plot.z)
@@ -86,7 +88,7 @@ def _frontier(plot: Surface, constraint: Constraint, over: Sequence[Sequence[flo
         z=over,
         contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
         line={"color": ORANGE, "width": 2.5, "dash": "dash"},
-        name=html.escape(f"edge of {constraint.key}"),
+        name=plain(f"edge of {constraint.key}"),
         showlegend=True,
         showscale=False,
         hoverinfo="skip",
@@ -113,7 +115,7 @@ def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
 
 def _parameter(axis: Axis) -> dict[str, Any]:
     if axis.choices:
-        words = [html.escape(c) for c in axis.choices]
+        words = [plain(c, 24) for c in axis.choices]
         return base_axis(axis.name, tickvals=axis.positions, ticktext=words)
     low, high = axis.positions[0], axis.positions[-1]
     span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
