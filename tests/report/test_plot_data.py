@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from satisfice.choose import trial_violations
+from satisfice.report import figures as drawn
 from satisfice.report.context import Absent, StudyView
 from satisfice.report.parallel import ParallelPlot, parallel_plot
 from satisfice.report.plot_data import (
@@ -284,6 +285,44 @@ def test_learning_curves_keep_the_chosen_and_count_what_is_left_out(digits):
     assert {len(c.steps) for c in whole.curves if c.kind == "pruned"} == {2}
     (absent,) = curves_plots(view_of(evaluated(3)))
     assert isinstance(absent, Absent)
+
+
+def test_every_plot_of_a_metric_that_spans_orders_is_logarithmic():
+    space = {"x": {"low": 0.0, "high": 1.0}}
+    losses = [500.0, 0.3, 0.2, 0.1, 0.05, 0.4, 0.2, 0.01]
+    records = [
+        TrialRecord(
+            number=n,
+            state=TrialState.COMPLETE,
+            params={"x": n / 8},
+            metrics={"loss": loss},
+            reports={1: {"loss": 900.0}, 2: {"loss": loss}},
+        )
+        for n, loss in enumerate(losses)
+    ]
+    view = view_of(records, objectives={"loss": "minimize"}, space=space)
+    (history,), (curves,), parallel = history_plots(view), curves_plots(view), parallel_plot(view)
+    assert isinstance(history, HistoryPlot)
+    assert isinstance(curves, CurvesPlot)
+    assert isinstance(parallel, ParallelPlot)
+    assert history.log
+    assert curves.log
+    assert parallel.colour.values == pytest.approx(np.log10(losses))
+    # The first trial was the best for an instant only: it does not crush those that a reader compares.
+    assert history.view == (0.01, 0.3)
+    assert history.outside == 2
+    for figure in (drawn.history(history), drawn.curves(curves)):
+        assert figure.layout.yaxis.type == "log"
+        assert -3 < figure.layout.yaxis.range[0] < -2
+
+
+def test_reports_without_a_finite_value_are_no_curves():
+    record = TrialRecord(
+        number=0, state=TrialState.PRUNED, params={"x": 0.5}, reports={1: {"gain": math.nan}}, steps=1
+    )
+    (absent,) = curves_plots(view_of([record]))
+    assert isinstance(absent, Absent)
+    assert absent.sentence == "No trial reported a finite gain."
 
 
 def test_a_logarithmic_axis_only_where_a_metric_spans_orders():

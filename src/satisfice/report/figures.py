@@ -19,6 +19,7 @@ from satisfice.report.plot_data import (
     ParetoPlot,
     Point,
     Span,
+    show,
 )
 from satisfice.report.response import Mark
 from satisfice.spec.constraint import Constraint
@@ -244,7 +245,7 @@ def scale(span: Sequence[float], *, log: bool) -> dict[str, Any]:
     leads = (1,) if span[1] - span[0] > 2.2 else (1, 2, 5)
     decades = range(math.floor(span[0]), math.ceil(span[1]) + 1)
     at = [lead * 10.0**k for k in decades for lead in leads if span[0] <= math.log10(lead) + k <= span[1]]
-    ticks = {"tickvals": at, "ticktext": [f"{v:g}" for v in at]} if len(at) > 1 else {}
+    ticks = {"tickvals": at, "ticktext": [show(v) for v in at]} if len(at) > 1 else {}
     return {"type": "log", "range": list(span), **ticks}
 
 
@@ -260,12 +261,14 @@ def history(plot: HistoryPlot) -> Figure:
             plotly_objects().Scatter(x=xs, y=ys, mode="lines", line=line, hoverinfo="skip", name=name)
         )
     traces += special(plot.points, plot.chosen, "chosen", "star", GOLD)
-    span = _span(plot.view, plot.bounds, log=False)
-    drawn = [_bound(c, "y", span, log=False) for c in plot.bounds]
+    span = _span(plot.view, plot.bounds, log=plot.log)
+    drawn = [_bound(c, "y", span, log=plot.log) for c in plot.bounds]
     return base_figure(
         traces,
         xaxis=base_axis("trial"),
-        yaxis=base_axis(_worded(plot.objective.metric, plot.objective.direction), range=span),
+        yaxis=base_axis(
+            _worded(plot.objective.metric, plot.objective.direction), **scale(span, log=plot.log)
+        ),
         shapes=[shape for shapes, _ in drawn for shape in shapes],
         annotations=[label for _, labels in drawn for label in labels],
         height=380,
@@ -301,7 +304,10 @@ def curves(plot: CurvesPlot) -> Figure:
             )
         )
         seen.add(curve.kind)
-    return base_figure(traces, xaxis=base_axis("epoch"), yaxis=base_axis(plot.metric), height=420)
+    values = [v for c in plot.curves for v in c.values]
+    span = _span((min(values), max(values)), (), log=plot.log)
+    y = base_axis(plot.metric, **scale(span, log=plot.log))
+    return base_figure(traces, xaxis=base_axis("epoch"), yaxis=y, height=420)
 
 
 def parallel(plot: ParallelPlot) -> Figure:
@@ -314,11 +320,16 @@ def parallel(plot: ParallelPlot) -> Figure:
         }
         dimensions.append({"label": plain(d.name, 24), "values": d.values, **(ticks if d.ticks else {})})
     line = {
-        "color": plot.colour,
+        "color": plot.colour.values,
         "colorscale": [[0, "#d08a55"], [0.5, "#9b98a6"], [1, BLUE]],  # seen on white and on black
         "reversescale": not plot.better_high,
         "showscale": True,
-        "colorbar": {"title": {"text": plain(plot.colour_name, 40), "side": "right"}, "thickness": 12},
+        "colorbar": {
+            "title": {"text": plain(plot.colour.name, 40), "side": "right"},
+            "thickness": 12,
+            "tickvals": [at for at, _ in plot.colour.ticks],
+            "ticktext": [text for _, text in plot.colour.ticks],
+        },
     }
     trace = plotly_objects().Parcoords(line=line, dimensions=dimensions, labelangle=-20, labelside="top")
     margin = {"l": 70, "r": 20, "t": 90, "b": 24}

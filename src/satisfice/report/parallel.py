@@ -28,8 +28,7 @@ class ParallelPlot:
     """Every COMPLETE trial across all parameters and metrics."""
 
     dimensions: tuple[Dimension, ...]
-    colour: tuple[float, ...]  # first objective, one a trial
-    colour_name: str
+    colour: Dimension  # the first objective
     better_high: bool  # whether more of it is better
     numbers: tuple[int, ...]
 
@@ -40,18 +39,18 @@ def parallel_plot(view: StudyView) -> ParallelPlot | Absent:
     rows = [r for r in view.complete if finite(r, goal) is not None]
     if len(rows) < 2:
         return Absent(title="Parallel coordinates", sentence="Fewer than two trials are complete.")
-    dimensions = [_parameter_dimension(view, name, rows) for name in view.space.names]
-    for metric in view.metric_names:
+    parameters = [_parameter_dimension(view, name, rows) for name in view.space.names]
+    metrics = []
+    for metric in view.metric_names:  # the first is the goal, which every row has
         values = [finite(r, metric) for r in rows]
         known = [v for v in values if v is not None]
         if len(known) == len(rows):
-            dimensions.append(_number_dimension(metric, known, log=wants_log(metric, known)))
+            metrics.append(_number_dimension(metric, known, log=wants_log(metric, known)))
     fits = tuple(1.0 if r.number in view.feasible else 0.0 for r in rows)
-    dimensions.append(Dimension(name="fits", values=fits, ticks=((0.0, "no"), (1.0, "yes"))))
+    verdict = Dimension(name="fits", values=fits, ticks=((0.0, "no"), (1.0, "yes")))
     return ParallelPlot(
-        dimensions=tuple(d for d in dimensions if d is not None),
-        colour=tuple(v for v in (finite(r, goal) for r in rows) if v is not None),
-        colour_name=goal,
+        dimensions=(*(d for d in parameters if d is not None), *metrics, verdict),
+        colour=metrics[0],
         better_high=view.objectives[0].direction == "maximize",
         numbers=tuple(r.number for r in rows),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,6 +61,7 @@ class HistoryPlot:
     best: tuple[
         tuple[int, float], ...
     ]  # (number, best feasible value so far), where it improves, and at the end
+    log: bool
     bounds: tuple[Constraint, ...]
     chosen: int | None
     view: Span  # of the objective, shown at first
@@ -83,6 +84,7 @@ class CurvesPlot:
     """One metric over the epochs."""
 
     metric: str
+    log: bool
     curves: tuple[Curve, ...]
     left_out: int  # trials not drawn
 
@@ -145,7 +147,8 @@ def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot |
     title = f"{y.metric} against {x.metric}"
     if not points:
         return Absent(title=title, sentence="No finished trial has both metrics yet.")
-    spans = (_focus(points, "x", x, view), _focus(points, "y", y, view))
+    keep = {p.number for p in points if p.kind in ("front", "other front")} | {view.chosen, view.default}
+    spans = (_focus(points, "x", x, keep), _focus(points, "y", y, keep))
     return ParetoPlot(
         x=x,
         y=y,
@@ -161,15 +164,16 @@ def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot |
     )
 
 
-def _focus(points: Sequence[Point], axis: Literal["x", "y"], goal: Objective, view: StudyView) -> Span:
+def _focus(
+    points: Sequence[Point], axis: Literal["x", "y"], goal: Objective, keep: Collection[int | None]
+) -> Span:
     """The part of an axis where decisions are made.
 
     A few hopeless trials (a network that learnt nothing, one a hundred times too large) would crush what a
-    reader compares. Then the view holds the better three quarters, the front, the chosen and the default.
+    reader compares. Then the view holds the better three quarters, and the trials to keep.
     """
     values = sorted(getattr(p, axis) for p in points)
-    special = (view.chosen, view.default)
-    kept = [getattr(p, axis) for p in points if p.kind in ("front", "other front") or p.number in special]
+    kept = [getattr(p, axis) for p in points if p.number in keep]
     finished = [getattr(p, axis) for p in points if p.kind != "pruned"] or values
     finished.sort(key=lambda v: goal.sign * v)
     kept += finished[: math.ceil(0.75 * len(finished))]
@@ -225,9 +229,10 @@ def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
         objective=objective,
         points=tuple(points),
         best=tuple(best),
+        log=wants_log(objective.metric, [p.y for p in points]),
         bounds=tuple(c for c in view.constraints if c.metric == objective.metric),
         chosen=view.chosen,
-        view=(span := _focus(points, "y", objective, view)),
+        view=(span := _focus(points, "y", objective, (view.chosen, view.default))),
         outside=sum(not _within(p.y, span) for p in points),
     )
 
@@ -246,7 +251,7 @@ def curves_plots(view: StudyView, *, most: int = 120) -> list[CurvesPlot | Absen
     return [_curves(view, metric, most) for metric in wanted]
 
 
-def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot:
+def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot | Absent:
     curves = []
     for r in view.records:
         at = {s: v[metric] for s, v in sorted(r.reports.items()) if metric in v and math.isfinite(v[metric])}
@@ -260,10 +265,18 @@ def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot:
                     hover=hover_text(r, view.metric_names),
                 )
             )
+    if not curves:
+        return Absent(title=f"{metric} while training", sentence=f"No trial reported a finite {metric}.")
     chosen = [c for c in curves if c.kind == "chosen"]
     rest = [c for c in curves if c.kind != "chosen"]
     kept = rest[max(0, len(rest) - most + len(chosen)) :]
-    return CurvesPlot(metric=metric, curves=(*kept, *chosen), left_out=len(curves) - len(kept) - len(chosen))
+    drawn = (*kept, *chosen)
+    return CurvesPlot(
+        metric=metric,
+        log=wants_log(metric, [v for c in drawn for v in c.values]),
+        curves=drawn,
+        left_out=len(curves) - len(drawn),
+    )
 
 
 def _curve_kind(record: TrialRecord, chosen: int | None) -> Literal["chosen", "complete", "pruned", "other"]:
