@@ -8,6 +8,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 │   │   └── StorageRefused    no server answers at its address: it may be about to
 │   ├── StudyNotFound
 │   ├── StudyChanged          same name, another spec or other data
+│   ├── BadArtefact           a model file or checkpoint is damaged, or of another kind
 │   ├── BadReport             training code reported or returned what is no number; its trial is FAIL
 │   └── MissingExtra          an optional dependency is not installed
 ├── BudgetSpent               `ask`: no slot of the budget is left
@@ -101,6 +102,10 @@ class StudyNotFound(InputError):
 
 class StudyChanged(InputError):
     """A study of that name exists with another spec or other data."""
+
+
+class BadArtefact(InputError):
+    """A model file or a checkpoint is damaged, or of another kind."""
 
 
 class BadReport(InputError):

@@ -1,20 +1,28 @@
 """Training checkpoints and model files of one trial, in the artefact store.
 
-Nothing is unpickled: objects are JSON, or tensors and numbers that torch loads with ``weights_only``.
+No stranger's code is run: objects are JSON, or tensors, numbers and arrays of numbers that torch loads with
+``weights_only``.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from satisfice.errors import InputError
+import numpy as np
+
+from satisfice.errors import BadArtefact, InputError
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.study_rows import Report
+from satisfice.study.weights import to_safetensors
+
+logger = logging.getLogger(__name__)
 
 _JSON, _TORCH, _BYTES, _FILE = "json", "torch", "bytes", "file"
 
@@ -35,7 +43,7 @@ class Checkpoints:
             waiting: Reports until then that are not stored yet.
 
         Raises:
-            InputError: It is none of these.
+            InputError: It is none of these, or could not be loaded again.
         """
         kind, content = _encode(state)
         name = f"checkpoint-{self._attempt:03d}.{kind}"
@@ -49,20 +57,30 @@ class Checkpoints:
                 old.unlink(missing_ok=True)
 
     def load(self) -> Any:
-        """The state saved last, or None."""
-        path = self._last("checkpoint-*")
-        return _decode(path) if path is not None else None
+        """The state saved last, or None; a damaged one is passed over with a warning."""
+        for path in reversed(self._mine("checkpoint-*")):
+            try:
+                return _decode(path)
+            except BadArtefact as error:
+                logger.warning("trial %d goes on without it: %s", self._number, error)
+        return None
 
     def reports(self, *, after: int) -> list[Report]:
         """Reports of an earlier attempt, of steps beyond ``after``, that it could not store any more."""
-        path = self._last("reports-*") if self._attempt > 1 else None
-        found = json.loads(path.read_bytes()) if path is not None else []
+        paths = self._mine("reports-*") if self._attempt > 1 else []
+        if not paths:
+            return []
+        try:
+            found = _decode(paths[-1])
+        except BadArtefact as error:
+            logger.warning("trial %d goes on without it: %s", self._number, error)
+            return []
         return [(int(step), metrics) for step, metrics in found if step > after]
 
-    def _last(self, pattern: str) -> Path | None:
+    def _mine(self, pattern: str) -> list[Path]:
+        """Files of this attempt and those before, oldest first."""
         found = self._artefacts.find(self._number, pattern)
-        mine = [path for path in found if int(path.stem.split("-")[1]) <= self._attempt]
-        return mine[-1] if mine else None
+        return [path for path in found if int(path.stem.split("-")[1]) <= self._attempt]
 
     def discard(self) -> None:
         """Remove them: the trial has ended."""
@@ -76,18 +94,30 @@ def _encode(state: Any) -> tuple[str, bytes]:
     if isinstance(state, bytes):
         return _BYTES, state
     try:
-        return _JSON, json.dumps(state).encode()
+        text = json.dumps(state)
+        exact = json.loads(text) == state  # tuples come back as lists, other keys than strings as strings
     except (TypeError, ValueError):
-        pass
+        text, exact = "", False
+    if text and (exact or "torch" not in sys.modules):
+        return _JSON, text.encode()
     if "torch" in sys.modules:
         import torch
 
         buffer = io.BytesIO()
-        torch.save(state, buffer)
+        try:
+            torch.save(state, buffer)
+            buffer.seek(0)
+            _load_torch(buffer)
+        except Exception as error:
+            raise _unfit(state) from error
         return _TORCH, buffer.getvalue()
-    raise InputError(
-        f"a checkpoint of type {type(state).__name__} cannot be kept",
-        hint="save a path, bytes, JSON content, or tensors",
+    raise _unfit(state)
+
+
+def _unfit(state: Any) -> InputError:
+    return InputError(
+        f"a checkpoint of type {type(state).__name__} could not be loaded again",
+        hint="save a path, bytes, JSON content, or tensors, numbers and arrays of numbers; no other objects",
     )
 
 
@@ -97,12 +127,26 @@ def _decode(path: Path) -> Any:
         return path
     if kind == _BYTES:
         return path.read_bytes()
-    if kind == _JSON:
-        return json.loads(path.read_bytes())
+    try:
+        if kind == _JSON:
+            return json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            return _load_torch(file)
+    except ImportError:
+        raise
+    except Exception as error:  # whatever json, zipfile, pickle and torch raise for bytes that are not theirs
+        raise BadArtefact(f"{path} is damaged ({type(error).__name__})") from error
+
+
+def _load_torch(file: BinaryIO) -> Any:
     import torch
 
-    # Who goes on may have another GPU than who saved it, or none.
-    return torch.load(path, map_location="cpu", weights_only=True)
+    # What numpy's own pickles name; types of numbers only, so that no array of objects is taken.
+    numbers = {type(np.dtype(code)) for code in (*np.typecodes["AllInteger"], *np.typecodes["AllFloat"], "?")}
+    makers: list[Any] = [np.zeros(0).__reduce__()[0], np.float32(0).__reduce__()[0], codecs.encode]
+    with torch.serialization.safe_globals([np.ndarray, np.dtype, *numbers, *makers]):
+        # Who goes on may have another GPU than who saved it, or none.
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def save_model(artefacts: Artefacts, number: int, attempt: int, model: Any) -> Path:
@@ -111,20 +155,12 @@ def save_model(artefacts: Artefacts, number: int, attempt: int, model: Any) -> P
     Each attempt at a trial has its own: a worker that lost the trial cannot overwrite the one that counts.
 
     Raises:
-        InputError: It is none of these.
+        InputError: It is none of these, or holds what such a file cannot.
     """
     if isinstance(model, str | Path):
         path = Path(model)
         return _put_model(artefacts, number, attempt, path.suffix, path.read_bytes())
-    state = model.state_dict() if hasattr(model, "state_dict") else model
-    if not isinstance(state, dict):
-        raise InputError(
-            f"save_model got a {type(model).__name__}", hint="give a torch module, a state dict, or a path"
-        )
-    from safetensors.torch import save
-
-    content = save({k: v.contiguous() for k, v in state.items()})
-    return _put_model(artefacts, number, attempt, ".safetensors", content)
+    return _put_model(artefacts, number, attempt, ".safetensors", to_safetensors(model))
 
 
 def _put_model(artefacts: Artefacts, number: int, attempt: int, suffix: str, content: bytes) -> Path:

@@ -11,6 +11,7 @@ from satisfice.spec.task import BuildsModule, ScoresTest
 from satisfice.spec.trial import TrialRecord
 from satisfice.study.checkpoint import kept_model
 from satisfice.study.opening import Opened
+from satisfice.study.weights import from_safetensors
 
 
 def model_file(opened: Opened, record: TrialRecord) -> Path:
@@ -28,13 +29,16 @@ def model_file(opened: Opened, record: TrialRecord) -> Path:
 
 
 def load_model(opened: Opened, record: TrialRecord) -> Any:
-    """The model of a trial; what the task gives, else a built module with its weights, else the tensors."""
+    """The model of a trial; what the task gives, else a built module with its weights, else the tensors.
+
+    Raises:
+        InputError: The trial kept none.
+        BadArtefact: The file is damaged, or of a kind that only the task can read.
+    """
     path = model_file(opened, record)
     if isinstance(opened.task, ScoresTest):
         return opened.task.load_model(record.params, path)
-    from safetensors.torch import load_file
-
-    state = load_file(path)
+    state = from_safetensors(path)
     if not isinstance(opened.task, BuildsModule):
         return state
     module = opened.task.build(record.params)
