@@ -1,5 +1,7 @@
 """What plotly is given to draw."""
 
+from typing import Any
+
 import pytest
 
 from satisfice.report.all_figures import all_figures
@@ -19,7 +21,7 @@ def complete(number: int, params, metrics) -> TrialRecord:
     return TrialRecord(number=number, state=TrialState.COMPLETE, params=params, metrics=metrics)
 
 
-def figures_of(view: StudyView) -> dict[str, object]:
+def figures_of(view: StudyView) -> dict[str, Any]:
     return {f.group: f.figure for f in all_figures(view) if f.figure is not None}
 
 
@@ -58,3 +60,21 @@ def test_long_names_are_cut_where_they_agree(strange):
     assert all(len(text) <= 24 for text in labels)
     assert {text[-3:] for text in labels if "…" in text} == {"one", "two"}
     assert all(len(text) <= 12 for text in strange["parallel"].data[0].dimensions[2].ticktext)
+
+
+def test_labels_of_bounds_lie_within_the_plot_and_apart():
+    """A bound at the left edge has its label to its right; two bounds have theirs in two rows."""
+    records = [complete(n, {"x": 0.5}, {"gain": n / 10, "cost": 10.0**n}) for n in range(9)]
+    view = view_of(
+        records,
+        {"x": {"low": 0.0, "high": 1.0}},
+        objectives={"gain": "maximize", "cost": "minimize"},
+        constraints={"cost": [">= 1", "<= 1e8"], "gain": [">= 0.0", "<= 0.3"]},
+    )
+    labels = {label.text: label for label in figures_of(view)["pareto"].layout.annotations}
+    low, high = labels["cost &gt;= 1"], labels["cost &lt;= 100000000"]
+    assert (low.xanchor, high.xanchor) == ("left", "right")
+    assert low.yshift != high.yshift
+    # Both horizontal lines are in the lower part, where the label of the first begins too.
+    assert labels["gain &gt;= 0"].x == labels["gain &lt;= 0.3"].x == 0
+    assert low.y == high.y == 1

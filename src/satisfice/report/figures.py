@@ -167,39 +167,41 @@ def _span(span: Span, bounds: Sequence[Constraint], *, log: bool) -> list[float]
     return [low - pad, high + pad]
 
 
-def _bound(
-    c: Constraint, axis: str, span: Sequence[float], *, log: bool, end: int = 1
+def _bounds(
+    bounds: Sequence[Constraint], axis: str, span: Sequence[float], *, log: bool, end: int = 1
 ) -> tuple[list[Any], list[Any]]:
-    """The line of a bound and the shade over what it excludes; a vertical line has its label at ``end``."""
-    if (log and c.bound <= 0) or not span[0] <= (math.log10(c.bound) if log else c.bound) <= span[1]:
-        return [], []
-    edge = span[1] if c.is_upper else span[0]
-    other = "y" if axis == "x" else "x"
-    place = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1, f"{axis}ref": axis}
-    far = 10**edge if log else edge
-    shade = {
-        "type": "rect",
-        **place,
-        f"{axis}0": c.bound,
-        f"{axis}1": far,
-        "layer": "below",
-        "line": {"width": 0},
-    }
-    line = {"type": "line", **place, f"{axis}0": c.bound, f"{axis}1": c.bound}
-    dash = {"color": ORANGE, "width": 1.5, "dash": "dash"}
-    label = {
-        "text": plain(c.key, 40),
-        "showarrow": False,
-        "font": {"color": ORANGE, "size": 12},
-        axis: math.log10(c.bound) if log else c.bound,
-        other: end if axis == "x" else 0,
-        f"{axis}ref": axis,
-        f"{other}ref": "paper",
-        "xanchor": ("right" if c.is_upper else "left") if axis == "x" else "left",
-        "yanchor": ("top" if end else "bottom") if axis == "x" else ("bottom" if c.is_upper else "top"),
-        "xshift": (-4 if c.is_upper else 4) if axis == "x" else 4,
-    }
-    return [shade | {"fillcolor": ORANGE, "opacity": 0.07}, line | {"line": dash}], [label]
+    """Lines of the bounds in view with shade over what they exclude, and their labels.
+
+    Labels of vertical lines stand at ``end`` (1: top), on the side that has more room, each in its own row.
+    """
+    shapes: list[Any] = []
+    labels: list[Any] = []
+    for c in bounds:
+        at = c.bound if not log else math.log10(c.bound) if c.bound > 0 else math.nan
+        if not span[0] <= at <= span[1]:
+            continue
+        other = "y" if axis == "x" else "x"
+        place = {f"{other}ref": "paper", f"{other}0": 0, f"{other}1": 1, f"{axis}ref": axis}
+        edge = span[1] if c.is_upper else span[0]
+        far = 10**edge if log else edge
+        shade = {"fillcolor": ORANGE, "opacity": 0.07, "layer": "below", "line": {"width": 0}}
+        line = {"line": {"color": ORANGE, "width": 1.5, "dash": "dash"}}
+        shapes.append({"type": "rect", **place, f"{axis}0": c.bound, f"{axis}1": far, **shade})
+        shapes.append({"type": "line", **place, f"{axis}0": c.bound, f"{axis}1": c.bound, **line})
+        label = {"text": plain(c.key, 40), "showarrow": False, "font": {"color": ORANGE, "size": 12}}
+        label |= {axis: at, f"{axis}ref": axis, f"{other}ref": "paper"}
+        if axis == "x":
+            rightwards = at - span[0] < span[1] - at
+            label |= {
+                "y": end,
+                "yanchor": "top" if end else "bottom",
+                "xanchor": "left" if rightwards else "right",
+            }
+            label |= {"xshift": 4 if rightwards else -4, "yshift": 16 * len(labels) * (-1 if end else 1)}
+        else:
+            label |= {"x": 0, "xanchor": "left", "xshift": 4, "yanchor": "bottom" if c.is_upper else "top"}
+        labels.append(label)
+    return shapes, labels
 
 
 def pareto(plot: ParetoPlot) -> Figure:
@@ -214,22 +216,21 @@ def pareto(plot: ParetoPlot) -> Figure:
         )
     traces += special(plot.points, plot.default, "default configuration", "diamond-open", VIOLET)
     traces += special(plot.points, plot.chosen, "chosen", "star", GOLD)
-    spans = {}
-    shapes: list[Any] = []
-    labels: list[Any] = []
-    sides = (("x", plot.x.metric, plot.log_x), ("y", plot.y.metric, plot.log_y))
-    for (axis, metric, log), view in zip(sides, plot.view, strict=True):
-        own = [c for c in plot.bounds if c.metric == metric]
-        spans[axis] = _span(view, own, log=log)
-        for c in own:
-            drawn, written = _bound(c, axis, spans[axis], log=log, end=int(plot.y.direction == "minimize"))
-            shapes, labels = shapes + drawn, labels + written
+    own_x, own_y = ([c for c in plot.bounds if c.metric == m] for m in (plot.x.metric, plot.y.metric))
+    span_x, span_y = _span(plot.view[0], own_x, log=plot.log_x), _span(plot.view[1], own_y, log=plot.log_y)
+    shapes, labels = _bounds(own_y, "y", span_y, log=plot.log_y)
+    # Where labels of vertical lines are out of the way: of horizontal lines, else of the best trials.
+    heights = [label["y"] for label in labels]
+    top = plot.y.direction == "minimize"
+    if heights:
+        top = span_y[1] - max(heights) > min(heights) - span_y[0]
+    upright, written = _bounds(own_x, "x", span_x, log=plot.log_x, end=int(top))
     return base_figure(
         traces,
-        xaxis=base_axis(_worded(plot.x.metric, plot.x.direction), **scale(spans["x"], log=plot.log_x)),
-        yaxis=base_axis(_worded(plot.y.metric, plot.y.direction), **scale(spans["y"], log=plot.log_y)),
-        shapes=shapes,
-        annotations=labels,
+        xaxis=base_axis(_worded(plot.x.metric, plot.x.direction), **scale(span_x, log=plot.log_x)),
+        yaxis=base_axis(_worded(plot.y.metric, plot.y.direction), **scale(span_y, log=plot.log_y)),
+        shapes=[*shapes, *upright],
+        annotations=[*labels, *written],
         height=460,
     )
 
@@ -262,15 +263,15 @@ def history(plot: HistoryPlot) -> Figure:
         )
     traces += special(plot.points, plot.chosen, "chosen", "star", GOLD)
     span = _span(plot.view, plot.bounds, log=plot.log)
-    drawn = [_bound(c, "y", span, log=plot.log) for c in plot.bounds]
+    shapes, written = _bounds(plot.bounds, "y", span, log=plot.log)
     return base_figure(
         traces,
         xaxis=base_axis("trial"),
         yaxis=base_axis(
             _worded(plot.objective.metric, plot.objective.direction), **scale(span, log=plot.log)
         ),
-        shapes=[shape for shapes, _ in drawn for shape in shapes],
-        annotations=[label for _, labels in drawn for label in labels],
+        shapes=shapes,
+        annotations=written,
         height=380,
     )
 

@@ -119,7 +119,7 @@ def _parameter(axis: Axis) -> dict[str, Any]:
         return base_axis(axis.name, tickvals=axis.positions, ticktext=words)
     low, high = axis.positions[0], axis.positions[-1]
     span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
-    edge = 0.01 * (span[1] - span[0])  # so that a trial on the edge is seen
+    edge = 0.03 * (span[1] - span[0])  # so that a trial on the edge is seen whole
     span = [span[0] - edge, span[1] + edge]
     return base_axis(axis.name, **scale(span, log=axis.log))
 
