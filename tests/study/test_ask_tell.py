@@ -4,7 +4,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import sqlalchemy as sa
@@ -20,6 +20,7 @@ from satisfice.errors import (
     NoFeasibleProposal,
     NoFeasibleTrial,
     StorageLost,
+    StudyNotFound,
     TrialFinished,
 )
 from satisfice.launch.job import EXIT_UNEXPECTED, classify
@@ -239,6 +240,9 @@ def test_what_training_returns_decides_the_state(metrics: Any, state: str, reaso
         ("one", {"accuracy": 0.5}, "step = 'one' is no step"),
         (-1, {"accuracy": 0.5}, "step = -1 is no step"),
         (math.inf, {"accuracy": 0.5}, "step = inf is no step"),
+        (2**31, {"accuracy": 0.5}, "step = 2147483648 is no step"),
+        (1, 0.5, "metrics = 0.5 is no dict"),
+        (1, {3: 0.5}, "3 is no metric's name"),
     ],
 )
 def test_a_report_of_what_is_no_number_fails_that_trial_only(step: Any, metrics: Any, said: str) -> None:
@@ -251,6 +255,70 @@ def test_a_report_of_what_is_no_number_fails_that_trial_only(step: Any, metrics:
     study.optimize()
     assert states(study) == ["COMPLETE", "FAIL", "COMPLETE"]
     assert said in str(study.records()[1].reason)
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (
+            ValueError("a \x00 and a \ud800 and \N{SNOWMAN}" + "x" * 2_000_000),
+            "a \N{REPLACEMENT CHARACTER} and a ?",
+        ),
+        (Mute(), "Mute: (it does not say)"),
+        (InputError("no such layer"), "no such layer"),
+        (BudgetSpent("of mine"), "BudgetSpent: of mine"),
+    ],
+)
+def test_whatever_own_code_raises_fails_that_trial_only(
+    storage_url: str, raised: Exception, said: str
+) -> None:
+    def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
+        if trial.number == 1:
+            raise raised
+        return {"accuracy": 0.5}
+
+    study = satisfice.create_study(spec(budget={"trials": 3}), storage=storage_url, task=Own(train))
+    study.optimize()
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert said in str(study.records()[1].reason)
+
+
+def test_metrics_that_are_no_dict_fail_that_trial_only() -> None:
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Own(lambda params, trial: cast(Any, 0.9)))
+    study.optimize()
+    assert study.records()[0].reason == 'metrics = 0.9 is no dict (give {"accuracy": 0.9})'
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_an_objective_that_is_not_finite_has_diverged(value: float) -> None:
+    study = satisfice.create_study(
+        spec(budget={"trials": 1}), task=Own(lambda params, trial: {"accuracy": value})
+    )
+    study.optimize()
+    record = study.records()[0]
+    assert (record.state.name, str(record.reason)[:21]) == ("PRUNED", "diverged: accuracy is")
+
+
+@pytest.mark.parametrize("state", [TrialState.RUNNING, TrialState.WAITING, "COMPLETE", None])
+def test_a_trial_does_not_end_as_it_began(state: Any) -> None:
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Own(lambda params, trial: {}))
+    trial = study.ask()
+    with pytest.raises(InputError, match="a trial does not end as"):
+        study.tell(trial, {"accuracy": 0.5}, state=state)
+    study.tell(trial, {"accuracy": 0.5}, state=TrialState.COMPLETE)
+    assert states(study) == ["COMPLETE"]
+
+
+def test_a_study_that_was_deleted_meanwhile_is_not_found(sqlite_url: str) -> None:
+    study = satisfice.create_study(spec(), storage=sqlite_url, task=Own(lambda params, trial: {}))
+    satisfice.delete_study(study.name, storage=sqlite_url)
+    with pytest.raises(StudyNotFound, match="deleted"):
+        study.status()
 
 
 def test_diverged_is_pruned() -> None:

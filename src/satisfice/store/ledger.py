@@ -18,7 +18,7 @@ from satisfice.store.claim import Claim, Outcome, dump
 from satisfice.store.claiming import Claiming
 from satisfice.store.phase import Phase
 from satisfice.store.study_rows import Report, dump_reports
-from satisfice.store.tables import attempts, slots
+from satisfice.store.tables import attempts, slots, storable
 from satisfice.store.verdicts import Verdicts
 from satisfice.store.waiting import Waiting
 
@@ -205,8 +205,8 @@ class Ledger(Claiming, Waiting, Verdicts):
                 lease_until=None,
                 metrics=dump(outcome.metrics),
                 feasible=outcome.feasible,
-                reason=outcome.reason[:500] if outcome.reason else None,
-                traceback=outcome.traceback,
+                reason=outcome.reason,
+                traceback=None if outcome.traceback is None else storable(outcome.traceback),
                 measured_on=outcome.measured_on,
                 epochs_reserved=used,
             )

@@ -20,7 +20,7 @@ def join(db: Database, worker: str, study_uuid: str, host: str, label: str | Non
     Returns:
         Whether another process lived under this identity before: a cluster ran the worker again elsewhere.
     """
-    place = {"hostname": socket.gethostname()[:200], "pid": os.getpid()}
+    place = {"hostname": socket.gethostname(), "pid": os.getpid()}
     values = {
         **place,
         "study_uuid": study_uuid,
@@ -50,7 +50,7 @@ def leave(db: Database, worker: str, reason: str) -> None:
     """Say that the worker ended, and why."""
     with db.write() as connection:
         connection.execute(
-            sa.update(workers).where(workers.c.uuid == worker).values(ended_at=db.now(), ended=reason[:200])
+            sa.update(workers).where(workers.c.uuid == worker).values(ended_at=db.now(), ended=reason)
         )
 
 

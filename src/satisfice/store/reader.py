@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from optuna.trial import TrialState
 
+from satisfice.errors import StudyNotFound
 from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
@@ -238,10 +239,16 @@ class Reader:
         )
 
     def study_row(self) -> Mapping[str, Any]:
-        """Our row of the study: budget, counters."""
+        """Our row of the study: budget, counters.
+
+        Raises:
+            StudyNotFound: It was deleted.
+        """
         with self.db.read() as connection:
-            row = connection.execute(sa.select(studies).where(studies.c.uuid == self.uuid)).mappings().one()
-            return dict(row)
+            row = connection.execute(sa.select(studies).where(studies.c.uuid == self.uuid)).mappings().first()
+        if row is None:
+            raise StudyNotFound("the study was deleted")
+        return dict(row)
 
     def turned_away(self) -> dict[str, int]:
         """Proposals turned away before training, by constraint key."""

@@ -240,7 +240,7 @@ class StudyRows:
         values = {
             "ended_at": now,
             "outcome": outcome,
-            "reason": reason[:500] if reason else None,
+            "reason": reason,
             "last_step": last_step,
         }
         where = {"of_number": number, "at_attempt": attempt}
@@ -265,7 +265,7 @@ class StudyRows:
                 lease_owner=None,
                 lease_token=None,
                 lease_until=None,
-                reason=reason[:500],
+                reason=reason,
                 last_step=last,
                 epochs_reserved=used,
             )

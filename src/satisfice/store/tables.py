@@ -23,6 +23,28 @@ metadata = sa.MetaData(
 # MySQL's TEXT ends at 64 KB.
 LongText = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 Uuid = sa.String(32)
+
+
+class Words(sa.types.TypeDecorator[str]):
+    """A sentence that a person's code may have said: `storable`, and cut at the column's length."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self.most = most
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """As it can be stored."""
+        return None if value is None else storable(value)[: self.most]
+
+
+def storable(text: str) -> str:
+    """The text without what some database refuses: PostgreSQL a NUL, every one a lone surrogate."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()
+
+
 Seconds: sa.Double[float] = sa.Double()
 
 studies = sa.Table(
@@ -73,7 +95,7 @@ slots = sa.Table(
     sa.Column("epochs_reserved", sa.Integer, nullable=False, default=0),
     sa.Column("metrics", LongText),  # JSON by metric name, as told and as known before training
     sa.Column("feasible", sa.Boolean),
-    sa.Column("reason", sa.String(500)),  # why it was pruned or failed
+    sa.Column("reason", Words(500)),  # why it was pruned or failed
     sa.Column("traceback", LongText),
     sa.Column("proposal", LongText),  # JSON: why it was proposed
     sa.Column("replicate_of", sa.Integer),
@@ -103,7 +125,7 @@ attempts = sa.Table(
     sa.Column("started_at", Seconds, nullable=False),
     sa.Column("ended_at", Seconds),
     sa.Column("outcome", sa.String(12)),  # told, preempted, lost, died; NULL while it runs
-    sa.Column("reason", sa.String(500)),
+    sa.Column("reason", Words(500)),
     sa.Column("first_step", sa.Integer, nullable=False),
     sa.Column("last_step", sa.Integer),
 )
@@ -137,13 +159,13 @@ workers = sa.Table(
     sa.Column("uuid", Uuid, primary_key=True),
     sa.Column("study_uuid", Uuid, nullable=False, index=True),
     sa.Column("host", sa.String(64), nullable=False),
-    sa.Column("hostname", sa.String(200), nullable=False),
+    sa.Column("hostname", Words(200), nullable=False),
     sa.Column("pid", sa.Integer, nullable=False),
     sa.Column("label", sa.String(100)),
     sa.Column("started_at", Seconds, nullable=False),
     sa.Column("seen_at", Seconds, nullable=False),
     sa.Column("ended_at", Seconds),
-    sa.Column("ended", sa.String(200)),  # why
+    sa.Column("ended", Words(200)),  # why
 )
 
 hosts = sa.Table(

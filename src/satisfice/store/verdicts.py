@@ -31,7 +31,7 @@ class Verdicts(StudyRows):
                     revision=study["revision"] + 1,
                     metrics=dump(outcome.metrics),
                     feasible=outcome.feasible,
-                    reason=outcome.reason[:500] if outcome.reason else None,
+                    reason=outcome.reason,
                     measured_on=outcome.measured_on,
                 )
             )

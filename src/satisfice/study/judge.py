@@ -26,8 +26,8 @@ def judge(
 ) -> Outcome:
     """The outcome of a trial that was told as ``state``.
 
-    A complete trial that lacks an objective failed, one whose objective is NaN diverged, and one that lacks
-    only what another host class has yet to time waits for its verdict.
+    A complete trial that lacks an objective failed, one whose objective is NaN or infinite diverged, and one
+    that lacks only what another host class has yet to time waits for its verdict.
 
     Args:
         spec: The study.
@@ -43,14 +43,14 @@ def judge(
     pending = False
     if state is TrialState.COMPLETE:
         missing = [name for name in names if name not in found]
-        nan = diverged(found, names)
-        pending = nan is None and _waits(evaluator, found, missing)
+        lost = diverged(found, names)
+        pending = lost is None and _waits(evaluator, found, missing)
         if pending:
             pass
         elif missing:
             state, reason = TrialState.FAIL, f"the task gave no {missing[0]!r}"
-        elif nan is not None:
-            state, reason = TrialState.PRUNED, f"diverged: {nan} is NaN"
+        elif lost is not None:
+            state, reason = TrialState.PRUNED, f"diverged: {lost} is {_shown(found[lost])}"
         else:
             values = [found[name] for name in names]
     judged = violations(spec.constraints, found)
@@ -69,6 +69,10 @@ def judge(
         measured_on=measured_on,
         pending=pending,
     )
+
+
+def _shown(value: float) -> str:
+    return "NaN" if math.isnan(value) else "infinite"
 
 
 def _waits(evaluator: Evaluator, found: Mapping[str, float], missing: Sequence[str]) -> bool:

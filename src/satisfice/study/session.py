@@ -299,6 +299,7 @@ class Session:
         """End a trial; returns the state it got.
 
         Raises:
+            BadReport: A metric is no number.
             TrialFinished: It was told before.
             LeaseLost: Another worker has it.
         """

@@ -173,9 +173,9 @@ class Study:
             InputError: Unknown state, or a metric that is no number.
             LeaseLost: Another worker has the trial.
         """
-        if isinstance(state, str) and state not in _STATES:
-            raise InputError(f"unknown state {state!r}", hint="complete, pruned or failed")
-        wanted = _STATES[state] if isinstance(state, str) else state
+        wanted = _STATES.get(state) if isinstance(state, str) else state
+        if wanted is None or wanted not in _STATES.values():
+            raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
         self._session.tell(trial, metrics, state=wanted)
 
     def enqueue_trial(self, params: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from satisfice.study.session import Session
 
 _FLUSH_S = 2.0  # reports wait at most so long before others can see them
+_LAST_STEP = 2**31 - 1  # that every database counts to
 _AWAY_S = 5.0  # between tries to reach a database that is away
 
 
@@ -225,7 +226,7 @@ class Trial:
 
 def _is_step(step: Any) -> bool:
     try:
-        return not isinstance(step, bool) and int(step) == step and step >= 0
+        return not isinstance(step, bool) and int(step) == step and 0 <= step <= _LAST_STEP
     except (TypeError, ValueError, OverflowError):
         return False
 
@@ -234,10 +235,14 @@ def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Metrics as training code gave them, as floats.
 
     Raises:
-        BadReport: One is no number.
+        BadReport: One is no number, or they are no dict with names.
     """
+    if not isinstance(metrics, Mapping):
+        raise BadReport(f"metrics = {metrics!r:.200} is no dict", hint='give {"accuracy": 0.9}')
     out = {}
     for name, value in metrics.items():
+        if not isinstance(name, str):
+            raise BadReport(f"{name!r:.200} is no metric's name", hint="name metrics by strings")
         try:
             out[name] = float(value)
         except (TypeError, ValueError):
@@ -246,5 +251,5 @@ def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:
-    """The first of ``names`` that is NaN."""
-    return next((name for name in names if math.isnan(metrics.get(name, 0.0))), None)
+    """The first of ``names`` that is NaN or infinite."""
+    return next((name for name in names if not math.isfinite(metrics.get(name, 0.0))), None)

@@ -16,6 +16,7 @@ from satisfice.errors import (
     BadReport,
     BudgetSpent,
     Diverged,
+    InputError,
     LeaseLost,
     NoFeasibleProposal,
     SatisficeError,
@@ -23,7 +24,7 @@ from satisfice.errors import (
 )
 from satisfice.store import presence
 from satisfice.study.session import Session
-from satisfice.study.trial import Preempted, Trial
+from satisfice.study.trial import Preempted, Trial, as_floats
 from satisfice.study.verdicts import Verdicts
 
 logger = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ class Worker:
             stopped = trial.stop_reason is not None
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
-            return session.tell(trial, {**(metrics or {}), **after}, state=state)
+            return session.tell(trial, {**as_floats(metrics or {}), **after}, state=state)
         except Diverged as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=f"diverged: {error}")
         except Preempted:
@@ -153,7 +154,9 @@ class Worker:
             raise
         except BadReport as error:  # what its training code handed over is its own fault
             return self._failed(trial, error)
-        except SatisficeError:
+        except SatisficeError as error:
+            if session.spec.model is None:  # a person's own code may raise any of them
+                return self._failed(trial, error)
             self._give_back(trial)
             raise
         except MemoryError:
@@ -171,8 +174,12 @@ class Worker:
     def _failed(self, trial: Trial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""
         text = traceback_module.format_exc()
-        logger.warning("trial %d failed: %s: %s", trial.number, type(error).__name__, error)
-        reason = str(error) if isinstance(error, BadReport) else f"{type(error).__name__}: {error}"
+        reason = (
+            _in_words(error)
+            if isinstance(error, InputError)
+            else f"{type(error).__name__}: {_in_words(error)}"
+        )
+        logger.warning("trial %d failed: %s", trial.number, reason)
         return self._session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
 
     def _after(self, trial: Trial) -> dict[str, float]:
@@ -237,3 +244,11 @@ class Worker:
             presence.leave(self._session.db, self._session.worker, reason)
         except Exception as error:  # noqa: BLE001  # a worker that cannot say goodbye is found by its silence
             logger.info("could not sign off: %s", type(error).__name__)
+
+
+def _in_words(error: Exception) -> str:
+    """What an error says, if it can say it."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything
+        return "(it does not say)"
