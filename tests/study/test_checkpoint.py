@@ -130,5 +130,6 @@ def test_a_damaged_model_is_named(sqlite_url: str) -> None:
 
 
 def test_a_state_that_is_no_tensors_is_refused(sqlite_url: str) -> None:
-    with pytest.raises(InputError, match="save_model cannot keep this dict"):
-        trained(Own({"weights": [1.0, 2.0]}), sqlite_url)
+    (record,) = trained(Own({"weights": [1.0, 2.0]}), sqlite_url).records()
+    assert record.state.name == "FAIL"
+    assert "save_model cannot keep this dict" in str(record.reason)

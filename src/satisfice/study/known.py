@@ -135,7 +135,7 @@ class Evaluator:
         """Metrics that are a function of the configuration: nothing is measured."""
         found: dict[str, float] = {}
         if isinstance(self.task, Profiles):
-            found = {name: _number(name, value) for name, value in self.task.profile(params).items()}
+            found = _numbers(self.task.profile(params))
         if isinstance(self.task, BuildsModule):
             lacking = {"size", "n_parameters", *self._quantities} - quantities_of(found)
             found |= _of_module(self.task, params, lacking)
@@ -164,6 +164,12 @@ def _of_module(
     if "flops" in quantities:
         found["flops"] = flops_of(module, task.example_input(params))
     return found
+
+
+def _numbers(told: Any) -> dict[str, float]:
+    if not isinstance(told, Mapping):
+        raise InputError(f"profile gave {told!r}, which is no dict of metrics", hint="return floats by name")
+    return {name: _number(name, value) for name, value in told.items()}
 
 
 def _number(name: str, value: Any) -> float:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
+
+import optuna
 
 from satisfice.spec.metric import updated
 from satisfice.spec.trial import TrialRecord, TrialState
@@ -55,7 +58,9 @@ def replay(session: Session, record: TrialRecord) -> dict[str, Any]:
     Figures that a clock or the process's memory gave are left out of the comparison.
     """
     trial = _Rehearsal(session, record)
-    returned = session.task.train(dict(record.params), trial)
+    returned: Mapping[str, float] | None = None
+    with contextlib.suppress(optuna.TrialPruned):
+        returned = session.task.train(dict(record.params), trial)
     again = updated(trial.metrics, dict(returned or {}), session.spec.metric_names)
     compared = {
         name: value

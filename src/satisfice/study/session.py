@@ -274,6 +274,8 @@ class Session:
         except NoFeasibleProposal:
             record = least_trained(self.spec, self._records())
             if record is None:
+                if screen.error is not None:  # the task's code is broken, whatever the configuration
+                    raise screen.error from None
                 raise
             return self._again(record)
 

@@ -9,6 +9,7 @@ import time
 import traceback as traceback_module
 from collections.abc import Callable, Sequence
 
+import optuna
 from optuna.trial import TrialState
 
 from satisfice.errors import (
@@ -145,8 +146,8 @@ class Worker:
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
             return session.tell(trial, {**as_floats(metrics or {}), **after}, state=state)
-        except Diverged as error:
-            return session.tell(trial, state=TrialState.PRUNED, reason=f"diverged: {error}")
+        except (Diverged, optuna.TrialPruned) as error:
+            return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
         except Preempted:
             self._give_back(trial)
             return None
@@ -252,3 +253,9 @@ def _in_words(error: Exception) -> str:
         return str(error)
     except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything
         return "(it does not say)"
+
+
+def _why_pruned(error: Diverged | optuna.TrialPruned) -> str:
+    if isinstance(error, Diverged):
+        return f"diverged: {error}"
+    return str(error) or "its own code pruned it"
