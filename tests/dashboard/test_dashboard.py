@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,7 +41,10 @@ def request(app, path, *, method="GET", body=b"", **headers) -> tuple[int, dict[
     def start(status: str, answered: list[tuple[str, str]], exc_info: object = None) -> None:
         seen.update(status=int(status.split()[0]), headers=dict(answered))
 
-    text = b"".join(app(environ, start))
+    chunks = app(environ, start)
+    text = b"".join(chunks)
+    if hasattr(chunks, "close"):
+        chunks.close()  # as a server does
     return seen["status"], seen["headers"], text
 
 
@@ -225,6 +229,7 @@ def test_writes_pass_where_allowed_but_not_from_another_sites_page(tmp_path):
         ("evil.example", 403),
         ("localhost.evil.example:8080", 403),
         ("127.0.0.1.evil.example", 403),
+        ("[::1", 403),
         ("", 403),
     ],
 )
@@ -257,6 +262,33 @@ def test_a_taken_port_is_said_in_one_sentence(app):
         port = taken.getsockname()[1]
         with pytest.raises(InputError, match=f"cannot listen on 127.0.0.1:{port}"):
             make_dashboard_server(app, port=port)
+
+
+def test_an_address_of_ipv6_is_listened_on(app):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    with make_dashboard_server(app, "::1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        connection = http.client.HTTPConnection("::1", server.server_port, timeout=60)
+        connection.request("GET", "/api/studies")
+        assert connection.getresponse().status == 200
+        connection.close()
+        server.shutdown()
+
+
+def test_a_host_that_is_not_this_machine_is_said_with_what_helps(app):
+    with pytest.raises(InputError, match="cannot listen on") as caught:
+        make_dashboard_server(app, "host.invalid", 0)
+    assert "--host" in caught.value.hint
+
+
+def test_pages_are_served_to_a_client_that_names_no_encoding(app):
+    path = re.search(rb'src="(/static/[^"]+)"', request(app, "/dashboard")[2])
+    assert path is not None
+    assert request(app, path[1].decode())[0] == 200
 
 
 def test_without_the_extra_its_name_is_said(monkeypatch, storage):

@@ -60,7 +60,7 @@ def dashboard(
     It is read-only and has no authentication: beyond this machine, put it behind something that asks who is
     there.
     """
-    from satisfice.dashboard.app import make_app, make_dashboard_server
+    from satisfice.dashboard.app import authority, make_app, make_dashboard_server
     from satisfice.dashboard.guard import LOOPBACK, is_loopback
     from satisfice.store import migrate
     from satisfice.store.engine import Database
@@ -74,7 +74,7 @@ def dashboard(
         database.optuna_storage(), allow_writes=allow_writes, allowed_hosts=names, source=_source(storage)
     )
     with make_dashboard_server(app, host, port) as server:
-        say(f"dashboard: http://{host}:{server.server_port} (Ctrl-C ends it)")
+        say(f"dashboard: http://{authority(host, server.server_port)} (Ctrl-C ends it)")
         try:
             server.serve_forever()
         except KeyboardInterrupt:

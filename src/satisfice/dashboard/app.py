@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
+import socket
 from collections.abc import Collection, Iterable
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
@@ -104,6 +106,12 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
+class _Server6(_Server):
+    """The same on an address of IPv6."""
+
+    address_family = socket.AF_INET6
+
+
 class _QuietHandler(WSGIRequestHandler):
     """Logs no line for each request: the terminal belongs to the address line."""
 
@@ -117,12 +125,20 @@ def make_dashboard_server(app: WSGIApplication, host: str = "127.0.0.1", port: i
     Raises:
         InputError: The address cannot be listened on.
     """
+    kind = _Server6 if ":" in host else _Server
     try:
-        return make_server(host, port, app, server_class=_Server, handler_class=_QuietHandler)
+        return make_server(host, port, app, server_class=kind, handler_class=_QuietHandler)
     except OSError as error:
+        taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         raise InputError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}", hint="try --port 0"
+            f"cannot listen on {authority(host, port)}: {error.strerror or error}",
+            hint="try --port 0" if taken else "--host takes an address or a name of this machine",
         ) from error
+
+
+def authority(host: str, port: int) -> str:
+    """Host and port as a URL has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def serve(

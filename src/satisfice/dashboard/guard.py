@@ -46,8 +46,10 @@ class Guard:
             if not self._allow_writes:
                 return _refuse(start_response, "405 Method Not Allowed", "the dashboard is read-only")
             origin = environ.get("HTTP_ORIGIN")
-            if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            if origin is not None and origin.lower().partition("://")[2] != host.lower():
                 return _refuse(start_response, "403 Forbidden", "a page of another site may not write")
+
+        environ.setdefault("HTTP_ACCEPT_ENCODING", "")  # a proxy may drop it, the dashboard's pages need it
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
             return start_response(status, [*headers, *_HEADERS])
@@ -55,7 +57,10 @@ class Guard:
         return self._inner(environ, start)  # type: ignore[arg-type]  # exc_info is handled by the server's own start
 
     def _knows(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname if host else None
+        try:
+            name = urlsplit(f"//{host}").hostname
+        except ValueError:  # brackets without an address between them
+            return False
         if name is None:
             return False
         return is_address(name) or name.rstrip(".") in self._hosts
