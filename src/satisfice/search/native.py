@@ -211,14 +211,3 @@ def nsga2(problem: SearchProblem) -> NativeSampler:
         redraws=200,
         told=False,
     )
-
-
-def gp(problem: SearchProblem) -> NativeSampler:
-    """Optuna's GPSampler, its proposals varied until one fits. Needs torch."""
-    return NativeSampler(
-        problem,
-        name="gp",
-        make=lambda seed: optuna.samplers.GPSampler(seed=seed),
-        redraws=2,
-        told=False,
-    )

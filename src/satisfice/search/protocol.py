@@ -101,7 +101,7 @@ SAMPLERS: Registry[Callable[[SearchProblem], Sampler]] = Registry(
         "auto": "satisfice.search.auto:AutoSampler",
         "tpe": "satisfice.search.native:tpe",
         "nsga2": "satisfice.search.native:nsga2",
-        "gp": "satisfice.search.native:gp",
+        "gp": "satisfice.search.gp:gp",
         "qmc": "satisfice.search.space_filling:QmcSampler",
         "random": "satisfice.search.space_filling:RandomSampler",
     },

@@ -125,7 +125,9 @@ def create(
 ) -> Opened:
     """Create a study, or open it: a larger budget continues it, another change is refused."""
     checked = read_spec(spec, has_task=task is not None)
-    made = task_of(checked, task)  # before anything is written
+    # Before anything is written: what cannot be loaded here is refused.
+    SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
+    made = task_of(checked, task)
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     content = to_dict(checked)
