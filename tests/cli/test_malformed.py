@@ -58,6 +58,8 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         (["run", "toy.toml", "--workers", "two"], "'two' is not a valid integer"),
         (["run", "toy.toml", "--engine", "rai"], "did you mean 'ray'"),
         (["run", "toy.toml", "--engine", "local", "--address", "a:1"], "takes no option 'address'"),
+        (["run", "toy.toml", "--engine", "ray", "--gpus", "nan"], "nan GPUs"),
+        (["run", "toy.toml", "--engine", "slurm", "--gpus", "nan"], "whole GPUs"),
         (["run", "toy.toml", "--report", "toy.toml"], "toy.toml is no folder"),
         (["run", "toy.toml", "--report", "toy.toml/deep/er"], "toy.toml is no folder"),
         (["run", "toy.toml", "--report", "/proc/x"], "--report /proc/x: nothing can be written in /"),

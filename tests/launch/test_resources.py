@@ -1,5 +1,6 @@
 """Division of cores and accelerators, and what a worker's command line and environment hold."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,18 @@ def test_every_registered_launcher_is_built_without_options() -> None:
 
 
 @pytest.mark.parametrize(
-    ("engine", "options"), [("ray", {"cpus": 0.0}), ("slurm", {"cpus": 0}), ("slurm", {"cluster": "x"})]
+    ("engine", "options"),
+    [
+        ("ray", {"cpus": 0.0}),
+        ("ray", {"cpus": math.inf}),
+        ("ray", {"gpus": math.nan}),
+        ("ray", {"gpus": 1.5}),
+        ("slurm", {"cpus": 0}),
+        ("slurm", {"cpus": math.inf}),
+        ("slurm", {"gpus": math.nan}),
+        ("slurm", {"gpus": 0.5}),
+        ("slurm", {"cluster": "x"}),
+    ],
 )
 def test_impossible_options_are_refused(engine: str, options: dict[str, Any]) -> None:
     with pytest.raises(InputError):

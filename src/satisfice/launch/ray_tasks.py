@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -28,11 +29,12 @@ class RayLauncher(SeatedLauncher):
         address: Of a running cluster, "auto" for the one on this machine; None: the one in ``RAY_ADDRESS``,
             else one started here for as long as it is needed.
         cpus: Of one worker; also its threads, rounded down.
-        gpus: Of one worker; may be a fraction.
+        gpus: Of one worker; below 1 it may be a fraction.
         grace_s: Seconds between asking a worker to stop and killing it.
 
     Raises:
         MissingExtra: Ray is not installed.
+        InputError: Ray gives nobody so many CPUs or GPUs.
     """
 
     def __init__(
@@ -42,10 +44,12 @@ class RayLauncher(SeatedLauncher):
             import ray
         except ImportError:
             raise MissingExtra("ray", "ray") from None
-        if cpus <= 0 or gpus < 0:
+        if not (0 < cpus < math.inf and 0 <= gpus < math.inf):
             raise InputError(
-                "a worker needs more than 0 CPUs and no negative GPUs", hint="for instance --cpus 1"
+                f"Ray cannot give a worker {cpus:g} CPUs and {gpus:g} GPUs", hint="for instance --cpus 1"
             )
+        if gpus > 1 and not float(gpus).is_integer():
+            raise InputError(f"Ray cannot give a worker {gpus:g} GPUs", hint="above 1 they are whole")
         super().__init__(grace_s=grace_s + 2.0)  # the task around a worker waits for it
         self._ray: Any = ray
         self._address = address
@@ -80,7 +84,7 @@ class RayLauncher(SeatedLauncher):
             options.update(
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
-                num_cpus=max(job.workers * self._cpus, 1),
+                num_cpus=math.ceil(job.workers * self._cpus),
             )
         try:
             self._ray.init(address=address, **options)

@@ -38,6 +38,7 @@ class SlurmLauncher(SeatedLauncher):
 
     Raises:
         MissingExtra: submitit is not installed.
+        InputError: SLURM gives nobody such CPUs or GPUs.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class SlurmLauncher(SeatedLauncher):
             raise MissingExtra("submitit", "slurm") from None
         if cluster not in ("slurm", "local"):
             raise InputError(f"unknown kind of cluster {cluster!r}", hint="use 'slurm' or 'local'")
-        if cpus < 1 or gpus < 0 or cpus != int(cpus) or gpus != int(gpus):
+        if not (float(cpus).is_integer() and float(gpus).is_integer() and cpus >= 1 and gpus >= 0):
             raise InputError(
                 "SLURM gives a worker whole CPUs, at least one, and whole GPUs", hint="for instance --cpus 1"
             )
