@@ -49,8 +49,8 @@ def explain(error: BaseException) -> int:
     Returns:
         The exit code.
     """
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else EXIT_FAILED
+    if isinstance(error, SystemExit):  # of no code of ours
+        error = exited(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("interrupted")
         return EXIT_INTERRUPTED
@@ -69,6 +69,15 @@ def explain(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     return _unexpected(error)
+
+
+def exited(error: SystemExit) -> SatisficeError:
+    """What to say of training code that would end the process."""
+    code = "" if error.code is None else repr(error.code)
+    return SatisficeError(
+        f"training code called sys.exit({code}); a trial in training was given back",
+        hint="raise an exception instead: it fails that trial alone",
+    )
 
 
 def _usage_sentence(error: click.ClickException) -> str:

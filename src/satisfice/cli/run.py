@@ -11,7 +11,7 @@ import click
 
 from satisfice.cli import options
 from satisfice.cli.answers import show_status
-from satisfice.cli.errors import EXIT_FAILED, say
+from satisfice.cli.errors import EXIT_FAILED, exited, say
 from satisfice.cli.output import console, number, print_json, trial_json, trial_table
 from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
@@ -104,6 +104,8 @@ def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None
         raise
     except SatisficeError as error:
         return error
+    except SystemExit as error:
+        return exited(error)
     finally:
         signal.signal(signal.SIGTERM, before)
     return None

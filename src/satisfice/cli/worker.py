@@ -69,7 +69,7 @@ def worker(name: str, storage: str | None, label: str | None, threads: int | Non
         raise
     except Exception as error:  # noqa: BLE001  # its own exit code tells a launcher that another start may help
         explain(error)
-        sys.exit(EXIT_UNEXPECTED)
+        click.get_current_context().exit(EXIT_UNEXPECTED)
     if signals.received is not None:
         say(f"stopped by {signals.received}; its trial was given back")
         sys.stdout.flush()
