@@ -83,3 +83,15 @@ def test_reading_a_study_that_nobody_has_worked_on_writes_nothing(study_file: Pa
     study.status()
     study.report_context()
     assert rows(study) == before
+
+
+def test_a_study_whose_spec_cannot_be_read_is_deleted(study_file: Path, sqlite_url: str) -> None:
+    opened = satisfice.create_study(study_file, storage=sqlite_url)._opened
+    opened.artefacts.put(0, "model-001.bin", b"")
+    with opened.db.write() as connection:
+        connection.execute(sa.update(tables.studies).values(spec='{"name": "own"}'))
+    with pytest.raises(SpecError):
+        satisfice.load_study("own", sqlite_url)
+    satisfice.delete_study("own", sqlite_url)
+    assert satisfice.list_studies(sqlite_url) == []
+    assert not opened.artefacts.folder.exists()

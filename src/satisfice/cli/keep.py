@@ -11,18 +11,21 @@ from satisfice.cli.output import print_json
 from satisfice.errors import InputError
 
 
-@click.command(epilog="Example: satisfice delete digits-edge --yes")
+@click.command("delete", epilog="Example: satisfice delete digits-edge --yes")
 @click.argument("name")
 @options.storage
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def delete(name: str, storage: str | None, yes: bool) -> None:
+def delete_(name: str, storage: str | None, yes: bool) -> None:
     """Remove a study with its trials and artefacts."""
-    from satisfice.study import delete_study
+    from satisfice.store import studies
+    from satisfice.study.opening import delete, find, open_database
 
-    study = options.open_study(name, storage)
-    used = study.status()["budget"]["used"]
+    options.quiet()
+    db = open_database(options.existing(storage))
+    row = find(db, name)
+    used = db.retrying(lambda: studies.trials(db, row["uuid"]))
     options.confirm(f"delete the study {name!r} with its {used} trials?", yes=yes)
-    delete_study(name, storage)
+    delete(db, row)
     click.echo(f"study {name!r} is deleted")
 
 

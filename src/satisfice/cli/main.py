@@ -27,7 +27,7 @@ _COMMANDS = {
     "report": "satisfice.cli.report:report",
     "dashboard": "satisfice.cli.report:dashboard",
     "replay": "satisfice.cli.replay:replay",
-    "delete": "satisfice.cli.keep:delete",
+    "delete": "satisfice.cli.keep:delete_",
     "export": "satisfice.cli.keep:export",
     "import": "satisfice.cli.keep:import_",
     "db": "satisfice.cli.db:db",

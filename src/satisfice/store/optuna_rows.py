@@ -18,18 +18,22 @@ import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
 from optuna.trial import TrialState
 
+from satisfice.errors import StudyNotFound
 from satisfice.spec.space import SearchSpace
+from satisfice.spec.study import Objective
 
 SCHEMA_VERSION = 12
 CONSTRAINT_PREFIX = "constraints:"
-TABLE_NAMES = (
-    "studies",
-    "trials",
+_OF_STUDY = ("study_directions", "study_user_attributes", "study_system_attributes")
+_OF_TRIAL = (
     "trial_params",
     "trial_values",
+    "trial_intermediate_values",
     "trial_user_attributes",
     "trial_system_attributes",
 )
+_HEARTBEATS = "trial_heartbeats"
+TABLE_NAMES = ("studies", "trials", *_OF_STUDY, *_OF_TRIAL, _HEARTBEATS)
 
 
 class OptunaRows:
@@ -47,13 +51,14 @@ class OptunaRows:
                 # MySQL reads DOUBLE as a Decimal of ten digits if not told otherwise.
                 if isinstance(column.type, sa.Float):
                     column.type.asdecimal = False
+        self._tables = metadata.tables
         self._studies = metadata.tables["studies"]
         self._trials = metadata.tables["trials"]
         self._params = metadata.tables["trial_params"]
         self._values = metadata.tables["trial_values"]
         self._user_attributes = metadata.tables["trial_user_attributes"]
         self._system_attributes = metadata.tables["trial_system_attributes"]
-        self._details = (self._params, self._values, self._user_attributes, self._system_attributes)
+        self._details = tuple(metadata.tables[name] for name in _OF_TRIAL)
         t, p = self._trials.c, self._params.c
         self._last_number = (
             sa.select(t.number)
@@ -75,6 +80,46 @@ class OptunaRows:
             p.trial_id, p.param_name.label("name"), p.param_value.label("value")
         ).subquery("optuna_params")
 
+    def create_study(
+        self, connection: sa.Connection, name: str, objectives: Sequence[Objective], study_uuid: str
+    ) -> int:
+        """Insert a study; returns its id.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: One of that name is there.
+        """
+        made = connection.execute(sa.insert(self._studies), {"study_name": name}).inserted_primary_key
+        assert made is not None
+        study_id = int(made[0])
+        directions, user_attributes, system_attributes = (self._tables[table] for table in _OF_STUDY)
+        rows = [
+            {"study_id": study_id, "objective": i, "direction": o.direction.upper()}
+            for i, o in enumerate(objectives)
+        ]
+        connection.execute(sa.insert(directions), rows)
+        for table, key, value in (
+            (system_attributes, "study:metric_names", [o.metric for o in objectives]),
+            (user_attributes, "satisfice:uuid", study_uuid),
+        ):
+            row = {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
+            connection.execute(sa.insert(table), row)
+        return study_id
+
+    def delete_study(self, connection: sa.Connection, study_id: int, name: str) -> None:
+        """Remove a study with its trials; nothing where somebody removed it before.
+
+        The name says whether it is still the same one: SQLite gives ids of deleted rows to new ones.
+        """
+        s, of_study = self._studies.c, self._trials.c.study_id == study_id
+        there = sa.select(s.study_id).where(s.study_id == study_id, s.study_name == name).with_for_update()
+        if connection.execute(there).first() is None:
+            return
+        trials = sa.select(self._trials.c.trial_id).where(of_study)
+        for table in (*self._details, self._tables[_HEARTBEATS]):
+            connection.execute(sa.delete(table).where(table.c.trial_id.in_(trials)))
+        for table in (self._trials, *(self._tables[name] for name in _OF_STUDY), self._studies):
+            connection.execute(sa.delete(table).where(table.c.study_id == study_id))
+
     def create_trial(
         self,
         connection: sa.Connection,
@@ -83,14 +128,19 @@ class OptunaRows:
         params: Mapping[str, Any],
         system_attributes: Mapping[str, Any],
     ) -> tuple[int, int]:
-        """Insert a RUNNING trial; returns its id and number. Locks the study's row, as Optuna does."""
+        """Insert a RUNNING trial; returns its id and number. Locks the study's row, as Optuna does.
+
+        Raises:
+            StudyNotFound: The study was deleted.
+        """
         if connection.dialect.name != "sqlite":  # there the transaction has the write lock already
             lock = (
                 sa.select(self._studies.c.study_id)
                 .where(self._studies.c.study_id == study_id)
                 .with_for_update()
             )
-            connection.execute(lock)
+            if connection.execute(lock).first() is None:
+                raise StudyNotFound("the study was deleted")
         trial_id, number = self._insert_trial(connection, study_id)
         self._insert_params(connection, trial_id, space, params)
         self._insert_attributes(connection, self._system_attributes, trial_id, system_attributes)
@@ -199,7 +249,7 @@ class OptunaRows:
                 key = next(iter(table.primary_key)).name
                 moved = [
                     {k: v for k, v in detail.items() if k != key} | {"trial_id": ids[str(old)]}
-                    for detail in trial[table.name]
+                    for detail in trial.get(table.name, ())
                 ]
                 if moved:
                     connection.execute(sa.insert(table), moved)

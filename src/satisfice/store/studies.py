@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import uuid
-import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
-import optuna
 import sqlalchemy as sa
 
-from satisfice.errors import StudyNotFound
+from satisfice.errors import StudyChanged
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.store import tables
 from satisfice.store.engine import Database
+from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.url import masked
 
 
 def find(db: Database, name: str) -> Mapping[str, Any] | None:
@@ -37,35 +36,57 @@ def names(db: Database) -> list[str]:
 
 
 def create(db: Database, spec: StudySpec, content: Mapping[str, Any], data_fingerprint: str | None) -> None:
-    """Insert a study; when another process was first, its study stands and this does nothing."""
-    study_uuid = uuid.uuid4().hex
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # set_metric_names
-        study = optuna.create_study(
-            storage=db.optuna_storage(),
-            study_name=spec.name,
-            directions=[o.direction for o in spec.objectives],
-            load_if_exists=True,
-        )
-        study.set_metric_names([o.metric for o in spec.objectives])
+    """Insert a study; when another process was first, its study stands and this does nothing.
+
+    Raises:
+        StudyChanged: An Optuna study of that name is there, without a study of ours.
+    """
+    rows = OptunaRows(db.engine)
     try:
         with db.write() as connection:
-            connection.execute(
-                sa.insert(tables.studies).values(
-                    uuid=study_uuid,
-                    name=spec.name,
-                    optuna_study_id=study._study_id,  # noqa: SLF001  # Optuna gives no public name to the key
-                    spec=json.dumps(content),
-                    digest=spec.digest(),
-                    source_dir=str(spec.base_dir.absolute()) if spec.source is not None else None,
-                    data_fingerprint=data_fingerprint,
-                    created_at=db.now(),
-                    **budget_columns(spec.budget),
-                )
-            )
+            insert(connection, db, rows, spec, content, data_fingerprint)
     except sa.exc.IntegrityError:
-        return
-    study.set_user_attr("satisfice:uuid", study_uuid)
+        if find(db, spec.name) is None:
+            raise taken_by_optuna(db, spec.name) from None
+
+
+def taken_by_optuna(db: Database, name: str) -> StudyChanged:
+    """The error for a name that an Optuna study has, of which we know nothing."""
+    return StudyChanged(
+        f"an Optuna study {name!r}, which is none of satisfice, is in {masked(db.url)} already",
+        hint="take another name or another storage, or remove it by `optuna delete-study`",
+    )
+
+
+def insert(
+    connection: sa.Connection,
+    db: Database,
+    rows: OptunaRows,
+    spec: StudySpec,
+    content: Mapping[str, Any],
+    data_fingerprint: str | None,
+) -> tuple[str, int]:
+    """Insert Optuna's rows of a study and ours; returns our key and Optuna's.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: The name is taken.
+    """
+    study_uuid = uuid.uuid4().hex
+    optuna_study_id = rows.create_study(connection, spec.name, spec.objectives, study_uuid)
+    connection.execute(
+        sa.insert(tables.studies).values(
+            uuid=study_uuid,
+            name=spec.name,
+            optuna_study_id=optuna_study_id,
+            spec=json.dumps(content),
+            digest=spec.digest(),
+            source_dir=str(spec.base_dir.absolute()) if spec.source is not None else None,
+            data_fingerprint=data_fingerprint,
+            created_at=db.now(),
+            **budget_columns(spec.budget),
+        )
+    )
+    return study_uuid, optuna_study_id
 
 
 def budget_columns(budget: Budget) -> dict[str, Any]:
@@ -98,20 +119,21 @@ def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None
         )
 
 
-def delete(db: Database, name: str) -> str:
-    """Remove a study from Optuna's tables and ours; returns its UUID, for its artefacts.
+def trials(db: Database, study_uuid: str) -> int:
+    """How many trials a study has, in whatever state."""
+    s = tables.slots.c
+    query = sa.select(sa.func.count()).where(s.study_uuid == study_uuid, s.number.is_not(None))
+    with db.look() as connection:
+        return int(connection.execute(query).scalar_one())
 
-    Raises:
-        StudyNotFound: There is none.
-    """
-    row = find(db, name)
-    if row is None:
-        raise StudyNotFound(f"no study {name!r} in the storage")
+
+def delete(db: Database, row: Mapping[str, Any]) -> None:
+    """Remove a study from Optuna's tables and ours, given our row of it."""
+    rows = OptunaRows(db.engine)
     with db.write() as connection:
+        # Optuna's row is locked before ours, as where a trial begins.
+        rows.delete_study(connection, row["optuna_study_id"], row["name"])
         for table in tables.metadata.sorted_tables:
             if "study_uuid" in table.c:
                 connection.execute(sa.delete(table).where(table.c.study_uuid == row["uuid"]))
         connection.execute(sa.delete(tables.studies).where(tables.studies.c.uuid == row["uuid"]))
-    with suppress(KeyError):  # somebody removed Optuna's half already
-        optuna.delete_study(study_name=name, storage=db.optuna_storage())
-    return str(row["uuid"])

@@ -10,7 +10,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.store import studies
 from satisfice.study.check import CheckResult, ConstraintShare
 from satisfice.study.exchange import import_studies
-from satisfice.study.opening import create, load, open_database
+from satisfice.study.opening import create, delete, find, load, open_database
 from satisfice.study.study import Study
 from satisfice.study.trial import Trial
 
@@ -66,7 +66,8 @@ def delete_study(name: str, storage: str | None = None) -> None:
     Raises:
         StudyNotFound: There is none of that name.
     """
-    load_study(name, storage).delete()
+    db = open_database(storage)
+    delete(db, find(db, name))
 
 
 def import_study(source: str | Path, storage: str | None = None) -> list[Study]:

@@ -133,7 +133,7 @@ def create(
     content = to_dict(checked)
     row = studies.find(db, checked.name)
     if row is None:
-        studies.create(db, checked, content, data)
+        db.retrying(lambda: studies.create(db, checked, content, data))
         row = studies.find(db, checked.name)
         assert row is not None
     _check_same(row, checked, content, data)
@@ -147,11 +147,7 @@ def create(
 def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
     db = open_database(storage)
-    row = db.retrying(lambda: studies.find(db, name))
-    if row is None:
-        known = studies.names(db)
-        hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
-        raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
+    row = find(db, name)
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
@@ -161,6 +157,26 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
         made = task_of(spec, given)
         return _opened(db, row, spec, lambda: made)
     return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+
+
+def find(db: Database, name: str) -> Mapping[str, Any]:
+    """Our row of a study.
+
+    Raises:
+        StudyNotFound: There is none of that name.
+    """
+    row = db.retrying(lambda: studies.find(db, name))
+    if row is None:
+        known = db.retrying(lambda: studies.names(db))
+        hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
+        raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
+    return row
+
+
+def delete(db: Database, row: Mapping[str, Any]) -> None:
+    """Remove a study with its artefacts, given our row; its spec need not be readable."""
+    db.retrying(lambda: studies.delete(db, row))
+    Artefacts(default_root(db.url), row["uuid"]).discard_all()
 
 
 class _Untrainable:

@@ -17,12 +17,11 @@ from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
-from satisfice.store import studies
 from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened, check_data
+from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
 from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
@@ -336,5 +335,4 @@ class Study:
 
     def delete(self) -> None:
         """Remove the study with its artefacts."""
-        studies.delete(self._opened.db, self.name)
-        self._opened.artefacts.discard_all()
+        delete(self._opened.db, self._opened.row)
