@@ -55,6 +55,46 @@ def test_an_infeasible_space_ends_with_an_explanation(name):
     assert calls <= 700
 
 
+@pytest.mark.parametrize("name", ["qmc", "random"])
+def test_a_long_search_in_vain_goes_on_and_tells_the_share_of_what_was_drawn(name):
+    """Whoever asks again sees further configurations."""
+    p = problem(bounds={"size": 0.0})
+    sampler, history, seen = SAMPLERS.get(name)(p), History(p), set()
+
+    def screen(params):
+        seen.add(params["lr"])
+        size = 0.0 if 1e-2 < params["lr"] < 1e-2 * 10 ** (3 / 20_000) else 1.0
+        return Screened(fits=size <= 0, metrics={"size": size}, violations={"size <= 0": size})
+
+    shares = []
+    for _ in range(40):
+        before = len(seen)
+        try:
+            sampler.propose(history, screen, np.random.default_rng(len(seen)))
+            break
+        except NoFeasibleProposal as none:
+            assert len(seen) == before + 500
+            shares.append(none.feasible_share)
+    assert len(seen) > 2_000
+    assert shares == [3 / (500 * (i + 1)) for i in range(len(shares))]
+
+
+def test_qmc_goes_on_behind_what_others_have_walked():
+    """A new process screens again what does not fit, and gives nothing up that others have passed."""
+    p = problem(bounds={"size": 0.0})
+
+    def screen(params):
+        size = 0.0 if 1e-2 < params["lr"] < 1e-2 * 10 ** (3 / 100) else 1.0
+        return Screened(fits=size <= 0, metrics={"size": size}, violations={"size <= 0": size})
+
+    sampler = SAMPLERS.get("qmc")(p)
+    history, _ = run(p, sampler, 20, screen=screen)
+    following = sampler.propose(history, screen, np.random.default_rng(0))
+    again = SAMPLERS.get("qmc")(p).propose(history, screen, np.random.default_rng(0))
+    assert again.params == following.params
+    assert again.why["screened"] > 1_000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_interrupts_of_the_screen_pass_through_and_do_no_harm(name):
     p = problem()

@@ -21,6 +21,7 @@ class RandomSampler:
 
     def __init__(self, problem: SearchProblem) -> None:
         self._memory = ScreenMemory(problem, Encoder(problem.space))
+        self._drawn = self._fitting = 0
 
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The next configuration (see `Sampler`)."""
@@ -28,10 +29,12 @@ class RandomSampler:
         for count in range(1, MAX_SCREENS + 1):
             raw = encoder.raw_from_quantiles(encoder.draw(1, rng))[0]
             answer = self._memory.screen(raw, screen)
+            self._drawn += 1
             if answer.fits:
+                self._fitting += 1
                 why = {"method": "random", "kind": "explore", "screened": count}
                 return Proposal(params=encoder.params(raw), metrics=dict(answer.metrics), why=why)
-        raise nothing_fits(self._memory, MAX_SCREENS)
+        raise nothing_fits(self._memory, MAX_SCREENS, drawn=self._drawn, fitting=self._fitting)
 
 
 class QmcSampler:
@@ -45,23 +48,30 @@ class QmcSampler:
         self._memory = ScreenMemory(problem, self._encoder)
         self._seed = problem.seed
         self._points: Array = np.zeros((0, 0))
+        self._next = 0  # place in the sequence: everything before was tried or does not fit
+        self._fitting = 0  # points before it that were tried
 
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The next point of the sequence that fits and was not tried (see `Sampler`)."""
         tried = set(keys(history.raw[history.state >= 0]))
-        screened, i = 0, 0
-        while screened < MAX_SCREENS and i < MAX_SCREENS + 2 * len(history) + 64:
-            raw = self._encoder.raw_from_quantiles(self._point(i)[None])[0]
-            i += 1
+        patience = MAX_SCREENS + 2 * (len(tried) + len(self._memory))
+        screened = in_vain = passed = 0
+        while in_vain < MAX_SCREENS and passed < patience:
+            raw = self._encoder.raw_from_quantiles(self._point(self._next)[None])[0]
             key = keys(raw[None])[0]
-            if key in tried or self._memory.refused(key):
-                continue
-            screened += 1
-            answer = self._memory.screen(raw, screen)
-            if answer.fits:
-                why = {"method": "qmc", "kind": "explore", "screened": screened}
-                return Proposal(params=self._encoder.params(raw), metrics=dict(answer.metrics), why=why)
-        raise nothing_fits(self._memory, screened)
+            if key in tried:
+                self._fitting += 1
+                in_vain, passed = 0, passed + 1  # another worker got as far: where nothing fits is behind
+            elif self._memory.refused(key):
+                passed += 1
+            else:
+                screened, in_vain, passed = screened + 1, in_vain + 1, 0
+                answer = self._memory.screen(raw, screen)
+                if answer.fits:
+                    why = {"method": "qmc", "kind": "explore", "screened": screened}
+                    return Proposal(params=self._encoder.params(raw), metrics=dict(answer.metrics), why=why)
+            self._next += 1
+        raise nothing_fits(self._memory, screened, drawn=self._next, fitting=self._fitting)
 
     def _point(self, i: int) -> Array:
         if i >= len(self._points):
@@ -75,16 +85,28 @@ class QmcSampler:
         return np.asarray(self._points[i])
 
 
-def nothing_fits(memory: ScreenMemory, tried: int) -> NoFeasibleProposal:
-    """The error for when screening found nothing, with what is known of the feasible share."""
-    share = memory.share_that_fits()
+def nothing_fits(
+    memory: ScreenMemory, tried: int, *, drawn: int | None = None, fitting: int = 0
+) -> NoFeasibleProposal:
+    """The error for when screening found nothing, with what is known of the feasible share.
+
+    Args:
+        memory: What screens have said.
+        tried: Configurations that were screened for this proposal.
+        drawn: Configurations drawn evenly from the space, repetitions included; None: what was screened was
+            chosen as likely to fit, and its share stands for an upper estimate.
+        fitting: How many of those drawn fit.
+    """
+    count = len(memory) if drawn is None else drawn
+    share = memory.share_that_fits() if drawn is None else fitting / drawn
     if tried == 0 and share > 0:
         return NoFeasibleProposal("every configuration that fits has been tried", feasible_share=share)
     worst = memory.most_violated()
     # None of n fits: the share is below 3/n with 95% confidence (rule of three).
-    upper = share if share > 0 else min(1.0, 3.0 / max(len(memory), 1))
+    upper = share if share > 0 else min(1.0, 3.0 / max(count, 1))
+    seen = "screened" if drawn is None else "drawn"
     return NoFeasibleProposal(
-        f"none of {tried} new configurations fits ({len(memory)} screened so far); "
+        f"none of {tried} new configurations fits ({count} {seen} so far); "
         f"at most about {upper:.1%} of the space does",
         feasible_share=upper,
         hint=f"{worst} turns most away" if worst else "",
