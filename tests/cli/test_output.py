@@ -76,6 +76,14 @@ def test_a_password_is_masked_however_it_is_written(written: str) -> None:
     assert without_secrets(f"cannot reach me:{written}@host") == "cannot reach me:***@host"
 
 
+@pytest.mark.parametrize("password", ["a", "best", "postgres"])
+def test_a_password_that_is_a_word_is_masked_in_urls_only(password: str) -> None:
+    url = f"postgresql://me:{password}@host/db"
+    keep_secret(url)
+    text = f'{{"best": "pip install satisfice[postgres]"}} {url}'
+    assert without_secrets(text) == text.replace(url, "postgresql://me:***@host/db")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -33,7 +33,11 @@ def keep_secret(url: str | None) -> None:
 def without_secrets(text: str) -> str:
     """The text with every known password replaced."""
     for secret in sorted(_secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
+        # One that may be a word of ours is replaced only where URLs have it.
+        if len(secret) < 6 or (secret.isalpha() and len(secret) < 12):
+            text = text.replace(f":{secret}@", ":***@")
+        else:
+            text = text.replace(secret, "***")
     return text
 
 

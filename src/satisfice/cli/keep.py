@@ -66,6 +66,7 @@ def import_(source: str, storage: str | None, as_json: bool) -> None:
     if "://" not in source and not Path(source).is_file():
         raise InputError(f"{source}: no such file", hint="give an exported file or a database URL")
     options.quiet()
+    options.lasting(storage)
     imported = import_study(source, storage)
     if as_json:
         print_json([study.status() for study in imported])

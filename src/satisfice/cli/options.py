@@ -17,6 +17,8 @@ from satisfice.cli.errors import keep_secret, say
 from satisfice.errors import InputError, StudyNotFound
 
 if TYPE_CHECKING:
+    from sqlalchemy import URL
+
     from satisfice.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,11 +114,11 @@ def check_folder(option: str, name: str) -> Path:
     return folder
 
 
-def existing(url: str | None) -> str | None:
-    """The storage URL, where a database stands already.
+def lasting(url: str | None) -> URL:
+    """The resolved storage URL, of a database that outlives this process.
 
     Raises:
-        InputError: It is a SQLite file that does not exist: a question must not create one.
+        InputError: It does not.
         StorageError: It is no database URL.
     """
     from satisfice.store.url import is_memory, masked, resolve
@@ -127,6 +129,17 @@ def existing(url: str | None) -> str | None:
             f"the storage {masked(resolved)} lives in one process only",
             hint="name a file: sqlite:///satisfice.db",
         )
+    return resolved
+
+
+def existing(url: str | None) -> str | None:
+    """The storage URL, where a database stands already.
+
+    Raises:
+        InputError: It is a SQLite file that does not exist: a question must not create one.
+        StorageError: It is no database URL.
+    """
+    resolved = lasting(url)
     if resolved.get_backend_name() == "sqlite" and not Path(str(resolved.database)).exists():
         raise StudyNotFound(
             f"there is no database at {resolved.database}",

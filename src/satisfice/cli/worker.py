@@ -35,6 +35,7 @@ def define(study_file: str, storage: str | None, as_json: bool) -> None:
     from satisfice.study import create_study
 
     options.quiet()
+    options.lasting(storage)
     study = create_study(study_file, storage=options.or_default(storage))
     if as_json:
         print_json(study.status())

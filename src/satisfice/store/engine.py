@@ -244,11 +244,12 @@ class Database:
                 if time.monotonic() < deadline and any(words in str(error.orig) for words in COMES_BACK):
                     time.sleep(1.0)
                     continue
-                refused = self.dialect != "sqlite" and refuses(error)
-                raise (StorageRefused if refused else StorageError)(
-                    f"cannot open the storage {masked(self.url)}: {short_reason(error)}",
-                    hint="check that the server runs, and the URL's host, name and credentials",
-                ) from None
+                said = f"cannot open the storage {masked(self.url)}: {short_reason(error)}"
+                if self.dialect == "sqlite":
+                    hint = "check that it is a file of SQLite, or a new one in a folder that can be written"
+                    raise StorageError(said, hint=hint) from None
+                hint = "check that the server runs, and the URL's host, name and credentials"
+                raise (StorageRefused if refuses(error) else StorageError)(said, hint=hint) from None
             else:
                 return
 

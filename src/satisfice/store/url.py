@@ -14,6 +14,7 @@ DEFAULT_URL = "sqlite:///satisfice.db"
 ENVIRONMENT_VARIABLE = "SATISFICE_STORAGE"
 MEMORY = "sqlite://"
 
+_SQLITE = ("sqlite", "sqlite+pysqlite")
 # Bare names get the driver that our extras install.
 _DRIVERS = {
     "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
@@ -41,19 +42,40 @@ def resolve(url: str | None) -> sa.URL:
             "the storage URL is not a database URL",
             hint=f"for instance {DEFAULT_URL} or postgresql://user@host/name",
         ) from None
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            parsed = parsed.set(database=str(Path(parsed.database).absolute()))
-        return parsed
+    if parsed.drivername in _SQLITE:
+        return _sqlite_file(parsed)
     if parsed.drivername not in _DRIVERS:
+        bare = parsed.get_backend_name()
+        known = bare in _DRIVERS or bare in _SQLITE
         raise StorageError(
             f"the storage {parsed.drivername!r} is not supported",
-            hint="use sqlite, postgresql, mysql or mariadb",
+            hint=f"leave the driver out: {bare}://..."
+            if known
+            else "use sqlite, postgresql, mysql or mariadb",
         )
     drivername, module, extra = _DRIVERS[parsed.drivername]
     if find_spec(module) is None:
         raise MissingExtra(module, extra)
     return parsed.set(drivername=drivername)
+
+
+def _sqlite_file(url: sa.URL) -> sa.URL:
+    """The URL with an absolute path, or of a database in memory.
+
+    Raises:
+        StorageError: It names a host, or is SQLite's own kind of URI.
+    """
+    if url.host is not None:
+        path = "/".join(part for part in (url.host, url.database) if part)
+        raise StorageError(
+            f"the storage sqlite://{path} names a host, which SQLite has none of",
+            hint=f"three slashes before a relative path, four before an absolute one: sqlite:///{path}",
+        )
+    if is_memory(url):
+        return sa.make_url(MEMORY)
+    if str(url.database).startswith("file:"):
+        raise StorageError("the storage is a URI of SQLite's own", hint="write sqlite:///path/to/file.db")
+    return url.set(database=str(Path(str(url.database)).absolute()))
 
 
 def masked(url: sa.URL | str) -> str:
