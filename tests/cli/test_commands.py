@@ -134,9 +134,20 @@ def test_best_where_nothing_fits_names_the_nearest_miss(finished: tuple[Path, di
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unknown_metric_is_an_input_error(finished: tuple[Path, dict[str, Any]]) -> None:
+@pytest.mark.parametrize(("command", "nothing"), [("best", None), ("pareto", [])])
+def test_where_nothing_fits_the_json_is_valid_and_the_nearest_miss_is_named(
+    finished: tuple[Path, dict[str, Any]], command: str, nothing: Any
+) -> None:
     folder, _ = finished
-    done = satisfice(folder, "best", "toy", "--maximize", "acuracy", code=2)
+    done = satisfice(folder, command, "toy", "--where", "size_mb <= 0.001", "--json", code=1)
+    assert json.loads(done.stdout) == nothing
+    assert "nearest is trial" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["best", "pareto"])
+def test_an_unknown_metric_is_an_input_error(finished: tuple[Path, dict[str, Any]], command: str) -> None:
+    folder, _ = finished
+    done = satisfice(folder, command, "toy", "--maximize", "acuracy", code=2)
     assert "accuracy" in done.stderr
     assert done.stderr.count("\n") == 1
 

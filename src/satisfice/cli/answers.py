@@ -52,12 +52,17 @@ def best(
     where: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """The trial to ship: best on one metric among those that satisfy every constraint."""
+    """The trial to ship: best on one metric among those that satisfy every constraint.
+
+    Where none does, the nearest miss is named, the JSON is null, and the exit code is 1.
+    """
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     try:
         trial = study.best(maximize=maximize, minimize=minimize, where=where)
     except NoFeasibleTrial as error:
+        if as_json:
+            print_json(None)
         say(str(error))
         context.exit(EXIT_FAILED)
     waiting = study.status()["waiting"]
@@ -86,9 +91,19 @@ def pareto(
     where: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """The feasible Pareto front, best on the first objective (or the one asked for) first."""
+    """The feasible Pareto front, best on the first objective (or the one asked for) first.
+
+    Where nothing is feasible, the nearest miss is named, the JSON is an empty list, and the exit code is 1.
+    """
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
+    try:
+        study.best(maximize=maximize, minimize=minimize, where=where)
+    except NoFeasibleTrial as error:
+        if as_json:
+            print_json([])
+        say(str(error))
+        context.exit(EXIT_FAILED)
     front = study.pareto_front(where=list(where))
     waiting = study.status()["waiting"]
     if waiting:
@@ -99,11 +114,8 @@ def pareto(
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:
         print_json([trial_json(trial) for trial in front])
-    elif front:
+    else:
         console().print(trial_table(front, study.spec.metric_names, title="feasible Pareto front"))
-    if not front:
-        say("no finished trial satisfies every constraint")
-        context.exit(EXIT_FAILED)
 
 
 def show_status(found: Mapping[str, Any]) -> None:
