@@ -112,6 +112,10 @@ def describe_miss(record: TrialRecord, constraints: Sequence[Constraint]) -> str
     return " and ".join(parts)
 
 
+def _loss(record: TrialRecord) -> str:
+    return (record.reason or "").removeprefix("diverged").removeprefix(": ") or "its loss is no number"
+
+
 def _percent(share: float) -> str:
     return f"{100 * share:.2g}%" if share < 0.995 else f"{100 * share:,.0f}%"
 
@@ -126,6 +130,11 @@ def _nothing_fits(
         failed = [r for r in records if r.state == TrialState.FAIL and r.reason]
         if failed:
             message += f"; {len(failed)} failed, trial {failed[-1].number} by {failed[-1].reason}"
+        gone = [
+            r for r in records if r.state == TrialState.PRUNED and (r.reason or "").startswith("diverged")
+        ]
+        if gone:
+            message += f"; {len(gone)} diverged, trial {gone[-1].number} as {_loss(gone[-1])}"
     else:
         message = "no finished trial satisfies " + " and ".join(c.key for c in asked)
     nearest = nearest_miss(records, asked)

@@ -20,17 +20,18 @@ def _quantity(metric: str) -> str:
 
 
 def merge_constraints(
-    study_constraints: Iterable[Constraint], where: Sequence[Clause] = ()
+    study_constraints: Iterable[Constraint], where: Clause | Sequence[Clause] = ()
 ) -> tuple[Constraint, ...]:
     """The study's constraints with those of a question.
 
     A clause replaces the study's bounds on the same quantity (``size_kb`` replaces ``size_mb``) and the same
-    side, and is added otherwise. Several clauses on one side all hold.
+    side, and is added otherwise. Several clauses on one side all hold; a single one needs no list.
 
     Raises:
         InputError: A clause is not written as ``"size_mb <= 8"``.
     """
-    clauses = [parse_clause(c) if isinstance(c, str) else c for c in where]
+    asked = [where] if isinstance(where, str | Constraint) else where
+    clauses = [parse_clause(c) if isinstance(c, str) else c for c in asked]
     replaced = {(_quantity(c.metric), c.is_upper) for c in clauses}
     kept = [c for c in study_constraints if (_quantity(c.metric), c.is_upper) not in replaced]
     return tuple(dict.fromkeys([*kept, *clauses]))

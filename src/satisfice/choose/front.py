@@ -25,7 +25,7 @@ def resolve_objectives(
     """Objectives by name: the direction is the study's, else the metric's natural one.
 
     Args:
-        names: Metric names or objectives; None means the study's own.
+        names: Metric names or objectives, or a single name; None means the study's own.
         study_objectives: The study's own.
 
     Raises:
@@ -33,7 +33,8 @@ def resolve_objectives(
     """
     own = {o.metric: o for o in study_objectives}
     out: dict[str, Objective] = {}
-    for name in study_objectives if names is None else names:
+    asked = [names] if isinstance(names, str) else names
+    for name in study_objectives if asked is None else asked:
         if isinstance(name, Objective):
             out[name.metric] = name
         elif name in own:
@@ -94,8 +95,8 @@ def pareto_front(
     """
     goals = resolve_objectives(objectives, study_objectives)
     asked = merge_constraints(constraints, where)
-    named = [*(o.metric for o in study_objectives), *(c.metric for c in constraints)]
-    named += [o.metric for o in objectives or () if isinstance(o, Objective)]
+    own = study_objectives or [o for o in objectives or () if isinstance(o, Objective)]
+    named = [*(o.metric for o in own), *(c.metric for c in constraints)]
     check_metrics(records, [*(o.metric for o in goals), *(c.metric for c in asked)], known=named)
     rows = []
     for candidate in candidates(records, asked):

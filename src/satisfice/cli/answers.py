@@ -109,7 +109,8 @@ def pareto(
     if waiting:
         say(waiting)
     asked = maximize or minimize
-    if asked is not None:
+    if asked is not None and front:
+        study.best(maximize=maximize, minimize=minimize, where=where)  # refuses a metric that no trial has
         sign = -1.0 if maximize else 1.0
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:

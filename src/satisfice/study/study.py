@@ -20,6 +20,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
+from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
@@ -193,14 +194,14 @@ class Study:
         return self._reader.records(with_reports=with_reports)
 
     def best(
-        self, maximize: str | None = None, minimize: str | None = None, where: Sequence[str] = ()
+        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
     ) -> TrialRecord:
         """The best finished trial that satisfies every constraint.
 
         Args:
             maximize: Metric to maximise; default: the first objective in its direction.
             minimize: Metric to minimise instead.
-            where: Further bounds; one on the same metric and side replaces the study's.
+            where: Further bounds, or a single one; one on the same metric and side replaces the study's.
 
         Raises:
             NoFeasibleTrial: None does; carries the nearest miss.
@@ -216,7 +217,7 @@ class Study:
             raise
 
     def pareto_front(
-        self, objectives: Sequence[str | Objective] | None = None, where: Sequence[str] | None = None
+        self, objectives: Sequence[str | Objective] | None = None, where: str | Sequence[str] | None = None
     ) -> list[TrialRecord]:
         """Finished trials that satisfy every constraint and that no other one dominates."""
         return choose.pareto_front(
@@ -228,7 +229,7 @@ class Study:
         )
 
     def close_calls(
-        self, maximize: str | None = None, minimize: str | None = None, where: Sequence[str] = ()
+        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
     ) -> list[choose.CloseCall]:
         """What else was close to the best."""
         records = self.records()
@@ -238,19 +239,8 @@ class Study:
         )
 
     def trials_dataframe(self) -> pd.DataFrame:
-        """One row a trial; parameters and metrics are named as in the study file."""
-        rows = [
-            {
-                "number": r.number,
-                "state": r.state.name,
-                "feasible": r.feasible,
-                **r.params,
-                **r.metrics,
-                "reason": r.reason,
-            }
-            for r in self.records()
-        ]
-        return pd.DataFrame(rows, columns=None if rows else ["number", "state", "feasible", "reason"])
+        """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`."""
+        return trials_frame(self.records(), self.spec.space)
 
     def status(self) -> dict[str, Any]:
         """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
