@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from satisfice.choose import (
     best,
     close_calls,
+    describe_miss,
     feasible_trials,
     merge_constraints,
     nearest_miss,
@@ -126,6 +127,12 @@ def test_nothing_fits_says_by_how_much():
     )
 
 
+def test_a_miss_in_large_units_is_told_in_plain_digits():
+    size = parse_clause("size_bytes <= 1_000_000")
+    text = describe_miss(trial(0, size_bytes=1_234_567.0), [size])
+    assert text == "size_bytes = 1,234,567 misses size_bytes <= 1000000 by 234,567 (23%)"
+
+
 def test_nothing_finished_has_no_nearest():
     with pytest.raises(NoFeasibleTrial, match="no trial is complete") as caught:
         best([trial(0, TrialState.RUNNING)], [ACCURACY], [SIZE])
@@ -212,6 +219,11 @@ def test_what_else_was_close():
         calls[1].sentence
         == "trial 4 reaches accuracy 0.99, but size_mb = 10.3 misses size_mb <= 10 by 0.3 (3%)"
     )
+
+
+def test_what_is_infinitely_worse_is_not_close():
+    records = [trial(0, accuracy=math.inf, size_mb=9.0), trial(1, accuracy=-math.inf, size_mb=1.0)]
+    assert close_calls(records, records[0], [ACCURACY], [SIZE]) == []
 
 
 metric = st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6), st.just(math.inf))

@@ -135,6 +135,15 @@ def test_nothing_fits_names_the_nearest_miss(tmp_path):
     assert "No trial fits yet" in history
 
 
+def test_where_no_trial_completed_the_headline_says_why(tmp_path):
+    record = TrialRecord(number=0, state=TrialState.FAIL, params={}, reason="ValueError: boom")
+    assert "No trial is complete; 1 failed, trial 0 by ValueError: boom." in small([record], tmp_path)
+    stopped = TrialRecord(number=1, state=TrialState.PRUNED, params={}, metrics={"cost": 6.0})
+    text = small([stopped], tmp_path, constraints={"cost": "<= 5"})
+    nearest = "The nearest is trial 1: cost = 6 misses cost &lt;= 5 by 1 (20%)."
+    assert f"No trial is complete. {nearest}" in text
+
+
 def test_what_a_study_names_is_escaped(tmp_path):
     nasty = "</script><script>alert(1)</script>"
     records = [

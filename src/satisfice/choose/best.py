@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from satisfice.choose.bounds import Clause, check_metrics, merge_constraints, metric_value, trial_violations
+from satisfice.choose.bounds import (
+    Clause,
+    check_metrics,
+    merge_constraints,
+    metric_value,
+    number_text,
+    trial_violations,
+)
 from satisfice.choose.candidate import candidates
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint
@@ -107,8 +114,9 @@ def describe_miss(record: TrialRecord, constraints: Sequence[Constraint]) -> str
             parts.append(f"{constraint.metric} = {value:g} is exactly at {constraint.key}, which excludes it")
         else:
             share = f" ({_percent(violation)})" if constraint.bound else ""
-            gap = abs(value - constraint.bound)
-            parts.append(f"{constraint.metric} = {value:.6g} misses {constraint.key} by {gap:.3g}{share}")
+            gap = number_text(abs(value - constraint.bound), 3)
+            shown = number_text(value, 6)
+            parts.append(f"{constraint.metric} = {shown} misses {constraint.key} by {gap}{share}")
     return " and ".join(parts)
 
 

@@ -43,10 +43,10 @@ def metric_value(record: TrialRecord, name: str) -> float | None:
     return convert(record.metrics, [name]).get(name) if value is None else value
 
 
-def number_text(value: float) -> str:
-    """A number as a reader wants it: four digits, thousands apart, no exponent where none is needed."""
-    whole = value.is_integer() or abs(value) >= 1e4
-    return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.4g}"
+def number_text(value: float, digits: int = 4) -> str:
+    """A number as a reader wants it: so many digits, thousands apart, no exponent where none is needed."""
+    whole = value.is_integer() or abs(value) >= 10**digits
+    return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.{digits}g}"
 
 
 def trial_violations(record: TrialRecord, constraints: Iterable[Constraint]) -> dict[str, float]:

@@ -94,7 +94,7 @@ def _cheaper(
 ) -> tuple[float, CloseCall] | None:
     value, reached = other.mean(goal.metric), chosen.mean(goal.metric)
     lost = goal.sign * (value - reached)
-    if math.isnan(lost) or lost > loss * abs(reached):
+    if not math.isfinite(lost) or lost > loss * abs(reached):
         return None
     gains = []
     for cost in costs:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from satisfice.choose import close_calls, describe_miss, nearest_miss, trial_violations
+from satisfice.choose import best, close_calls, describe_miss, nearest_miss, trial_violations
 from satisfice.choose.bounds import metric_value
+from satisfice.errors import NoFeasibleTrial
 from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.plot_data import show
 from satisfice.spec.metric import METRICS
@@ -40,11 +41,21 @@ def headline(view: StudyView) -> str:
         ]
         return f"Chosen: trial {chosen.number}, {_and(parts)}{f', with {_and(within)}' if within else ''}."
     if not view.complete:
-        return "No trial is complete yet."
+        return _none_complete(view)
     nearest = nearest_miss(view.records, view.constraints)
     if nearest is None:
         return "Nothing was chosen."
     return f"Nothing fits. The nearest is trial {nearest.number}: {describe_miss(nearest, view.constraints)}."
+
+
+def _none_complete(view: StudyView) -> str:
+    if not any(r.state.is_finished() for r in view.records):
+        return "No trial is complete yet."
+    try:
+        best(view.records, view.objectives, view.constraints)
+    except NoFeasibleTrial as nothing:
+        said = [nothing.message, nothing.hint]
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
 
 
 def _sign(operator: str) -> str:
