@@ -82,7 +82,7 @@ class Parameter:
         d = self.distribution
         if isinstance(d, CategoricalDistribution):
             return any(type(value) is type(c) and value == c for c in d.choices)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return False
         if isinstance(d, IntDistribution) and value != int(value):
             return False
@@ -187,6 +187,22 @@ class SearchSpace:
             if not p.contains(params[p.name]):
                 return f"{p.name} = {params[p.name]!r} is outside its distribution"
             active[p.name] = params[p.name]
+        return None
+
+    def problem_with_part(self, params: Params) -> str | None:
+        """Why no configuration of this space has all of ``params``, as far as they say; or None."""
+        known = {p.name: p.from_unit(0.0) for p in self if p.cardinality == 1} | dict(params)
+        for name, value in params.items():
+            if name not in self.by_name:
+                return f"{name!r} is not a parameter of the space"
+            p = self.by_name[name]
+            if not p.contains(value):
+                return f"{name} = {value!r} is outside its distribution"
+            if not self.is_active(p, known):
+                where = " and ".join(
+                    f"{parent} = {' or '.join(map(repr, values))}" for parent, values in p.when.items()
+                )
+                return f"{name} is active only with {where}: name that too, or leave {name} out"
         return None
 
     @cached_property

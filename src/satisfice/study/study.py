@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 import pandas as pd
 from optuna.trial import TrialState
@@ -179,13 +180,16 @@ class Study:
         self._session.tell(trial, metrics, state=wanted)
 
     def enqueue_trial(self, params: Mapping[str, Any]) -> None:
-        """Have these parameters tried next; what is left out is drawn."""
-        for name in params:
-            if name not in self.spec.space.by_name:
-                raise InputError(f"{name!r} is not a parameter of study {self.name!r}")
-            if not self.spec.space.by_name[name].contains(params[name]):
-                raise InputError(f"{name} = {params[name]!r} is outside its distribution")
-        self._session.ledger.enqueue([(params, "user", None)])
+        """Have these parameters tried next; what is left out is drawn. NumPy's numbers are numbers too.
+
+        Raises:
+            InputError: One is unknown, outside its distribution, or inactive beside the others.
+        """
+        plain = {name: v.item() if isinstance(v, np.generic) else v for name, v in params.items()}
+        problem = self.spec.space.problem_with_part(plain)
+        if problem is not None:
+            raise InputError(f"enqueue_trial: {problem}")
+        self._session.ledger.enqueue([(plain, "user", None)])
 
     # -- reading --------------------------------------------------------------------------------------------
 
