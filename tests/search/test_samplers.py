@@ -236,6 +236,17 @@ def test_auto_does_not_look_for_sizes_that_nothing_has():
     assert len(sizes_of_regions(p, history, 40)) <= 8
 
 
+def test_auto_looks_for_sizes_also_where_few_configurations_may_fit():
+    layers = Parameter(name="layers", distribution=IntDistribution(1, 40))
+    space = SearchSpace(
+        parameters=tuple(layers if x.name == "layers" else x for x in problem().space.parameters)
+    )
+    p = problem(space, bounds={"size": 1.0})
+    layers_tried = [2, 5, 20, 35, 38, 40, 13, 25, 17, 29, 8, 11, 1, 1]
+    states = [TrialState.COMPLETE] * 12 + [TrialState.RUNNING] * 2
+    assert set(sizes_of_regions(p, ended(p, layers_tried, [0.0] * 14, states), 20)) == {1.0}
+
+
 def test_auto_says_why():
     p = problem()
     _, proposals = run(p, SAMPLERS.get("auto")(p), 16)

@@ -72,8 +72,9 @@ def most_hopeful(
         unit = encoder.unit(encoder.raw_from_quantiles(q))
         chance = memory.probability_fits(unit)
         off = np.abs(static.within_seen(static.predict(unit)[0]) - aim.value)
-        off = np.where(chance >= _MAY_FIT * chance.max(), off, np.inf)
-        inside = off <= np.quantile(off, _WINDOW)
+        may_fit = chance >= _MAY_FIT * chance.max()
+        farthest = off[may_fit].max()  # where few may fit, all of them are near
+        inside = may_fit & (off <= np.quantile(np.where(may_fit, off, farthest), _WINDOW))
         hope = np.zeros(len(q))
         for weight, name in zip(weights, trained, strict=True):
             mean, sd = evidence.models[name].predict(unit)
