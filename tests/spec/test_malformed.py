@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from satisfice.errors import SpecError
 from satisfice.spec import parse_dict, parse_file, to_dict
+from satisfice.train.catalog import TRAINERS
 
 GOOD = """\
 name = "digits-edge"
@@ -707,15 +708,29 @@ def test_key_that_is_no_string() -> None:
         parse_dict({3: "x"})  # type: ignore[dict-item]  # what a caller without types may pass
 
 
-def test_none_is_no_value() -> None:
+@pytest.mark.parametrize("value", [None, {"low": None, "high": 1}, [[None], 1]])
+def test_none_is_no_range(value: Any) -> None:
     content = {
         "name": "x",
         "objectives": {"loss": "minimize"},
-        "space": {"a": [None, 1]},
+        "space": {"a": value},
         "budget": {"trials": 1},
     }
-    with pytest.raises(SpecError, match=r"space\.a: None is not a value"):
+    with pytest.raises(SpecError, match=r"space\.a"):
         parse_dict(content, has_task=True)
+
+
+def test_none_is_no_choice_of_a_family() -> None:
+    content = {
+        "name": "x",
+        "data": {"name": "digits"},
+        "model": {"family": "mlp"},
+        "objectives": {"accuracy": "maximize"},
+        "space": {"width": [None, 8], "optimizer": [None, "adam"]},
+        "budget": {"trials": 1, "epochs": 1},
+    }
+    with pytest.raises(SpecError, match=r"space\.width"):
+        parse_dict(content, families=TRAINERS.get)
 
 
 @pytest.mark.parametrize("table", ["data", "model", "task"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.spec import Constraint, Objective, parse_dict, parse_file, to_toml
+from satisfice.errors import SpecError
+from satisfice.spec import Constraint, Objective, parse_dict, parse_file, to_dict, to_toml
 
 
 def study(**changes: Any) -> dict[str, Any]:
@@ -218,3 +220,23 @@ def test_numpy_numbers_and_paths_from_python_become_plain_ones() -> None:
     data = parse_dict(on_disk | {"objectives": {"f1": "maximize"}}).data
     assert data is not None
     assert data.file == str(Path("a") / "b.csv")
+
+
+def test_none_is_a_choice_in_a_dict_as_scikit_learn_has_it() -> None:
+    space = {
+        "depth": [None, 3],
+        "rate": {"choices": [0.1, None], "when": {"depth": [None]}},
+    }
+    content = {
+        "name": "x",
+        "objectives": {"loss": "minimize"},
+        "space": space,
+        "budget": {"trials": 1},
+        "search": {"start": [{"depth": None}]},
+    }
+    spec = parse_dict(content, has_task=True)
+    assert parse_dict(json.loads(json.dumps(to_dict(spec))), has_task=True) == spec
+    assert spec.space.complete({"depth": None}, {"depth": 3}) == {"depth": None, "rate": None}
+    assert spec.space.complete({}, {"depth": 3}) == {"depth": 3}
+    with pytest.raises(SpecError, match="a study file cannot say None"):
+        to_toml(spec)

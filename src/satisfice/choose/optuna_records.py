@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import Study, StudyDirection
@@ -12,6 +11,7 @@ from optuna.trial import FrozenTrial
 
 from satisfice.errors import InputError
 from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.metric import METRICS
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
@@ -32,24 +32,31 @@ def objectives_from_optuna(
     )
 
 
-def constraints_from_optuna(trials: Sequence[FrozenTrial]) -> tuple[Constraint, ...]:
+def constraints_from_optuna(
+    trials: Sequence[FrozenTrial], objectives: Sequence[Objective]
+) -> tuple[Constraint, ...]:
     """Constraints by the keys of the trials' verdicts, in the order of their first appearance.
 
     A key that satisfice wrote (``size_mb <= 8``) gives that bound back; any other key is a metric that must
-    be at most 0, as Optuna has it.
+    be at most 0, as Optuna has it; ``constraint_`` is put before a name that means something else already.
     """
-    return tuple(_constraint(key) for key in dict.fromkeys(key for t in trials for key in t.constraints))
+    return tuple(_constraints(trials, objectives).values())
 
 
-def _constraint(key: str) -> Constraint:
+def _constraints(trials: Sequence[FrozenTrial], objectives: Sequence[Objective]) -> dict[str, Constraint]:
+    taken = {*METRICS, *(o.metric for o in objectives)}
+    for t in trials:
+        taken.update(t.params, t.user_attrs)
+    keys = dict.fromkeys(key for t in trials for key in t.constraints)
+    return {key: _constraint(key, taken) for key in keys}
+
+
+def _constraint(key: str, taken: Collection[str]) -> Constraint:
     try:
         return parse_clause(key)
     except InputError:
-        return Constraint(metric=_metric_of(key), operator="<=", bound=0.0)
-
-
-def _metric_of(key: str) -> str:
-    return f"constraint_{key}" if key.isdigit() else key
+        metric = f"constraint_{key}" if key.isdigit() or key in taken else key
+        return Constraint(metric=metric, operator="<=", bound=0.0)
 
 
 def records_from_optuna(study: Study) -> list[TrialRecord]:
@@ -60,7 +67,7 @@ def records_from_optuna(study: Study) -> list[TrialRecord]:
 
 def records_from_trials(trials: Sequence[FrozenTrial], objectives: Sequence[Objective]) -> list[TrialRecord]:
     """Records of trials whose values stand in the order of ``objectives``."""
-    constraints = {key: _constraint(key) for t in trials for key in t.constraints}
+    constraints = _constraints(trials, objectives)
     return [_record(t, objectives, constraints) for t in sorted(trials, key=lambda t: t.number)]
 
 
@@ -75,12 +82,20 @@ def _record(
         params=dict(trial.params),
         metrics=_metrics(trial, objectives, constraints),
         violations=verdicts,
-        feasible=all(v <= 0 for v in verdicts.values()) if verdicts or trial.state.is_finished() else None,
+        feasible=_feasible(trial, verdicts, len(constraints)),
         reports={step: {first: value} for step, value in sorted(trial.intermediate_values.items())},
         steps=max(trial.intermediate_values, default=0),
         started_at=trial.datetime_start,
         finished_at=trial.datetime_complete,
     )
+
+
+def _feasible(trial: FrozenTrial, verdicts: Mapping[str, float], constraints: int) -> bool | None:
+    """Unknown while a constraint that other trials have is not known of this one."""
+    if any(v > 0 for v in verdicts.values()):
+        return False
+    known = len(verdicts) == constraints and (verdicts or trial.state.is_finished())
+    return True if known else None
 
 
 def _metrics(
@@ -122,7 +137,7 @@ def _wider(a: BaseDistribution, b: BaseDistribution) -> BaseDistribution:
     if a == b:
         return a
     if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
-        choices: dict[tuple[type, Any], Any] = {(type(c), c): c for c in (*a.choices, *b.choices)}
+        choices = {repr(c): c for c in (*a.choices, *b.choices)}  # lists among them, too
         return CategoricalDistribution(tuple(choices.values()))
     if isinstance(a, IntDistribution) and isinstance(b, IntDistribution):
         return IntDistribution(min(a.low, b.low), max(a.high, b.high), log=a.log and b.log)

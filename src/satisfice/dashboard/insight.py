@@ -43,7 +43,7 @@ def view_from_optuna(
 ) -> StudyView:
     """A study as its Optuna rows alone tell it, with its best trial chosen."""
     objectives = objectives_from_optuna(directions, names)
-    constraints = constraints_from_optuna(trials)
+    constraints = constraints_from_optuna(trials, objectives)
     records = records_from_trials(trials, objectives)
     try:
         chosen: int | None = best(records, objectives, constraints).number

@@ -200,7 +200,7 @@ def _told(trial: FrozenTrial) -> dict[str, Any]:
     """Whether the trial fits, and the values behind its constraints: the trial pages say neither."""
     unnamed = objectives_from_optuna([StudyDirection.MINIMIZE] * len(trial.values or [0]), None)
     record = records_from_trials([trial], unnamed)[0]
-    constraints = constraints_from_optuna([trial])
+    constraints = constraints_from_optuna([trial], unnamed)
     values = {c.metric: record.metrics[c.metric] for c in constraints if c.metric in record.metrics}
     return {"fits": "yes" if record.feasible else f"no: {describe_miss(record, constraints)}", **values}
 

@@ -83,9 +83,9 @@ def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution
 
 
 def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) -> None:
-    """Strings, finite numbers or bools, and none twice: ``1``, ``1.0`` and ``true`` are equal to Optuna."""
+    """Strings, finite numbers, bools or None, and none twice: ``1``, ``1.0`` and ``true`` are one."""
     for index, value in enumerate(values):
-        if not is_scalar(value):
+        if value is not None and not is_scalar(value):
             raise table.error(
                 f"{show(value)} is not a value", key=key, hint="use strings, finite numbers, true or false"
             )
@@ -242,7 +242,7 @@ def _start(entry: Table, space: SearchSpace) -> dict[str, Any]:
                 "is not a parameter of the space", key=name, hint=did_you_mean(name, list(space.by_name))
             )
         p = space.by_name[name]
-        if not is_scalar(value) or not p.contains(value):
+        if not (value is None or is_scalar(value)) or not p.contains(value):
             raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=_takes(p))
         for parent, values in p.when.items():
             if parent in entry.content and entry.content[parent] not in values:

@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from satisfice.errors import SpecError
 from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.space import Parameter
@@ -91,7 +92,11 @@ def _parameter(p: Parameter) -> Any:
 
 
 def to_toml(spec: StudySpec) -> str:
-    """The text of a study file that parses to ``spec`` again."""
+    """The text of a study file that parses to ``spec`` again.
+
+    Raises:
+        SpecError: A choice is None, which TOML cannot say.
+    """
     lines: list[str] = []
     for name, value in to_dict(spec).items():
         if isinstance(value, Mapping):
@@ -106,6 +111,8 @@ def _key(name: str) -> str:
 
 
 def _toml(value: Any) -> str:
+    if value is None:
+        raise SpecError("a study file cannot say None", key="space", hint="keep this study as a Python dict")
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):

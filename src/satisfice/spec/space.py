@@ -159,8 +159,9 @@ class SearchSpace:
         for p in self.ordered:
             if not self.is_active(p, out):
                 continue
-            value = params.get(p.name, fill.get(p.name))
-            out[p.name] = p.from_unit(0.5) if value is None else p.clip(value)
+            given = params if p.name in params else fill
+            known = given.get(p.name) is not None or (p.name in given and p.contains(None))
+            out[p.name] = p.clip(given[p.name]) if known else p.from_unit(0.5)
         return {name: out[name] for name in self.names if name in out}
 
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from optuna.distributions import distribution_to_json
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.errors import StudyNotFound
 from satisfice.spec.space import SearchSpace
@@ -193,6 +193,18 @@ class OptunaRows:
         user_attributes: Mapping[str, Any],
     ) -> None:
         """Write values, constraints and state of a RUNNING trial."""
+        self._insert_results(connection, trial_id, values, constraints, user_attributes)
+        ended = {"of_trial": trial_id, "state": state.name, "datetime_complete": _utc_now()}
+        connection.execute(self._end, ended)
+
+    def _insert_results(
+        self,
+        connection: sa.Connection,
+        trial_id: int,
+        values: Sequence[float] | None,
+        constraints: Mapping[str, float],
+        user_attributes: Mapping[str, Any],
+    ) -> None:
         if values is not None:
             rows = [
                 {"trial_id": trial_id, "objective": i, "value": _stored(v), "value_type": _value_type(v)}
@@ -202,8 +214,43 @@ class OptunaRows:
         keyed = {CONSTRAINT_PREFIX + key: value for key, value in constraints.items()}
         self._insert_attributes(connection, self._system_attributes, trial_id, keyed)
         self._insert_attributes(connection, self._user_attributes, trial_id, user_attributes)
-        ended = {"of_trial": trial_id, "state": state.name, "datetime_complete": _utc_now()}
-        connection.execute(self._end, ended)
+
+    def copy_trial(
+        self,
+        connection: sa.Connection,
+        study_id: int,
+        space: SearchSpace,
+        trial: FrozenTrial,
+        constraints: Mapping[str, float],
+    ) -> int:
+        """Insert a finished trial of another study, with its number, times and reports; returns its id.
+
+        Of system attributes, which are notes of samplers, none is copied.
+        """
+        row = {
+            "study_id": study_id,
+            "number": trial.number,
+            "state": trial.state.name,
+            "datetime_start": _utc(trial.datetime_start),
+            "datetime_complete": _utc(trial.datetime_complete),
+        }
+        inserted = connection.execute(sa.insert(self._trials), row).inserted_primary_key
+        assert inserted is not None
+        trial_id = int(inserted[0])
+        self._insert_params(connection, trial_id, space, trial.params)
+        self._insert_results(connection, trial_id, trial.values, constraints, trial.user_attrs)
+        reported = [
+            {
+                "trial_id": trial_id,
+                "step": step,
+                "intermediate_value": _stored(value),
+                "intermediate_value_type": _value_type(value),
+            }
+            for step, value in trial.intermediate_values.items()
+        ]
+        if reported:
+            connection.execute(sa.insert(self._tables["trial_intermediate_values"]), reported)
+        return trial_id
 
     def set_state(self, connection: sa.Connection, trial_id: int, state: TrialState) -> None:
         """WAITING for a trial that was given back, RUNNING when it goes on: no other reader sees a zombie."""
@@ -266,11 +313,18 @@ def _utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)  # Optuna 5 stores UTC without a zone
 
 
+def _utc(local: datetime | None) -> datetime | None:
+    """A time as Optuna stores it, from one that Optuna has read."""
+    return None if local is None else local.astimezone(UTC).replace(tzinfo=None)
+
+
 def _stored(value: float) -> float | None:
-    return None if math.isinf(value) else value
+    return value if math.isfinite(value) else None
 
 
 def _value_type(value: float) -> str:
+    if math.isnan(value):  # of reports only
+        return "NAN"
     if math.isinf(value):
         return "INF_POS" if value > 0 else "INF_NEG"
     return "FINITE"

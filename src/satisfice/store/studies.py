@@ -44,7 +44,7 @@ def create(db: Database, spec: StudySpec, content: Mapping[str, Any], data_finge
     rows = OptunaRows(db.engine)
     try:
         with db.write() as connection:
-            insert(connection, db, rows, spec, content, data_fingerprint)
+            insert(connection, db, rows, uuid.uuid4().hex, spec, content, data_fingerprint)
     except sa.exc.IntegrityError:
         if find(db, spec.name) is None:
             raise taken_by_optuna(db, spec.name) from None
@@ -58,20 +58,40 @@ def taken_by_optuna(db: Database, name: str) -> StudyChanged:
     )
 
 
+def exists(name: str) -> StudyChanged:
+    """The error for a study that is stored already."""
+    return StudyChanged(
+        f"a study {name!r} is in the storage already", hint="delete it first, or use another storage"
+    )
+
+
+def check_taken(db: Database, name: str, study_uuid: str) -> None:
+    """After `insert` found the name taken: fine where that was itself, by a commit that was not heard of.
+
+    Raises:
+        StudyChanged: It was not.
+    """
+    row = find(db, name)
+    if row is None:
+        raise taken_by_optuna(db, name)
+    if row["uuid"] != study_uuid:
+        raise exists(name)
+
+
 def insert(
     connection: sa.Connection,
     db: Database,
     rows: OptunaRows,
+    study_uuid: str,
     spec: StudySpec,
     content: Mapping[str, Any],
     data_fingerprint: str | None,
-) -> tuple[str, int]:
-    """Insert Optuna's rows of a study and ours; returns our key and Optuna's.
+) -> int:
+    """Insert Optuna's rows of a study and ours; returns Optuna's key of it.
 
     Raises:
         sqlalchemy.exc.IntegrityError: The name is taken.
     """
-    study_uuid = uuid.uuid4().hex
     optuna_study_id = rows.create_study(connection, spec.name, spec.objectives, study_uuid)
     connection.execute(
         sa.insert(tables.studies).values(
@@ -86,7 +106,7 @@ def insert(
             **budget_columns(spec.budget),
         )
     )
-    return study_uuid, optuna_study_id
+    return optuna_study_id
 
 
 def budget_columns(budget: Budget) -> dict[str, Any]:

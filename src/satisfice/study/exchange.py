@@ -1,37 +1,33 @@
-"""Studies on the move: to one file, from one file, and from a person's own Optuna study."""
+"""Studies on the move: to one file, and from one file or from a person's own Optuna study."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import tempfile
+import uuid
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import optuna
 import sqlalchemy as sa
 
-from satisfice.choose import (
-    constraints_from_optuna,
-    objectives_from_optuna,
-    records_from_optuna,
-    space_from_optuna,
-)
-from satisfice.errors import InputError, StudyChanged
-from satisfice.spec import parse_dict, to_dict
-from satisfice.spec.study import Budget, StudySpec
+from satisfice.errors import InputError
+from satisfice.spec import parse_dict
+from satisfice.spec.study import StudySpec
 from satisfice.store import studies, tables
 from satisfice.store.artefacts import Artefacts, default_root
-from satisfice.store.claim import dump, slot_seed
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.phase import Phase
+from satisfice.study.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
 from satisfice.train import TRAINERS
 
 FORMAT = 1
+_NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
 _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away")
 
 
@@ -74,120 +70,101 @@ def import_studies(source: str, storage: str | None) -> list[str]:
         StudyChanged: A study of that name is there already.
     """
     if "://" in source:
-        return _adopt_all(source, storage)
+        return adopt_all(source, storage)
+    with _exported(source) as (file, content):
+        return [_restore(open_database(storage), content, file, source)]
+
+
+@contextmanager
+def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, Mapping[str, Any]]]:
+    """An exported file with its rows.
+
+    Raises:
+        InputError: It is none, or of another version.
+    """
+    none = InputError(f"{source} is not an exported study", hint="make one by satisfice export")
     try:
-        with zipfile.ZipFile(source) as file:
+        file = zipfile.ZipFile(source)
+    except zipfile.BadZipFile:
+        raise none from None
+    with file:
+        try:
             content = json.loads(file.read("study.json"))
-            db = open_database(storage)
-            return [_restore(db, content, file)]
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError):
-        raise InputError(f"{source} is not an exported study", hint="make one by satisfice export") from None
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
+            raise none from None
+        if not isinstance(content, dict) or "format" not in content:
+            raise none
+        if content["format"] != FORMAT:
+            raise InputError(
+                f"{source} has format {content['format']}, and this satisfice reads {FORMAT}",
+                hint="import it with the version of satisfice that exported it, or a later one",
+            )
+        if not _is_whole(content):
+            raise none
+        yield file, content
 
 
-def _refuse_existing(db: Database, name: str) -> None:
-    if studies.find(db, name) is not None:
-        raise StudyChanged(
-            f"a study {name!r} is in the storage already", hint="delete it first, or use another storage"
-        )
+def _is_whole(content: Mapping[str, Any]) -> bool:
+    """Whether every row of ours has the columns of its table, and every trial of Optuna's is one."""
+    every = {name: content.get(name) for name in _CARRIED} | {"studies": [content.get("study")]}
+    for name, rows in every.items():
+        columns = tables.metadata.tables[tables.PREFIX + name].c.keys()
+        if not isinstance(rows, list) or any(
+            not isinstance(row, dict) or row.keys() != set(columns) for row in rows
+        ):
+            return False
+    trials = content.get("trials")
+    return isinstance(trials, list) and all(
+        isinstance(trial, dict) and "trial_id" in trial.get("row", ()) for trial in trials
+    )
 
 
-def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile) -> str:
-    row = dict(content["study"])
-    _refuse_existing(db, row["name"])
+def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, source: str) -> str:
+    """Store the models, then all rows in one transaction: nothing is left of what fails."""
+    row = content["study"]
+    name = str(row["name"])
     stored = json.loads(row["spec"])
     spec = parse_dict(stored, has_task=not ({"model", "task"} & stored.keys()), families=TRAINERS.get)
-    studies.create(db, spec, stored, row["data_fingerprint"])
-    made = studies.find(db, row["name"])
-    assert made is not None
-    rows = OptunaRows(db.engine)
-    with db.write() as connection:
-        ids = rows.restore(connection, made["optuna_study_id"], content["trials"])
-        kept = {
-            k: row[k]
-            for k in row
-            if k not in ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")
-        }
-        connection.execute(
-            sa.update(tables.studies).where(tables.studies.c.uuid == made["uuid"]).values(**kept)
-        )
-        for name in _CARRIED:
-            moved = [{**r, "study_uuid": made["uuid"]} for r in content[name]]
-            for r in moved if name == "slots" else []:
-                r["optuna_trial_id"] = ids.get(str(r["optuna_trial_id"]))
-            if moved:
-                connection.execute(sa.insert(tables.metadata.tables[tables.PREFIX + name]), moved)
-    folder = Artefacts(default_root(db.url), made["uuid"]).folder
+    if db.retrying(lambda: studies.find(db, name)) is not None:
+        raise studies.exists(name)
+    study_uuid = uuid.uuid4().hex
+    artefacts = Artefacts(default_root(db.url), study_uuid)
+    try:
+        _unpack(file, artefacts.folder)
+        db.retrying(lambda: _insert(db, study_uuid, spec, content))
+    except (zipfile.BadZipFile, zlib.error) as error:
+        artefacts.discard_all()
+        raise InputError(f"{source} is damaged: {error}", hint="export the study again") from None
+    except BaseException:
+        artefacts.discard_all()
+        raise
+    return name
+
+
+def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str, Any]) -> None:
+    row, rows = content["study"], OptunaRows(db.engine)
+    stored = json.loads(row["spec"])
+    kept = {k: v for k, v in row.items() if k not in _NEW}
+    try:
+        with db.write() as connection:
+            study_id = studies.insert(connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"])
+            ids = rows.restore(connection, study_id, content["trials"])
+            here = tables.studies.c.uuid == study_uuid
+            connection.execute(sa.update(tables.studies).where(here).values(**kept))
+            for name in _CARRIED:
+                moved = [{**r, "study_uuid": study_uuid} for r in content[name]]
+                for r in moved if name == "slots" else []:
+                    r["optuna_trial_id"] = ids.get(str(r["optuna_trial_id"]))
+                if moved:
+                    connection.execute(sa.insert(tables.metadata.tables[tables.PREFIX + name]), moved)
+    except sa.exc.IntegrityError:
+        studies.check_taken(db, spec.name, study_uuid)
+
+
+def _unpack(file: zipfile.ZipFile, folder: Path) -> None:
     for member in file.namelist():
         target = folder / member.removeprefix("artefacts/")
         if member.startswith("artefacts/") and target.resolve().is_relative_to(folder.resolve()):
             target.parent.mkdir(parents=True, exist_ok=True)
             with file.open(member) as source, target.open("wb") as out:
                 shutil.copyfileobj(source, out)
-    return str(row["name"])
-
-
-def _adopt_all(source: str, storage: str | None) -> list[str]:
-    """Adopt Optuna studies: their finished trials are history to learn from; a task is passed from Python."""
-    try:
-        names = optuna.get_all_study_names(source)
-    except Exception as error:  # noqa: BLE001  # whatever Optuna and its drivers raise for a wrong URL
-        raise InputError(f"cannot read Optuna studies there: {type(error).__name__}") from None
-    if not names:
-        raise InputError("there is no Optuna study", hint="give the URL of an Optuna storage")
-    db = open_database(storage)
-    for name in names:
-        _refuse_existing(db, name)
-    return [adopt(optuna.load_study(study_name=name, storage=source), db) for name in names]
-
-
-def adopt(study: optuna.Study, db: Database) -> str:
-    """Copy an Optuna study's finished trials into a study of ours; returns its name."""
-    records = [r for r in records_from_optuna(study) if r.state.is_finished()]
-    if not records:
-        raise InputError(f"the Optuna study {study.study_name!r} has no finished trial")
-    trials = [t for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
-    spec = StudySpec(
-        name=study.study_name,
-        objectives=objectives_from_optuna(study.directions, study.metric_names),
-        constraints=constraints_from_optuna(trials),
-        space=space_from_optuna(trials),
-        budget=Budget(trials=len(records)),
-    )
-    content = to_dict(spec)
-    studies.create(db, spec, content, None)
-    row = studies.find(db, spec.name)
-    assert row is not None
-    rows = OptunaRows(db.engine)
-    with db.write() as connection:
-        for slot, record in enumerate(records):
-            trial_id, number = rows.create_trial(
-                connection, row["optuna_study_id"], spec.space, record.params, {}
-            )
-            values = (
-                [record.metrics[o.metric] for o in spec.objectives]
-                if record.state.name == "COMPLETE"
-                else None
-            )
-            rows.finish_trial(connection, trial_id, record.state, values, record.violations, {})
-            connection.execute(
-                sa.insert(tables.slots).values(
-                    study_uuid=row["uuid"],
-                    slot=slot,
-                    phase=Phase.DONE.value,
-                    number=number,
-                    optuna_trial_id=trial_id,
-                    seed=slot_seed(0, slot),
-                    revision=slot + 1,
-                    attempt=1,
-                    metrics=dump(record.metrics),
-                    feasible=record.feasible,
-                    last_step=record.steps,
-                    proposal=json.dumps({"method": "imported", "kind": "start", "origin": "import"}),
-                )
-            )
-        connection.execute(
-            sa.update(tables.studies)
-            .where(tables.studies.c.uuid == row["uuid"])
-            .values(slots=len(records), revision=len(records) + 1)
-        )
-    return spec.name
