@@ -118,6 +118,25 @@ def _rows(*values: str) -> str:
     return "a,label\n" + "".join(f"{i},{value}\n" for i, value in enumerate(values))
 
 
+def _times(*zones: str, day: str = "-01") -> str:
+    times = [f"2024-01{day}T10:00:00{zone}" for zone in zones]
+    return "a,when,label\n" + "".join(f"{i},{t},{'xy'[i % 2]}\n" for i, t in enumerate(times * 20))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_text_in_another_encoding_says_how_to_convert_it(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes("größe,label\n1,x\n".encode(encoding))
+    with pytest.raises(DataError, match=r"data.csv is not text in UTF-8 \(save it as UTF-8"):
+        load(_spec(), tmp_path, 0)
+
+
+def test_times_in_several_zones_are_one_order(tmp_path: Path) -> None:
+    rows = [f"{i},{i},2024-01-01T10:00:00{zone}\n" for i, zone in enumerate(["+01:00", "-05:00"] * 20)]
+    _write(tmp_path, "".join(["a,label,when\n", *rows]))
+    splits = load(_spec(time="when", valid=0.25, test=0.25), tmp_path, 0)
+    assert all(splits.train.y % 2 == 0)  # the eastern ones are earlier
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "says"),
     [
@@ -134,7 +153,23 @@ def _rows(*values: str) -> str:
         ("a,label\n", {}, "holds no rows"),
         (_rows(*["x"] * 20), {}, "has the single class 'x'"),
         (_rows(*["x"] * 20, "y", "y"), {}, "class 'y' of the target 'label' has 2 rows"),
-        (_rows("x", "x", "x", "y", "y", "y"), {}, "6 rows are too few"),
+        (_rows("x", "x", "x", "y", "y", "y"), {}, "data.csv: 6 rows are too few"),
+        (
+            None,
+            {"limit": 5},
+            "7 rows are too few to split three ways (at least 10 are needed: raise data.limit)",
+        ),
+        ("a,a,label\n" + "1,1,x\n2,2,y\n" * 10, {}, "data.csv has 2 columns named 'a'"),
+        ("label,label\n" + "x,x\ny,y\n" * 10, {}, "data.csv has 2 columns named 'label'"),
+        ("a,label\n" + "1,x,1\n2,y,2\n" * 10, {}, "Expected 2 fields in line 2, saw 3"),
+        (_times("", "+01:00"), {"time": "when"}, "data.csv has a time zone in 20 of 40 rows"),
+        (_times("Z", "", day="-31"), {"time": "when"}, "data.csv has a time zone in 20 of 40 rows"),
+        (
+            _times("", "", day="-33"),
+            {"time": "when"},
+            "holds '2024-01-33T10:00:00', which is no time",
+        ),
+        (_times(" ago", ""), {"time": "when"}, "holds neither times nor numbers"),
         (_rows(*["x"] * 20, *["y"] * 20, ""), {}, "1 rows have no value in the target 'label'"),
         (_rows(*["1.5"] * 20), {"task": "regression"}, "has the same value in every row"),
         ("label\n" + "x\ny\n" * 10, {}, "has no column left to learn from"),

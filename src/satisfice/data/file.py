@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from satisfice.errors import DataError, MissingExtra
 from satisfice.registry import did_you_mean
 from satisfice.spec.study import DataSpec
 
+_ZONE = r"\d(?:[Zz]|[+-]\d{2}:?\d{2})$"  # after a time of day
 _SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -23,6 +26,8 @@ def find_file(spec: DataSpec, base_dir: Path) -> Path:
         DataError: There is no such file.
     """
     path = base_dir / (spec.file or "")
+    if path.is_dir():
+        raise DataError(f"data.file: {path} is a folder", hint="name a CSV or Parquet file in it")
     if not path.is_file():
         raise DataError(f"data.file: {path} does not exist", hint="the path is relative to the study file")
     return path
@@ -39,6 +44,7 @@ def read_file(spec: DataSpec, base_dir: Path) -> RawData:
     if frame.empty:
         raise DataError(f"data.file: {path} holds no rows")
     frame.columns = [str(name) for name in frame.columns]
+    _refuse_twice(frame.columns, path)
     if spec.target is None:
         raise DataError("data.target is missing", hint=f"name the column of {path} to predict")
     for key, name in [("target", spec.target), ("time", spec.time), *(("drop", name) for name in spec.drop)]:
@@ -57,7 +63,12 @@ def _read_frame(path: Path) -> pd.DataFrame:
     try:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=_separator(path), na_values=["?"], skipinitialspace=True)
+        frame = _read_csv(path)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"data.file: {path} is not text in UTF-8",
+            hint="save it as UTF-8, for instance: iconv -f LATIN1 -t UTF-8 old.csv > new.csv",
+        ) from error
     except ImportError as error:
         raise MissingExtra("pyarrow", "parquet") from error
     except pd.errors.EmptyDataError as error:
@@ -65,6 +76,28 @@ def _read_frame(path: Path) -> pd.DataFrame:
     except (ValueError, OSError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise DataError(f"data.file: {path} cannot be read: {reason}") from error
+    return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    form: dict[str, Any] = {"sep": _separator(path), "skipinitialspace": True}
+    # pandas would call the second "x" of a header "x.1": the target could be among what is learnt from. And
+    # where rows are longer than the header, it would take their first values for labels: two rows say so.
+    head = pd.read_csv(path, header=None, nrows=2, dtype=str, **form)
+    _refuse_twice(head.iloc[0].dropna(), path)
+    frame: pd.DataFrame = pd.read_csv(path, na_values=["?"], **form)
+    return frame
+
+
+def _refuse_twice(names: Iterable[Any], path: Path) -> None:
+    """Raises a `DataError` where two columns have one name."""
+    seen = Counter(names)
+    for name, times in seen.items():
+        if times > 1:
+            raise DataError(
+                f"data.file: {path} has {times} columns named {name!r}",
+                hint="the first line names the columns; rename or remove one",
+            )
 
 
 def _separator(path: Path) -> str:
@@ -81,10 +114,22 @@ def _moments(series: pd.Series[Any], path: Path) -> pd.Series[Any]:
         raise DataError(
             f"data.time: {int(series.isna().sum())} rows of {path} have no value in {series.name!r}"
         )
-    if is_moment(series):
-        return pd.to_datetime(series, utc=True)
     if pd.api.types.is_numeric_dtype(series):
         return series
-    raise DataError(
-        f"data.time: column {series.name!r} of {path} holds neither times nor numbers", hint="use ISO 8601"
+    where = f"data.time: column {series.name!r} of {path}"
+    if not is_moment(series):
+        raise DataError(f"{where} holds neither times nor numbers", hint="use ISO 8601")
+    if series.dtype.kind != "M":
+        zoned = series.astype(str).str.contains(_ZONE)
+        if zoned.any() and not zoned.all():
+            raise DataError(
+                f"{where} has a time zone in {int(zoned.sum())} of {len(series)} rows",
+                hint="give all of them one, or none",
+            )
+    moments = pd.to_datetime(
+        series, errors="coerce", utc=True, format="ISO8601" if series.dtype.kind != "M" else None
     )
+    if moments.isna().any():
+        first = series[moments.isna()].iloc[0]
+        raise DataError(f"{where} holds {str(first)!r}, which is no time", hint="use ISO 8601")
+    return moments

@@ -17,7 +17,7 @@ from satisfice.data.catalog import DATASETS
 from satisfice.data.file import find_file, read_file
 from satisfice.data.image import ImageScaler, fit_images
 from satisfice.data.raw import Dataset, Kind, RawData, Task
-from satisfice.data.split import Folds, draw, split
+from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.table import TableEncoder, fit_table
 from satisfice.data.target import encode_target
 from satisfice.errors import DataError
@@ -85,6 +85,11 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     if spec.limit is not None:
         rows = draw(len(raw), spec.limit, seed, strata)
         raw, values = raw.take(rows), values[rows]
+    if len(raw) < MINIMUM_ROWS:
+        raise DataError(
+            f"{where}: {len(raw)} rows are too few to split three ways",
+            hint=f"at least {MINIMUM_ROWS} are needed{'' if spec.limit is None else ': raise data.limit'}",
+        )
     folds = split(
         len(raw),
         valid=spec.valid,
