@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +47,7 @@ def lease_seconds(db: Database) -> float:
 
 
 class Session:
-    """One worker on one study.
+    """One worker on one study. Its threads, where a person's program has several, take turns.
 
     Args:
         db: The database.
@@ -105,18 +106,20 @@ class Session:
         self.evaluator = Evaluator(spec, task, db, self.quiet, measures=measures)
         self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
         self._revision = -1
+        self._turn = threading.RLock()  # held by whoever reads or changes the history, sampler and pruner
         self._blas = ThreadpoolController()
 
     def sync(self, *, promptly: bool = False) -> None:
         """Read what changed since the last look into the history; see `Database.promptly`."""
         wait = self.db.promptly if promptly else self.db.retrying
         more = True
-        while more:
-            changes = wait(lambda: self.reader.changes(self._revision))
-            self.history.update(changes.records)
-            for number, step, metrics in changes.reports:
-                self.history.report(number, step, metrics)
-            self._revision, more = changes.revision, changes.more
+        with self._turn:
+            while more:
+                changes = wait(lambda: self.reader.changes(self._revision))
+                self.history.update(changes.records)
+                for number, step, metrics in changes.reports:
+                    self.history.report(number, step, metrics)
+                self._revision, more = changes.revision, changes.more
 
     def _wrote(
         self, revision: int, record: TrialRecord | None = None, reports: Sequence[Report] = (), *, of: int = 0
@@ -129,12 +132,13 @@ class Session:
             reports: Reports of a trial that were stored.
             of: The trial's number.
         """
-        if revision != self._revision + 1:
-            return
-        self.history.update([record] if record is not None else [])
-        for step, metrics in reports:
-            self.history.report(of, step, metrics)
-        self._revision = revision
+        with self._turn:
+            if revision != self._revision + 1:
+                return
+            self.history.update([record] if record is not None else [])
+            for step, metrics in reports:
+                self.history.report(of, step, metrics)
+            self._revision = revision
 
     def decide(self, number: int) -> Decision:
         """Whether a running trial should stop, by all that was reported until now, by whichever worker.
@@ -142,9 +146,10 @@ class Session:
         Raises:
             StorageLost: The database does not answer now.
         """
-        self.sync(promptly=True)
-        with self._blas.limit(limits=1, user_api="blas"):
-            return self.pruner.decide(self.history, number)
+        with self._turn:
+            self.sync(promptly=True)
+            with self._blas.limit(limits=1, user_api="blas"):
+                return self.pruner.decide(self.history, number)
 
     def flush(self, trial: Trial) -> None:
         """Make a trial's reports visible to all workers; renews the lease.
@@ -165,6 +170,10 @@ class Session:
             BudgetSpent: Nothing is left.
             NoFeasibleProposal: Nothing that fits was found.
         """
+        with self._turn:
+            return self._ask()
+
+    def _ask(self) -> Trial:
         claim = self.db.retrying(self.ledger.claim)
         self.proposing = claim
         screen = StudyScreen(self.evaluator)

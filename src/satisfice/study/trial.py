@@ -190,7 +190,8 @@ class Trial:
         # Perhaps by one that was asleep when this attempt began: what it had to report came with it.
         known = {step for step, _ in self.pending}
         late = self._checkpoints.reports(after=max(self.claim.last_step, self._last_step))
-        self.pending[:0] = [(step, metrics) for step, metrics in late if step not in known]
+        # At the end: another thread may be storing those at the front, which it then takes away.
+        self.pending.extend((step, metrics) for step, metrics in late if step not in known)
         return state
 
     def discard_checkpoints(self) -> None:
