@@ -16,8 +16,10 @@ from optuna.trial import TrialState
 
 from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.spec import parse_dict, to_dict
+from satisfice.spec.study import Budget
 from satisfice.store import migrate, studies
 from satisfice.store.claim import Claim, Outcome, TurnedAway
+from satisfice.store.claiming import FRUITLESS_ATTEMPTS
 from satisfice.store.engine import Database
 from satisfice.store.ledger import BLAMED_DEATHS, Ledger
 from satisfice.store.optuna_rows import OptunaRows
@@ -84,6 +86,9 @@ class Place:
             seed=1,
             lease_s=LEASE_S,
         )
+
+    def lower(self, **budget: int) -> None:
+        studies.change_budget(self.db, self.row["uuid"], Budget(**budget), to_dict(self.spec))
 
     def begin(self, ledger: Ledger) -> Claim:
         claim = ledger.claim()
@@ -347,6 +352,62 @@ def test_a_killed_worker_is_not_the_trials_fault(place: Place) -> None:
     assert place.slot(1)["phase"] == "free"
     assert place.slot(0)["blamed_deaths"] == 0
     assert [c.slot for c in (ledger.claim(), ledger.claim(), ledger.claim())] == [0, 1, 2]
+
+
+def test_a_trial_is_given_up_after_attempts_in_a_row_that_got_no_further(place: Place, clock: Clock) -> None:
+    ledger = place.worker()
+    claim = place.begin(ledger)
+    for step in range(1, FRUITLESS_ATTEMPTS + 5):  # each gets a step further before it is lost
+        ledger.flush(claim, [(step, {"loss": 0.9})])
+        if step % 2:
+            ledger.give_back(claim, [], "preempted")
+        else:
+            clock.time += LEASE_S + 1
+        claim = ledger.claim()
+        assert (claim.number, claim.attempt) == (0, step + 1)
+    for _ in range(FRUITLESS_ATTEMPTS - 1):
+        clock.time += LEASE_S + 1
+        claim = ledger.claim()
+        assert claim.number == 0
+    clock.time += LEASE_S + 1
+    assert ledger.claim().number is None
+    record = place.reader.records()[0]
+    assert record.state is TrialState.FAIL
+    assert (
+        record.reason == f"lost with its worker {FRUITLESS_ATTEMPTS} times in a row before it got any further"
+    )
+
+
+def test_a_lowered_budget_of_trials_holds(place: Place, clock: Clock) -> None:
+    workers = [place.worker() for _ in range(5)]
+    claims = [worker.claim() for worker in workers]
+    workers[0].release(claims[0], None)
+    for i in (1, 2):
+        workers[i].tell(place.begin_in(workers[i], claims[i]), [], complete())
+    place.lower(trials=3)
+    with pytest.raises(BudgetSpent) as spent:  # slot 3 is before it
+        place.begin_in(workers[4], claims[4])
+    assert spent.value.others_hold
+    workers[4].release(claims[4], None)
+    begun = place.begin_in(workers[3], claims[3])
+    with pytest.raises(BudgetSpent):  # slots 0 and 4 are free, and none is left
+        workers[0].claim()
+    clock.time += LEASE_S + 1
+    assert workers[0].claim().number == begun.number
+    assert len(place.optuna()) == 3
+
+
+def test_a_lowered_budget_of_epochs_holds(storage_url: str, opened: list[Place]) -> None:
+    place = Place(storage_url, epochs=4, total_epochs=20)
+    opened.append(place)
+    a, b = place.worker(), place.worker()
+    running, proposing = place.begin(a), b.claim()
+    assert (running.max_epochs, proposing.max_epochs) == (4, 4)
+    place.lower(trials=5, epochs=3, total_epochs=6)
+    with pytest.raises(BudgetSpent):
+        place.begin_in(b, proposing)
+    b.release(proposing, None)
+    assert (place.begin(b).max_epochs, place.epochs()) == (2, 6)
 
 
 def test_an_enqueued_configuration_outlives_the_worker_that_took_it(place: Place, clock: Clock) -> None:

@@ -14,9 +14,9 @@ from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.store.claim import Begun, Claim, TurnedAway, dump, slot_seed
 from satisfice.store.phase import Phase
 from satisfice.store.study_rows import StudyRows
-from satisfice.store.tables import queue, slots, studies
+from satisfice.store.tables import attempts, queue, slots, studies
 
-UNBLAMED_LOSSES = 25  # attempts after which a trial is given up though nobody is to blame
+FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
 
 
 class Claiming(StudyRows):
@@ -44,19 +44,33 @@ class Claiming(StudyRows):
                     claim = self._take_new(connection, study, token, now)
                 elif found["number"] is None:
                     self._check_time(study)
+                    if self._is_full(connection, study, found["slot"]):
+                        raise self._spent(study)
                     self._reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
                 spent.others_hold = self._others_hold(connection)  # in this transaction: none slips through
                 raise
             if found is not None:
                 self._set(connection, slots=study["slots"] - 1)
-                if found["attempt"] >= UNBLAMED_LOSSES:
-                    why = f"lost with its worker {found['attempt']} times"
+                fruitless = self._fruitless(connection, found)
+                if fruitless >= FRUITLESS_ATTEMPTS:
+                    why = f"lost with its worker {fruitless} times in a row before it got any further"
                     self._give_up(connection, study, found, now, why)
                     return None
                 claim = self._take_over(connection, study, found, token, now)
         self._held_until[token] = now + self.lease_s
         return claim
+
+    def _fruitless(self, connection: sa.Connection, row: sa.RowMapping) -> int:
+        """Attempts since the last one that got further than those before it."""
+        if row["attempt"] < FRUITLESS_ATTEMPTS:
+            return int(row["attempt"])
+        a = attempts.c
+        reached = sa.func.coalesce(a.last_step, self._last_step(connection, row))  # NULL of one that runs
+        query = sa.select(sa.func.max(a.attempt)).where(
+            a.study_uuid == self.uuid, a.number == row["number"], reached > a.first_step
+        )
+        return int(row["attempt"]) - int(connection.execute(query).scalar() or 0)
 
     def _take_over(
         self,
@@ -110,7 +124,7 @@ class Claiming(StudyRows):
     def _take_new(self, connection: sa.Connection, study: sa.RowMapping, token: str, now: float) -> Claim:
         slot = study["slots"] - 1
         if slot >= study["trials_budget"]:
-            raise BudgetSpent(f"the budget of {study['trials_budget']} trials is spent")
+            raise self._spent(study)
         self._check_time(study)
         reserved = self._reserve(study)
         seed = slot_seed(self.seed, slot)
@@ -138,6 +152,18 @@ class Claiming(StudyRows):
             revision=study["revision"],
         )
 
+    def _spent(self, study: sa.RowMapping) -> BudgetSpent:
+        return BudgetSpent(f"the budget of {study['trials_budget']} trials is spent")
+
+    def _is_full(self, connection: sa.Connection, study: sa.RowMapping, slot: int) -> bool:
+        """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""
+        if study["slots"] <= study["trials_budget"]:
+            return False
+        s = slots.c
+        before = s.number.is_not(None) | ((s.phase == Phase.PROPOSING.value) & (s.slot < slot))
+        query = sa.select(sa.func.count()).where(s.study_uuid == self.uuid, s.slot != slot, before)
+        return bool(connection.execute(query).scalar_one() >= study["trials_budget"])
+
     def _check_time(self, study: sa.RowMapping) -> None:
         if study["timeout_s"] is not None and study["elapsed_s"] >= study["timeout_s"]:
             raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
@@ -154,6 +180,15 @@ class Claiming(StudyRows):
         if left <= 0:
             raise BudgetSpent(f"the budget of {total} epochs is spent")
         return min(left, study["epochs_per_trial"] or left)
+
+    def _check_lowered(self, connection: sa.Connection, study: sa.RowMapping, claim: Claim) -> None:
+        """See that what was claimed is still in the budget."""
+        total = study["total_epochs_budget"]
+        unpromised = total is not None and (not claim.reserved or study["epochs_reserved"] > total)
+        if unpromised or self._is_full(connection, study, claim.slot):
+            spent = BudgetSpent("the budget was lowered meanwhile")
+            spent.others_hold = True  # who asks again hears what there is now
+            raise spent
 
     def release(self, claim: Claim, away: TurnedAway | None) -> None:
         """Give a slot back that no trial was begun in, with the enqueued configuration it had in hand.
@@ -203,6 +238,7 @@ class Claiming(StudyRows):
         """Begin the trial of a slot.
 
         Raises:
+            BudgetSpent: The budget was lowered meanwhile, and this trial has no place in it.
             LeaseLost: The lease ran out meanwhile and somebody else took the slot.
         """
         columns = {
@@ -239,6 +275,7 @@ class Claiming(StudyRows):
             self._insert_turned_away(connection, claim, away)
             study = self._advance(connection, turned)
             now = float(study["now"])
+            self._check_lowered(connection, study, claim)
             begun = {
                 "at_slot": claim.slot,
                 "at_token": claim.token,
