@@ -15,7 +15,7 @@ from tests.search.problems import flat_layout
 from satisfice.search import gaussian
 from satisfice.search.encode import Layout
 from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
-from satisfice.search.slots import Slots
+from satisfice.search.siblings import Siblings
 
 LAYOUT = flat_layout(np.array([True, True]))
 FINISHES, REPORTS = 12, 8
@@ -77,18 +77,18 @@ def _value(objective: Callable[[np.ndarray], tuple[float, np.ndarray]], theta: n
     return objective(theta)[0]
 
 
-@pytest.mark.parametrize("with_slots", [False, True])
+@pytest.mark.parametrize("with_siblings", [False, True])
 @pytest.mark.parametrize("with_reports", [False, True])
 def test_the_gradient_is_that_of_the_posterior(
-    with_reports: bool, with_slots: bool, monkeypatch: pytest.MonkeyPatch
+    with_reports: bool, with_siblings: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x, y, reports = data()
     layout = LAYOUT
-    if with_slots:
+    if with_siblings:
         operations = np.random.default_rng(2).integers(-1, 3, (len(x), 3)).astype(float)
         x = np.column_stack([x, np.where(operations[:, :1] < 0, -1.0, np.abs(operations))])
         ordered = np.array([True, True, False, False, False])
-        layout = Layout(ordered, (5.0,) * 5, (Slots(np.array([2, 3, 4]), 3),))
+        layout = Layout(ordered, (5.0,) * 5, (Siblings(np.array([2, 3, 4]), 3),))
     seen: list[float] = []
 
     def check(

@@ -181,7 +181,8 @@ def test_two_integers_are_a_trap_for_a_float() -> None:
         "s.toml: space.rate: would be searched at 0 and 1 only, since both are integers"
         " (write { low = 0.0, high = 1.0 })"
     )
-    assert parse_dict(study(space={"rate": {"low": 1, "high": 3}}), families=families).space.cardinality == 3
+    [rate] = parse_dict(study(space={"rate": {"low": 1, "high": 3}}), families=families).space
+    assert rate.cardinality == 3
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,8 @@ def test_a_chain_of_conditions() -> None:
     }
     spec = parse_dict(study(space=space), has_task=True)
     assert [p.name for p in spec.space.ordered] == ["top", "middle", "leaf"]
-    assert spec.space.restrict({"top": "b", "middle": 3, "leaf": 1}) == {"middle": 3, "top": "b"}
+    assert spec.space.problem_with({"top": "b", "middle": 3}) is None
+    assert spec.space.problem_with({"top": "b", "middle": 3, "leaf": 1}) == "'leaf' is not active here"
 
 
 def test_condition_on_an_int_written_as_a_float() -> None:

@@ -126,7 +126,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
     space = draw(spaces(parameters))
     epochs = draw(st.none() | st.integers(1, 100))
     start: tuple[dict[str, Any], ...] = ()
-    if not space.is_conditional:
+    if not any(p.when for p in space):
         start = tuple(
             draw(
                 st.lists(

@@ -158,7 +158,7 @@ def test_whoever_decides_sees_every_report_at_the_steps_of_decision(storage_url:
 
 
 def same(a: History, b: History) -> bool:
-    names = ("state", "raw", "metrics", "feasible", "steps", "curves", "curve_step", "predicted")
+    names = ("state", "raw", "metrics", "feasible", "steps", "curves", "curve_step")
     pairs = [(getattr(a, name), getattr(b, name)) for name in names]
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 

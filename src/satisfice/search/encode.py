@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.search.slots import Slots
+from satisfice.search.siblings import Siblings
 from satisfice.spec.space import Parameter, SearchSpace
 
 Array = NDArray[np.float64]
@@ -49,12 +49,12 @@ class Layout:
     Attributes:
         ordered: Which columns are numbers, shape [d].
         dimensions: How many parameters vary where each one does (in a conditional space, not all).
-        slots: Groups of parameters that share their choices.
+        siblings: Groups of parameters that share their choices.
     """
 
     ordered: NDArray[np.bool_]
     dimensions: tuple[float, ...]
-    slots: tuple[Slots, ...] = ()
+    siblings: tuple[Siblings, ...] = ()
 
 
 class Encoder:
@@ -90,7 +90,7 @@ class Encoder:
 
     # -- pools ---------------------------------------------------------------------------------------------
     def draw(self, n: int, rng: np.random.Generator) -> Array:
-        """Quantile rows drawn uniformly."""
+        """Quantile rows drawn uniformly, 0.5 for parameters with one value. Shape [n, d]."""
         q = np.full((n, len(self.parameters)), 0.5)
         q[:, self.free] = rng.random((n, len(self.free)))
         return q
@@ -130,16 +130,16 @@ class Encoder:
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
         dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
-        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._slots())
+        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._siblings())
 
-    def _slots(self) -> tuple[Slots, ...]:
+    def _siblings(self) -> tuple[Siblings, ...]:
         """Groups of unordered choices, of three or more parameters with three or more choices in common."""
         groups: dict[Any, list[int]] = defaultdict(list)
         for i, j in enumerate(self.free):
             d = self.parameters[j].distribution
             if isinstance(d, CategoricalDistribution) and not self.ordered[j] and len(d.choices) > 2:
                 groups[d.choices, tuple(sorted(self.conditions[j].items()))].append(i)
-        return tuple(Slots(np.array(g), len(key[0])) for key, g in groups.items() if len(g) > 2)
+        return tuple(Siblings(np.array(g), len(key[0])) for key, g in groups.items() if len(g) > 2)
 
     # -- conditions ----------------------------------------------------------------------------------------
     def choices(self, j: int) -> range:

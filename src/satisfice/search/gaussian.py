@@ -2,7 +2,7 @@
 
 Kernel: Matérn 5/2 with one length scale per parameter (Rasmussen & Williams 2006, eq. 4.17); two values of an
 unordered choice lie one apart. Numbers are warped first (see `warp`). Where parameters share their choices,
-a process over how often each one occurs is added (see `slots`). Hyperparameters maximise the marginal
+a process over how often each one occurs is added (see `siblings`). Hyperparameters maximise the marginal
 likelihood (R&W eq. 5.8, gradient 5.9) with the dimension-scaled log-normal prior on length scales of Hvarfner
 et al. 2024 (arXiv:2402.02229, section 4), which keeps the model sane with few points and many parameters.
 
@@ -25,7 +25,7 @@ from scipy.optimize import minimize
 
 from satisfice.search.encode import Array, Layout
 from satisfice.search.matern import SHORT_SCALE, SQRT5, expected_log_scale, matern, squared_distance
-from satisfice.search.slots import Counting, CountingTerm
+from satisfice.search.siblings import Counting, CountingTerm
 from satisfice.search.warp import warp_rates, warped
 
 _JITTER = 1e-8
@@ -46,7 +46,7 @@ class Hyperparameters:
     warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
-    counting: tuple[Counting, ...] = ()  # of the groups of slots, in their order
+    counting: tuple[Counting, ...] = ()  # of the groups of siblings, in their order
 
     def rougher(self, factor: float) -> Hyperparameters:
         """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
@@ -126,7 +126,7 @@ def fit(
         prior_mean, prior_sd = np.r_[prior_mean, 0.0, 0.0], np.r_[prior_sd, 0.7, 1.0]  # log ahead, logit own
         bounds += [(0.0, math.log(10.0)), (-3.0, 3.0)]
     terms: list[tuple[slice, CountingTerm]] = []  # with their places in theta
-    for term in (CountingTerm(slots, x) for slots in layout.slots):
+    for term in (CountingTerm(siblings, x) for siblings in layout.siblings):
         terms.append((slice(len(prior_mean), len(prior_mean) + len(term.prior_mean)), term))
         prior_mean, prior_sd = np.r_[prior_mean, term.prior_mean], np.r_[prior_sd, term.prior_sd]
         bounds += term.bounds
@@ -245,14 +245,14 @@ class GaussianProcess:
 
     def _counted(self, a: Array, b: Array) -> float | Array:
         """What counts of choices add to a covariance."""
-        pairs = zip(self._layout.slots, self._h.counting, strict=True)
-        return sum((counting.covariance(slots, a, b) for slots, counting in pairs), 0.0)
+        pairs = zip(self._layout.siblings, self._h.counting, strict=True)
+        return sum((counting.covariance(siblings, a, b) for siblings, counting in pairs), 0.0)
 
     def _prior_variance(self, x: Array) -> Array:
         """Of a noise-free finish, shape [q]."""
-        pairs = zip(self._layout.slots, self._h.counting, strict=True)
+        pairs = zip(self._layout.siblings, self._h.counting, strict=True)
         return sum(
-            (counting.variance(slots, x) for slots, counting in pairs), np.full(len(x), self._h.signal)
+            (counting.variance(siblings, x) for siblings, counting in pairs), np.full(len(x), self._h.signal)
         )
 
     def _between(self, a: Array, of_a: Reports, b: Array, of_b: Reports) -> Array:

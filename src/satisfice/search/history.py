@@ -66,13 +66,12 @@ class History:
         # The objectives, in their order, and then what constraints want small or large beside them.
         objectives = (Target(o.metric, o.sign) for o in problem.objectives)
         self.targets = tuple(dict.fromkeys([*objectives, *map(_wanted, problem.constraints)]))
-        self.version = 0  # grows with every change
         self._n = 0
         self._allocate(64)
 
     def _allocate(self, capacity: int) -> None:
         d, k = len(self.encoder.parameters), len(self.metric_names)
-        g, m, t = len(self.checkpoints), len(self.objective_names), len(self.targets)
+        g, t = len(self.checkpoints), len(self.targets)
         fresh = {
             "state": np.full(capacity, ABSENT, dtype=np.int8),
             "raw": np.full((capacity, d), np.nan),
@@ -81,7 +80,6 @@ class History:
             "steps": np.zeros(capacity, dtype=np.int32),
             "curves": np.full((capacity, g, t), np.nan, dtype=np.float32),
             "curve_step": np.zeros((capacity, g), dtype=np.int32),
-            "predicted": np.full((capacity, m), np.nan, dtype=np.float32),
         }
         for name, array in fresh.items():
             if self._n:
@@ -95,7 +93,6 @@ class History:
     _steps: NDArray[np.int32]
     _curves: NDArray[np.float32]
     _curve_step: NDArray[np.int32]
-    _predicted: NDArray[np.float32]
 
     def _row(self, number: int) -> int:
         if number >= len(self._state):
@@ -117,11 +114,6 @@ class History:
                     self._metrics[i, column] = value
             self._feasible[i] = -1 if record.feasible is None else int(record.feasible)
             self._steps[i] = max(self._steps[i], record.steps)
-            predicted = record.proposal.get("predicted") or {}
-            for j, name in enumerate(self.objective_names):
-                if name in predicted:
-                    self._predicted[i, j] = predicted[name]
-            self.version += 1
             for step, metrics in record.reports.items():
                 self.report(record.number, int(step), metrics)
 
@@ -139,7 +131,6 @@ class History:
         for j, target in enumerate(self.targets):
             if target.metric in metrics:
                 self._curves[i, g, j] = metrics[target.metric]
-        self.version += 1
 
     # -- reading: views on the first `len(self)` rows ------------------------------------------------------
     def __len__(self) -> int:
@@ -180,11 +171,6 @@ class History:
     def curve_step(self) -> NDArray[np.int32]:
         """Step of the report that `curves` holds, 0 where there is none. Shape [n, g]."""
         return self._curve_step[: self._n]
-
-    @property
-    def predicted(self) -> NDArray[np.float32]:
-        """What the sampler expected of the objectives at the proposal, NaN where it did not say."""
-        return self._predicted[: self._n]
 
     def rows(self, *states: TrialState) -> NDArray[np.int_]:
         """Numbers of the trials in any of the states, ascending."""

@@ -101,7 +101,7 @@ class ScreenMemory:
             return models
         x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
         # With counts of choices, as in the models of objectives, searches of cells found less.
-        layout = replace(self._encoder.layout, slots=())
+        layout = replace(self._encoder.layout, siblings=())
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)

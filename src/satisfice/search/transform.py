@@ -39,11 +39,6 @@ class TailLog:
         unbent = np.where(b > 0.5, 0.5 + np.expm1(np.minimum(np.maximum(b - 0.5, 0.0), 50.0)), b)
         return self._centre + self._spread * unbent
 
-    def slope(self, z: Array) -> Array:
-        """Derivative of the inverse."""
-        b = z * self._sd + self._mean
-        return self._spread * self._sd * np.exp(np.clip(b - 0.5, 0.0, 50.0))
-
 
 class Ranks:
     """Normal scores of ranks, interpolated: for exact functions over orders of magnitude, such as sizes."""

@@ -1,6 +1,6 @@
 """The study spec: what a study file says, checked once, and the vocabulary that everything else shares."""
 
-from satisfice.spec.constraint import Constraint, is_feasible, parse_bound, parse_clause, violations
+from satisfice.spec.constraint import Constraint, parse_bound, parse_clause, violations
 from satisfice.spec.entry import load_task
 from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against, check_names
 from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metric, convert
@@ -43,7 +43,6 @@ __all__ = [
     "check_against",
     "check_names",
     "convert",
-    "is_feasible",
     "load_task",
     "parse_bound",
     "parse_clause",

@@ -90,8 +90,3 @@ def parse_clause(text: str) -> Constraint:
 def violations(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> dict[str, float]:
     """Violation by constraint key, for those whose metric is known."""
     return {c.key: c.violation(metrics[c.metric]) for c in constraints if c.metric in metrics}
-
-
-def is_feasible(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> bool:
-    """Whether every constraint is known and met."""
-    return all(c.metric in metrics and c.satisfied(metrics[c.metric]) for c in constraints)

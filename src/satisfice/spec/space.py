@@ -130,11 +130,6 @@ class SearchSpace:
             add(p)
         return tuple(done.values())
 
-    @property
-    def is_conditional(self) -> bool:
-        """Whether some parameter is not always active."""
-        return any(p.when for p in self.parameters)
-
     def __iter__(self) -> Iterator[Parameter]:
         return iter(self.parameters)
 
@@ -144,14 +139,6 @@ class SearchSpace:
     def is_active(self, parameter: Parameter, params: Params) -> bool:
         """Whether the parameter is active; a parent that is itself inactive deactivates it."""
         return all(parent in params and params[parent] in values for parent, values in parameter.when.items())
-
-    def restrict(self, params: Params) -> dict[str, Any]:
-        """Only the active parameters of ``params``, in the order of the study file."""
-        active: dict[str, Any] = {}
-        for p in self.ordered:
-            if p.name in params and self.is_active(p, active):
-                active[p.name] = params[p.name]
-        return {name: active[name] for name in self.names if name in active}
 
     def complete(self, params: Params, fill: Mapping[str, Any]) -> dict[str, Any]:
         """``params`` clipped to the space; missing active parameters come from ``fill`` or the middle."""
@@ -205,8 +192,3 @@ class SearchSpace:
                 )
                 return f"{name} is active only with {where}: name that too, or leave {name} out"
         return None
-
-    @cached_property
-    def cardinality(self) -> float:
-        """Upper bound of the number of configurations (no conditions); ``math.inf`` if any is continuous."""
-        return math.prod(p.cardinality for p in self.parameters)

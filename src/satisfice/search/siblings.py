@@ -27,25 +27,25 @@ _SCALES, _SIGNALS = (0.02, 50.0), (0.002, 20.0)
 
 
 @dataclass(frozen=True)
-class Slots:
+class Siblings:
     """Columns of unit rows, three or more, that are active together and hold the same unordered choices."""
 
     columns: NDArray[np.int_]
     choices: int
 
     def shares(self, x: Array) -> Array:
-        """Of the slots that hold each choice, shape [n, k]."""
+        """Of the siblings that hold each choice, shape [n, k]."""
         held = x[:, self.columns, None] == np.arange(self.choices)
         return np.asarray(held.mean(axis=1))
 
     def active(self, x: Array) -> Array:
-        """1 where the slots are active, 0 elsewhere, shape [n]."""
+        """1 where the siblings are active, 0 elsewhere, shape [n]."""
         return np.asarray(x[:, self.columns[0]] >= 0, dtype=float)
 
 
 @dataclass(frozen=True)
 class Counting:
-    """Hyperparameters of the process over the counts of one group of slots."""
+    """Hyperparameters of the process over the counts of one group of siblings."""
 
     scales: Array  # length scales, shape [k]
     signal: float  # variance
@@ -54,14 +54,14 @@ class Counting:
         """With length scales shorter by a factor."""
         return replace(self, scales=self.scales / factor)
 
-    def variance(self, slots: Slots, x: Array) -> Array:
+    def variance(self, siblings: Siblings, x: Array) -> Array:
         """Prior variance, shape [n]."""
-        return self.signal * slots.active(x)
+        return self.signal * siblings.active(x)
 
-    def covariance(self, slots: Slots, a: Array, b: Array) -> Array:
-        """Between unit rows; none with rows where the slots are not active. Shape [n, q]."""
-        squared = squared_distance(slots.shares(a) / self.scales, slots.shares(b) / self.scales)
-        return self.signal * np.outer(slots.active(a), slots.active(b)) * matern(squared)
+    def covariance(self, siblings: Siblings, a: Array, b: Array) -> Array:
+        """Between unit rows; none with rows where the siblings are not active. Shape [n, q]."""
+        squared = squared_distance(siblings.shares(a) / self.scales, siblings.shares(b) / self.scales)
+        return self.signal * np.outer(siblings.active(a), siblings.active(b)) * matern(squared)
 
 
 class CountingTerm:
@@ -71,13 +71,13 @@ class CountingTerm:
     priors of any process (see `gaussian`).
 
     Args:
-        slots: The group.
+        siblings: The group.
         x: Unit rows, shape [n, d].
     """
 
-    def __init__(self, slots: Slots, x: Array) -> None:
-        k = slots.choices
-        self._shares, active = slots.shares(x), slots.active(x)
+    def __init__(self, siblings: Siblings, x: Array) -> None:
+        k = siblings.choices
+        self._shares, active = siblings.shares(x), siblings.active(x)
         self._both = np.outer(active, active)
         self.prior_mean = np.r_[np.full(k, expected_log_scale(k)), 0.0]
         self.prior_sd = np.r_[np.ones(k), 0.5]

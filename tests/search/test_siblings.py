@@ -9,18 +9,18 @@ from tests.search.problems import flat_layout
 
 from satisfice.search.encode import Encoder, Layout
 from satisfice.search.gaussian import GaussianProcess, fit
-from satisfice.search.slots import Counting, Slots
+from satisfice.search.siblings import Counting, Siblings
 from satisfice.spec.space import Parameter, SearchSpace
 
 OPERATIONS = ("none", "skip", "conv", "pool")
-SLOTS = Slots(np.arange(6), len(OPERATIONS))
+SIBLINGS = Siblings(np.arange(6), len(OPERATIONS))
 
 
 def choice(name: str, *values: object, **when: tuple[object, ...]) -> Parameter:
     return Parameter(name=name, distribution=CategoricalDistribution(values), when=when)  # type: ignore[arg-type]
 
 
-def test_slots_hold_the_same_unordered_choices_under_the_same_conditions():
+def test_siblings_hold_the_same_unordered_choices_under_the_same_conditions():
     space = SearchSpace(
         parameters=(
             choice("model", "cell", "mlp", "tree"),
@@ -35,27 +35,27 @@ def test_slots_hold_the_same_unordered_choices_under_the_same_conditions():
         )
     )
     encoder = Encoder(space)
-    [slots] = encoder.layout.slots
+    [siblings] = encoder.layout.siblings
     free = [encoder.parameters[j].name for j in encoder.free]
-    assert [free[j] for j in slots.columns] == ["edge_0", "edge_1", "edge_2"]
+    assert [free[j] for j in siblings.columns] == ["edge_0", "edge_1", "edge_2"]
     config = {"model": "cell", "edge_0": "conv", "edge_1": "none", "edge_2": "conv", "depth": 2}
     rows = encoder.unit(np.array([encoder.raw(config), encoder.raw({"model": "mlp", "depth": 2})]))
-    assert slots.shares(rows)[0] == pytest.approx([1 / 3, 0, 2 / 3, 0])
-    assert list(slots.active(rows)) == [1, 0]
+    assert siblings.shares(rows)[0] == pytest.approx([1 / 3, 0, 2 / 3, 0])
+    assert list(siblings.active(rows)) == [1, 0]
 
 
 @given(st.integers(0, 1_000))
-def test_counts_make_a_covariance_that_slots_which_are_off_take_no_part_in(seed: int):
+def test_counts_make_a_covariance_that_siblings_which_are_off_take_no_part_in(seed: int):
     rng = np.random.default_rng(seed)
     x = rng.integers(0, len(OPERATIONS), (12, 6)).astype(float)
     x[-3:] = -1.0
     counting = Counting(rng.uniform(0.1, 2.0, len(OPERATIONS)), 1.3)
-    covariance = counting.covariance(SLOTS, x, x)
+    covariance = counting.covariance(SIBLINGS, x, x)
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
-    assert np.diag(covariance) == pytest.approx(counting.variance(SLOTS, x))
+    assert np.diag(covariance) == pytest.approx(counting.variance(SIBLINGS, x))
     assert not covariance[:, -3:].any()
     order = rng.permutation(6)  # where each operation stands does not matter
-    assert counting.covariance(SLOTS, x[:, order], x) == pytest.approx(covariance)
+    assert counting.covariance(SIBLINGS, x[:, order], x) == pytest.approx(covariance)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -77,5 +77,5 @@ def test_what_counts_say_is_learnt_from_few_cells(seed: int):
         return float(np.corrcoef(told, error(at))[0, 1])
 
     apart = flat_layout(np.zeros(6, dtype=bool))
-    together = Layout(apart.ordered, apart.dimensions, (SLOTS,))
+    together = Layout(apart.ordered, apart.dimensions, (SIBLINGS,))
     assert correlation(together) > correlation(apart) + 0.1
