@@ -108,6 +108,7 @@ def test_a_trial_that_trained_elsewhere_waits_for_its_verdict_and_blocks_nobody(
         study.best()
     assert study.pareto_front() == []
     assert status["waiting"] + "." in study.report_context()["notes"]
+    assert study.report_context()["host"] == ""  # this host reads, but timed nothing
 
     assert study.run_worker(label=LABEL) == "the budget of 6 trials is spent"
     records = study.records()
@@ -122,6 +123,7 @@ def test_a_trial_that_trained_elsewhere_waits_for_its_verdict_and_blocks_nobody(
         assert trial.state == TrialState.COMPLETE
         assert trial.values == [record.metrics["accuracy"], record.metrics["latency_ms"]]
         assert trial.constraints == {"latency_ms <= 1000": record.violations["latency_ms <= 1000"]}
+    assert study.report_context()["host"] == str(host())
     assert study.status()["pending"] == 0
     assert study.best().metrics["accuracy"] == max(r.metrics["accuracy"] for r in records)
 

@@ -75,3 +75,10 @@ def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> 
                 connection.execute(sa.insert(hosts).values(fingerprint=fingerprint, **values))
     except sa.exc.IntegrityError:
         return  # another worker of the same host was first
+
+
+def hosts_described(db: Database) -> dict[str, dict[str, Any]]:
+    """What each fingerprint known here stands for."""
+    with db.read() as connection:
+        rows = connection.execute(sa.select(hosts.c.fingerprint, hosts.c.description))
+        return {fingerprint: json.loads(description) for fingerprint, description in rows}

@@ -10,8 +10,9 @@ from typing import Any
 
 from satisfice.choose import best
 from satisfice.errors import NoFeasibleTrial
-from satisfice.measure import host
+from satisfice.measure.host import Host
 from satisfice.spec.trial import TrialRecord
+from satisfice.store import presence
 from satisfice.store.reader import Reader
 
 
@@ -39,8 +40,16 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
         "default_reason": _default_reason(reader) if default is None else "",
         "test_metrics": test,
         "notes": notes,
-        "host": host().fingerprint,
+        "host": _measured_on(reader, records),
     }
+
+
+def _measured_on(reader: Reader, records: Sequence[TrialRecord]) -> str:
+    """The hosts whose latencies the trials have, in words; empty where nothing was timed."""
+    timed = dict.fromkeys(r.measured_on for r in records if r.measured_on is not None)
+    known = presence.hosts_described(reader.db) if timed else {}
+    words = [str(Host(fingerprint=f, description=known[f])) if f in known else f for f in timed]
+    return " and ".join(words)
 
 
 def _default_reason(reader: Reader) -> str:
