@@ -48,5 +48,9 @@ def _show(name: str, result: CheckResult) -> None:
             click.echo(f"  {'–':>6}  {each.constraint}: known only after training")
             continue
         driver = f", driven by {each.driver}" if each.driver else ""
-        click.echo(f"  {each.share:6.1%}  fit {each.constraint}{driver}")
-    click.echo(f"  {result.together:6.1%}  fit all of them")
+        click.echo(f"  {each.share:6.1%}  {_fit(each.at_most)} {each.constraint}{driver}")
+    click.echo(f"  {result.together:6.1%}  {_fit(result.at_most)} all of them")
+
+
+def _fit(at_most: bool) -> str:
+    return "may fit" if at_most else "fit"

@@ -25,6 +25,9 @@ class ConstraintShare:
     share: float | None  # of the space that fits; None: known only after training
     driver: str | None  # the parameter that decides most
     samples: int  # configurations that the share is from
+    at_most: bool = (
+        False  # only what surely misses is known before training (trees, forests): the share is a bound
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +35,8 @@ class CheckResult:
     """The space against the constraints."""
 
     samples: int
-    together: float  # share that fits every constraint known before training
+    together: float  # share that fits every constraint, as far as is known before training
+    at_most: bool  # more is known only after training: the share is a bound
     constraints: Sequence[ConstraintShare]
 
 
@@ -62,7 +66,8 @@ def check_space(
     shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
     together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)
-    return CheckResult(samples=n, together=together, constraints=shares)
+    at_most = any(s.share is None or s.at_most for s in shares)
+    return CheckResult(samples=n, together=together, at_most=at_most, constraints=shares)
 
 
 def _timed(
@@ -88,7 +93,9 @@ def _share(
     exact: Sequence[dict[str, float]],
     timed: dict[int, dict[str, float]],
 ) -> ConstraintShare:
-    found = {i: e[key] for i, e in enumerate(exact) if key in e}
+    known = sum(key in e for e in exact)
+    # Of trees and forests only the configurations that surely miss are known: the others may fit.
+    found = {i: e.get(key, 0.0) for i, e in enumerate(exact)} if known else {}
     if not found:
         found = {i: t[key] for i, t in timed.items() if key in t}
     if not found:
@@ -96,7 +103,8 @@ def _share(
     values = np.array(list(found.values()))
     share = float((values <= 0).mean())
     driver = _driver(space, [drawn[i] for i in found], values) if len(values) > 3 * _BINS else None
-    return ConstraintShare(constraint=key, share=share, driver=driver, samples=len(values))
+    at_most = 0 < known < len(exact)
+    return ConstraintShare(constraint=key, share=share, driver=driver, samples=len(values), at_most=at_most)
 
 
 def _driver(space: SearchSpace, drawn: Sequence[dict[str, Any]], values: NDArray[np.float64]) -> str | None:

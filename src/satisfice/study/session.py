@@ -206,7 +206,12 @@ class Session:
         replicate_of = queued.replicate_of if queued is not None else None
         if proposal is None:
             proposal, replicate_of = self._new(claim, screen)
-        proposal = replace(proposal, metrics=convert(proposal.metrics, self.spec.metric_names))
+        granted = {} if claim.max_epochs is None else {"epochs": claim.max_epochs}
+        proposal = replace(
+            proposal,
+            metrics=convert(proposal.metrics, self.spec.metric_names),
+            why={**proposal.why, **granted},
+        )
         chosen = proposal
         of = replicate_of
         timed = not self.evaluator.lacks_timing(proposal.metrics)
