@@ -596,6 +596,34 @@ CASES = {
         "must be below 1, not 20",
         "write for instance valid = 0.2",
     ),
+    "more trials than a database counts": Case(
+        "trials = 60",
+        "trials = 5_000_000_000",
+        "budget.trials",
+        "must be at most 2,147,483,647, not 5,000,000,000",
+        "write for instance trials = 60",
+    ),
+    "threads of no machine": Case(
+        "[budget]",
+        "[measure]\nthreads = 100_000_000_000\n[budget]",
+        "measure.threads",
+        "must be at most 1,024, not 100,000,000,000",
+        "write for instance threads = 1",
+    ),
+    "batch that no memory holds": Case(
+        "[budget]",
+        "[measure]\nbatch = 1_000_000_000_000\n[budget]",
+        "measure.batch",
+        "must be at most 1,000,000, not 1,000,000,000,000",
+        "write for instance batch = 1",
+    ),
+    "bound beyond all numbers": Case(
+        SIZE,
+        'size_mb = "<= 1e400"',
+        "constraints.size_mb",
+        "1e400 is more than a number can be",
+        "give a smaller bound",
+    ),
     "unknown kind of target": Case(
         '[data]\nname = "digits"',
         '[data]\nname = "digits"\ntask = "regresion"',
@@ -680,8 +708,16 @@ def test_missing_folder(tmp_path: Path) -> None:
 
 
 def test_folder_instead_of_a_file(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match=r"cannot be read: Is a directory \(give the path of a TOML file\)"):
+    with pytest.raises(SpecError, match=r"is a folder \(give the path of a study file\)"):
         parse_file(tmp_path)
+    (tmp_path / "digits.toml").write_text(GOOD)
+    with pytest.raises(SpecError, match=r"is a folder \(name a study file in it: digits.toml\)"):
+        parse_file(tmp_path)
+
+
+def test_no_file_named() -> None:
+    with pytest.raises(SpecError, match="no study file is named"):
+        parse_file("")
 
 
 def test_binary_file(tmp_path: Path) -> None:

@@ -67,7 +67,9 @@ def parse_bound(metric: str, text: str) -> Constraint:
         InputError: It is no bound.
     """
     match = _BOUND.match(text)
-    if match is None or not math.isfinite(float(match[2])):
+    if match is not None and not math.isfinite(float(match[2])):
+        raise InputError(f"{match[2]} is more than a number can be", hint="give a smaller bound, or none")
+    if match is None:
         raise InputError(
             f"{text!r} is not a bound",
             hint=f"write an operator ({', '.join(get_args(Operator))}) and a number, for instance '<= 0.5'",

@@ -34,6 +34,7 @@ class Key:
     required: bool = False
     default: Any = None  # what leaving it out means; None: nothing
     minimum: float | None = None
+    maximum: float | None = None
     above: float | None = None  # exclusive minimum
     below: float | None = None  # exclusive maximum
     choices: tuple[str, ...] = ()  # for strings
@@ -42,6 +43,7 @@ class Key:
 Keys = Mapping[str, Key]
 
 LARGEST_INTEGER = 2**63 - 1  # of TOML and of every database
+_LARGEST_COUNT = 2**31 - 1  # of a column of integers
 
 TOP: Keys = {
     "name": Key(
@@ -124,12 +126,23 @@ BUDGET: Keys = {
         kind=Kind.INTEGER,
         required=True,
         minimum=1,
+        maximum=_LARGEST_COUNT,
         example="60",
         doc="Trials whose training begins, exact over all workers. What is turned away does not count.",
     ),
-    "epochs": Key(kind=Kind.INTEGER, minimum=1, example="30", doc="At most so many epochs for one trial."),
+    "epochs": Key(
+        kind=Kind.INTEGER,
+        minimum=1,
+        maximum=_LARGEST_COUNT,
+        example="30",
+        doc="At most so many epochs for one trial.",
+    ),
     "total_epochs": Key(
-        kind=Kind.INTEGER, minimum=1, example="1200", doc="At most so many epochs over all trials."
+        kind=Kind.INTEGER,
+        minimum=1,
+        maximum=_LARGEST_COUNT,
+        example="1200",
+        doc="At most so many epochs over all trials.",
     ),
     "timeout": Key(
         kind=Kind.DURATION, example='"10m"', doc="Wall time over all workers, since the first trial began."
@@ -148,6 +161,7 @@ SEARCH: Keys = {
         kind=Kind.INTEGER,
         default=1,
         minimum=1,
+        maximum=_LARGEST_COUNT,
         example="3",
         doc="Train each of the top candidates so many times in all, with other seeds, inside the budget.",
     ),
@@ -160,12 +174,22 @@ SEARCH: Keys = {
 }
 
 MEASURE: Keys = {
-    "threads": Key(kind=Kind.INTEGER, default=1, minimum=1, example="1", doc="CPU threads while measuring."),
-    "batch": Key(kind=Kind.INTEGER, default=1, minimum=1, example="1", doc="Items in one timed call."),
+    "threads": Key(
+        kind=Kind.INTEGER, default=1, minimum=1, maximum=1024, example="1", doc="CPU threads while measuring."
+    ),
+    "batch": Key(
+        kind=Kind.INTEGER,
+        default=1,
+        minimum=1,
+        maximum=1_000_000,
+        example="1",
+        doc="Items in one timed call.",
+    ),
     "throughput_batch": Key(
         kind=Kind.INTEGER,
         default=64,
         minimum=1,
+        maximum=1_000_000,
         example="64",
         doc="Items in one call when measuring throughput.",
     ),

@@ -45,11 +45,15 @@ def parse_file(path: Path | str, *, families: Families | None = None) -> StudySp
     Raises:
         SpecError: The file is missing, no TOML, or wrong; the sentence names file, dotted key and fix.
     """
+    if not str(path):
+        raise SpecError("no study file is named", hint="give the path of one")
     path = Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise SpecError("no such file", file=str(path), hint=_neighbours(path)) from None
+    except IsADirectoryError:
+        raise SpecError("is a folder", file=str(path), hint=_inside(path)) from None
     except UnicodeDecodeError as error:
         raise SpecError(
             f"is not UTF-8 text (byte {error.start})", file=str(path), hint="save it as UTF-8"
@@ -77,6 +81,11 @@ def _neighbours(path: Path) -> str:
     if not names:
         return "give the path of a study file"
     return did_you_mean(path.name, names) if len(names) < 30 else "give the path of a study file"
+
+
+def _inside(folder: Path) -> str:
+    names = sorted(p.name for p in folder.glob("*.toml"))
+    return f"name a study file in it: {', '.join(names[:5])}" if names else "give the path of a study file"
 
 
 def parse_dict(

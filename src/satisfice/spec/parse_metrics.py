@@ -15,7 +15,9 @@ from satisfice.spec.read import Table, is_number, show
 from satisfice.spec.study import Objective
 
 _LONGEST_NAME = 200
-_NUMBER_WITH_UNIT = re.compile(r"\s*(<=|>=|<|>)\s*([+-]?[\d._]+(?:[eE][+-]?\d+)?)\s*([A-Za-z%µμ].*?)\s*")
+_NUMBER_WITH_UNIT = re.compile(
+    r"\s*(<=|>=|<|>)\s*([+-]?[\d._]+(?:[eE][+-]?\d+)?)\s*(?![eE][+-]?\d)([A-Za-z%µμ].*?)\s*"
+)
 # Quantities that exist in several units, longest name first so that "train_memory" is not taken for "memory".
 _QUANTITIES = sorted({m.quantity for m in METRICS.values() if m.name != m.quantity}, key=len, reverse=True)
 # Anything that ships or runs has more than nothing of these.

@@ -156,6 +156,8 @@ class Table:
         fix = f"write for instance {name} = {key.example}"
         if key.minimum is not None and value < key.minimum:
             raise self.error(f"must be at least {key.minimum:g}, not {value}", key=name, hint=fix)
+        if key.maximum is not None and value > key.maximum:
+            raise self.error(f"must be at most {key.maximum:,}, not {value:,}", key=name, hint=fix)
         if key.above is not None and value <= key.above:
             raise self.error(f"must be above {key.above:g}, not {value}", key=name, hint=fix)
         if key.below is not None and value >= key.below:

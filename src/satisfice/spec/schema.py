@@ -43,7 +43,12 @@ _TYPES: Mapping[Kind, dict[str, Any]] = {
 
 def _key(key: Key) -> dict[str, Any]:
     out = {**_TYPES[key.kind], "description": key.doc}
-    limits = {"minimum": key.minimum, "exclusiveMinimum": key.above, "exclusiveMaximum": key.below}
+    limits = {
+        "minimum": key.minimum,
+        "maximum": key.maximum,
+        "exclusiveMinimum": key.above,
+        "exclusiveMaximum": key.below,
+    }
     out |= {name: limit for name, limit in limits.items() if limit is not None}
     if key.choices:
         out = {"enum": list(key.choices), "description": key.doc}

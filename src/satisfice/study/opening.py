@@ -55,7 +55,7 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
     elif isinstance(spec, Mapping):
         checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
     else:
-        checked = parse_file(Path(spec), families=TRAINERS.get)
+        checked = parse_file(spec, families=TRAINERS.get)
     file = str(checked.source) if checked.source is not None else None
     known = {
         "data.name": DATASETS.names(),
