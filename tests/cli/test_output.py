@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from optuna.trial import TrialState
 
 from satisfice.cli.errors import explain, keep_secret, without_secrets
-from satisfice.cli.output import plain, print_json, seconds, trial_json
+from satisfice.cli.main import main
+from satisfice.cli.output import number, plain, print_json, seconds, trial_json
 from satisfice.errors import NoFeasibleTrial, SpecError
 
 
@@ -74,6 +75,23 @@ def test_time_spans(span: Any, words: str) -> None:
 def test_a_password_is_masked_however_it_is_written(written: str) -> None:
     keep_secret("postgresql://me:pa$$w%40rd-1@host/db")
     assert without_secrets(f"cannot reach me:{written}@host") == "cannot reach me:***@host"
+
+
+def test_counts_are_shown_whole() -> None:
+    assert [number(value) for value in (123456.0, 0.123456, 1.0, 1e300, math.nan, math.inf, 7, None)] == [
+        *("123456", "0.1235", "1", "1e+300", "nan", "inf", "7", "–")
+    ]
+
+
+@pytest.mark.parametrize("arguments", [[], ["db"]])
+def test_a_group_alone_shows_its_help(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2
+    assert out == ""
+    assert err.startswith("Usage: satisfice")
+    assert "\nCommands:\n" in err
 
 
 @pytest.mark.parametrize("password", ["a", "best", "postgres"])

@@ -62,6 +62,9 @@ def explain(error: BaseException) -> int:
         print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201  # asked for
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return EXIT_INPUT
     if isinstance(error, click.ClickException):
         say(_usage_sentence(error))
         return EXIT_INPUT
