@@ -511,6 +511,19 @@ def test_the_clock_is_the_databases_and_advances_within_a_transaction(place: Pla
     assert abs(first - time.time()) < 30  # the same machine here
 
 
+def test_mariadb_s_clock_is_utc_and_advances_within_a_statement(mariadb_url: str) -> None:
+    place = Place(mariadb_url)
+    with place.db.read() as connection:
+        assert connection.execute(sa.text("SELECT @@session.time_zone")).scalar() == "+00:00"
+        wait = sa.func.sleep(0.05)
+        now = place.db.now()
+        first, _, second = connection.execute(sa.select(now, wait, now)).one()
+        assert second - first > 0.02
+        connection.execute(sa.text("SET timestamp = 1000"))  # what NOW() would tell
+        assert abs(float(connection.execute(sa.select(now)).scalar_one()) - time.time()) < 30
+    place.db.close()
+
+
 def test_a_reader_misses_nothing_that_is_written_while_it_reads(place: Place) -> None:
     ledger = place.worker()
     done = threading.Event()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from satisfice.errors import StorageError
-from satisfice.store import migrate
+from satisfice.store import engine, migrate
 from satisfice.store.engine import Database
 from satisfice.store.tables import PREFIX, VERSION_TABLE, metadata, workers
 from satisfice.store.url import resolve
@@ -248,7 +250,7 @@ def test_rows_without_a_revision_are_never_dropped(sqlite_url: str) -> None:
 
 STARTER = """
 import sys, time
-from satisfice.store import migrate
+from satisfice.store import engine, migrate
 from satisfice.store.engine import Database
 from satisfice.store.url import resolve
 db = Database(resolve(sys.argv[1]))
@@ -361,3 +363,32 @@ def test_a_migration_that_fails_leaves_the_last_good_revision(storage_url: str, 
             assert connection.execute(sa.text("SELECT gpu FROM satisfice_workers")).scalars().all() == [
                 "none"
             ]
+
+
+def test_whoever_migrates_keeps_its_right_however_long_it_takes(postgres_url: str) -> None:
+    db = Database(resolve(postgres_url), idle_s=1)
+    name = db.url.database
+    for limit in ("idle_in_transaction_session_timeout", "statement_timeout"):
+        with db.write() as connection:
+            connection.execute(sa.text(f"ALTER DATABASE {name} SET {limit} = '1s'"))
+    db.engine.dispose()
+    with migrate._alone(db):
+        time.sleep(2.5)
+        with db.write() as connection:
+            others = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+            assert connection.execute(others, {"key": migrate._LOCK_KEY}).scalar() is False
+    db.close()
+
+
+def test_a_long_wait_for_who_migrates_is_no_broken_connection(
+    mariadb_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(engine._CONNECTING["mysql"], "read_timeout", 2)
+    monkeypatch.setattr(migrate, "_SLICE_S", 1)
+    with opened(mariadb_url) as db, ThreadPoolExecutor() as threads:
+        with migrate._alone(db):
+            waiting = threads.submit(migrate.upgrade, db)
+            time.sleep(4)
+            assert not waiting.done()
+        waiting.result(timeout=60)
+        assert migrate.current(db) == migrate.head()

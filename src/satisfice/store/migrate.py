@@ -35,6 +35,8 @@ if sys.platform != "win32":
 
 OPTUNA_SCHEMA = 12
 LOCK_WAIT_S = 300
+_SLICE_S = 30
+_POSTGRES_LIMITS = ["idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout"]
 _LOCK_KEY = 0x5A71_5F1C  # of the advisory lock; any number that others are unlikely to use
 _CREATION_TRIES = 5
 
@@ -261,8 +263,13 @@ def _file_lock(database: Path) -> Iterator[None]:
 
 
 def _server_lock(db: Database, connection: sa.Connection) -> None:
-    """Take the server's advisory lock; the server frees it when the connection ends, however it ends."""
+    """Take the server's advisory lock; the server frees it when the connection ends, however it ends.
+
+    While others work, this connection says nothing: the server is asked not to end it for that.
+    """
     if db.dialect == "postgresql":
+        unlimited = "SELECT set_config(name, '0', true) FROM pg_settings WHERE name = ANY(:names)"
+        connection.execute(sa.text(unlimited), {"names": _POSTGRES_LIMITS})
         connection.execute(sa.text(f"SET LOCAL lock_timeout = '{LOCK_WAIT_S}s'"))
         try:
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
@@ -270,11 +277,22 @@ def _server_lock(db: Database, connection: sa.Connection) -> None:
         except sa.exc.OperationalError:
             taken = False
     else:
-        # MySQL's lock names are the whole server's, not one database's, and at most 64 characters long.
-        name = sa.text("SELECT GET_LOCK(CONCAT('satisfice_', MD5(DATABASE())), :wait)")
-        taken = connection.execute(name, {"wait": LOCK_WAIT_S}).scalar() == 1
+        connection.execute(sa.text("SET SESSION wait_timeout = 86400"))
+        taken = _named_lock(connection)
+        connection.commit()  # of the lock nothing is lost by that, and a transaction may have its own limit
     if not taken:
         raise StorageError(
             f"another process has been migrating {masked(db.url)} for more than {LOCK_WAIT_S} s",
             hint="wait for it, or end it",
         )
+
+
+def _named_lock(connection: sa.Connection) -> bool:
+    """MySQL's lock, waited for in slices: our own driver takes a longer silence for a broken connection."""
+    # Its name is the whole server's, not one database's, and at most 64 characters long.
+    lock = sa.text("SELECT GET_LOCK(CONCAT('satisfice_', MD5(DATABASE())), :wait)")
+    deadline = time.monotonic() + LOCK_WAIT_S
+    while (left := deadline - time.monotonic()) > 0:
+        if connection.execute(lock, {"wait": min(_SLICE_S, left)}).scalar() == 1:
+            return True
+    return False
