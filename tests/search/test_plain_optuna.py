@@ -4,12 +4,14 @@ import copy
 import math
 import pickle
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import optuna
 import pytest
 
+from satisfice.errors import InputError
 from satisfice.search import SatisficePruner, SatisficeSampler
 
 
@@ -194,3 +196,76 @@ def test_an_infinite_violation_is_learnt_from():
     study = optuna.create_study(sampler=SatisficeSampler(seed=1))
     study.optimize(objective, n_trials=40)
     assert study.best_value < -0.47
+
+
+def test_other_ranges_replace_those_of_older_trials():
+    def objective(low: float, high: float) -> Callable[[optuna.Trial], float]:
+        return lambda trial: (math.log10(trial.suggest_float("rate", low, high, log=True)) + 3) ** 2
+
+    sampler = SatisficeSampler(seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective(1e-8, 1.0), n_trials=30)
+    study.optimize(objective(1e-4, 1e-2), n_trials=30)
+    assert sampler._reader is not None
+    [rate] = sampler._reader.problem.space
+    assert (rate.distribution.low, rate.distribution.high) == (1e-4, 1e-2)  # type: ignore[attr-defined]  # a float
+    history = sampler._reader.history
+    inside = [t.number for t in study.trials[:-1] if 1e-4 <= t.params["rate"] <= 1e-2]
+    assert history.rows(optuna.trial.TrialState.COMPLETE).tolist() == inside
+
+
+def test_ranges_that_depend_on_other_parameters_are_searched_together():
+    def objective(trial):
+        a = trial.suggest_int("a", 1, 20)
+        return (a - 10) ** 2 + (trial.suggest_int("b", 1, a) - 4) ** 2
+
+    sampler = SatisficeSampler(seed=0)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=40)
+    assert sampler._reader is not None
+    assert len(sampler._reader.history.rows(optuna.trial.TrialState.COMPLETE)) == 39
+    assert study.best_value <= 2
+
+
+def test_choices_may_be_lists():
+    study = optuna.create_study(sampler=SatisficeSampler(seed=0))
+
+    def objective(trial):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Optuna takes them and warns
+            return sum(sum(trial.suggest_categorical(f"x{i}", [[1, 2], [3], [4, 5]])) for i in range(4))
+
+    study.optimize(objective, n_trials=15)
+    assert len(study.trials) == 15
+
+
+@pytest.mark.parametrize("endless", [math.inf, -math.inf, 1e200, math.nan])
+def test_reports_that_no_model_takes_say_nothing(endless):
+    pruner = SatisficePruner(["loss"], max_steps=27)
+
+    def objective(trial):
+        x = trial.suggest_float("x", 0, 1)
+        for step in range(1, 28):
+            loss = endless if x > 0.5 and step < 4 else x + 1 / step
+            pruner.report(trial, step, {"loss": loss})
+            if step > 4 and pruner.should_prune(trial):
+                raise optuna.TrialPruned
+        return loss
+
+    study = optuna.create_study(sampler=SatisficeSampler(seed=0))
+    study.optimize(objective, n_trials=25)
+    assert study.best_value < 0.1
+
+
+def test_what_has_diverged_is_stopped_from_the_first_trial_on():
+    pruner = SatisficePruner(["loss"], max_steps=9)
+    trial = optuna.create_study().ask()
+    pruner.report(trial, 1.0, {"loss": 0.5})  # type: ignore[arg-type]  # a whole number all the same
+    assert not pruner.should_prune(trial)
+    pruner.report(trial, 2, {"loss": math.inf})
+    assert pruner.decide(trial).reason == "diverged: loss is infinite"
+
+
+def test_objectives_of_a_pruner_have_names_of_their_own():
+    with pytest.raises(InputError, match="one name"):
+        SatisficePruner(["loss", "loss"], max_steps=9)

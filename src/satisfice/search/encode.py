@@ -138,8 +138,9 @@ class Encoder:
         for i, j in enumerate(self.free):
             d = self.parameters[j].distribution
             if isinstance(d, CategoricalDistribution) and not self.ordered[j] and len(d.choices) > 2:
-                groups[d.choices, tuple(sorted(self.conditions[j].items()))].append(i)
-        return tuple(Siblings(np.array(g), len(key[0])) for key, g in groups.items() if len(g) > 2)
+                groups[repr(d.choices), tuple(sorted(self.conditions[j].items()))].append(i)
+        found = (np.array(group) for group in groups.values() if len(group) > 2)
+        return tuple(Siblings(g, len(self.choices(int(self.free[g[0]])))) for g in found)
 
     # -- conditions ----------------------------------------------------------------------------------------
     def choices(self, j: int) -> range:

@@ -22,6 +22,7 @@ from satisfice.spec.constraint import Constraint
 from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
+_GREATEST = float(np.finfo(np.float32).max)  # of a report: beyond, as where it is infinite, it says nothing
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
 
 
@@ -130,7 +131,8 @@ class History:
         self._curve_step[i, g] = step
         for j, target in enumerate(self.targets):
             if target.metric in metrics:
-                self._curves[i, g, j] = metrics[target.metric]
+                value = metrics[target.metric]
+                self._curves[i, g, j] = value if abs(value) <= _GREATEST else np.nan
 
     # -- reading: views on the first `len(self)` rows ------------------------------------------------------
     def __len__(self) -> int:

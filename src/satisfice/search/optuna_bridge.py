@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.search.history import History
@@ -18,6 +19,7 @@ from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
 Exact = Callable[[Mapping[str, Any]], Mapping[str, float]]  # parameters to constraint values by key
+_LATEST = 20  # trials whose ranges make a parameter's
 _WORST = 1e12  # stands for an infinite violation, which no model takes
 REPORT_KEY = "satisfice:step:"  # user attribute of a trial, followed by the step: the metrics reported there
 
@@ -41,6 +43,32 @@ class CopyableLock:
 def constraint_of(key: str) -> Constraint:
     """What a value given to ``trial.set_constraint`` must meet. Its metric is named as no objective is."""
     return Constraint(metric=f"constraints:{key}", operator="<=", bound=0.0)
+
+
+def space_of(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """The parameters of trials. Where ranges change, those of the latest few trials count, together."""
+    space: dict[str, BaseDistribution] = {}
+    looked_at: Counter[str] = Counter()
+    for trial in reversed(trials):
+        for name, distribution in trial.distributions.items():
+            if looked_at[name] < _LATEST:
+                looked_at[name] += 1
+                space[name] = _widened(space.get(name, distribution), distribution)
+    return space
+
+
+def _widened(later: BaseDistribution, earlier: BaseDistribution) -> BaseDistribution:
+    """The later range with what the earlier one had beyond it, where both are of one kind."""
+    if later == earlier or not isinstance(later, FloatDistribution | IntDistribution):
+        return later
+    if type(earlier) is not type(later) or (later.log, later.step) != (earlier.log, earlier.step):
+        return later
+    if later.step not in (None, 1):
+        return later
+    low, high = min(later.low, earlier.low), max(later.high, earlier.high)
+    if isinstance(later, IntDistribution):
+        return IntDistribution(int(low), int(high), log=later.log)
+    return FloatDistribution(low, high, log=later.log)
 
 
 class StudyReader:
@@ -96,6 +124,8 @@ class StudyReader:
         return self.history
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
+        if not self._covers(trial):  # it has nothing to say about this space
+            return TrialRecord(number=trial.number, state=TrialState.WAITING, params={})
         metrics: dict[str, float] = {}
         if trial.state == TrialState.COMPLETE and trial.values is not None:
             metrics.update(zip(self._metrics, trial.values, strict=True))
@@ -110,6 +140,14 @@ class StudyReader:
             metrics=metrics,
             feasible=False if missed else True if known else None,
             reports=reports_of(trial.user_attrs),
+        )
+
+    def _covers(self, trial: FrozenTrial) -> bool:
+        """Whether the trial's numbers are within the ranges of the space."""
+        by_name = self.problem.space.by_name
+        numbers = ((by_name[n], v) for n, v in trial.params.items() if n in by_name)
+        return all(
+            p.contains(v) for p, v in numbers if not isinstance(p.distribution, CategoricalDistribution)
         )
 
     def _constraint_values(self, trial: FrozenTrial) -> dict[str, float]:

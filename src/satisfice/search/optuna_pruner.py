@@ -12,14 +12,14 @@ raise optuna.TrialPruned
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import optuna
-from optuna.distributions import BaseDistribution
 
 from satisfice.errors import InputError
 from satisfice.search.history import checkpoints
-from satisfice.search.optuna_bridge import REPORT_KEY, CopyableLock, StudyReader
+from satisfice.search.optuna_bridge import REPORT_KEY, CopyableLock, StudyReader, reports_of, space_of
 from satisfice.search.protocol import Decision
 from satisfice.search.pruner import AutoPruner
 
@@ -33,10 +33,15 @@ class SatisficePruner:
     Args:
         objectives: A name for each of the study's objectives, in its order.
         max_steps: Steps of a full training.
+
+    Raises:
+        InputError: Two objectives have one name.
     """
 
     def __init__(self, objectives: Sequence[str], *, max_steps: int) -> None:
         self._objectives, self._max_steps = tuple(objectives), max_steps
+        if len(set(self._objectives)) < len(self._objectives):
+            raise InputError(f"two objectives have one name: {', '.join(self._objectives)}")
         self._steps = frozenset(checkpoints(max_steps))
         self._lock = CopyableLock()
         self._reader: StudyReader | None = None
@@ -53,7 +58,7 @@ class SatisficePruner:
         if missing:
             raise InputError(f"the report at step {step} lacks {', '.join(missing)}")
         if step in self._steps:
-            trial.set_user_attr(f"{REPORT_KEY}{step}", {n: float(metrics[n]) for n in self._objectives})
+            trial.set_user_attr(f"{REPORT_KEY}{int(step)}", {n: float(metrics[n]) for n in self._objectives})
 
     def should_prune(self, trial: optuna.Trial) -> bool:
         """Whether the trial should stop."""
@@ -61,6 +66,11 @@ class SatisficePruner:
 
     def decide(self, trial: optuna.Trial) -> Decision:
         """The same, with the reason."""
+        reports = reports_of(trial.user_attrs)
+        latest = reports[max(reports)] if reports else {}
+        endless = [name for name, value in latest.items() if math.isinf(value)]
+        if endless:
+            return Decision(stop=True, reason=f"diverged: {', '.join(endless)} is infinite")
         study = trial.study
         trials = study._get_trials(deepcopy=False, use_cache=False)  # noqa: SLF001  # as Optuna's pruners do
         with self._lock:
@@ -74,9 +84,7 @@ class SatisficePruner:
             raise InputError(
                 f"the study has {len(study.directions)} objectives, the pruner {len(self._objectives)}"
             )
-        space: dict[str, BaseDistribution] = {}
-        for other in trials:
-            space.update(other.distributions)
+        space = space_of(trials)
         keys = sorted({key for t in trials if t.state.is_finished() for key in t.constraints})
         # Ids and names are given again, in other storages or after a study was deleted.
         made_for = (study.study_name, trials[0].datetime_start, tuple(space.items()), tuple(keys))

@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.errors import NoFeasibleProposal
 from satisfice.search.auto import AutoSampler
 from satisfice.search.encode import Encoder
-from satisfice.search.optuna_bridge import CopyableLock, Exact, StudyReader, constraint_of
+from satisfice.search.optuna_bridge import CopyableLock, Exact, StudyReader, constraint_of, space_of
 from satisfice.search.protocol import Screened
 from satisfice.spec.space import Parameter
 
@@ -55,10 +55,8 @@ class SatisficeSampler(BaseSampler):
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """Every parameter of the finished trials, by name; constants too, which constraints may ask for."""
-        space: dict[str, BaseDistribution] = {}
-        for other in study._get_trials(deepcopy=False, use_cache=True):  # noqa: SLF001  # as Optuna's samplers do
-            if other.state in (TrialState.COMPLETE, TrialState.PRUNED):
-                space.update(other.distributions)
+        trials = study._get_trials(deepcopy=False, use_cache=True)  # noqa: SLF001  # as Optuna's samplers do
+        space = space_of([t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)])
         return {name: space[name] for name in sorted(space)}
 
     def sample_relative(
