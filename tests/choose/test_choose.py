@@ -117,6 +117,14 @@ def test_a_configuration_whose_mean_misses_a_bound_does_not_fit():
     assert best(records, [ACCURACY], [parse_clause("accuracy >= 0.9")]).number == 2
 
 
+def test_the_nearest_miss_of_replicates_is_that_of_their_mean():
+    records = [trial(0, accuracy=0.91), trial(1, accuracy=0.80, replicate_of=0)]
+    with pytest.raises(NoFeasibleTrial, match=r"trial 0: accuracy = 0\.855 misses") as caught:
+        best(records, [ACCURACY], [parse_clause("accuracy >= 0.9")])
+    assert caught.value.nearest is not None
+    assert caught.value.nearest.number == 0
+
+
 def test_nothing_fits_says_by_how_much():
     with pytest.raises(NoFeasibleTrial) as caught:
         best([A, B, C], [ACCURACY], [SIZE], where=["size_mb <= 7.6"])

@@ -149,6 +149,33 @@ def test_history_follows_the_best_feasible_only():
     assert [p.kind for p in plot.points] == ["front", "infeasible", "dominated", "front"]
 
 
+def test_what_was_trained_with_several_seeds_is_one_point_at_its_mean():
+    def seeded(number: int, gain: float, cost: float, replicate_of: int | None = None) -> TrialRecord:
+        return TrialRecord(
+            number=number,
+            state=TrialState.COMPLETE,
+            params={"x": 0.5},
+            metrics={"gain": gain, "cost": cost},
+            replicate_of=replicate_of,
+        )
+
+    records = [seeded(0, 9.0, 1.0), seeded(1, 8.0, 2.0), seeded(2, 5.0, 1.0, 0), seeded(3, 4.0, 1.0, 0)]
+    goals = {"gain": "maximize", "cost": "minimize"}
+    view = view_of(records, objectives=goals, constraints={"gain": ">= 7"}, chosen=1)
+    (pareto,) = pareto_plots(view)
+    history = history_plots(view)[0]
+    assert isinstance(pareto, ParetoPlot)
+    assert isinstance(history, HistoryPlot)
+    assert [(p.number, p.y, p.kind) for p in pareto.points] == [(0, 6.0, "infeasible"), (1, 8.0, "front")]
+    assert [(p.number, p.y) for p in history.points] == [(0, 6.0), (1, 8.0)]
+    assert history.best == ((1, 8.0), (3, 8.0))  # the chosen is the best, not one lucky seed
+    mean, single = view.record(0), view.record(2)
+    assert mean is not None
+    assert single is not None
+    assert (mean.metrics["gain"], single.metrics["gain"]) == (6.0, 5.0)
+    assert view.trainings(0) == 3
+
+
 def test_importance_finds_what_drives_the_metric():
     view = view_of(evaluated(80), constraints={"cost": "<= 5"})
     ranked = importances(view, "gain")

@@ -13,7 +13,7 @@ from satisfice.choose.bounds import (
     number_text,
     trial_violations,
 )
-from satisfice.choose.candidate import candidates
+from satisfice.choose.candidate import averaged, candidates
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import Objective
@@ -88,11 +88,12 @@ def nearest_miss(
 ) -> TrialRecord | None:
     """The finished trial whose worst violation is smallest, or None if none is known to miss.
 
-    Trials that were stopped because they do not fit count too: they tell as much about the bounds.
+    Trials that were stopped because they do not fit count too: they tell as much about the bounds. Replicates
+    count as one trial, with their means.
     """
     asked = merge_constraints(constraints, where)
     misses = []
-    for r in records:
+    for r in averaged(records, asked):
         worst = max(trial_violations(r, asked).values(), default=0.0)
         if r.state in _FINISHED and 0 < worst < math.inf:
             misses.append((worst, r.state != TrialState.COMPLETE, r.number, r))

@@ -9,7 +9,7 @@ from typing import Literal
 
 from satisfice.choose.best import describe_miss, optimizing
 from satisfice.choose.bounds import Clause, merge_constraints, metric_value, number_text, trial_violations
-from satisfice.choose.candidate import Candidate, candidates
+from satisfice.choose.candidate import Candidate, averaged, candidates
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import Objective
@@ -123,7 +123,7 @@ def _just_missed(
     slack: float,
 ) -> list[CloseCall]:
     found = []
-    for r in records:
+    for r in averaged(records, asked):
         value = metric_value(r, goal.metric)
         worst = max(trial_violations(r, asked).values(), default=0.0)
         if r.state != TrialState.COMPLETE or value is None or not 0 < worst <= slack:

@@ -71,7 +71,7 @@ def note(view: StudyView, context: ReportContext) -> str:
     if view.constraints:
         lines += ["Constraints: " + ", ".join(f"`{c.key}`" for c in view.constraints) + ".", ""]
     lines += [f"- {_plain(p)}" for p in paragraphs(view, context)]
-    front = pareto_front(view.records, view.objectives, view.constraints)[:20]
+    front = pareto_front(view.judged, view.objectives, view.constraints)[:20]
     if front:
         names = view.metric_names
         lines += ["", "| trial | " + " | ".join(map(_plain, names)) + " |", "|---:" * (len(names) + 1) + "|"]

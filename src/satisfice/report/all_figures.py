@@ -45,7 +45,7 @@ def pareto_figures(view: StudyView) -> list[Titled]:
     caption = (
         "Each point is a finished trial. The line is the front: what fits and is not beaten on both axes. "
         "The shaded side of a dashed line does not fit."
-    )
+    ) + _averaged(view)
     out = []
     for plot in pareto_plots(view):
         if isinstance(plot, Absent):
@@ -55,6 +55,11 @@ def pareto_figures(view: StudyView) -> list[Titled]:
             text = caption + _outside(plot.outside)
             out.append(Titled(group="pareto", title=title, caption=text, figure=figures.pareto(plot)))
     return out
+
+
+def _averaged(view: StudyView) -> str:
+    several = any(r.replicate_of is not None for r in view.complete)
+    return " What was trained with several seeds is one point, at its mean." if several else ""
 
 
 def _outside(n: int) -> str:
@@ -73,7 +78,7 @@ def history_figures(view: StudyView) -> list[Titled]:
         else:
             title = f"{plot.objective.metric} over the trials"
             caption = "" if plot.best else "No trial fits yet, so there is no best so far."
-            caption = (caption + _outside(plot.outside)).strip()
+            caption = (caption + _averaged(view) + _outside(plot.outside)).strip()
             out.append(Titled(group="history", title=title, caption=caption, figure=figures.history(plot)))
     return out
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from satisfice.choose import trial_violations
-from satisfice.choose.bounds import metric_value
+from satisfice.choose.bounds import meets, metric_value
+from satisfice.choose.candidate import averaged
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
@@ -49,6 +50,23 @@ class StudyView:
         return [r for r in self.records if r.state == TrialState.COMPLETE]
 
     @cached_property
+    def judged(self) -> list[TrialRecord]:
+        """The trials as `best` judges them: what was trained with several seeds is one, with the means."""
+        return averaged(self.records, self.constraints)
+
+    @cached_property
+    def fitting(self) -> frozenset[int]:
+        """Numbers of the COMPLETE trials among ``judged`` that meet every constraint."""
+        return frozenset(
+            r.number for r in self.judged if r.state == TrialState.COMPLETE and meets(r, self.constraints)
+        )
+
+    def trainings(self, number: int | None) -> int:
+        """How many COMPLETE trials share the configuration of that one."""
+        of = {r.number: r.number if r.replicate_of is None else r.replicate_of for r in self.complete}
+        return list(of.values()).count(of[number]) if number in of else 0
+
+    @cached_property
     def feasible(self) -> frozenset[int]:
         """Numbers of the COMPLETE trials that meet every constraint."""
         fit = (
@@ -73,8 +91,8 @@ class StudyView:
         return tuple(dict.fromkeys(names))
 
     def record(self, number: int | None) -> TrialRecord | None:
-        """The trial of that number, if there is one."""
-        return next((r for r in self.records if r.number == number), None)
+        """The trial of that number, if there is one, as it is judged."""
+        return next((r for r in (*self.judged, *self.records) if r.number == number), None)
 
 
 def finite(record: TrialRecord, metric: str) -> float | None:

@@ -110,7 +110,7 @@ def _tiles(view: StudyView, context: ReportContext) -> str:
 
 
 def _front_section(view: StudyView) -> str:
-    front = pareto_front(view.records, view.objectives, view.constraints)
+    front = pareto_front(view.judged, view.objectives, view.constraints)
     if not front:
         return ""
     single = len(view.objectives) == 1

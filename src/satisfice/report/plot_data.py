@@ -131,16 +131,16 @@ def _bounded(view: StudyView) -> list[Objective]:
 
 
 def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot | Absent:
-    in_pair = {r.number for r in pareto_front(view.records, [x, y], view.constraints)}
-    in_all = {r.number for r in pareto_front(view.records, view.objectives, view.constraints)}
+    in_pair = {r.number for r in pareto_front(view.judged, [x, y], view.constraints)}
+    in_all = {r.number for r in pareto_front(view.judged, view.objectives, view.constraints)}
     points = []
-    for r in view.records:
+    for r in view.judged:
         value_x, value_y = finite(r, x.metric), finite(r, y.metric)
         if value_x is None or value_y is None or r.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
         kind: Kind = "pruned"
         if r.state == TrialState.COMPLETE:
-            kind = _kind(r.number, in_pair, in_all if len(view.objectives) > 1 else set(), view.feasible)
+            kind = _kind(r.number, in_pair, in_all if len(view.objectives) > 1 else set(), view.fitting)
         points.append(
             Point(number=r.number, x=value_x, y=value_y, kind=kind, hover=hover_text(r, view.metric_names))
         )
@@ -209,11 +209,11 @@ def history_plots(view: StudyView) -> list[HistoryPlot | Absent]:
 def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
     points = []
     best: list[tuple[int, float]] = []
-    for r in sorted(view.records, key=lambda r: r.number):
+    for r in view.judged:
         value = finite(r, objective.metric)
         if value is None or r.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
-        fits = r.number in view.feasible
+        fits = r.number in view.fitting
         kind: Kind = "dominated" if fits else "infeasible" if r.state == TrialState.COMPLETE else "pruned"
         if fits and (not best or objective.sign * value < objective.sign * best[-1][1]):
             best.append((r.number, value))

@@ -77,6 +77,8 @@ def paragraphs(view: StudyView, context: ReportContext) -> list[str]:
     if context.test_metrics:
         scores = [f"{name} {show(value)}" for name, value in context.test_metrics.items()]
         out.append(f"On the test split, scored once: {_and(scores)}.")
+    if (trainings := view.trainings(view.chosen)) > 1:
+        out.append(f"Trial {view.chosen} was trained with {trainings} seeds: its figures are their means.")
     out += _against_default(view, context)
     out += _turned_away(context)
     out += _pruned(view)
@@ -99,7 +101,7 @@ def _against_default(view: StudyView, context: ReportContext) -> list[str]:
     mine, theirs = metric_value(chosen, goal.metric), metric_value(default, goal.metric)
     if mine is None or theirs is None:
         return [f"The default configuration (trial {default.number}) has no {goal.metric} to compare with."]
-    verdict = "" if default.number in view.feasible else " and does not fit"
+    verdict = "" if default.number in view.fitting else " and does not fit"
     gain = goal.sign * (theirs - mine)
     word = f"{abs(gain):.3g} {'better' if gain > 0 else 'worse'}" if gain else "no better"
     reach = (
