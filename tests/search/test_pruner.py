@@ -1,5 +1,8 @@
 """The pruner named auto, alone and on plain Optuna trials."""
 
+import math
+from typing import Any
+
 import numpy as np
 import optuna
 import pytest
@@ -225,3 +228,34 @@ def test_a_report_without_an_objective_is_refused():
     pruner = SatisficePruner(["error", "size"], max_steps=MAX_STEPS)
     with pytest.raises(InputError, match="lacks size"):
         pruner.report(study.ask(), 1, {"error": 0.5})
+
+
+@pytest.mark.parametrize("max_steps", [0, -1, 2.5, True, "9", None, float("nan")])
+def test_a_full_training_has_a_whole_number_of_steps(max_steps: Any) -> None:
+    with pytest.raises(InputError, match="is no number of steps"):
+        SatisficePruner(["loss"], max_steps=max_steps)
+
+
+@pytest.mark.parametrize("value", [None, "x"])
+def test_a_report_of_what_is_no_number_is_refused(value: Any) -> None:
+    trial = optuna.create_study().ask()
+    with pytest.raises(InputError, match="no number"):
+        SatisficePruner(["loss"], max_steps=9).report(trial, 1, {"loss": value})
+    assert trial.user_attrs == {}
+
+
+@pytest.mark.parametrize("worst", [math.nan, math.inf, -math.inf, 1e300])
+def test_reports_beyond_all_numbers_leave_the_models_whole(worst: float) -> None:
+    pruner = SatisficePruner(["loss", "other"], max_steps=10)
+    study = optuna.create_study(directions=["minimize", "minimize"])
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        x = trial.suggest_float("x", 0.0, 1.0)
+        for step in range(1, 11):
+            pruner.report(trial, step, {"loss": worst if x > 0.5 else x + 1 / step, "other": 1 - x})
+            if pruner.should_prune(trial):
+                raise optuna.TrialPruned
+        return x, 1 - x
+
+    study.optimize(objective, n_trials=30)  # warnings are errors
+    assert len(study.trials) == 30

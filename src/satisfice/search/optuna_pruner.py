@@ -35,14 +35,16 @@ class SatisficePruner:
         max_steps: Steps of a full training.
 
     Raises:
-        InputError: Two objectives have one name.
+        InputError: Two objectives have one name, or ``max_steps`` is no number of steps.
     """
 
     def __init__(self, objectives: Sequence[str], *, max_steps: int) -> None:
-        self._objectives, self._max_steps = tuple(objectives), max_steps
+        if isinstance(max_steps, bool) or not hasattr(max_steps, "__index__") or max_steps < 1:
+            raise InputError(f"max_steps = {max_steps!r} is no number of steps", hint="a whole number from 1")
+        self._objectives, self._max_steps = tuple(objectives), int(max_steps)
         if len(set(self._objectives)) < len(self._objectives):
             raise InputError(f"two objectives have one name: {', '.join(self._objectives)}")
-        self._steps = frozenset(checkpoints(max_steps))
+        self._steps = frozenset(checkpoints(self._max_steps))
         self._lock = CopyableLock()
         self._reader: StudyReader | None = None
         self._pruner: AutoPruner | None = None
@@ -52,13 +54,17 @@ class SatisficePruner:
         """Report metrics after ``step`` steps (1-based). Only steps at which trials are judged are stored.
 
         Raises:
-            InputError: An objective is missing.
+            InputError: An objective is missing or no number.
         """
         missing = [name for name in self._objectives if name not in metrics]
         if missing:
             raise InputError(f"the report at step {step} lacks {', '.join(missing)}")
+        try:
+            values = {name: float(metrics[name]) for name in self._objectives}
+        except (TypeError, ValueError):
+            raise InputError(f"the report at step {step} holds what is no number: {metrics!r}") from None
         if step in self._steps:
-            trial.set_user_attr(f"{REPORT_KEY}{int(step)}", {n: float(metrics[n]) for n in self._objectives})
+            trial.set_user_attr(f"{REPORT_KEY}{int(step)}", values)
 
     def should_prune(self, trial: optuna.Trial) -> bool:
         """Whether the trial should stop."""
