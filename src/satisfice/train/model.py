@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data import ImageScaler
+from satisfice.errors import InputError
 from satisfice.train import shipping
 from satisfice.train.shipping import Header
 
@@ -38,21 +39,41 @@ class ShippedModel:
         return self.core(items)
 
     def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
-        """Raw items (rows of a table; images (n, [channels,] height, width)) to model input."""
+        """Raw items (rows of a table; images (n, [channels,] height, width)) to model input.
+
+        Raises:
+            InputError: A column is missing, or images have another shape than those that it was trained on.
+        """
         preprocessor = self.header.preprocessor
         if isinstance(preprocessor, ImageScaler):
             images = np.asarray(items)
-            return preprocessor.transform(images[:, None] if images.ndim == 3 else images)
-        return preprocessor.transform(pd.DataFrame(items))
+            images = images[:, None] if images.ndim == 3 else images
+            if images.shape[1:] != preprocessor.shape:
+                wanted = " x ".join(map(str, preprocessor.shape))
+                raise InputError(
+                    f"images of shape {np.shape(items)}; the model takes n x {wanted}",
+                    hint="channels first; one channel may be left out",
+                )
+            return preprocessor.transform(images)
+        frame = pd.DataFrame(items)
+        lacking = [c.name for c in preprocessor.columns if c.name not in frame]
+        if lacking:
+            raise InputError(
+                f"the items lack {', '.join(map(repr, dict.fromkeys(lacking)))}",
+                hint="give rows with the columns that the model was trained on",
+            )
+        return preprocessor.transform(frame)
 
     def predict_proba(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities, shape (n, k), in the order of `classes`."""
-        return predict(self.core, self.prepare(items), classify=True)
+        x = self.prepare(items)
+        return predict(self.core, x, classify=True) if len(x) else np.empty((0, len(self.classes)))
 
     def predict(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:
         """Class labels, or values for regression; shape (n,)."""
         if self.header.task == "regression":
-            return predict(self.core, self.prepare(items), classify=False)
+            x = self.prepare(items)
+            return predict(self.core, x, classify=False) if len(x) else np.empty(0)
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
         chosen: NDArray[Any] = labels[self.predict_proba(items).argmax(axis=1)]
