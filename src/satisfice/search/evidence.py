@@ -7,19 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.trial import TrialState
 
 from satisfice.search.curves import CurveModels
 from satisfice.search.encode import Array
 from satisfice.search.history import History
 from satisfice.search.improvement import nondominated
-from satisfice.search.lines import last_checkpoint
-from satisfice.search.models import MAX_POINTS, TRAINED, HyperparameterCache, MetricModel, spread_out
+from satisfice.search.models import HyperparameterCache, MetricModel
 from satisfice.search.parents import best_of_ranges, promising
 from satisfice.search.standing import take_stock
-from satisfice.spec.constraint import Constraint
+from satisfice.search.trained import TrainedModels
 
-_NOISE_PRIOR = 0.01
 _STOPPED = 500  # latest stopped trials that may be searched near
 
 
@@ -103,46 +100,39 @@ def gather(
     standing = take_stock(history, static)
     if standing is None:
         return None
-    complete, pruned, running = standing.rows, standing.stopped, standing.running
+    complete, pruned = standing.rows, standing.stopped
     objectives = standing.objectives[:, order]
-    x_all = history.encoder.unit(history.raw)
     feasible = complete[history.feasible[complete] != 0]
-    models, expected = {}, objectives.copy()
+    make = TrainedModels(
+        history,
+        history.encoder.unit(history.raw),
+        complete,
+        cache,
+        curves if standing.at_the_end else None,
+        roughness,
+    )
+    models = {
+        name: make.of_objective(int(order[j]), objectives[:, j])
+        for j, name in enumerate(names)
+        if name not in static
+    }
+    expected = objectives.copy()
     for j, name in enumerate(names):
-        if name not in static:
-            models[name] = _objective_model(
-                history,
-                int(order[j]),
-                objectives[:, j],
-                complete,
-                x_all,
-                cache,
-                curves if standing.at_the_end else None,
-                roughness,
-            )
-            expected[running, j] = _believe(models[name], x_all, running)
+        if name in models:
+            expected[standing.running, j] = _believe(models[name], make.x, standing.running)
     late: dict[str, float] = {}
     for constraint in history.problem.constraints:
-        if constraint.metric in static or not _ever_violated(history, constraint, np.r_[complete, pruned]):
-            continue
-        found = _constraint_model(
-            history,
-            constraint,
-            complete,
-            x_all,
-            cache,
-            curves if standing.at_the_end else None,
-            roughness,
-        )
-        if found is not None:
-            models[constraint.key], late[constraint.key] = found
-    believed = running[np.isfinite(expected[running]).all(axis=1)]
+        if constraint.metric not in static and make.ever_violated(constraint, np.r_[complete, pruned]):
+            found = make.of_constraint(constraint)
+            if found is not None:
+                models[constraint.key], late[constraint.key] = found
+    believed = standing.running[np.isfinite(expected[standing.running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
     known = np.array([name in static for name in names])
     stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:] if known.any() else pruned[:0]
     for j, name in enumerate(names):
         if name in models and len(stopped):
-            expected[stopped, j] = models[name].values(models[name].predict(x_all[stopped])[0])
+            expected[stopped, j] = models[name].values(models[name].predict(make.x[stopped])[0])
     near = promising(objectives, feasible) if len(feasible) else complete[-30:]
     near = np.union1d(near, best_of_ranges(expected, np.r_[feasible, stopped], known))
     return Evidence(
@@ -159,59 +149,6 @@ def gather(
     )
 
 
-def _objective_model(
-    history: History,
-    objective: int,
-    values: Array,
-    complete: NDArray[np.int_],
-    x: Array,
-    cache: HyperparameterCache,
-    curves: CurveModels | None,
-    roughness: float,
-) -> MetricModel:
-    """From finished trials, and (with ``curves``) from unfinished ones by what their reports foretell."""
-    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
-    unfinished = unfinished[last_checkpoint(history, unfinished) >= 0]
-    failed = history.rows(TrialState.FAIL)
-    failed = failed[-MAX_POINTS // 4 :]
-    failed = failed[~np.isnan(history.raw[failed]).all(axis=1)]
-    if len(unfinished) and curves is not None:
-        model = curves.make(history, objective, complete, unfinished, failed, roughness=roughness)
-        if model is not None:
-            return model.metric
-    rows = np.r_[complete, failed]
-    y = np.r_[values[complete], np.full(len(failed), float(values[complete].max()))]
-    extra = np.r_[np.zeros(len(complete)), np.full(len(failed), 0.5)]
-    order = np.argsort(rows, kind="stable")
-    rows, y, extra = rows[order], y[order], extra[order]
-    keep = _informative(y)
-    return MetricModel(
-        x[rows[keep]],
-        y[keep],
-        extra[keep],
-        history.encoder.layout,
-        transform=TRAINED(values[complete]),
-        hyperparameters=cache.get(
-            x[complete],
-            values[complete],
-            history.encoder.layout,
-            TRAINED,
-            noise_prior=_NOISE_PRIOR,
-            roughness=roughness,
-        ),
-    )
-
-
-def _informative(y: Array) -> NDArray[np.int_]:
-    """At most `MAX_POINTS` rows: the best, the latest, and a spread of the others."""
-    if len(y) <= MAX_POINTS:
-        return np.arange(len(y))
-    third = MAX_POINTS // 3
-    best = np.argsort(y, kind="stable")[:third]
-    latest = np.arange(len(y) - third, len(y))
-    return np.unique(np.r_[best, latest, spread_out(len(y), MAX_POINTS - 2 * third)])
-
-
 def _believe(model: MetricModel, x: Array, rows: NDArray[np.int_]) -> Array:
     """What the model expects of running trials, which is then taken as said (Kriging believer)."""
     if len(rows) == 0:
@@ -219,56 +156,3 @@ def _believe(model: MetricModel, x: Array, rows: NDArray[np.int_]) -> Array:
     mean, _ = model.predict(x[rows])
     model.condition(x[rows], mean)
     return model.values(mean)
-
-
-def _ever_violated(history: History, constraint: Constraint, rows: NDArray[np.int_]) -> bool:
-    values = history.metrics[rows, history.metric_column[constraint.metric]]
-    return any(not constraint.satisfied(v) for v in values if np.isfinite(v))
-
-
-def _constraint_model(
-    history: History,
-    constraint: Constraint,
-    complete: NDArray[np.int_],
-    x: Array,
-    cache: HyperparameterCache,
-    curves: CurveModels | None,
-    roughness: float,
-) -> tuple[MetricModel, float] | None:
-    """Of what a constraint bounds, and the bound on its scale; None if nothing is known of it.
-
-    Where trials report it, it is modelled as an objective is.
-    """
-    target = history.target_of(constraint)
-    reported = np.asarray(np.isfinite(history.curves[:, :, target]).any(axis=1))
-    unfinished = history.rows(TrialState.PRUNED, TrialState.RUNNING)
-    unfinished = unfinished[reported[unfinished]]
-    if len(unfinished) and curves is not None:
-        finishes = curves.make(history, target, complete, unfinished, roughness=roughness)
-        if finishes is not None:
-            return finishes.metric, history.targets[target].sign * constraint.bound
-    values = history.metrics[:, history.metric_column[constraint.metric]]
-    # What a stopped trial reported last is not what it would have ended with.
-    rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
-    rows = rows[np.isfinite(values[rows]) & ((history.state[rows] == TrialState.COMPLETE) | ~reported[rows])]
-    if len(rows) == 0:
-        return None
-    violation = np.array([constraint.violation(v) for v in values[rows]])
-    keep = _informative(np.abs(violation))
-    transform = TRAINED(violation)
-    model = MetricModel(
-        x[rows[keep]],
-        violation[keep],
-        np.zeros(len(keep)),
-        history.encoder.layout,
-        transform=transform,
-        hyperparameters=cache.get(
-            x[rows],
-            violation,
-            history.encoder.layout,
-            TRAINED,
-            noise_prior=_NOISE_PRIOR,
-            roughness=roughness,
-        ),
-    )
-    return model, 0.0
