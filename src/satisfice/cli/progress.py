@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from sqlalchemy.exc import DBAPIError
+
 from satisfice.cli.errors import without_secrets
 from satisfice.cli.output import console, number, seconds
 from satisfice.errors import NoFeasibleTrial
@@ -100,6 +102,8 @@ class Progress:
             trial = self._study.best()
         except NoFeasibleTrial:
             return "nothing feasible yet"
+        except DBAPIError:  # the workers wait for it; the line comes again
+            return "the database is away"
         return f"best {objective} {number(trial.metrics[objective])} (trial {trial.number})"
 
 

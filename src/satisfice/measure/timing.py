@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import resource
+import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from satisfice.measure.estimate import Array
+
+if sys.platform != "win32":
+    import resource
 
 _wall = time.perf_counter_ns
 _cpu = time.thread_time_ns
@@ -64,7 +67,7 @@ def computes_alone(call: Callable[[], object], count: int = 5) -> bool:
     return _switches()[0] - before < count / 2
 
 
-_COUNTED = hasattr(resource, "RUSAGE_THREAD")  # Linux counts by thread
+_COUNTED = sys.platform != "win32" and hasattr(resource, "RUSAGE_THREAD")  # Linux counts by thread
 
 
 def _switches() -> tuple[int, int]:
