@@ -316,6 +316,36 @@ def test_import_of_a_plain_optuna_database(tmp_path: Path) -> None:
     assert status["states"]["COMPLETE"] == 3
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("command", ["status", "pareto"])
+def test_an_output_that_is_full_is_one_sentence(finished: tuple[Path, dict[str, Any]], command: str) -> None:
+    folder, _ = finished
+    with Path("/dev/full").open("w") as full:
+        done = piped(folder, command, full)
+    assert done.returncode == 1
+    assert done.stderr == "satisfice: the output or a file cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("command", ["status", "pareto"])
+def test_a_reader_that_has_gone_is_nothing_to_speak_of(
+    finished: tuple[Path, dict[str, Any]], command: str
+) -> None:
+    folder, _ = finished
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = piped(folder, command, writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def piped(folder: Path, command: str, output: Any) -> subprocess.CompletedProcess[str]:
+    """A command on the toy study, its standard output elsewhere."""
+    arguments = [sys.executable, "-m", "satisfice.cli.main", command, "toy"]
+    return subprocess.run(
+        arguments, cwd=folder, stdout=output, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+    )
+
+
 def test_db_commands(tmp_path: Path) -> None:
     assert json.loads(satisfice(tmp_path, "db", "current", "--json").stdout)["revision"] is None
     assert not list(tmp_path.iterdir())

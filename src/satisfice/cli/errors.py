@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import tempfile
@@ -54,14 +56,15 @@ def explain(error: BaseException) -> int:
         The exit code.
     """
     if isinstance(error, SystemExit):  # of no code of ours
-        error = exited(error)
+        pipe = error.__context__  # rich ends the process where the reader of its output has gone
+        error = pipe if isinstance(pipe, BrokenPipeError) else exited(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         say("interrupted")
         return EXIT_INTERRUPTED
-    if os.environ.get(DEBUG_VARIABLE):
-        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201  # asked for
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if os.environ.get(DEBUG_VARIABLE):
+        print(without_secrets("".join(traceback.format_exception(error))), file=sys.stderr)  # noqa: T201  # asked for
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return EXIT_INPUT
@@ -72,10 +75,20 @@ def explain(error: BaseException) -> int:
         say(str(error))
         return error.exit_code
     if isinstance(error, BrokenPipeError):
-        # The reader of our output has gone, as `head` does: nothing to say, and nothing more to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # its reader has gone, as `head` does: nothing to say
+        return EXIT_FAILED
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or "the output or a file"
+        say(f"{where} cannot be written: {os.strerror(error.errno)}")
+        _drop_output()
         return EXIT_FAILED
     return _unexpected(error)
+
+
+def _drop_output() -> None:
+    """Nothing more can be flushed, nor should Python try when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # it is closed, or no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def exited(error: SystemExit) -> SatisficeError:

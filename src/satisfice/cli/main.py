@@ -7,10 +7,12 @@ torch.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from satisfice.cli.errors import explain
 from satisfice.registry import did_you_mean
@@ -76,12 +78,20 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code."""
+    """Run the command line and exit with its code.
+
+    Not by Click's own `main`, which ends the process itself where the reader of the output has gone.
+    """
+    completion = os.environ.get("_SATISFICE_COMPLETE")  # set by the shell, for Tab
+    if completion:
+        sys.exit(shell_complete(cli, {}, "satisfice", "_SATISFICE_COMPLETE", completion))
     try:
-        code = cli.main(arguments, prog_name="satisfice", standalone_mode=False)
+        with cli.make_context("satisfice", sys.argv[1:] if arguments is None else arguments) as context:
+            cli.invoke(context)
+        code = 0
     except BaseException as error:  # noqa: BLE001  # the outermost wall: everything becomes a sentence and a code
         code = explain(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
