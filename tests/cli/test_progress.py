@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import sqlalchemy as sa
 
+import satisfice
 from satisfice.cli.progress import Progress, finished
 from satisfice.errors import NoFeasibleTrial
 from satisfice.study import Study
@@ -61,6 +63,19 @@ def test_says_when_nothing_fits_yet_and_gives_no_time_before_the_first_trial() -
     line = Progress(told(None)).line(status(0, running=2), elapsed_s=3.0)
     assert "nothing feasible yet" in line
     assert "left" not in line
+
+
+def test_a_database_that_is_away_does_not_end_the_run(sqlite_url: str) -> None:
+    spec = {
+        "name": "own",
+        "objectives": {"f1": "maximize"},
+        "space": {"x": {"low": 0.0, "high": 1.0}},
+        "budget": {"trials": 10},
+    }
+    study = satisfice.create_study(spec, storage=sqlite_url, task=SimpleNamespace(train=lambda *_: {}))
+    with study._opened.db.write() as connection:  # what is read is not there
+        connection.execute(sa.text("ALTER TABLE satisfice_slots RENAME TO away"))
+    assert "the database is away" in Progress(study).line(status(1), elapsed_s=3.0)
 
 
 def test_plain_lines_come_every_few_seconds(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError, StorageLost, StorageRefused
@@ -200,12 +201,13 @@ class Database:
         while True:
             try:
                 return action()
-            except sa.exc.DBAPIError as error:
+            except (sa.exc.DBAPIError, StorageInternalError) as raised:
+                error = raised.__cause__ if isinstance(raised, StorageInternalError) else raised
+                if not isinstance(error, sa.exc.DBAPIError):
+                    raise
                 lasting = permanent(error)
                 if lasting is not None:
-                    raise StorageError(
-                        f"{lasting}: {masked(self.url)}", hint="nothing that finished is lost"
-                    ) from None
+                    raise StorageError(f"{lasting[0]}: {masked(self.url)}", hint=lasting[1]) from None
                 if not away(error):
                     raise
                 if time.monotonic() - started >= patience:
@@ -249,6 +251,10 @@ class Database:
                 if time.monotonic() < deadline and any(words in str(error.orig) for words in COMES_BACK):
                     time.sleep(1.0)
                     continue
+                lasting = permanent(error)
+                if lasting is not None:
+                    said = f"cannot open the storage {masked(self.url)}: {lasting[0]}"
+                    raise StorageError(said, hint=lasting[1]) from None
                 said = f"cannot open the storage {masked(self.url)}: {short_reason(error)}"
                 if self.dialect == "sqlite":
                     hint = "check that it is a file of SQLite, or a new one in a folder that can be written"

@@ -22,6 +22,19 @@ _AWAY_CODES = {
     "2002", "2003", "2006", "2013", "2014", "1040", "1053", "1205", "1213", "1927", "4031",
 }  # fmt: skip
 
+_FULL = ("the disk of the database is full", "make room: nothing that finished is lost")
+_READ_ONLY = (
+    "the database is read-only",
+    "let this user write it, and for SQLite its folder too",
+)
+_PERMANENT = {
+    "disk is full": _FULL,
+    "no space left": _FULL,
+    "readonly database": _READ_ONLY,
+    "read-only transaction": _READ_ONLY,
+    "disk i/o error": ("the disk of the database does not answer", "nothing that finished is lost"),
+}
+
 
 def away(error: sa.exc.DBAPIError) -> bool:
     """Whether the same transaction may succeed later."""
@@ -45,19 +58,10 @@ def refuses(error: sa.exc.DBAPIError) -> bool:
     return "FATAL" not in words and any(sign in words for sign in _REFUSES)
 
 
-def permanent(error: sa.exc.DBAPIError) -> str | None:
-    """What is wrong, where waiting would not help; else None."""
+def permanent(error: sa.exc.DBAPIError) -> tuple[str, str] | None:
+    """What is wrong, and what to do about it, where waiting would not help; else None."""
     text = str(error.orig).lower()
-    for sign, sentence in {
-        "disk is full": "the disk of the database is full",
-        "no space left": "the disk of the database is full",
-        "readonly database": "the database is read-only",
-        "read-only transaction": "the database is read-only",
-        "disk i/o error": "the disk of the database does not answer",
-    }.items():
-        if sign in text:
-            return sentence
-    return None
+    return next((found for sign, found in _PERMANENT.items() if sign in text), None)
 
 
 def short_reason(error: sa.exc.DBAPIError) -> str:

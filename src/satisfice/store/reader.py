@@ -244,7 +244,7 @@ class Reader:
         Raises:
             StudyNotFound: It was deleted.
         """
-        with self.db.read() as connection:
+        with self.db.look() as connection:
             row = connection.execute(sa.select(studies).where(studies.c.uuid == self.uuid)).mappings().first()
         if row is None:
             raise StudyNotFound("the study was deleted")

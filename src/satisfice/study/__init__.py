@@ -57,7 +57,8 @@ def load_study(name: str, storage: str | None = None, task: object | None = None
 
 def list_studies(storage: str | None = None) -> list[str]:
     """Names of all studies in a storage, oldest first."""
-    return studies.names(open_database(storage))
+    db = open_database(storage)
+    return db.retrying(lambda: studies.names(db))
 
 
 def delete_study(name: str, storage: str | None = None) -> None:

@@ -33,7 +33,7 @@ def confirm(
     spec = session.spec
     dropped: list[dict[str, Any]] = []
     left = list(records)
-    stored = session.reader.study_row()["chosen"]
+    stored = session.db.retrying(session.reader.study_row)["chosen"]
     before = json.loads(stored) if stored else None
     again: dict[str, float] = {}
     chosen: TrialRecord | None = best(left, spec.objectives, spec.constraints)
@@ -54,7 +54,7 @@ def confirm(
         "measured_again": again if chosen is not None else {},
         "dropped": dropped,
     }
-    studies.set_chosen(session.db, session.ledger.uuid, result)
+    session.db.retrying(lambda: studies.set_chosen(session.db, session.ledger.uuid, result))
     return result
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from satisfice.errors import InputError
+from satisfice.errors import InputError, StudyNotFound
 from satisfice.spec import parse_dict
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies, tables
@@ -33,13 +33,7 @@ _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away")
 
 def export(opened: Opened, path: Path) -> None:
     """Write everything of a study to a zip file: rows as JSON, Optuna's trials, artefacts."""
-    with opened.db.read() as connection:
-        content: dict[str, Any] = {"format": FORMAT, "study": dict(_row(connection, opened.row["uuid"]))}
-        for name in _CARRIED:
-            table = tables.metadata.tables[tables.PREFIX + name]
-            rows = connection.execute(sa.select(table).where(table.c.study_uuid == opened.row["uuid"]))
-            content[name] = [dict(r) for r in rows.mappings()]
-        content["trials"] = opened.rows.dump(connection, opened.row["optuna_study_id"])
+    content = opened.db.retrying(lambda: _content(opened))
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
         pass
     try:
@@ -54,12 +48,20 @@ def export(opened: Opened, path: Path) -> None:
         raise
 
 
-def _row(connection: sa.Connection, study_uuid: str) -> sa.RowMapping:
-    return (
-        connection.execute(sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid))
-        .mappings()
-        .one()
-    )
+def _content(opened: Opened) -> dict[str, Any]:
+    study_uuid = opened.row["uuid"]
+    with opened.db.read() as connection:
+        query = sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)
+        study = connection.execute(query).mappings().first()
+        if study is None:
+            raise StudyNotFound("the study was deleted")
+        content: dict[str, Any] = {"format": FORMAT, "study": dict(study)}
+        for name in _CARRIED:
+            table = tables.metadata.tables[tables.PREFIX + name]
+            rows = connection.execute(sa.select(table).where(table.c.study_uuid == study_uuid))
+            content[name] = [dict(r) for r in rows.mappings()]
+        content["trials"] = opened.rows.dump(connection, opened.row["optuna_study_id"])
+    return content
 
 
 def import_studies(source: str, storage: str | None) -> list[str]:

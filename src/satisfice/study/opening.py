@@ -131,16 +131,14 @@ def create(
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     content = to_dict(checked)
-    row = studies.find(db, checked.name)
-    if row is None:
+    if db.retrying(lambda: studies.find(db, checked.name)) is None:
         db.retrying(lambda: studies.create(db, checked, content, data))
-        row = studies.find(db, checked.name)
-        assert row is not None
+    row = find(db, checked.name)
     _check_same(row, checked, content, data)
     if json.loads(row["spec"])["budget"] != content["budget"]:
-        studies.change_budget(db, row["uuid"], checked.budget, content)
-        row = studies.find(db, checked.name)
-        assert row is not None
+        uuid = row["uuid"]
+        db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
+        row = find(db, checked.name)
     return _opened(db, row, checked, lambda: made)
 
 

@@ -66,6 +66,6 @@ def _default_reason(reader: Reader) -> str:
 def write(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path) -> Path:
     """Write the report. The report layer lies above this one, so it is looked up by name."""
     report = importlib.import_module("satisfice.report")
-    arguments = context(reader, records, status)
+    arguments = reader.db.retrying(lambda: context(reader, records, status))
     index: Path = report.write_report(reader.spec, records, report.ReportContext(**arguments), directory)
     return index

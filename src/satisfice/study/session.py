@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -273,7 +274,7 @@ class Session:
                 why = {"method": "enqueued", "kind": "start", "origin": queued.source}
                 return queued, Proposal(params=params, metrics=screened.metrics, why=why)
             missed = {k: v for k, v in screened.violations.items() if v > 0}
-            self.ledger.note_turned_away(queued, missed)
+            self.db.retrying(partial(self.ledger.note_turned_away, queued, missed))
         return None, None
 
     def _new(self, claim: Claim, screen: StudyScreen) -> tuple[Proposal, int | None]:

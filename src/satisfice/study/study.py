@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import optuna
@@ -32,6 +32,8 @@ from satisfice.study.worker import Callback, Worker
 
 if TYPE_CHECKING:
     from satisfice.launch import Launcher
+
+T = TypeVar("T")
 
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
@@ -85,7 +87,12 @@ class Study:
     @property
     def optuna_study(self) -> optuna.Study:
         """The plain Optuna study underneath."""
-        return optuna.load_study(study_name=self.name, storage=self._opened.db.optuna_storage())
+        db = self._opened.db
+        return self._read(lambda: optuna.load_study(study_name=self.name, storage=db.optuna_storage()))
+
+    def _read(self, read: Callable[[], T]) -> T:
+        """Ask the database: one that is away is waited for, as by who writes."""
+        return self._opened.db.retrying(read)
 
     # -- running --------------------------------------------------------------------------------------------
 
@@ -127,7 +134,7 @@ class Study:
         stop = threading.Event()
         shown = [*callbacks]
         if progress is not None:
-            shown.append(lambda _trial, _state: progress(self._opened.db.retrying(self.status)))
+            shown.append(lambda _trial, _state: progress(self.status()))
         timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
         if timer is not None:
             timer.daemon = True
@@ -189,13 +196,14 @@ class Study:
         problem = self.spec.space.problem_with_part(plain)
         if problem is not None:
             raise InputError(f"enqueue_trial: {problem}")
-        self._session.ledger.enqueue([(plain, "user", None)])
+        session = self._session
+        session.db.retrying(lambda: session.ledger.enqueue([(plain, "user", None)]))
 
     # -- reading --------------------------------------------------------------------------------------------
 
     def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
         """All trials by number."""
-        return self._reader.records(with_reports=with_reports)
+        return self._read(lambda: self._reader.records(with_reports=with_reports))
 
     def best(
         self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
@@ -248,6 +256,9 @@ class Study:
 
     def status(self) -> dict[str, Any]:
         """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
+        return self._read(self._status)
+
+    def _status(self) -> dict[str, Any]:
         reader = self._reader
         row = reader.study_row()
         states, pending = reader.states()
@@ -300,7 +311,7 @@ class Study:
         return model_file(self._opened, self._record(number))
 
     def _record(self, number: int) -> TrialRecord:
-        record = self._reader.record(number)
+        record = self._read(lambda: self._reader.record(number))
         if record is None:
             raise InputError(f"study {self.name!r} has no trial {number}")
         return record
@@ -319,7 +330,8 @@ class Study:
         """What a report says beside the trials: arguments of `satisfice.report.ReportContext`."""
         from satisfice.study.reporting import context
 
-        return context(self._reader, self.records(), self.status())
+        records, status = self.records(), self.status()
+        return self._read(lambda: context(self._reader, records, status))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
