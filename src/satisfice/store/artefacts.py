@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import uuid
+import weakref
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,27 +19,33 @@ from satisfice.store.url import is_memory
 ENVIRONMENT_VARIABLE = "SATISFICE_ARTEFACTS"
 
 
-def default_root(url: sa.URL) -> Path:
-    """The folder for a database's artefacts."""
-    named = os.environ.get(ENVIRONMENT_VARIABLE)
-    if named:
-        return Path(named)
+def artefacts_of(url: sa.URL, study_uuid: str) -> Artefacts:
+    """Where a study's files are. Those of a study in memory go with the object returned."""
+    root = os.environ.get(ENVIRONMENT_VARIABLE)
+    if root:
+        return Artefacts(Path(root), study_uuid)
     if is_memory(url):
-        return Path(tempfile.mkdtemp(prefix="satisfice-"))
+        temporary = Path(tempfile.gettempdir()) / f"satisfice-{uuid.uuid4().hex}"
+        made = Artefacts(temporary, study_uuid, mode=0o700)
+        weakref.finalize(made, shutil.rmtree, temporary, ignore_errors=True)
+        return made
     if url.get_backend_name() == "sqlite":
-        return Path(f"{url.database}.artefacts")
-    return Path.home() / ".local" / "share" / "satisfice" / "artefacts"
+        return Artefacts(Path(f"{url.database}.artefacts"), study_uuid)
+    return Artefacts(Path.home() / ".local" / "share" / "satisfice" / "artefacts", study_uuid)
 
 
 class Artefacts:
-    """Files of one study, by trial number. Every write is whole or not at all.
+    """Files of one study, by trial number. Every write is whole or not at all. Folders are made when needed.
 
     Args:
         root: Folder of all studies.
         study_uuid: Our key of the study.
+        mode: Whom the root is open to, where it is made here.
     """
 
-    def __init__(self, root: Path, study_uuid: str) -> None:
+    def __init__(self, root: Path, study_uuid: str, *, mode: int = 0o777) -> None:
+        self._root = root
+        self._mode = mode
         self.folder = root / study_uuid
 
     def _trial(self, number: int) -> Path:
@@ -46,6 +54,7 @@ class Artefacts:
     def put(self, number: int, name: str, content: bytes) -> Path:
         """Write a file atomically."""
         folder = self._trial(number)
+        self._root.mkdir(mode=self._mode, parents=True, exist_ok=True)
         folder.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
         try:

@@ -19,7 +19,7 @@ from satisfice.errors import InputError, StudyNotFound
 from satisfice.spec import parse_dict
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies, tables
-from satisfice.store.artefacts import Artefacts, default_root
+from satisfice.store.artefacts import artefacts_of
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.adopt import adopt_all
@@ -130,7 +130,7 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     if db.retrying(lambda: studies.find(db, name)) is not None:
         raise studies.exists(name)
     study_uuid = uuid.uuid4().hex
-    artefacts = Artefacts(default_root(db.url), study_uuid)
+    artefacts = artefacts_of(db.url, study_uuid)
     try:
         _unpack(file, artefacts.folder)
         db.retrying(lambda: _insert(db, study_uuid, spec, content))

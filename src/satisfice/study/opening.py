@@ -19,7 +19,7 @@ from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
-from satisfice.store.artefacts import Artefacts, default_root
+from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.url import MEMORY, resolve
@@ -171,10 +171,10 @@ def find(db: Database, name: str) -> Mapping[str, Any]:
     return row
 
 
-def delete(db: Database, row: Mapping[str, Any]) -> None:
+def delete(db: Database, row: Mapping[str, Any], artefacts: Artefacts | None = None) -> None:
     """Remove a study with its artefacts, given our row; its spec need not be readable."""
     db.retrying(lambda: studies.delete(db, row))
-    Artefacts(default_root(db.url), row["uuid"]).discard_all()
+    (artefacts or artefacts_of(db.url, row["uuid"])).discard_all()
 
 
 class _Untrainable:
@@ -187,7 +187,7 @@ class _Untrainable:
 
 
 def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:
-    artefacts = Artefacts(default_root(db.url), row["uuid"])
+    artefacts = artefacts_of(db.url, row["uuid"])
     rows = db.retrying(lambda: OptunaRows(db.engine))
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 

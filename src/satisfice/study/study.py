@@ -341,4 +341,4 @@ class Study:
 
     def delete(self) -> None:
         """Remove the study with its artefacts."""
-        delete(self._opened.db, self._opened.row)
+        delete(self._opened.db, self._opened.row, self._opened.artefacts)
