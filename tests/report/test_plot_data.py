@@ -236,6 +236,22 @@ def test_a_surface_peaks_where_the_function_does_and_knows_the_edge_of_a_constra
     assert np.array(drawn.x.positions)[edge] == pytest.approx(0.5, abs=0.05)
 
 
+def test_a_mark_says_fits_only_where_every_constraint_is_known_and_met():
+    def stopped(record: TrialRecord, **metrics: float) -> TrialRecord:
+        return replace(record, state=TrialState.PRUNED, metrics=metrics)
+
+    space = {name: SPACE[name] for name in ("x", "y")}
+    first, second, *others = (
+        replace(r, params={name: r.params[name] for name in space}) for r in evaluated(20)
+    )
+    records = [stopped(first, size_mb=1.0), stopped(second, size_mb=9.0)]
+    records += [replace(r, metrics={**r.metrics, "size_mb": 1.0 + r.params["x"]}) for r in others]
+    view = view_of(records, constraints={"size_mb": "<= 4", "gain": ">= -100"}, space=space)
+    plot = surface(view, "size_mb", importances(view, "size_mb"))
+    assert isinstance(plot, Surface)
+    assert [m.fits for m in sorted(plot.marks, key=lambda m: m.number)] == [None, False] + [True] * 18
+
+
 def test_a_surface_over_choices_has_a_row_for_each():
     records = [
         replace(r, metrics={"gain": r.params["x"] + 2.0 * (r.params["kind"] == "odd")}) for r in evaluated(60)

@@ -68,8 +68,13 @@ def surface(plot: Surface) -> Figure:
     traces = [go.Heatmap(**common) if stepped else go.Contour(**common, line={"width": 0}, ncontours=24)]
     if not stepped:
         traces += [_frontier(plot, c, over) for c, over in plot.bounds if _crosses(over)]
-    for fits, name, symbol in ((False, "does not fit", "x-thin"), (True, "fits", "circle")):
-        marks = [m for m in plot.marks if m.fits == fits]
+    kinds = (
+        (False, "does not fit", "x-thin"),
+        (None, "not known whether it fits", "circle-open"),
+        (True, "fits", "circle"),
+    )
+    for fits, name, symbol in kinds:
+        marks = [m for m in plot.marks if m.fits is fits]
         if marks:
             traces.append(_marks(marks, name, symbol))
     traces += special(plot.marks, plot.chosen, "chosen", "star", GOLD)
@@ -107,7 +112,7 @@ def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
         marker={
             "symbol": symbol,
             "size": 7,
-            "color": ORANGE if thin else "#ffffff",
+            "color": ORANGE if thin else "#ffffff",  # of an open circle the line
             "line": {"color": ORANGE if thin else "#1c1e21", "width": 1.5 if thin else 1},
         },
     )
