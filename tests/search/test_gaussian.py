@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from tests.search.problems import flat_layout
 
-from satisfice.search import gaussian
+from satisfice.search import fitting
 from satisfice.search.encode import Layout
-from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports, fit
+from satisfice.search.fitting import fit
+from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports
 from satisfice.search.siblings import Siblings
 
 LAYOUT = flat_layout(np.array([True, True]))
@@ -99,7 +100,7 @@ def test_the_gradient_is_that_of_the_posterior(
         seen.append(np.abs(numeric - objective(theta)[1]).max() / np.abs(numeric).max())
         return SimpleNamespace(x=start, fun=0.0)
 
-    monkeypatch.setattr(gaussian, "minimize", check)
+    monkeypatch.setattr(fitting, "minimize", check)
     fit(x, y, np.zeros(len(y)), layout, noise_prior=0.01, reports=reports if with_reports else None)
     assert seen[0] < 1e-4
 
@@ -135,7 +136,7 @@ def off(n: int, sd: float, monkeypatch: pytest.MonkeyPatch) -> float:
         sd: Prior standard deviation of the logarithms of warps.
         monkeypatch: Sets it.
     """
-    monkeypatch.setattr(gaussian, "_WARP_SD", sd)
+    monkeypatch.setattr(fitting, "_WARP_SD", sd)
     rng = np.random.default_rng(0)
     x, at = rng.random((n, 4)), rng.random((200, 4))
     at[:, 2] *= 0.1
@@ -151,13 +152,13 @@ def off(n: int, sd: float, monkeypatch: pytest.MonkeyPatch) -> float:
 
 
 def test_an_effect_at_one_end_of_a_range_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    prior = gaussian._WARP_SD
+    prior = fitting._WARP_SD
     assert off(40, prior, monkeypatch) < 0.7 * off(40, 1e-6, monkeypatch)
 
 
 def test_few_trainings_warp_nothing() -> None:
     x, y, reports = data()
-    assert len(np.unique(reports.trial)) < gaussian._WARP_FROM
+    assert len(np.unique(reports.trial)) < fitting._WARP_FROM
     for seen in (None, reports):
         n = len(y) if seen is not None else FINISHES
         found = fit(x[:n], y[:n], np.zeros(n), LAYOUT, noise_prior=0.01, reports=seen)

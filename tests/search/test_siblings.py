@@ -8,7 +8,8 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from tests.search.problems import flat_layout
 
 from satisfice.search.encode import Encoder, Layout
-from satisfice.search.gaussian import GaussianProcess, fit
+from satisfice.search.fitting import fit
+from satisfice.search.gaussian import GaussianProcess
 from satisfice.search.siblings import Counting, Siblings
 from satisfice.spec.space import Parameter, SearchSpace
 

@@ -19,6 +19,7 @@ from optuna.trial import TrialState
 
 from satisfice.search import gaussian
 from satisfice.search.encode import Array
+from satisfice.search.fitting import fit
 from satisfice.search.history import History
 from satisfice.search.lines import Lines, last_checkpoint, signed_curve, surprise, unlike
 from satisfice.search.models import MAX_POINTS, MetricModel, fit_size, spread_out
@@ -186,7 +187,7 @@ class CurveModels:
             finishes = history.target(target, first)
             lines = Lines.through(history, target, first, finishes, others)
             points = _points(history, lines, first, finishes, others)
-            self._fits[key] = gaussian.fit(
+            self._fits[key] = fit(
                 history.encoder.unit(history.raw[points.trial]),
                 points.target,
                 points.extra,

@@ -12,6 +12,7 @@ from scipy.special import ndtr
 
 from satisfice.search import gaussian
 from satisfice.search.encode import Array, Layout
+from satisfice.search.fitting import fit
 from satisfice.search.transform import Ranks, TailLog
 
 MAX_POINTS = 240  # of a Gaussian process: solving is cubic
@@ -87,7 +88,7 @@ class HyperparameterCache:
                 self._kept.clear()
             z = transform(values).forward(values)
             z = (z - z.mean()) / (float(z.std()) or 1.0)
-            self._kept[key] = gaussian.fit(x, z, np.zeros(len(z)), layout, noise_prior=noise_prior)
+            self._kept[key] = fit(x, z, np.zeros(len(z)), layout, noise_prior=noise_prior)
         return self._kept[key].rougher(roughness)
 
 
