@@ -9,6 +9,7 @@ from typing import Any
 from satisfice.report.figures import (
     BLUE,
     GOLD,
+    GREY,
     ORANGE,
     Figure,
     base_axis,
@@ -69,14 +70,14 @@ def surface(plot: Surface) -> Figure:
     if not stepped:
         traces += [_frontier(plot, c, over) for c, over in plot.bounds if _crosses(over)]
     kinds = (
-        (False, "does not fit", "x-thin"),
-        (None, "not known whether it fits", "circle-open"),
-        (True, "fits", "circle"),
+        (False, "does not fit", "x-thin", ORANGE),
+        (None, "not known whether it fits", "triangle-down", GREY),
+        (True, "fits", "circle", "#ffffff"),
     )
-    for fits, name, symbol in kinds:
+    for fits, name, symbol, colour in kinds:
         marks = [m for m in plot.marks if m.fits is fits]
         if marks:
-            traces.append(_marks(marks, name, symbol))
+            traces.append(_marks(marks, name, symbol, colour))
     traces += special(plot.marks, plot.chosen, "chosen", "star", GOLD)
     return base_figure(traces, xaxis=_parameter(plot.x), yaxis=_parameter(plot.y), height=420)
 
@@ -100,7 +101,7 @@ def _frontier(plot: Surface, constraint: Constraint, over: Sequence[Sequence[flo
     )
 
 
-def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
+def _marks(marks: Sequence[Mark], name: str, symbol: str, colour: str) -> Any:
     thin = "thin" in symbol
     return plotly_objects().Scatter(
         x=[m.x for m in marks],
@@ -112,8 +113,8 @@ def _marks(marks: Sequence[Mark], name: str, symbol: str) -> Any:
         marker={
             "symbol": symbol,
             "size": 7,
-            "color": ORANGE if thin else "#ffffff",  # of an open circle the line
-            "line": {"color": ORANGE if thin else "#1c1e21", "width": 1.5 if thin else 1},
+            "color": colour,
+            "line": {"color": colour if thin else "#1c1e21", "width": 1.5 if thin else 1},
         },
     )
 
