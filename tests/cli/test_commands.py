@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -297,8 +298,9 @@ def test_delete(tmp_path: Path) -> None:
 def test_export_and_import(finished: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, result = finished
     other = f"sqlite:///{tmp_path}/other.db"
-    file = str(tmp_path / "toy.zip")
-    satisfice(folder, "export", "toy", "--output", file)
+    file = str(tmp_path / "toy's study.zip")
+    exported = satisfice(folder, "export", "toy", "--output", file)
+    assert shlex.split(exported.stdout.partition("elsewhere: ")[2])[-1] == file
     satisfice(folder, "import", file, "--storage", other)
     best = json.loads(satisfice(folder, "best", "toy", "--storage", other, "--json").stdout)
     assert best == result["best"]

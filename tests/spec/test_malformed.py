@@ -702,6 +702,12 @@ def test_missing_file_names_its_neighbour(tmp_path: Path) -> None:
     )
 
 
+def test_a_link_that_leads_nowhere_is_not_its_own_neighbour(tmp_path: Path) -> None:
+    (tmp_path / "link.toml").symlink_to("nowhere.toml")
+    with pytest.raises(SpecError, match=r"no such file \(give the path of a study file\)"):
+        parse_file(tmp_path / "link.toml")
+
+
 def test_missing_folder(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"no such file \(give the path of a study file\)"):
         parse_file(tmp_path / "nowhere" / "study.toml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -48,7 +49,7 @@ def export(name: str, storage: str | None, output: str | None, as_json: bool) ->
     if as_json:
         print_json({"name": name, "file": str(path)})
     else:
-        click.echo(f"study {name!r} is in {path}; elsewhere: satisfice import {path}")
+        click.echo(f"study {name!r} is in {path}; elsewhere: satisfice import {quote(str(path))}")
 
 
 @click.command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,7 +99,7 @@ def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None
         with Progress(study) as progress:
             study.optimize(workers=workers, engine=launcher or "local", progress=progress)
     except KeyboardInterrupt:
-        say(f"stopped; nothing that finished is lost: go on with satisfice run {study_file}")
+        say(f"stopped; nothing that finished is lost: go on with satisfice run {quote(study_file)}")
         raise
     except InputError:
         raise

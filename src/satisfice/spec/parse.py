@@ -75,7 +75,7 @@ def parse_file(path: Path | str, *, families: Families | None = None) -> StudySp
 
 def _neighbours(path: Path) -> str:
     try:
-        names = sorted(p.name for p in path.parent.glob("*.toml"))
+        names = sorted(p.name for p in path.parent.glob("*.toml") if p.exists())  # a link may lead nowhere
     except OSError:
         names = []
     if not names:
