@@ -60,8 +60,7 @@ def dashboard(
     It is read-only and has no authentication: beyond this machine, put it behind something that asks who is
     there.
     """
-    from satisfice.dashboard.app import authority, make_app, make_dashboard_server
-    from satisfice.dashboard.guard import LOOPBACK, is_loopback
+    from satisfice.dashboard.app import serve
     from satisfice.store import migrate
     from satisfice.store.engine import Database
     from satisfice.store.url import resolve
@@ -69,16 +68,18 @@ def dashboard(
     options.quiet()
     database = Database(resolve(options.existing(storage)))
     migrate.ensure_ready(database)
-    names = {*LOOPBACK, *allowed_host} | (set() if is_loopback(host) else {host})
-    app = make_app(
-        database.optuna_storage(), allow_writes=allow_writes, allowed_hosts=names, source=_source(storage)
-    )
-    with make_dashboard_server(app, host, port) as server:
-        say(f"dashboard: http://{authority(host, server.server_port)} (Ctrl-C ends it)")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            say("dashboard ended")
+    try:
+        serve(
+            database.optuna_storage(),
+            host,
+            port,
+            allow_writes=allow_writes,
+            allowed_hosts=allowed_host,
+            source=_source(storage),
+            listening=lambda address: say(f"dashboard: {address} (Ctrl-C ends it)"),
+        )
+    except KeyboardInterrupt:
+        say("dashboard ended")
 
 
 def view_of(study: Study) -> tuple[StudyView, ReportContext]:

@@ -6,7 +6,7 @@ import errno
 import json
 import re
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -149,6 +149,7 @@ def serve(
     allow_writes: bool = False,
     allowed_hosts: Collection[str] = (),
     source: Source | None = None,
+    listening: Callable[[str], object] | None = None,
 ) -> None:
     """Serve the dashboard until interrupted.
 
@@ -161,6 +162,7 @@ def serve(
         allow_writes: As for `make_app`.
         allowed_hosts: Further host names, beside loopback and ``host`` itself.
         source: As for `make_app`.
+        listening: Told the address once it is listened on.
 
     Raises:
         InputError: The address cannot be listened on.
@@ -169,4 +171,6 @@ def serve(
     names = {*LOOPBACK, *allowed_hosts} | (set() if is_loopback(host) else {host})
     app = make_app(storage, allow_writes=allow_writes, allowed_hosts=names, source=source)
     with make_dashboard_server(app, host, port) as server:
+        if listening is not None:
+            listening(f"http://{authority(host, server.server_port)}")
         server.serve_forever()

@@ -18,7 +18,7 @@ from satisfice.launch.job import EXIT_PREEMPTED, GRACE_S, Job
 from satisfice.launch.resources import thread_environment
 
 STORAGE_VARIABLE = "SATISFICE_STORAGE"
-WORKER_VARIABLE = "SATISFICE_WORKER_ID"
+WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # so that a launcher can free the leases of a dead worker
 PARENT_VARIABLE = "SATISFICE_PARENT_PID"
 
 _PARENT_POLL_S = 0.5

@@ -39,6 +39,5 @@ class TrialRecord:
     started_at: datetime | None = None  # UTC
     finished_at: datetime | None = None  # UTC
     worker: str | None = None
-    host: str | None = None  # fingerprint of the host that trained it
     measured_on: str | None = None  # fingerprint of the host that measured latency
     pending: bool = False  # trained and told; a worker of the measuring host class has yet to time it

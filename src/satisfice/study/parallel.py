@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -41,13 +40,11 @@ def run_workers(
             hint="name it in the study by [task] entry, or use workers=1",
         )
     launcher = make_launcher(engine) if isinstance(engine, str) else engine
-    stop = threading.Event()
-    timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
-    if timer is not None:
-        timer.daemon = True
-        timer.start()
     job = Job(
-        study=opened.spec.name, storage=opened.db.url.render_as_string(hide_password=False), workers=workers
+        study=opened.spec.name,
+        storage=opened.db.url.render_as_string(hide_password=False),
+        workers=workers,
+        timeout_s=timeout_s,
     )
     ledger = Ledger(
         opened.db,
@@ -58,12 +55,8 @@ def run_workers(
         worker="",
         seed=opened.spec.seed,
     )
-    try:
-        tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
-        launcher.run(job, stop=stop, on_tick=tick, on_death=bury)
-    finally:
-        if timer is not None:
-            timer.cancel()
+    tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
+    launcher.run(job, on_tick=tick, on_death=bury)
 
 
 def _ticker(

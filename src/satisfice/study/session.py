@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
 from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound, TrialFinished
+from satisfice.launch.worker_process import WORKER_VARIABLE
 from satisfice.measure import Quiet, host
 from satisfice.measure.host import cores_allowed
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, SearchProblem
@@ -38,7 +39,6 @@ from satisfice.study.replicate import is_for_replicates, least_trained, next_rep
 from satisfice.study.screening import StudyScreen
 from satisfice.study.trial import Trial, as_floats
 
-WORKER_VARIABLE = "SATISFICE_WORKER_ID"  # set by a launcher, so that it can free the leases of a dead worker
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
 
