@@ -101,7 +101,7 @@ def test_up_down_up_leaves_optuna_alone(storage_url: str) -> None:
         assert migrate.current(db) is None
         assert tables(db) == optunas | {VERSION_TABLE}
         migrate.upgrade(db)
-        assert migrate.is_current(db)
+        assert migrate.current(db) == migrate.head()
         assert differences(db) == []
 
         again = optuna.load_study(storage=db.optuna_storage(), study_name="kept")
@@ -120,7 +120,7 @@ def test_in_memory_one_connection_serves_both() -> None:
         study = optuna.create_study(storage=db.optuna_storage())
         study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
         migrate.ensure_ready(db)
-        assert migrate.is_current(db)
+        assert migrate.current(db) == migrate.head()
         assert {"trials", workers.name} <= tables(db)
         migrate.downgrade(db, "base")
         assert workers.name not in tables(db)
@@ -217,7 +217,7 @@ def test_an_unknown_revision_is_an_input_error(sqlite_url: str) -> None:
 def test_asking_for_the_revision_creates_no_file(sqlite_url: str, tmp_path: Path) -> None:
     with opened(sqlite_url) as db:
         assert migrate.current(db) is None
-        assert not migrate.is_current(db)
+        assert migrate.current(db) != migrate.head()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -260,7 +260,7 @@ sys.stdin.readline()
 migrate.ensure_ready(db)
 storage = db.optuna_storage()
 storage.get_all_studies()
-assert migrate.is_current(db)
+assert migrate.current(db) == migrate.head()
 db.close()
 """
 

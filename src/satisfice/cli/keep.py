@@ -24,7 +24,7 @@ def delete_(name: str, storage: str | None, yes: bool) -> None:
     options.quiet()
     db = open_database(options.existing(storage))
     row = find(db, name)
-    used = db.retrying(lambda: studies.trials(db, row["uuid"]))
+    used = db.retrying(lambda: studies.count_trials(db, row["uuid"]))
     options.confirm(f"delete the study {name!r} with its {used} trials?", yes=yes)
     delete(db, row)
     click.echo(f"study {name!r} is deleted")

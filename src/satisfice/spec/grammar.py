@@ -145,7 +145,9 @@ BUDGET: Keys = {
         doc="At most so many epochs over all trials.",
     ),
     "timeout": Key(
-        kind=Kind.DURATION, example='"10m"', doc="Wall time over all workers, since the first trial began."
+        kind=Kind.DURATION,
+        example='"10m"',
+        doc="Time in which anybody worked on the study; then no further trial begins.",
     ),
 }
 

@@ -68,7 +68,7 @@ class Budget:
     trials: int  # exact, over all workers
     epochs: int | None = None  # at most, for one trial
     total_epochs: int | None = None  # over all trials
-    timeout_s: float | None = None  # wall time over all workers, since the first trial began
+    timeout_s: float | None = None  # in which any worker was active, once however many were
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,6 +26,7 @@ from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError
 from satisfice.store.engine import Database
+from satisfice.store.optuna_rows import SCHEMA_VERSION
 from satisfice.store.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.tables import VERSION_TABLE, metadata
 from satisfice.store.url import masked
@@ -33,7 +34,6 @@ from satisfice.store.url import masked
 if sys.platform != "win32":
     import fcntl
 
-OPTUNA_SCHEMA = 12
 LOCK_WAIT_S = 300
 _SLICE_S = 30
 _POSTGRES_LIMITS = ["idle_in_transaction_session_timeout", "transaction_timeout", "statement_timeout"]
@@ -107,11 +107,6 @@ def head() -> str:
     return _revisions()[0]
 
 
-def is_current(db: Database) -> bool:
-    """Whether our tables are at the newest revision."""
-    return current(db) == head()
-
-
 def scripts() -> Path:
     """The folder of the migration scripts: inside the installed package, else in the checkout.
 
@@ -146,11 +141,11 @@ def _is_ready(db: Database) -> bool:
 
 
 def _check_optuna(db: Database, schema: int) -> None:
-    if schema != OPTUNA_SCHEMA:
+    if schema != SCHEMA_VERSION:
         raise StorageError(
-            f"{masked(db.url)} holds Optuna's tables in schema {schema}, and satisfice needs {OPTUNA_SCHEMA}",
+            f"{masked(db.url)} has Optuna's tables in schema {schema}, and satisfice needs {SCHEMA_VERSION}",
             hint="bring them up with `optuna storage upgrade` of Optuna 5"
-            if schema < OPTUNA_SCHEMA
+            if schema < SCHEMA_VERSION
             else "upgrade satisfice and optuna",
         )
 

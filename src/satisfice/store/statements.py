@@ -35,10 +35,10 @@ class Statements:
         claimable: Selects the slot to be claimed at ``now_s``, if any.
     """
 
-    def __init__(self, study_uuid: str, *, count_gaps: bool, returns: bool) -> None:
+    def __init__(self, study_uuid: str, *, skip_silence: bool, returns: bool) -> None:
         self._uuid = study_uuid
         self._here = studies.c.uuid == study_uuid
-        self._count_gaps, self._returns = count_gaps, returns
+        self._skip_silence, self._returns = skip_silence, returns
         self._advancing: dict[object, tuple[object, sa.Update, Any]] = {}
         self._keeping: dict[object, tuple[object, sa.Select[Any]]] = {}
         s, a = slots.c, attempts.c
@@ -159,6 +159,6 @@ class Statements:
         """Seconds since some worker was active. Leases are renewed often: a long silence means nobody."""
         gap = now - studies.c.last_active_at
         nobody = studies.c.last_active_at.is_(None) | (gap < 0)
-        if self._count_gaps:
+        if self._skip_silence:
             nobody |= gap > ACTIVE_GAP_S
         return sa.case((nobody, 0.0), else_=gap)

@@ -139,7 +139,7 @@ def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None
         )
 
 
-def trials(db: Database, study_uuid: str) -> int:
+def count_trials(db: Database, study_uuid: str) -> int:
     """How many trials a study has, in whatever state."""
     s = tables.slots.c
     query = sa.select(sa.func.count()).where(s.study_uuid == study_uuid, s.number.is_not(None))

@@ -67,7 +67,7 @@ class StudyRows:
         self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
         self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
         self._statements = Statements(
-            study_uuid, count_gaps=not db.in_memory, returns=db.dialect in ("sqlite", "postgresql")
+            study_uuid, skip_silence=not db.in_memory, returns=db.dialect in ("sqlite", "postgresql")
         )
 
     def _advance(
