@@ -78,3 +78,9 @@ def test_labels_of_bounds_lie_within_the_plot_and_apart():
     # Both horizontal lines are in the lower part, where the label of the first begins too.
     assert labels["gain &gt;= 0"].x == labels["gain &lt;= 0.3"].x == 0
     assert low.y == high.y == 1
+
+
+def test_a_plot_with_one_kind_of_trials_says_which(strange):
+    assert strange["contours"].layout.showlegend
+    assert strange["history"].layout.showlegend
+    assert not strange["importances"].layout.showlegend

@@ -73,6 +73,7 @@ def base_figure(traces: Sequence[Any], **layout: Any) -> Figure:
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": GREY},
         "margin": {"l": 64, "r": 16, "t": 16, "b": 52},
         "hovermode": "closest",
+        "showlegend": True,  # also where all trials are of one kind
         "hoverlabel": {"align": "left"},
         "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemsizing": "constant"},
     }
