@@ -35,7 +35,10 @@ def constrained(constraints: dict[str, float]) -> dict[str, Any]:
     return {"system_attrs": {f"constraints:{key}": value for key, value in constraints.items()}}
 
 
-def test_a_study_comes_with_its_numbers_times_and_reports(tmp_path: Path, sqlite_url: str) -> None:
+def test_a_study_comes_with_its_numbers_times_and_reports(
+    tmp_path: Path, storage_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATISFICE_ARTEFACTS", str(tmp_path))
     source = theirs(tmp_path)
     for number in range(4):
         trial = source.ask()
@@ -43,26 +46,36 @@ def test_a_study_comes_with_its_numbers_times_and_reports(tmp_path: Path, sqlite
         trial.suggest_categorical("weights", [None, "balanced"])
         trial.set_user_attr("note", f"the {number}th")
         trial.set_constraint("c", number - 1.5)
-        trial.report(0.9, 0)
+        trial.report(0.9 if number else math.nan, 0)
         trial.report(math.inf if number == 0 else 0.5 + number, 3)
         if number != 1:  # it runs on
             source.tell(trial, float(number), state=TrialState.COMPLETE)
     with pytest.warns(UserWarning, match="'old', what has not finished stays behind: trial 1"):
-        (study,) = satisfice.import_study(old(tmp_path), sqlite_url)
+        (study,) = satisfice.import_study(old(tmp_path), storage_url)
     finished = [t for t in source.trials if t.state.is_finished()]
     records = study.records(with_reports=True)
     assert [r.number for r in records] == [0, 2, 3]
     assert [r.feasible for r in records] == [True, False, False]
     assert [(r.params, r.metrics["objective"]) for r in records] == [(t.params, t.value) for t in finished]
-    assert [dict(r.reports) for r in records] == [
+    reported = [
         {step: {"objective": value} for step, value in t.intermediate_values.items()} for t in finished
     ]
+    assert repr([dict(r.reports) for r in records]) == repr(reported)  # NaN among them
     for ours, its in zip(study.optuna_study.trials, finished, strict=True):
         assert (ours.number, ours.state, ours.value) == (its.number, its.state, its.value)
-        assert (ours.datetime_start, ours.datetime_complete) == (its.datetime_start, its.datetime_complete)
-        assert (ours.intermediate_values, ours.user_attrs) == (its.intermediate_values, its.user_attrs)
+        for here, there in (
+            (ours.datetime_start, its.datetime_start),
+            (ours.datetime_complete, its.datetime_complete),
+        ):
+            assert here is not None
+            assert there is not None
+            assert abs((here - there).total_seconds()) <= 1  # MariaDB keeps whole seconds
+        assert repr(ours.intermediate_values) == repr(its.intermediate_values)
+        assert ours.user_attrs == its.user_attrs
         assert list(ours.constraints.values()) == list(its.constraints.values())
     assert study.best().number == 0
+    assert study.report(tmp_path / "report").is_file()
+    study._opened.db.close()
 
 
 def test_a_choice_that_is_none_is_searched_on(tmp_path: Path, sqlite_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +58,8 @@ def load_study(name: str, storage: str | None = None, task: object | None = None
 
 def list_studies(storage: str | None = None) -> list[str]:
     """Names of all studies in a storage, oldest first."""
-    db = open_database(storage)
-    return db.retrying(lambda: studies.names(db))
+    with closing(open_database(storage)) as db:
+        return db.retrying(lambda: studies.names(db))
 
 
 def delete_study(name: str, storage: str | None = None) -> None:
@@ -67,8 +68,8 @@ def delete_study(name: str, storage: str | None = None) -> None:
     Raises:
         StudyNotFound: There is none of that name.
     """
-    db = open_database(storage)
-    delete(db, find(db, name))
+    with closing(open_database(storage)) as db:
+        delete(db, find(db, name))
 
 
 def import_study(source: str | Path, storage: str | None = None) -> list[Study]:

@@ -6,7 +6,7 @@ import json
 import uuid
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -69,13 +69,13 @@ def adopt_all(source: str, storage: str | None) -> list[str]:
         raise InputError("there is no Optuna study", hint=_HINT)
     adopted = []
     if found:
-        db = open_database(storage)
-        for study in found:
-            try:
-                db.retrying(partial(adopt, study, db, uuid.uuid4().hex))
-                adopted.append(study.spec.name)
-            except StudyChanged as error:
-                hindered.append(error)
+        with closing(open_database(storage)) as db:
+            for study in found:
+                try:
+                    db.retrying(partial(adopt, study, db, uuid.uuid4().hex))
+                    adopted.append(study.spec.name)
+                except StudyChanged as error:
+                    hindered.append(error)
     if not adopted and len(hindered) == 1:
         raise hindered[0]
     for reason in hindered:

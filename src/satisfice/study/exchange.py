@@ -9,7 +9,7 @@ import uuid
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,8 @@ def import_studies(source: str, storage: str | None) -> list[str]:
     """
     if "://" in source:
         return adopt_all(source, storage)
-    with _exported(source) as (file, content):
-        return [_restore(open_database(storage), content, file, source)]
+    with _exported(source) as (file, content), closing(open_database(storage)) as db:
+        return [_restore(db, content, file, source)]
 
 
 @contextmanager
