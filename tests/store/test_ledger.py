@@ -410,6 +410,18 @@ def test_a_lowered_budget_of_epochs_holds(storage_url: str, opened: list[Place])
     assert (place.begin(b).max_epochs, place.epochs()) == (2, 6)
 
 
+def test_a_budget_of_epochs_that_comes_later_counts_what_was_trained(place: Place) -> None:
+    ledger = place.worker()
+    for steps in (3, 4):
+        ledger.tell(place.begin(ledger), [(steps, {"loss": 0.5})], complete())
+    proposing = ledger.claim()
+    place.lower(trials=5, epochs=4, total_epochs=9)
+    with pytest.raises(BudgetSpent):  # nothing was promised to it
+        place.begin_in(ledger, proposing)
+    ledger.release(proposing, None)
+    assert (place.begin(ledger).max_epochs, place.epochs()) == (2, 9)
+
+
 def test_an_enqueued_configuration_outlives_the_worker_that_took_it(place: Place, clock: Clock) -> None:
     first, second = place.worker(), place.worker()
     second.enqueue([({"rate": 0.5}, "user", None), ({"rate": 0.75}, "user", None)])

@@ -180,11 +180,15 @@ def test_of_several_those_that_can_be_adopted_are(tmp_path: Path, sqlite_url: st
 
 
 def test_nothing_is_adopted_into_its_own_database(tmp_path: Path) -> None:
-    source = theirs(tmp_path)
-    add(source)
-    with pytest.raises(StudyChanged, match="an Optuna study 'old', which is none of satisfice"):
+    add(theirs(tmp_path))
+    before = (tmp_path / "old.db").read_bytes()
+    with pytest.raises(StorageError, match="cannot be adopted into itself"):
         satisfice.import_study(old(tmp_path), old(tmp_path))
-    assert len(source.trials) == 1
+    assert (tmp_path / "old.db").read_bytes() == before
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(StudyChanged, match="an Optuna study 'old', which is none of satisfice"):
+        satisfice.import_study(old(tmp_path / "link"), old(tmp_path))
+    assert optuna.get_all_study_names(old(tmp_path)) == ["old"]
     assert satisfice.list_studies(old(tmp_path)) == []
 
 

@@ -54,7 +54,7 @@ def taken_by_optuna(db: Database, name: str) -> StudyChanged:
     """The error for a name that an Optuna study has, of which we know nothing."""
     return StudyChanged(
         f"an Optuna study {name!r}, which is none of satisfice, is in {masked(db.url)} already",
-        hint="take another name or another storage, or remove it by `optuna delete-study`",
+        hint="take another name or another storage; `optuna delete-study` removes what nobody needs",
     )
 
 
@@ -120,13 +120,16 @@ def budget_columns(budget: Budget) -> dict[str, Any]:
 
 
 def change_budget(db: Database, study_uuid: str, budget: Budget, content: Mapping[str, Any]) -> None:
-    """Write another budget."""
+    """Write another budget. Where it is the first one of epochs, what was trained before counts too."""
+    here = tables.studies.c.uuid == study_uuid
+    total = sa.select(tables.studies.c.total_epochs_budget).where(here).with_for_update()
+    values = {"spec": json.dumps(content), **budget_columns(budget)}
     with db.write() as connection:
-        connection.execute(
-            sa.update(tables.studies)
-            .where(tables.studies.c.uuid == study_uuid)
-            .values(spec=json.dumps(content), **budget_columns(budget))
-        )
+        if connection.execute(total).scalar() is None and budget.total_epochs is not None:
+            trained = sa.func.coalesce(sa.func.sum(tables.slots.c.last_step), 0)
+            before = sa.select(trained).where(tables.slots.c.study_uuid == study_uuid)
+            values["epochs_reserved"] = connection.execute(before).scalar_one()
+        connection.execute(sa.update(tables.studies).where(here).values(**values))
 
 
 def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None:

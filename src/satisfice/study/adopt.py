@@ -57,6 +57,11 @@ def adopt_all(source: str, storage: str | None) -> list[str]:
     Raises:
         InputError: Nothing can be read there, or no study can be adopted.
     """
+    if resolve(source) == resolve(storage):
+        raise StorageError(
+            f"the Optuna studies of {masked(resolve(source))} cannot be adopted into itself",
+            hint="import copies: name another storage by --storage",
+        )
     found: list[Adoptable] = []
     hindered: list[InputError] = []
     with _opened(source) as theirs:
