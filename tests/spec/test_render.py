@@ -170,9 +170,9 @@ def studies(draw: st.DrawFn) -> StudySpec:
         ),
         search=SearchOptions(sampler=draw(TEXTS), pruner=draw(TEXTS), replicate=draw(COUNTS), start=start),
         measure=MeasureOptions(
-            threads=draw(COUNTS),
-            batch=draw(COUNTS),
-            throughput_batch=draw(COUNTS),
+            threads=draw(st.integers(1, 1024)),
+            batch=draw(st.integers(1, 10**6)),
+            throughput_batch=draw(st.integers(1, 10**6)),
             on=draw(st.none() | TEXTS),
         ),
     )

@@ -52,3 +52,33 @@ def test_a_bound_that_only_training_decides_promises_nothing(
         with pytest.raises(SystemExit):
             main(["check", "trees.toml", "--samples", "50"])
         assert said in capsys.readouterr().out
+
+
+class Breaks:
+    def __init__(self, above: int) -> None:
+        self.above = above
+
+    def profile(self, params):
+        if params["width"] > self.above:
+            raise ValueError("too wide")
+        return {"size_mb": params["width"]}
+
+    def train(self, params, trial):
+        raise NotImplementedError
+
+
+def test_what_cannot_be_built_fits_nothing() -> None:
+    content = {
+        "name": "breaks",
+        "objectives": {"accuracy": "maximize"},
+        "constraints": {"size_mb": "<= 5"},
+        "space": {"width": {"low": 1, "high": 10}},
+        "budget": {"trials": 1},
+    }
+    result = satisfice.create_study(content, task=Breaks(above=8)).check(n=400)
+    assert result.broken / 400 == pytest.approx(0.2, abs=0.07)
+    assert result.broken_by == "ValueError: too wide"
+    assert result.constraints[0].share == pytest.approx(5 / 8, abs=0.1)
+    assert result.together == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(ValueError, match="too wide"):
+        satisfice.create_study(content, task=Breaks(above=0)).check(n=10)

@@ -87,3 +87,31 @@ def test_a_run_ends_with_its_results_where_no_winner_fits_any_more(
     context = study.report_context()
     assert context["chosen"] is None
     assert context["test_metrics"] == {}
+
+
+class KeepsNothing:
+    """Could score the test split, if it had kept a model."""
+
+    def train(self, params, trial):
+        return {"accuracy": params["width"] / 2}
+
+    def load_model(self, params, path):
+        raise NotImplementedError
+
+    def score_test(self, params, model):
+        raise NotImplementedError
+
+
+def test_a_winner_without_a_model_is_chosen_all_the_same(sqlite_url: str) -> None:
+    content = {
+        "name": "kept-nothing",
+        "objectives": {"accuracy": "maximize"},
+        "space": {"width": [1, 2]},
+        "budget": {"trials": 2},
+    }
+    study = satisfice.create_study(content, storage=sqlite_url, task=KeepsNothing())
+    study.optimize()
+    confirmed = study.confirm()
+    assert (confirmed["number"], confirmed["test"]) == (study.best().number, {})
+    assert "kept no model" in confirmed["untested"]
+    assert any("was not scored on the test split" in note for note in study.report_context()["notes"])

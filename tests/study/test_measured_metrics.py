@@ -37,6 +37,17 @@ class Half(Own):
         return {"loss": 1.0}
 
 
+class TooLarge(Own):
+    """Above a width it cannot be loaded where its memory would be measured."""
+
+    def build(self, params):
+        import sys
+
+        if params["width"] > 3 and "satisfice.measure.memory_probe" in getattr(sys, "orig_argv", []):
+            raise MemoryError
+        return super().build(params)
+
+
 class One(Own):
     def predictor(self, params, model=None):
         return lambda: None
@@ -100,6 +111,14 @@ def test_the_size_of_the_file_that_was_kept_counts(own: Path) -> None:
     (trial,) = study.records()
     assert trial.metrics["size_mb"] * 1e6 == study.model_file(0).stat().st_size
     assert trial.metrics["size_mb"] == pytest.approx(8, rel=1e-3)
+
+
+def test_what_cannot_be_measured_is_turned_away_alone(own: Path) -> None:
+    study = satisfice.create_study(content("TooLarge", constraints={"memory_mb": "<= 100"}))
+    study.optimize()
+    (trial,) = study.records()
+    assert trial.params["width"] <= 3
+    assert "ProbeFailed before training" in study.status()["turned_away_by_constraint"]
 
 
 def test_a_predictor_of_single_items_is_not_asked_for_batches(own: Path) -> None:

@@ -49,6 +49,10 @@ def _show(name: str, result: CheckResult) -> None:
             continue
         driver = f", driven by {each.driver}" if each.driver else ""
         click.echo(f"  {each.share:6.1%}  {_fit(each.at_most)} {each.constraint}{driver}")
+    if result.broken:
+        click.echo(
+            f"  {result.broken / result.samples:6.1%}  cannot be built or measured: {result.broken_by}"
+        )
     click.echo(f"  {result.together:6.1%}  {_fit(result.at_most)} all of them")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from satisfice.spec.constraint import violations
 from satisfice.spec.space import SearchSpace
 from satisfice.study.known import Evaluator
+from satisfice.study.screening import is_of_configuration
 
 _ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8
+_BROKEN = ""  # the key, which no constraint has, of a configuration that cannot be built
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,8 @@ class CheckResult:
     together: float  # share that fits every constraint, as far as is known before training
     at_most: bool  # more is known only after training: the share is a bound
     constraints: Sequence[ConstraintShare]
+    broken: int = 0  # configurations for which the task's code raised; they fit nothing
+    broken_by: str | None = None  # what it raised first
 
 
 def check_space(
@@ -50,40 +55,59 @@ def check_space(
     """Draw configurations and ask what is known of them before training.
 
     Exact metrics are asked for every draw; what must be measured, for a few of those that fit the exact ones.
+
+    Raises:
+        Exception: What the task's own code raised, where it raised for every configuration.
     """
     spec = evaluator.spec
     rng = np.random.default_rng(seed)
     drawn = [spec.space.sample(rng) for _ in range(n)]
+    raised: list[Exception] = []
+
+    def ask(found: Callable[[], dict[str, float]]) -> dict[str, float]:
+        try:
+            return violations(spec.constraints, found())
+        except Exception as error:
+            if not is_of_configuration(error):
+                raise
+            raised.append(error)
+            return {_BROKEN: math.inf}
+
     exact = []
     for i, params in enumerate(drawn):
-        exact.append(
-            violations(spec.constraints, evaluator.exact(params) | evaluator.decided_by_bounds(params))
-        )
+        exact.append(ask(lambda p=params: evaluator.exact(p) | evaluator.decided_by_bounds(p)))  # type: ignore[misc]
         if progress is not None:
             progress(i + 1)
+    if len(raised) == n:
+        raise raised[0]
     fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
-    timed = _timed(evaluator, drawn, fits)
+    timed = {i: ask(lambda p=drawn[i]: evaluator.before(p)) for i in _to_time(evaluator, drawn, fits)}  # type: ignore[misc]
     shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
     together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)
     at_most = any(s.share is None or s.at_most for s in shares)
-    return CheckResult(samples=n, together=together, at_most=at_most, constraints=shares)
+    return CheckResult(
+        samples=n,
+        together=together,
+        at_most=at_most,
+        constraints=shares,
+        broken=len(raised),
+        broken_by=f"{type(raised[0]).__name__}: {raised[0]}" if raised else None,
+    )
 
 
-def _timed(
-    evaluator: Evaluator, drawn: Sequence[dict[str, Any]], fits: Sequence[int]
-) -> dict[int, dict[str, float]]:
-    """Violations of draws that are timed: those of the first few architectures, each measured once."""
+def _to_time(evaluator: Evaluator, drawn: Sequence[dict[str, Any]], fits: Sequence[int]) -> list[int]:
+    """Draws that are timed: those of the first few architectures, each of which is measured once."""
     if not evaluator.times:
-        return {}
-    found: dict[int, dict[str, float]] = {}
+        return []
+    chosen: list[int] = []
     architectures: set[str] = set()
     for i in fits:
         key = evaluator.architecture(drawn[i])
         if key in architectures or len(architectures) < _ARCHITECTURES:
             architectures.add(key)
-            found[i] = violations(evaluator.spec.constraints, evaluator.before(drawn[i]))
-    return found
+            chosen.append(i)
+    return chosen
 
 
 def _share(

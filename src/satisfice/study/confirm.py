@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from satisfice.choose import best
-from satisfice.errors import NoFeasibleTrial
+from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import violations
 from satisfice.spec.metric import updated
 from satisfice.spec.study import StudySpec
@@ -25,7 +26,8 @@ def confirm(
     A winner that no longer fits is dropped with a word, and the next takes its place.
 
     Returns:
-        ``number`` (None where no winner fits any more), ``test``, ``measured_again``, ``dropped``.
+        ``number`` (None where no winner fits any more), ``test``, ``measured_again``, ``dropped``; and where
+        the model cannot be loaded ``untested``: why the test split was not scored.
 
     Raises:
         NoFeasibleTrial: No trial fits, as they were judged when they finished.
@@ -48,12 +50,13 @@ def confirm(
         dropped.append({"number": chosen.number, "violates": violated, "metrics": again})
         left = [r for r in left if r.number != dropped[-1]["number"]]
         chosen = _best_of(spec, left)
-    result = {
-        "number": chosen.number if chosen is not None else None,
-        "test": _score_test(session, chosen, load_model) if chosen is not None else {},
-        "measured_again": again if chosen is not None else {},
-        "dropped": dropped,
-    }
+    result: dict[str, Any] = {"number": None, "test": {}, "measured_again": {}, "dropped": dropped}
+    if chosen is not None:
+        result |= {"number": chosen.number, "measured_again": again}
+        try:
+            result["test"] = _score_test(session, chosen, load_model)
+        except InputError as error:  # its task kept none, or the file is damaged
+            result["untested"] = str(error)
     session.db.retrying(lambda: studies.set_chosen(session.db, session.ledger.uuid, result))
     return result
 
@@ -70,7 +73,10 @@ def _measure_again(
 ) -> dict[str, float]:
     if not session.evaluator.times:
         return {}
-    model = load_model(record.number) if isinstance(session.task, ScoresTest) else None
+    model = None
+    if isinstance(session.task, ScoresTest):
+        with contextlib.suppress(InputError):  # then an untrained one is measured
+            model = load_model(record.number)
     return session.evaluator.again(record.params, model)
 
 

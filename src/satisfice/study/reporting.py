@@ -32,6 +32,8 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
         f"Trial {d['number']} was dropped: measured again, it misses {', '.join(d['violates'])}."
         for d in dropped
     ]
+    if confirmed is not None and confirmed["number"] == chosen and "untested" in confirmed:
+        notes.append(f"Trial {chosen} was not scored on the test split: {confirmed['untested']}.")
     notes += [f"{status['waiting']}."] if status["waiting"] else []
     return {
         "status": status,

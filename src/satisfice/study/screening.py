@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.errors import SatisficeError
+from satisfice.measure import ProbeFailed
 from satisfice.search import Screened
 from satisfice.spec.constraint import violations
 from satisfice.store.claim import TurnedAway
@@ -18,6 +19,11 @@ from satisfice.study.known import Evaluator
 logger = logging.getLogger(__name__)
 
 _EXAMPLES = 3
+
+
+def is_of_configuration(error: Exception) -> bool:
+    """Whether what was raised before training is the fault of one configuration alone."""
+    return isinstance(error, ProbeFailed) or not isinstance(error, SatisficeError | sa.exc.SQLAlchemyError)
 
 
 class StudyScreen:
@@ -42,9 +48,9 @@ class StudyScreen:
         try:
             metrics = self._evaluator.before(params)
             decided = self._evaluator.decided_by_bounds(params)
-        except (SatisficeError, sa.exc.SQLAlchemyError):  # not the configuration's fault
-            raise
-        except Exception as error:  # noqa: BLE001  # a person's code, for this configuration
+        except Exception as error:
+            if not is_of_configuration(error):
+                raise
             return self._broke(params, error)
         found = violations(self._evaluator.spec.constraints, metrics | decided)
         violated = [key for key, value in found.items() if value > 0]
