@@ -27,7 +27,8 @@ class MoAsha:
     def decide(self, history: History, number: int) -> Decision:
         """Whether the trial falls behind at the rung it has just reached."""
         rung = int(np.searchsorted(history.checkpoints, history.steps[number]))
-        points = history.curves[:, rung].astype(float) * history.signs
+        objectives = slice(len(history.signs))  # before what constraints want small or large
+        points = history.curves[:, rung, objectives].astype(float) * history.signs
         rows = np.flatnonzero(np.isfinite(points).all(axis=1) & (history.feasible != 0))
         if number not in rows or len(rows) == 1:
             return Decision(stop=False)
