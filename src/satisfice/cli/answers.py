@@ -98,7 +98,7 @@ def pareto(
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     try:
-        study.best(maximize=maximize, minimize=minimize, where=where)
+        study.best(maximize=maximize, minimize=minimize, where=where)  # refuses a metric that no trial has
     except NoFeasibleTrial as error:
         if as_json:
             print_json([])
@@ -109,8 +109,7 @@ def pareto(
     if waiting:
         say(waiting)
     asked = maximize or minimize
-    if asked is not None and front:
-        study.best(maximize=maximize, minimize=minimize, where=where)  # refuses a metric that no trial has
+    if asked is not None:
         sign = -1.0 if maximize else 1.0
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:

@@ -20,7 +20,7 @@ def join(db: Database, worker: str, study_uuid: str, host: str, label: str | Non
     Returns:
         Whether another process lived under this identity before: a cluster ran the worker again elsewhere.
     """
-    place = {"hostname": socket.gethostname(), "pid": os.getpid()}
+    place = {"hostname": socket.gethostname()[:200], "pid": os.getpid()}
     values = {
         **place,
         "study_uuid": study_uuid,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,24 +64,29 @@ def check_space(
     drawn = [spec.space.sample(rng) for _ in range(n)]
     raised: list[Exception] = []
 
-    def ask(found: Callable[[], dict[str, float]]) -> dict[str, float]:
+    def ask(
+        known: Callable[[Mapping[str, Any]], dict[str, float]], params: Mapping[str, Any]
+    ) -> dict[str, float]:
         try:
-            return violations(spec.constraints, found())
+            return violations(spec.constraints, known(params))
         except Exception as error:
             if not is_of_configuration(error):
                 raise
             raised.append(error)
             return {_BROKEN: math.inf}
 
+    def cheap(params: Mapping[str, Any]) -> dict[str, float]:
+        return evaluator.exact(params) | evaluator.decided_by_bounds(params)
+
     exact = []
     for i, params in enumerate(drawn):
-        exact.append(ask(lambda p=params: evaluator.exact(p) | evaluator.decided_by_bounds(p)))  # type: ignore[misc]
+        exact.append(ask(cheap, params))
         if progress is not None:
             progress(i + 1)
     if len(raised) == n:
         raise raised[0]
     fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
-    timed = {i: ask(lambda p=drawn[i]: evaluator.before(p)) for i in _to_time(evaluator, drawn, fits)}  # type: ignore[misc]
+    timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
     shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
     together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)

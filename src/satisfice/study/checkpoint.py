@@ -46,15 +46,11 @@ class Checkpoints:
             InputError: It is none of these, or could not be loaded again.
         """
         kind, content = _encode(state)
-        name = f"checkpoint-{self._attempt:03d}.{kind}"
         if waiting:
             self._artefacts.put(
                 self._number, f"reports-{self._attempt:03d}.json", json.dumps(waiting).encode()
             )
-        self._artefacts.put(self._number, name, content)
-        for old in self._artefacts.find(self._number, f"checkpoint-{self._attempt:03d}.*"):
-            if old.name != name:
-                old.unlink(missing_ok=True)
+        _put_alone(self._artefacts, self._number, f"checkpoint-{self._attempt:03d}", f".{kind}", content)
 
     def load(self) -> Any:
         """The state saved last, or None; a damaged one is passed over with a warning."""
@@ -78,9 +74,7 @@ class Checkpoints:
         return [(int(step), metrics) for step, metrics in found if step > after]
 
     def _mine(self, pattern: str) -> list[Path]:
-        """Files of this attempt and those before, oldest first."""
-        found = self._artefacts.find(self._number, pattern)
-        return [path for path in found if int(path.stem.split("-")[1]) <= self._attempt]
+        return _until(self._artefacts, self._number, pattern, self._attempt)
 
     def discard(self) -> None:
         """Remove them: the trial has ended."""
@@ -159,21 +153,28 @@ def save_model(artefacts: Artefacts, number: int, attempt: int, model: Any) -> P
     """
     if isinstance(model, str | Path):
         path = Path(model)
-        return _put_model(artefacts, number, attempt, path.suffix, path.read_bytes())
-    return _put_model(artefacts, number, attempt, ".safetensors", to_safetensors(model))
-
-
-def _put_model(artefacts: Artefacts, number: int, attempt: int, suffix: str, content: bytes) -> Path:
-    stem = f"model-{attempt:03d}"
-    path = artefacts.put(number, stem + suffix, content)
-    for old in artefacts.find(number, f"{stem}*"):
-        if old != path:
-            old.unlink(missing_ok=True)
-    return path
+        suffix, content = path.suffix, path.read_bytes()
+    else:
+        suffix, content = ".safetensors", to_safetensors(model)
+    return _put_alone(artefacts, number, f"model-{attempt:03d}", suffix, content)
 
 
 def kept_model(artefacts: Artefacts, number: int, attempt: int) -> Path | None:
     """The model file of a trial that was at this attempt when it was told: saved then, or before."""
-    found = artefacts.find(number, "model-*")
-    mine = [path for path in found if int(path.stem.split("-")[1]) <= attempt]
+    mine = _until(artefacts, number, "model-*", attempt)
     return mine[-1] if mine else None
+
+
+def _put_alone(artefacts: Artefacts, number: int, stem: str, suffix: str, content: bytes) -> Path:
+    """Write a file of an attempt, which keeps one of that stem."""
+    path = artefacts.put(number, stem + suffix, content)
+    for old in artefacts.find(number, f"{stem}*"):
+        if old.stem == stem and old != path:  # not of attempt 1000, which begins as that of 100 does
+            old.unlink(missing_ok=True)
+    return path
+
+
+def _until(artefacts: Artefacts, number: int, pattern: str, attempt: int) -> list[Path]:
+    """Files of an attempt and those before, oldest first."""
+    found = artefacts.find(number, pattern)
+    return [path for path in found if int(path.stem.split("-")[1]) <= attempt]

@@ -48,7 +48,7 @@ def confirm(
         if not violated:
             break
         dropped.append({"number": chosen.number, "violates": violated, "metrics": again})
-        left = [r for r in left if r.number != dropped[-1]["number"]]
+        left.remove(chosen)
         chosen = _best_of(spec, left)
     result: dict[str, Any] = {"number": None, "test": {}, "measured_again": {}, "dropped": dropped}
     if chosen is not None:

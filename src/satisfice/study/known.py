@@ -62,7 +62,7 @@ class Evaluator:
                 told = self._timings.measure(params, told=quantities_of(found), enough=self._violates)
                 found = updated(found, told, self.spec.metric_names)
             else:
-                told = self.measured_elsewhere(params)[0]
+                told = self._timings.measured_elsewhere(params, quantities_of(found))[0]
                 if not told:
                     return found  # not remembered: it may be measured at any moment
                 found = updated(found, told, self.spec.metric_names)

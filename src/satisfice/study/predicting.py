@@ -77,7 +77,9 @@ def _reload(
 ) -> Reload | None:
     if isinstance(task, Reloads):
         return task.reload(params, model, folder, batch)
-    if spec.task is None or predicting(task, params, None, batch) is None:
+    builds = isinstance(task, BuildsModule)
+    asked = isinstance(task, Predicts) or not builds  # a module need not be built here to know that it can be
+    if spec.task is None or (asked and predicting(task, params, None, batch) is None):
         return None
     return Reload(
         entry=f"{__name__}:by_entry",
@@ -88,7 +90,7 @@ def _reload(
             "params": dict(params),
             "batch": batch,
         },
-        imports=(spec.task.entry.partition(":")[0], *(["torch"] if isinstance(task, BuildsModule) else [])),
+        imports=(spec.task.entry.partition(":")[0], *(["torch"] if builds else [])),
         path=tuple(sys.path),
     )
 

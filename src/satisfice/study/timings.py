@@ -121,8 +121,8 @@ class Timings:
 
     def _besides(self, told: Collection[str]) -> list[str]:
         """Quantities to be measured, where those told are not."""
-        wanted = set(self._wanted) - set(told)
-        return [q for q in _MEASURED if q in {"latency" if w == "latency_p95" else w for w in wanted}]
+        wanted = {"latency" if q == "latency_p95" else q for q in self._wanted - set(told)}
+        return [q for q in _MEASURED if q in wanted]
 
     def _stored(self, params: Mapping[str, Any], quantity: str, where: str) -> Measurement | None:
         return self._store.get(self._key(params, quantity, fitted=False), where, _metric(quantity))
