@@ -15,6 +15,7 @@ from wsgiref.util import setup_testing_defaults
 import optuna
 import pytest
 from optuna.trial import TrialState
+from threadpoolctl import ThreadpoolController
 
 from satisfice.dashboard import make_app
 from satisfice.dashboard.app import make_dashboard_server
@@ -175,6 +176,21 @@ def snapshot(storage) -> list[Any]:
         return list(connection.iterdump())
     finally:
         connection.close()
+
+
+def test_requests_are_answered_with_one_blas_thread(storage, settled):
+    seen = set()
+
+    def source(_name):
+        seen.update(lib.get_num_threads() for lib in blas.lib_controllers)
+
+    app = make_app(storage, source=source)
+    blas = ThreadpoolController().select(user_api="blas")
+    with blas.limit(limits=2):
+        detail(app, storage, "empty")
+        assert seen == {1}
+        settled(app)
+        assert {lib.get_num_threads() for lib in blas.lib_controllers} == {2}
 
 
 def test_looking_writes_nothing(app, storage):

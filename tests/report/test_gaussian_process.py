@@ -19,7 +19,7 @@ def test_mean_and_likelihood_agree_with_scikit_learn(data):
     x, y, grid = data
     lengths = np.array([0.5, 1.0])
     theirs = GaussianProcessRegressor(Matern(lengths, nu=2.5) + WhiteKernel(0.01), optimizer=None).fit(x, y)
-    scored = _fit(x, y, lengths, 0.01)
+    scored = _fit(matern(x, x, lengths), y, 0.01)
     assert scored is not None
     assert matern(grid, x, lengths) @ scored[1] == pytest.approx(theirs.predict(grid), abs=1e-8)
     covariance = matern(x, x, lengths) + 0.01 * np.eye(40)

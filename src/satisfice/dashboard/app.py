@@ -16,6 +16,7 @@ from satisfice.dashboard.guard import LOOPBACK, Guard, is_loopback
 from satisfice.dashboard.insight import Insights, Source
 from satisfice.dashboard.storage import StorageView, detail_of
 from satisfice.errors import InputError, MissingExtra
+from satisfice.threads import one_blas_thread
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -63,6 +64,10 @@ class _Details:
         self._view = view
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with one_blas_thread():  # the dashboard's own importances factor small matrices as well
+            return self._answer(environ, start_response)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match = _DETAIL.match(environ.get("PATH_INFO", ""))
         after = parse_qs(environ.get("QUERY_STRING", "")).get("after", ["0"])[-1]
         if match is None or environ["REQUEST_METHOD"] != "GET" or not after.isdecimal():

@@ -13,6 +13,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from satisfice.threads import one_blas_thread
+
 Floats = npt.NDArray[np.float64]
 
 _LENGTHS = (0.12, 0.25, 0.5, 1.0, 3.0)  # of the unit interval; the last is nearly flat
@@ -30,34 +32,55 @@ def smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
     Returns:
         Estimates, shape (m,).
     """
+    import scipy.linalg  # noqa: F401  # half a second to import; its BLAS must be there to be held to one thread
+
+    with one_blas_thread():
+        return _smooth(x, y, grid)
+
+
+def _smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
     centre, scale = float(y.mean()), float(y.std())
     z = (y - centre) / scale
+    gaps = _gaps(x, x)
     best, lengths, weights = -math.inf, np.ones(2), np.zeros(len(y))
-    for pair, noise in itertools.product(itertools.product(_LENGTHS, repeat=2), _NOISES):
-        scored = _fit(x, z, np.array(pair), noise)
-        if scored is not None and scored[0] > best:
-            best, lengths, weights = scored[0], np.array(pair), scored[1]
+    for pair in map(np.array, itertools.product(_LENGTHS, repeat=2)):
+        covariance = _covariance(gaps, pair)
+        for noise in _NOISES:
+            scored = _fit(covariance, z, noise)
+            if scored is not None and scored[0] > best:
+                best, lengths, weights = scored[0], pair, scored[1]
     mean: Floats = centre + scale * (matern(grid, x, lengths) @ weights)
     return mean
 
 
-def _fit(x: Floats, z: Floats, lengths: Floats, noise: float) -> tuple[float, Floats] | None:
+def _fit(covariance: Floats, z: Floats, noise: float) -> tuple[float, Floats] | None:
     """Log marginal likelihood (2.30), the signal's variance maximised out, and K^-1 z; None if singular."""
-    covariance = matern(x, x, lengths)
-    covariance[np.diag_indices_from(covariance)] += noise
+    from scipy.linalg import cho_factor, cho_solve
+
+    noisy = covariance.copy()
+    noisy[np.diag_indices_from(noisy)] += noise
     try:
-        factor = np.linalg.cholesky(covariance)
+        factor = cho_factor(noisy, lower=True, overwrite_a=True, check_finite=False)
     except np.linalg.LinAlgError:
         return None
-    weights: Floats = np.linalg.solve(factor.T, np.linalg.solve(factor, z))
-    half_log_det = float(np.log(np.diag(factor)).sum())
+    weights: Floats = cho_solve(factor, z, check_finite=False)
+    half_log_det = float(np.log(np.diag(factor[0])).sum())
     n = len(z)
     return -0.5 * n * math.log(max(float(z @ weights) / n, 1e-300)) - half_log_det, weights
 
 
 def matern(a: Floats, b: Floats, lengths: Floats) -> Floats:
     """Matern covariance with nu = 5/2 (equation 4.17), shape (len(a), len(b))."""
-    r = np.sqrt((((a[:, None, :] - b[None, :, :]) / lengths) ** 2).sum(axis=2))
-    scaled = math.sqrt(5.0) * r
+    return _covariance(_gaps(a, b), lengths)
+
+
+def _gaps(a: Floats, b: Floats) -> Floats:
+    """Squared distances along each axis, shape (2, len(a), len(b))."""
+    gaps: Floats = (a.T[:, :, None] - b.T[:, None, :]) ** 2
+    return gaps
+
+
+def _covariance(gaps: Floats, lengths: Floats) -> Floats:
+    scaled = np.sqrt(5.0 * np.tensordot(lengths**-2.0, gaps, axes=1))
     out: Floats = (1.0 + scaled + scaled**2 / 3.0) * np.exp(-scaled)
     return out

@@ -22,6 +22,7 @@ from satisfice.search.history import checkpoints
 from satisfice.search.optuna_bridge import REPORT_KEY, CopyableLock, StudyReader, reports_of, space_of
 from satisfice.search.protocol import Decision
 from satisfice.search.pruner import AutoPruner
+from satisfice.threads import one_blas_thread
 
 
 class SatisficePruner:
@@ -79,7 +80,7 @@ class SatisficePruner:
             return Decision(stop=True, reason=f"diverged: {', '.join(endless)} is infinite")
         study = trial.study
         trials = study._get_trials(deepcopy=False, use_cache=False)  # noqa: SLF001  # as Optuna's pruners do
-        with self._lock:
+        with self._lock, one_blas_thread():
             reader, pruner = self._prepared(study, trials)
             return pruner.decide(reader.read(trials), trial.number)
 

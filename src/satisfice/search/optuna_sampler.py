@@ -22,6 +22,7 @@ from satisfice.search.encode import Encoder
 from satisfice.search.optuna_bridge import CopyableLock, Exact, StudyReader, constraint_of, space_of
 from satisfice.search.protocol import Screened
 from satisfice.spec.space import Parameter
+from satisfice.threads import one_blas_thread
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,8 @@ class SatisficeSampler(BaseSampler):
             return {}
         trials = study._get_trials(deepcopy=False, use_cache=True)  # noqa: SLF001  # as Optuna's samplers do
         rng = np.random.default_rng([self._seed, trial.number])
-        with self._lock:
+        # Surrogates factor small matrices: several threads only get in each other's way.
+        with self._lock, one_blas_thread():
             reader, sampler = self._prepared(study, trials, search_space)
             history = reader.read(trials, skip=trial.number)
             try:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from optuna.trial import TrialState
-from threadpoolctl import ThreadpoolController
 
 from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound, TrialFinished
 from satisfice.launch.worker_process import WORKER_VARIABLE
@@ -38,6 +37,7 @@ from satisfice.study.known import Evaluator
 from satisfice.study.replicate import is_for_replicates, least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
 from satisfice.study.trial import Trial, as_floats
+from satisfice.threads import granted_threads, one_blas_thread
 
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
@@ -77,7 +77,7 @@ class Session:
         self.artefacts = artefacts
         self.worker = os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex
         self.host = host().fingerprint
-        self.threads = int(os.environ.get("OMP_NUM_THREADS") or max(1, int(cores_allowed())))
+        self.threads = granted_threads() or max(1, int(cores_allowed()))
         self.quiet = Quiet(who=f"study {spec.name}")
         self.lease_s = lease_seconds(db)
         self.ledger = Ledger(
@@ -108,7 +108,6 @@ class Session:
         self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
         self._revision = -1
         self._turn = threading.RLock()  # held by whoever reads or changes the history, sampler and pruner
-        self._blas = ThreadpoolController()
 
     def sync(self, *, promptly: bool = False) -> None:
         """Read what changed since the last look into the history; see `Database.promptly`."""
@@ -149,7 +148,7 @@ class Session:
         """
         with self._turn:
             self.sync(promptly=True)
-            with self._blas.limit(limits=1, user_api="blas"):
+            with one_blas_thread():
                 return self.pruner.decide(self.history, number)
 
     def flush(self, trial: Trial) -> None:
@@ -284,7 +283,7 @@ class Session:
                 return self._again(record)
         try:
             # Surrogates factor small matrices: several threads only get in each other's way.
-            with self._blas.limit(limits=1, user_api="blas"):
+            with one_blas_thread():
                 return self.sampler.propose(self.history, screen, np.random.default_rng(claim.seed)), None
         except NoFeasibleProposal:
             record = least_trained(self.spec, self._records())
