@@ -13,6 +13,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from satisfice.launch.resources import thread_environment
+
+# Before any numeric library is loaded: every test, and every process that it starts, computes in one thread.
+# Matrices are small here, and several threads that wait for each other make a busy machine crawl.
+os.environ |= thread_environment(1)
+
 MARIADB = "mysql+pymysql://root@127.0.0.1:3306"
 
 

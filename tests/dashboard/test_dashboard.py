@@ -179,7 +179,7 @@ def snapshot(storage) -> list[Any]:
 
 
 def test_requests_are_answered_with_one_blas_thread(storage, settled):
-    seen = set()
+    seen: set[int] = set()
 
     def source(_name):
         seen.update(lib.get_num_threads() for lib in blas.lib_controllers)

@@ -1,13 +1,19 @@
 """Peak memory of prediction and of training, and what the doctor says."""
 
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
 from satisfice.errors import SatisficeError
-from satisfice.measure import doctor_host, memory_mb, train_memory
+from satisfice.measure import ProbeFailed, doctor_host, memory_mb, train_memory
 from satisfice.measure import memory as memory_module
 
 ENTRY = """
+import time
 import numpy as np
 def load(megabytes, scratch):
     weights = np.ones(megabytes * 1_000_000, dtype="uint8")
@@ -16,6 +22,9 @@ def load(megabytes, scratch):
     return call
 def broken():
     raise ValueError("the file is gone")
+def slow(seconds):
+    time.sleep(seconds)
+    return load(1, 1)
 """
 
 
@@ -23,8 +32,8 @@ def broken():
 def entry(tmp_path):
     (tmp_path / "shipped_model.py").write_text(ENTRY)
 
-    def measure(function: str, **options: object):
-        return memory_mb(f"shipped_model:{function}", options, path=(str(tmp_path),))
+    def measure(function: str, timeout_s: float = 120.0, **options: object):
+        return memory_mb(f"shipped_model:{function}", options, path=(str(tmp_path),), timeout_s=timeout_s)
 
     return measure
 
@@ -43,6 +52,33 @@ def test_the_baseline_is_not_the_models(entry) -> None:
 def test_a_model_that_does_not_load_is_told(entry) -> None:
     with pytest.raises(SatisficeError, match="ValueError: the file is gone"):
         entry("broken")
+
+
+def test_a_model_that_hangs_is_told(entry) -> None:
+    with pytest.raises(ProbeFailed, match=r"took longer than 0\.1 s"):
+        entry("slow", timeout_s=0.1, seconds=600)
+
+
+def test_a_process_that_waits_for_a_core_has_the_time_on_top(entry, monkeypatch) -> None:
+    monkeypatch.setattr(memory_module, "waited_for_core", lambda _pid: 600.0)
+    assert entry("slow", timeout_s=0.1, seconds=1).value < 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts it")
+def test_time_without_a_core_is_counted() -> None:
+    core = min(os.sched_getaffinity(0))
+    spin = f"import os; os.sched_setaffinity(0, {{{core}}})\nwhile True: pass"
+    rivals = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
+    try:
+        end = time.monotonic() + 120
+        while not all(memory_module.waited_for_core(rival.pid) > 0.05 for rival in rivals):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+    assert memory_module.waited_for_core(rivals[0].pid) == 0.0  # nobody is there
 
 
 def test_a_torch_model_weighs_at_least_its_weights(tmp_path) -> None:

@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -48,7 +49,7 @@ def memory_mb(
         options: JSON-able, for instance the path of the file that ships.
         threads: CPU threads of the process.
         batch: Items a call predicts; recorded only.
-        timeout_s: For the process.
+        timeout_s: For the process; the time that it waits for a core of a busy machine comes on top (Linux).
         path: Folders in which modules are looked for, before the usual ones.
         imports: Modules that the entry imports only when it is called, and that are not the model's own.
 
@@ -69,16 +70,19 @@ def memory_mb(
     )
     command = [sys.executable, "-m", "satisfice.measure.memory_probe"]
     begin = datetime.now(UTC)
-    try:
-        done = subprocess.run(
-            command, input=request, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ProbeFailed(f"measuring the memory of {entry} took longer than {timeout_s:g} s") from error
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        try:
+            said = _answer(process, request, timeout_s)
+        finally:
+            process.kill()  # nothing happens to one that has ended
+    if said is None:
+        raise ProbeFailed(f"measuring the memory of {entry} took longer than {timeout_s:g} s")
+    out, err = said
+    if process.returncode:
+        last = (err.strip().splitlines() or ["no message"])[-1]
         raise ProbeFailed(f"measuring the memory of {entry} failed: {last}")
-    answer = json.loads(done.stdout.splitlines()[-1])
+    answer = json.loads(out.splitlines()[-1])
     value, step = answer["bytes"] / 1e6, answer["step"] / 1e6
     ended = datetime.now(UTC)
     return Measurement(
@@ -94,6 +98,26 @@ def memory_mb(
         quality="precise",
         measured_at=ended,
     )
+
+
+def _answer(process: subprocess.Popen[str], request: str, timeout_s: float) -> tuple[str, str] | None:
+    """What the process says to a request; None where it took too long, although it had a core."""
+    begin = time.monotonic()
+    unsent: str | None = request
+    while (left := begin + timeout_s + waited_for_core(process.pid) - time.monotonic()) > 0:
+        try:
+            return process.communicate(unsent, timeout=max(left, 0.5))
+        except subprocess.TimeoutExpired:
+            unsent = None  # whoever asks again sends the rest
+    return None
+
+
+def waited_for_core(pid: int) -> float:
+    """Seconds that a process was ready to run and had no core (its first thread); 0 where nobody counts."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 @dataclass(kw_only=True)
