@@ -48,14 +48,22 @@ def study_of(*, informative: bool, n: int = 30, feasible: bool | None = True, se
     return history
 
 
-def decide(history: History, final: float, size: float, step: int = 6, number: int = 30, **others: object):
+def decide(
+    history: History,
+    final: float,
+    size: float,
+    step: int = 6,
+    number: int = 30,
+    pruner: Any = None,
+    **others: object,
+):
     params = {"lr": 1e-3, "layers": 2, "optimizer": "adam", **others}
     running = TrialRecord(number=number, state=TrialState.RUNNING, params=params, metrics={"size": size})
     history.update([running])
     for s in checkpoints(MAX_STEPS):
         if s <= step:
             history.report(number, s, {"error": curve(final, s), "size": size})
-    return PRUNERS.get("auto")(history.problem).decide(history, number)
+    return (pruner or PRUNERS.get("auto")(history.problem)).decide(history, number)
 
 
 def test_a_hopeless_trial_stops_and_says_why():
@@ -178,7 +186,8 @@ def test_every_worker_decides_the_same_whatever_it_did_before():
 
 def test_one_in_some_trials_is_never_stopped():
     history = study_of(informative=True)
-    stops = [decide(history, final=0.75, size=4.0, number=n).stop for n in range(30, 180)]
+    pruner = PRUNERS.get("auto")(history.problem)  # one for all: its models are those of the finished trials
+    stops = [decide(history, final=0.75, size=4.0, number=n, pruner=pruner).stop for n in range(30, 180)]
     assert 0 < stops.count(False) < 15
 
 
