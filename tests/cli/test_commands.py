@@ -50,7 +50,7 @@ def process(folder: Path, *arguments: str, code: int = 0, **environment: str) ->
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == code, done.stderr
@@ -261,7 +261,7 @@ def test_a_signal_stops_cleanly_and_run_goes_on(tmp_path: Path, workers: Any, nu
     running = started(folder, "run", "toy.toml", "--workers", workers)
     wait_for(lambda: trials(folder, "COMPLETE") >= 1, running)
     running.send_signal(number)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=300)
     assert running.returncode == 130, err
     assert out == ""
     assert "satisfice run toy.toml" in err
@@ -281,7 +281,7 @@ def test_a_worker_gives_its_trial_back_on_sigterm(tmp_path: Path) -> None:
     running = started(folder, "worker", "toy")
     wait_for(lambda: trials(folder, "RUNNING") == 1, running)
     running.terminate()
-    _, err = running.communicate(timeout=12)
+    _, err = running.communicate(timeout=300)
     assert running.returncode == 143, err
     status = json.loads(satisfice(folder, "status", "toy", "--json").stdout)
     assert status["states"].get("RUNNING", 0) == 0
@@ -344,7 +344,7 @@ def piped(folder: Path, command: str, output: Any) -> subprocess.CompletedProces
     """A command on the toy study, its standard output elsewhere."""
     arguments = [sys.executable, "-m", "satisfice.cli.main", command, "toy"]
     return subprocess.run(
-        arguments, cwd=folder, stdout=output, stderr=subprocess.PIPE, text=True, timeout=120, check=False
+        arguments, cwd=folder, stdout=output, stderr=subprocess.PIPE, text=True, timeout=600, check=False
     )
 
 
@@ -379,7 +379,7 @@ def trials(folder: Path, state: str) -> int:
     return int(study.status()["states"].get(state, 0))
 
 
-def wait_for(condition, running: subprocess.Popen[str], seconds: float = 60.0) -> None:
+def wait_for(condition, running: subprocess.Popen[str], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert running.poll() is None, running.communicate()

@@ -356,6 +356,7 @@ def test_a_large_front_is_answered_without_quadratic_work(settled):
 @pytest.mark.browser
 def test_in_a_browser_the_infeasible_trial_is_marked_and_ours_are_drawn(address, storage, chromium):
     page = chromium.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(240_000)  # milliseconds; on a busy machine 30 s are too few
     problems: list[str] = []
     foreign: list[str] = []
     page.on("pageerror", lambda error: problems.append(str(error)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
@@ -30,12 +31,14 @@ LAYERS = (
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
 
+@functools.cache
 def packages() -> set[str]:
     """Folders and modules directly under satisfice."""
     found = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     return found | {path.name for path in PACKAGE.iterdir() if path.is_dir() and any(path.glob("*.py"))}
 
 
+@functools.cache
 def modules() -> dict[str, Path]:
     """Dotted name of every module, with its file."""
     found = {}
@@ -45,6 +48,7 @@ def modules() -> dict[str, Path]:
     return found
 
 
+@functools.cache
 def imported_names(module: str, path: Path) -> set[str]:
     """Dotted names that a module imports anywhere, also inside functions and under TYPE_CHECKING."""
     names: set[str] = set()
@@ -65,6 +69,7 @@ def package_of(name: str) -> str:
     return parts[1] if len(parts) > 1 and parts[1] in packages() else "api"
 
 
+@functools.cache
 def edges() -> dict[tuple[str, str], str]:
     """Every pair (importing package, imported package), with one import that makes it so."""
     found: dict[tuple[str, str], str] = {}

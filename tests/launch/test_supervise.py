@@ -68,7 +68,7 @@ def test_a_worker_that_refuses_its_input_stops_all(tmp_path: Path) -> None:
     script = (
         "import sys, time\n"
         "if sys.argv[1] == '0': print('satisfice: no study is named s', file=sys.stderr); sys.exit(2)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     seats = Seats(tmp_path, script)
     with pytest.raises(InputError, match="no study is named s") as raised:
@@ -108,7 +108,7 @@ def test_one_failed_worker_does_not_fail_those_that_finish(tmp_path: Path) -> No
 
 
 def test_stop_ends_the_workers(tmp_path: Path) -> None:
-    seats = Seats(tmp_path, "import time; time.sleep(60)")
+    seats = Seats(tmp_path, "import time; time.sleep(600)")
     stop = threading.Event()
     supervise(seats, JOB, stop=stop, on_tick=stop.set)
     assert [ended(p).cause for p in seats.processes] == [Cause.PREEMPTED] * 2
@@ -119,7 +119,7 @@ def test_a_worker_that_will_not_leave_is_killed(tmp_path: Path) -> None:
         "import signal, sys, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "print('deaf', flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     seats = Seats(tmp_path, script)
     stop = threading.Event()
@@ -134,7 +134,7 @@ def test_a_worker_that_will_not_leave_is_killed(tmp_path: Path) -> None:
 
 
 def test_what_a_tick_raises_ends_the_workers_and_passes(tmp_path: Path) -> None:
-    seats = Seats(tmp_path, "import time; time.sleep(60)")
+    seats = Seats(tmp_path, "import time; time.sleep(600)")
 
     def interrupt() -> None:
         raise KeyboardInterrupt
@@ -145,7 +145,7 @@ def test_what_a_tick_raises_ends_the_workers_and_passes(tmp_path: Path) -> None:
 
 
 def test_the_time_limit_ends_the_workers(tmp_path: Path) -> None:
-    seats = Seats(tmp_path, "import time; time.sleep(60)")
+    seats = Seats(tmp_path, "import time; time.sleep(600)")
     supervise(seats, Job(study="s", storage="", workers=1, timeout_s=0.5))
     assert ended(seats.processes[0]).cause is Cause.PREEMPTED
 
@@ -159,7 +159,7 @@ def test_a_worker_leaves_when_its_parent_is_killed(tmp_path: Path) -> None:
         "signals = StopSignals(stop)\n"
         "signals.install()\n"
         "print('ready', flush=True)\n"
-        "stop.wait(60)\n"
+        "stop.wait(600)\n"
         "print('left:', signals.received, flush=True)\n"
     )
     log = tmp_path / "worker.log"
@@ -169,7 +169,7 @@ def test_a_worker_leaves_when_its_parent_is_killed(tmp_path: Path) -> None:
         "from satisfice.launch.local import LocalProcess\n"
         "from satisfice.launch.worker_process import with_parent\n"
         f"LocalProcess([sys.executable, '-c', {worker!r}], with_parent({{}}), Path({str(log)!r}))\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     process = psutil.Popen([sys.executable, "-c", parent])
     wait_for(lambda: log.exists() and "ready" in log.read_text())
@@ -187,7 +187,7 @@ def test_a_worker_deaf_to_its_event_ends_by_force(tmp_path: Path) -> None:
         "late = lambda: print('too late', flush=True)\n"
         "StopSignals(threading.Event(), grace_s=0.3, on_deadline=late).install()\n"
         "print('ready', flush=True)\n"
-        "end = time.monotonic() + 60\n"
+        "end = time.monotonic() + 600\n"
         "while time.monotonic() < end: time.sleep(0.1)\n"
     )
     log = tmp_path / "worker.log"
@@ -224,7 +224,7 @@ def test_only_crashes_and_lack_of_memory_blame_the_trial() -> None:
     assert classify(-9, out_of_memory=True) is Cause.OUT_OF_MEMORY
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

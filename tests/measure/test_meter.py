@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -260,29 +261,32 @@ def test_a_worker_killed_while_it_measures_leaves_no_lock_behind(tmp_path) -> No
 
 def test_two_studies_on_one_host_measure_in_turn(tmp_path) -> None:
     said: list[str] = []
-    together = threading.Barrier(2)
-    inside: list[int] = []
-    most: list[int] = []
+    together, waits = threading.Barrier(2), threading.Event()
+    calls: list[int] = []  # by whom, in order
+
+    def hear(words: str) -> None:
+        said.append(words)
+        waits.set()
 
     def study() -> None:
-        meter = Meter(InMemoryMeasurements(), MeasureOptions(), Quiet(tmp_path, on_wait=said.append))
+        meter = Meter(InMemoryMeasurements(), MeasureOptions(), Quiet(tmp_path, on_wait=hear))
         matrix = np.ones((64, 64))
 
         def call() -> None:
-            inside.append(threading.get_ident())
-            most.append(len(set(inside)))
+            calls.append(threading.get_ident())
+            waits.wait(300)  # the first goes on when the other has come
             _ = matrix @ matrix
 
         together.wait()
         meter.latency("k", lambda: call)
-        inside.clear()
 
     threads = [threading.Thread(target=study) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert max(most) == 1
+    assert len({*calls}) == 2
+    assert sum(one != other for one, other in pairwise(calls)) == 1
     assert len(said) == 1
     assert said[0].startswith("waits for the host's quiet: ")
 

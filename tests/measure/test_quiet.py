@@ -15,7 +15,7 @@ from satisfice.errors import InputError
 from satisfice.measure import Quiet
 
 SOURCE = Path(__file__).parents[2] / "src"
-PATIENCE_S = 30.0
+PATIENCE_S = 300.0
 
 MEASURE = """
 import sys, time

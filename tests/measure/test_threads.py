@@ -110,16 +110,16 @@ def test_the_last_thread_out_puts_the_number_back(first: str) -> None:
     def other() -> None:
         with one_blas_thread():
             inside.set()
-            leave.wait(60)
+            leave.wait(300)
 
     thread = threading.Thread(target=other)
     if first == "other":
         thread.start()
-        assert inside.wait(60)
+        assert inside.wait(300)
     with one_blas_thread():
         if first == "main":
             thread.start()
-            assert inside.wait(60)
+            assert inside.wait(300)
         else:
             leave.set()
             thread.join()
@@ -232,7 +232,7 @@ def test_a_worker_has_the_threads_that_it_was_given(tmp_path: Path, sqlite_url: 
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=250,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -214,6 +214,7 @@ def test_every_page_opens_offline_in_a_browser(report, chromium, scheme, width):
     requests: list[str] = []
     for name in PAGES:
         page = context.new_page()
+        page.set_default_timeout(240_000)  # milliseconds; on a busy machine 30 s are too few
         page.on("pageerror", lambda error, name=name: problems.append(f"{name}: {error}"))
         page.on("console", lambda m, name=name: problems.extend([f"{name}: {m.text}"] * (m.type == "error")))
         page.on("request", lambda r: requests.append(r.url))
@@ -234,6 +235,7 @@ def test_every_page_opens_offline_in_a_browser(report, chromium, scheme, width):
 @pytest.mark.browser
 def test_the_drawn_front_has_a_point_for_each_trial_in_view(report, chromium, digits):
     page = chromium.new_page()
+    page.set_default_timeout(240_000)  # milliseconds; on a busy machine 30 s are too few
     page.goto(f"file://{report}")
     page.locator(".plot .point").first.wait_for()
     drawn = page.evaluate(

@@ -519,8 +519,8 @@ def test_the_clock_is_the_databases_and_advances_within_a_transaction(place: Pla
         first = float(connection.execute(sa.select(place.db.now())).scalar_one())
         time.sleep(0.05)
         second = float(connection.execute(sa.select(place.db.now())).scalar_one())
-    assert 0.02 < second - first < 30
-    assert abs(first - time.time()) < 30  # the same machine here
+    assert 0.02 < second - first < 300
+    assert abs(first - time.time()) < 300  # the same machine here
 
 
 def test_mariadb_s_clock_is_utc_and_advances_within_a_statement(mariadb_url: str) -> None:
@@ -532,7 +532,7 @@ def test_mariadb_s_clock_is_utc_and_advances_within_a_statement(mariadb_url: str
         first, _, second = connection.execute(sa.select(now, wait, now)).one()
         assert second - first > 0.02
         connection.execute(sa.text("SET timestamp = 1000"))  # what NOW() would tell
-        assert abs(float(connection.execute(sa.select(now)).scalar_one()) - time.time()) < 30
+        assert abs(float(connection.execute(sa.select(now)).scalar_one()) - time.time()) < 300
     place.db.close()
 
 
@@ -614,7 +614,7 @@ def test_reports_that_waited_while_their_trial_was_taken_over_are_not_stored(
             _until_waiting(place.db, len(late))
         for answer in answers:
             with pytest.raises(LeaseLost):
-                answer.result(timeout=10)
+                answer.result(timeout=300)
     assert not place.reader.changes(-1).reports
     assert place.slot(claim.slot)["lease_until"] == slow._held_until[claim.token]
     place.db.close()
@@ -622,7 +622,7 @@ def test_reports_that_waited_while_their_trial_was_taken_over_are_not_stored(
 
 def _until_waiting(db: Database, count: int) -> None:
     query = sa.text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while True:
         with db.look() as connection:
             if connection.execute(query).scalar_one() >= count:
