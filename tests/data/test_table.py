@@ -56,7 +56,7 @@ def test_numbers_are_scaled_and_missing_ones_marked() -> None:
 
 def test_skewed_numbers_are_taken_in_the_logarithm() -> None:
     encoder = fit_table(pd.DataFrame({"x": [0.0] * 50 + [1e6], "y": np.linspace(0, 1, 51)}))
-    assert [column.log for column in encoder.columns] == [True, False]
+    assert [column.skewed for column in encoder.columns] == [True, False]
     assert np.isfinite(encoder.transform(pd.DataFrame({"x": [-5.0], "y": [0.0]}))).all()
 
 

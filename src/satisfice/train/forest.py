@@ -46,7 +46,7 @@ class ForestTask(TreeTask):
         grown: list[RawTrees] = []
         for count in counts:
             estimator.set_params(n_estimators=count)
-            estimator.fit(x, data.train.y)
+            estimator.fit(x, data.train.z)
             for tree in estimator.estimators_[len(grown) :]:
                 predicted = tree.predict_proba(valid) if data.n_classes else tree.predict(valid)
                 total = predicted if total is None else total + predicted
