@@ -1,7 +1,7 @@
 """Predictions and scores do not depend on the units that a person chose.
 
-Every number of a table, the target included, and every pixel is multiplied by a power of ten and shifted: what
-is predicted, in the new unit, and r2 or accuracy stay as they were; mae and rmse go with the unit.
+Every number of a table, the target included, and every pixel is multiplied by a power of ten and shifted.
+What is predicted, in the new unit, and r2 or accuracy stay as they were; mae and rmse go with the unit.
 """
 
 from __future__ import annotations

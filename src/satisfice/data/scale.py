@@ -53,8 +53,12 @@ def centre_and_spread_of(parts: Callable[[], Iterable[Doubles]]) -> tuple[float,
     mean = sum(float(times(part, -at).sum()) for part in parts()) / count
     mean += sum(float((times(part, -at) - mean).sum()) for part in parts()) / count  # what was rounded off
     further = exponent([float(times(low, -at)) - mean, float(times(high, -at)) - mean])
-    squares = sum(float((times(times(part, -at) - mean, -further) ** 2).sum()) for part in parts())
-    spread = float(times(np.sqrt(squares / count), further + at))
+    rest = squares = 0.0
+    for part in parts():
+        deviation = times(times(part, -at) - mean, -further)
+        rest += float(deviation.sum())  # far from zero the mean itself is rounded
+        squares += float((deviation**2).sum())
+    spread = float(times(np.sqrt(squares / count - (rest / count) ** 2), further + at))
     return float(times(mean, at)), max(spread, _LEAST)
 
 

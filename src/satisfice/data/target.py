@@ -34,7 +34,7 @@ def infer_task(target: pd.Series[Any]) -> Task:
     if pd.api.types.is_bool_dtype(target) or not pd.api.types.is_numeric_dtype(target):
         return "classification"
     values = target.dropna()
-    whole = bool((values == values.round()).all())
+    whole = bool(np.isfinite(values).all() and (values == values.round()).all())
     return "classification" if whole and values.nunique() <= _MOST_NUMERIC_CLASSES else "regression"
 
 
