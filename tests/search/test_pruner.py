@@ -68,25 +68,20 @@ def test_a_promising_trial_goes_on():
     assert not decide(study_of(informative=True), final=0.05, size=4.0).stop
 
 
-@pytest.mark.parametrize("unit", [2.0**-160, 2.0**-40, 1.0, 2.0**140])
-@pytest.mark.parametrize("offset", [0.0, 2.0**20])
-def test_units_and_offsets_of_a_metric_change_no_decision(unit: float, offset: float) -> None:
-    """Errors of 1e-48 or 1e42, and of a million ± 0.1: float32 would keep none of them apart."""
-    decisions = []
-    for final in np.linspace(0.05, 0.8, 8):
-        history, measured = study_of(informative=True), study_of(informative=True)
-        for i in range(len(measured)):
-            measured._metrics[i, 0] = (measured._metrics[i, 0] + offset) * unit
-        measured._curves[..., 0] = (measured._curves[..., 0] + offset) * unit
-        plain = decide(history, final=float(final), size=4.0).stop
-        params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
-        running = TrialRecord(number=30, state=TrialState.RUNNING, params=params, metrics={"size": 4.0})
-        measured.update([running])
-        for step in (1, 2, 4, 6):
-            measured.report(30, step, {"error": (curve(float(final), step) + offset) * unit, "size": 4.0})
-        decisions.append((plain, PRUNERS.get("auto")(measured.problem).decide(measured, 30).stop))
-    assert [ours for _, ours in decisions] == [plain for plain, _ in decisions]
-    assert len(set(decisions)) == 2  # some stop, some go on
+@pytest.mark.parametrize(("unit", "offset"), [(2.0**-160, 0.0), (2.0**120, 2.0**20)])
+@pytest.mark.parametrize(("final", "stops"), [(0.05, False), (0.75, True)])
+def test_units_and_offsets_of_a_metric_change_no_decision(
+    unit: float, offset: float, final: float, stops: bool
+) -> None:
+    """Errors of 1e-48, and of 1e42 ± 1e35: float32 would keep none of them apart."""
+    history = study_of(informative=True)
+    for values in (history._metrics[:, 0], history._curves[..., 0]):
+        values[...] = (values + offset) * unit
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    history.update([TrialRecord(number=30, state=TrialState.RUNNING, params=params, metrics={"size": 4.0})])
+    for step in (1, 2, 4, 6):
+        history.report(30, step, {"error": (curve(final, step) + offset) * unit, "size": 4.0})
+    assert PRUNERS.get("auto")(history.problem).decide(history, 30).stop == stops
 
 
 def test_no_trial_that_has_shown_the_best_is_stopped():

@@ -133,7 +133,7 @@ HYPERPARAMETERS: Hyperparameters = {
         default=0.0,
         low=0.0,
         high=1e12,
-        doc="Strength of minimal cost-complexity pruning after growing; for numbers in the target's variance.",
+        doc="Strength of minimal cost-complexity pruning; for numbers, a share of the target's variance.",
         architecture=True,
     ),
     "class_weight": Hyperparameter(
