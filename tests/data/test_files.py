@@ -84,7 +84,7 @@ def test_a_split_by_time_trains_on_the_past(csv: Any) -> None:
     frame = _frame().sample(frac=1, random_state=1)
     frame.to_csv(csv / "data.csv", index=False)
     splits = load(_spec(target="price", time="seen", task="regression"), csv, 0)
-    ordered = frame.sort_values("seen")["price"].to_numpy(dtype=np.float32)
+    ordered = frame.sort_values("seen")["price"].to_numpy(dtype=np.float64)
     assert np.array_equal(np.concatenate([splits.train.y, splits.valid.y, splits.test.y]), ordered)
     assert not any(name.startswith("seen") for name in splits.preprocessor.feature_names)
 

@@ -76,6 +76,22 @@ def test_a_promising_trial_goes_on():
     assert not decide(study_of(informative=True), final=0.05, size=4.0).stop
 
 
+@pytest.mark.parametrize(("unit", "offset"), [(2.0**-160, 0.0), (2.0**120, 2.0**20)])
+@pytest.mark.parametrize(("final", "stops"), [(0.05, False), (0.75, True)])
+def test_units_and_offsets_of_a_metric_change_no_decision(
+    unit: float, offset: float, final: float, stops: bool
+) -> None:
+    """Errors of 1e-48, and of 1e42 ± 1e35: float32 would keep none of them apart."""
+    history = study_of(informative=True)
+    for values in (history._metrics[:, 0], history._curves[..., 0]):
+        values[...] = (values + offset) * unit
+    params = {"lr": 1e-3, "layers": 2, "optimizer": "adam"}
+    history.update([TrialRecord(number=30, state=TrialState.RUNNING, params=params, metrics={"size": 4.0})])
+    for step in (1, 2, 4, 6):
+        history.report(30, step, {"error": (curve(final, step) + offset) * unit, "size": 4.0})
+    assert PRUNERS.get("auto")(history.problem).decide(history, 30).stop == stops
+
+
 def test_no_trial_that_has_shown_the_best_is_stopped():
     """Whatever a model makes of its configuration: what has been reported is no guess."""
     history = study_of(informative=True)

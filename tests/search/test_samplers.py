@@ -319,9 +319,19 @@ def test_order_of_objectives_changes_nothing(plain):
     assert proposals_of(problem(objectives=("size", "error"))) == plain
 
 
-def test_an_increasing_linear_map_of_an_objective_changes_nothing(plain):
+@pytest.mark.parametrize("power", [2, -40, 40, -300])
+def test_the_unit_of_an_objective_changes_nothing(plain, power):
     # A power of two keeps floating-point arithmetic exact.
-    assert proposals_of(problem(), evaluate=lambda params: {"error": 4.0 * error(params)}) == plain
+    assert proposals_of(problem(), evaluate=lambda params: {"error": 2.0**power * error(params)}) == plain
+
+
+@pytest.mark.parametrize("power", [-60, 60])
+def test_the_unit_changes_nothing_where_all_objectives_are_equal(power):
+    def always(unit: float) -> Known:
+        return lambda params: {"error": unit}
+
+    first, again = (proposals_of(problem(), evaluate=always(unit)) for unit in (1.0, 2.0**power))
+    assert first == again
 
 
 def test_names_of_parameters_change_nothing(plain):

@@ -77,3 +77,30 @@ def test_a_split_with_one_class_has_no_area_under_the_curve() -> None:
     found = score_classification(np.zeros(4, dtype=np.int64), np.full((4, 2), 0.5))
     assert np.isnan(found["roc_auc"])
     assert found["recall"] == 0
+
+
+@given(
+    pairs=st.lists(st.tuples(st.integers(-99, 99), st.integers(-99, 99)), min_size=2, max_size=30),
+    power=st.integers(-1000, 1000),
+)
+def test_the_unit_scales_errors_and_leaves_r2(pairs: Any, power: int) -> None:
+    y, prediction = np.array(pairs, float).T
+    plain = score_regression(y, prediction)
+    found = score_regression(np.ldexp(y, power), np.ldexp(prediction, power))
+    assert found["r2"] == plain["r2"]
+    assert found["mae"] == np.ldexp(plain["mae"], power)
+    assert found["rmse"] == np.ldexp(plain["rmse"], power)
+
+
+def test_an_offset_of_the_target_hides_no_error() -> None:
+    y = 1e8 + np.array([-1.0, 0.0, 1.0])
+    found = score_regression(y, np.full(3, 1e8 + 0.5))
+    assert found == pytest.approx({"r2": -0.375, "mae": 5 / 6, "rmse": np.sqrt(2.75 / 3)})
+
+
+@pytest.mark.parametrize("value", [0.1, 0.0, 1e-300, 1e300])
+def test_r2_of_a_fold_with_one_value(value: float) -> None:
+    """The mean of three times 0.1 is not 0.1: rounding is no variance that could be explained."""
+    y = np.full(3, value)
+    assert score_regression(y, y) == {"r2": 1.0, "mae": 0.0, "rmse": 0.0}
+    assert score_regression(y, y + max(value, 1.0))["r2"] == 0.0

@@ -4,6 +4,7 @@ from satisfice.data.catalog import DATASETS
 from satisfice.data.image import ImageScaler
 from satisfice.data.load import Fold, Preprocessor, Splits, dataset_of, fingerprint, load
 from satisfice.data.raw import Dataset, RawData
+from satisfice.data.scale import TargetScale
 from satisfice.data.table import TableEncoder
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "RawData",
     "Splits",
     "TableEncoder",
+    "TargetScale",
     "dataset_of",
     "fingerprint",
     "load",

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.data.scale import centre_and_spread_of, standardise
+
 Floats = NDArray[np.float32]
+
+_CHUNK = 1024  # images at a time, to bound memory
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ImageScaler:
-    """A fitted scaler of images (n, channels, height, width)."""
+    """A fitted scaler of images (n, channels, height, width).
+
+    It computes in float64, or where its numbers come from a file of format 1 in float32. What comes out is
+    float32.
+    """
 
     shape: tuple[int, ...]  # of one item: (channels, height, width)
-    mean: Floats  # by channel
-    scale: Floats  # by channel
+    mean: NDArray[np.floating]  # by channel
+    scale: NDArray[np.floating]  # by channel; 0 of one that is constant
 
     kind = "image"
 
@@ -29,10 +38,16 @@ class ImageScaler:
 
     def transform(self, images: NDArray[Any]) -> Floats:
         """Images to zero mean and unit variance by channel; same shape, float32."""
-        by_channel = (1, -1, 1, 1)
-        out: Floats = images.astype(np.float32)
-        out -= self.mean.reshape(by_channel)
-        out /= self.scale.reshape(by_channel)
+        out = np.empty(images.shape, np.float32)
+        for at in range(0, len(images), _CHUNK):
+            chunk = images[at : at + _CHUNK]
+            for channel, (mean, scale) in enumerate(zip(self.mean, self.scale, strict=True)):
+                pixels = chunk[:, channel].astype(self.mean.dtype)
+                out[at : at + _CHUNK, channel] = (
+                    standardise(pixels, float(mean), float(scale))
+                    if self.mean.dtype == np.float64
+                    else (pixels - mean) / scale
+                )
         return out
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -51,9 +66,11 @@ class ImageScaler:
 
 def fit_images(images: NDArray[Any]) -> ImageScaler:
     """Learn the scaler from the training fold."""
-    pixels = images.astype(np.float32)
-    mean = pixels.mean(axis=(0, 2, 3), dtype=np.float64).astype(np.float32)
-    scale = pixels.std(axis=(0, 2, 3), dtype=np.float64).astype(np.float32)
-    return ImageScaler(
-        shape=tuple(images.shape[1:]), mean=mean, scale=np.where(scale > 0, scale, 1.0).astype(np.float32)
-    )
+
+    def parts(channel: int) -> Iterator[NDArray[np.float64]]:
+        for at in range(0, len(images), _CHUNK):
+            yield images[at : at + _CHUNK, channel].astype(np.float64)
+
+    learnt = [centre_and_spread_of(partial(parts, channel)) for channel in range(images.shape[1])]
+    mean, scale = (np.array(numbers) for numbers in zip(*learnt, strict=True))
+    return ImageScaler(shape=tuple(images.shape[1:]), mean=mean, scale=scale)

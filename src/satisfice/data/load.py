@@ -17,6 +17,7 @@ from satisfice.data.catalog import DATASETS
 from satisfice.data.file import find_file, read_file
 from satisfice.data.image import ImageScaler, fit_images
 from satisfice.data.raw import Dataset, Kind, RawData, Task
+from satisfice.data.scale import TargetScale, fit_target
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.table import TableEncoder, fit_table
 from satisfice.data.target import encode_target
@@ -32,7 +33,8 @@ class Fold:
     """Prepared items and their targets."""
 
     x: NDArray[np.float32]  # table: (n, d); images: (n, channels, height, width)
-    y: NDArray[Any]  # classification: int64 codes; regression: float32; shape (n,)
+    y: NDArray[Any]  # classification: int64 codes; regression: float64, in the target's unit; shape (n,)
+    z: NDArray[Any]  # what models learn: the codes; regression: y standardised by `Splits.target`, float64
 
     def __len__(self) -> int:
         return len(self.y)
@@ -49,7 +51,9 @@ class Splits:
     kind: Kind
     classes: tuple[Any, ...]  # by code; of two, the positive one is the second; empty for regression
     preprocessor: Preprocessor
+    target: TargetScale | None  # of the training fold's target; None for classification
     raw_item: RawData  # one item of the validation fold, as it was read
+    raw_test: RawData  # the test fold, as it was read
 
     @property
     def n_classes(self) -> int:
@@ -101,10 +105,12 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     _check_classes(values, folds, len(target.classes), where)
     train = raw.take(folds.train)
     preprocessor = _fit(train, where)
+    scale = fit_target(values[folds.train]) if target.task == "regression" else None
 
     def prepare(rows: NDArray[np.int64]) -> Fold:
         items: Any = raw.take(rows).items
-        return Fold(x=preprocessor.transform(items), y=values[rows])
+        y = values[rows]
+        return Fold(x=preprocessor.transform(items), y=y, z=y if scale is None else scale.standardise(y))
 
     return Splits(
         train=prepare(folds.train),
@@ -114,7 +120,9 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         kind=raw.kind,
         classes=target.classes,
         preprocessor=preprocessor,
+        target=scale,
         raw_item=raw.take(folds.valid[:1]),
+        raw_test=raw.take(folds.test),
     )
 
 

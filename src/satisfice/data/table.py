@@ -2,8 +2,8 @@
 
 Notation: n rows, d output features. What a column becomes:
 
-- a number: missing values filled with the median, log(1+x) if it is far from symmetric, then zero mean and
-  unit variance; a 0/1 feature tells where it was missing, if it ever was
+- a number: missing values filled with the median, a logarithm of it if it is far from symmetric, then zero
+  mean and unit variance; a 0/1 feature tells where it was missing, if it ever was
 - a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones,
   which is also where values go that training never saw; missing is a value of its own
 - a moment in time: its number of days, and where they vary its month, weekday and hour
@@ -20,13 +20,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from satisfice.data.scale import distance, standardise
+from satisfice.data.shape import Shape, fit_shape, signed_log
+
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 _MISSING = "\0missing"  # no value of a CSV file is written so
 _MOST_CATEGORIES = 40
 _RARE_SHARE = 0.01
 _RARE_ROWS = 5
-_SKEWED = 3.0  # skewness above which a non-negative number is taken in the logarithm
 _MOMENT_PARTS = ("month", "day_of_week", "hour")
 
 
@@ -39,7 +42,8 @@ class Column:
     categories: tuple[str, ...] | None = None  # frequent values; None for a number
     rare: bool = False  # whether a feature gathers all other values
     missing: bool = False  # of a number: whether a feature tells where it was missing
-    log: bool = False  # of a number: whether log(1+x) is taken
+    skewed: bool = False  # of a number: whether its logarithm is taken, as `satisfice.data.shape` says
+    log: bool = False  # of a number, in files of format 1: whether log(1+x) is taken
 
     @property
     def width(self) -> int:
@@ -49,12 +53,17 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TableEncoder:
-    """A fitted encoder. Its numbers are float32 from the start, so that what ships computes the same."""
+    """A fitted encoder.
+
+    It computes in float64, and what comes out is float32. Its numbers were float32 in files of format 1.
+    """
 
     columns: tuple[Column, ...]
-    fill: Floats  # of each numeric column, in their order
-    mean: Floats
-    scale: Floats
+    fill: Doubles  # of each numeric column, in their order
+    mean: Doubles
+    scale: Doubles  # 0 of one that is constant where it is known
+    start: Doubles  # of each skewed column, in their order
+    unit: Doubles
     ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
 
     kind = "table"
@@ -85,29 +94,36 @@ class TableEncoder:
     def transform(self, frame: pd.DataFrame) -> Floats:
         """Rows to features, shape (n, d)."""
         out = np.zeros((len(frame), self.n_features), dtype=np.float32)
-        at = number = 0
+        at = number = skewed = 0
         for column in self.columns:
             if column.categories is None:
-                self._put_number(out, at, column, number, frame)
+                self._put_number(out, at, column, (number, skewed), frame)
                 number += 1
+                skewed += column.skewed
             else:
                 _put_categories(out, at, column, frame)
             at += column.width
         return out
 
-    def _put_number(self, out: Floats, at: int, column: Column, i: int, frame: pd.DataFrame) -> None:
+    def _put_number(
+        self, out: Floats, at: int, column: Column, place: tuple[int, int], frame: pd.DataFrame
+    ) -> None:
+        i, j = place
         values = read_number(frame[column.name], column.part)
         missing = ~np.isfinite(values)
         values = np.where(missing, self.fill[i], values)
         if column.log:
             values = np.log1p(np.maximum(values, 0.0))
-        out[:, at] = ((values - self.mean[i]) / self.scale[i]).astype(np.float32)
+        if column.skewed:
+            values = signed_log(distance(values, self.start[j], self.unit[j]))
+        out[:, at] = standardise(values, self.mean[i], self.scale[i])
         if column.missing:
             out[:, at + 1] = missing
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The numbers it has learnt, for the file that ships."""
-        return {"fill": self.fill, "mean": self.mean, "scale": self.scale}
+        arrays = {"fill": self.fill, "mean": self.mean, "scale": self.scale}
+        return arrays | ({"start": self.start, "unit": self.unit} if len(self.start) else {})
 
     def describe(self) -> dict[str, Any]:
         """All else it has learnt, JSON-able."""
@@ -120,13 +136,18 @@ class TableEncoder:
             Column(**{**c, "categories": None if c.get("categories") is None else tuple(c["categories"])})
             for c in description["columns"]
         )
-        return cls(columns=columns, fill=arrays["fill"], mean=arrays["mean"], scale=arrays["scale"])
+        number = {name: np.zeros(0) for name in ("start", "unit")}
+        number |= {name: array.astype(np.float64) for name, array in arrays.items()}
+        fill, mean, scale = number["fill"], number["mean"], number["scale"]
+        return cls(
+            columns=columns, fill=fill, mean=mean, scale=scale, start=number["start"], unit=number["unit"]
+        )
 
 
 def fit_table(frame: pd.DataFrame) -> TableEncoder:
     """Learn the encoder from the training fold."""
     columns: list[Column] = []
-    numbers: list[tuple[float, float, float]] = []
+    shapes: list[Shape] = []
     ignored: list[str] = []
     for name in frame.columns:
         series = frame[name]
@@ -142,12 +163,19 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
                 continue
         kept = [fit for fit in found if fit is not None]
         columns += [column for column, _ in kept]
-        numbers += [number for _, number in kept]
+        shapes += [shape for _, shape in kept]
         if not kept:
             ignored.append(str(name))
-    table = np.asarray(numbers, dtype=np.float32).reshape(len(numbers), 3)
-    fill, mean, scale = (np.ascontiguousarray(table[:, i]) for i in range(3))
-    return TableEncoder(columns=tuple(columns), fill=fill, mean=mean, scale=scale, ignored=tuple(ignored))
+    skewed = [shape for shape in shapes if shape.skewed]
+    return TableEncoder(
+        columns=tuple(columns),
+        fill=np.array([shape.fill for shape in shapes]),
+        mean=np.array([shape.mean for shape in shapes]),
+        scale=np.array([shape.scale for shape in shapes]),
+        start=np.array([shape.start for shape in skewed]),
+        unit=np.array([shape.unit for shape in skewed]),
+        ignored=tuple(ignored),
+    )
 
 
 def is_moment(series: pd.Series[Any]) -> bool:
@@ -176,31 +204,13 @@ def read_number(series: pd.Series[Any], part: str = "") -> NDArray[np.float64]:
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
 
-def _fit_number(series: pd.Series[Any], part: str) -> tuple[Column, tuple[float, float, float]] | None:
+def _fit_number(series: pd.Series[Any], part: str) -> tuple[Column, Shape] | None:
     values = read_number(series, part)
-    finite = np.isfinite(values)
-    if not finite.any():
+    shape = fit_shape(values)
+    missing = not bool(np.isfinite(values).all())
+    if shape is None or (shape.scale == 0 and not missing):
         return None
-    known = values[finite]
-    missing = not bool(finite.all())
-    fill = float(np.float32(np.median(known)))
-    filled = np.where(finite, values, fill)
-    log = bool(filled.min() >= 0) and _skewness(filled) > _SKEWED
-    if log:
-        filled = np.log1p(filled)
-    mean, scale = float(filled.mean()), float(filled.std())
-    if scale <= 1e-12 * max(1.0, abs(mean)):
-        if not missing:
-            return None
-        scale = 1.0
-    column = Column(name=str(series.name), part=part, missing=missing, log=log)
-    return column, (fill, mean, scale)
-
-
-def _skewness(values: NDArray[np.float64]) -> float:
-    deviation = values - values.mean()
-    spread = deviation.std()
-    return float((deviation**3).mean() / spread**3) if spread > 0 else 0.0
+    return Column(name=str(series.name), part=part, missing=missing, skewed=shape.skewed), shape
 
 
 def _fit_category(series: pd.Series[Any]) -> Column | None:
@@ -235,7 +245,7 @@ def _put_categories(out: Floats, at: int, column: Column, frame: pd.DataFrame) -
 def _shorten(column: Column) -> dict[str, Any]:
     """Only what differs from the defaults: it ships."""
     out: dict[str, Any] = {"name": column.name}
-    for key in ("part", "rare", "missing", "log"):
+    for key in ("part", "rare", "missing", "skewed", "log"):
         if getattr(column, key):
             out[key] = getattr(column, key)
     if column.categories is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.raw import Task
+from satisfice.data.scale import is_constant
 from satisfice.errors import DataError
 
 # A column of whole numbers with more distinct values than this is a quantity, not a set of classes.
@@ -24,7 +25,7 @@ class Target:
     """
 
     task: Task
-    values: NDArray[Any]  # classification: int64 codes; regression: float32; shape (n,)
+    values: NDArray[Any]  # classification: int64 codes; regression: float64; shape (n,)
     classes: tuple[Any, ...] = ()  # by code; JSON-able; empty for regression
 
 
@@ -33,7 +34,7 @@ def infer_task(target: pd.Series[Any]) -> Task:
     if pd.api.types.is_bool_dtype(target) or not pd.api.types.is_numeric_dtype(target):
         return "classification"
     values = target.dropna()
-    whole = bool((values == values.round()).all())
+    whole = bool(np.isfinite(values).all() and (values == values.round()).all())
     return "classification" if whole and values.nunique() <= _MOST_NUMERIC_CLASSES else "regression"
 
 
@@ -68,9 +69,9 @@ def _encode_numbers(target: pd.Series[Any], where: str) -> Target:
             f"{where}: the target {target.name!r} holds values that are no numbers",
             hint='name another target, or set task = "classification" in [data]',
         )
-    if numbers.min() == numbers.max():
+    if is_constant(numbers):
         raise DataError(f"{where}: the target {target.name!r} has the same value in every row")
-    return Target(task="regression", values=numbers.astype(np.float32))
+    return Target(task="regression", values=numbers)
 
 
 def _encode_classes(target: pd.Series[Any], positive: Any, where: str) -> Target:

@@ -56,7 +56,8 @@ class Evidence:
                 low, high = sorted(float(self.signs[j]) * end for end in ends)
                 ideal[j], reference[j] = min(ideal[j], low), max(reference[j], high)
         width = reference - ideal
-        width = np.where(width > 0, width, np.maximum(np.abs(reference), 1.0) * 1e-3)
+        size = np.where(reference == 0, 1.0, np.abs(reference))
+        width = np.where(width > 0, width, 1e-3 * size)
         return ideal, reference + 0.05 * width
 
     def probability_feasible(self, unit: Array) -> Array:

@@ -2,7 +2,7 @@
 
 Row i is trial number i. With d parameters, k metrics (those that objectives and constraints name), g
 checkpoints and t targets (objectives, and what constraints want small or large) a trial takes about
-``8 d + 8 k + 8 g t + 30`` bytes.
+``8 d + 8 k + 8 g t + 4 g + 30`` bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from satisfice.spec.constraint import Constraint
 from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
-_GREATEST = float(np.finfo(np.float32).max)  # of a report: beyond, as where it is infinite, it says nothing
+_GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
 
 
@@ -79,7 +79,7 @@ class History:
             "metrics": np.full((capacity, k), np.nan),
             "feasible": np.full(capacity, -1, dtype=np.int8),  # 1, 0, or -1: not known
             "steps": np.zeros(capacity, dtype=np.int32),
-            "curves": np.full((capacity, g, t), np.nan, dtype=np.float32),
+            "curves": np.full((capacity, g, t), np.nan),
             "curve_step": np.zeros((capacity, g), dtype=np.int32),
         }
         for name, array in fresh.items():
@@ -92,7 +92,7 @@ class History:
     _metrics: Array
     _feasible: NDArray[np.int8]
     _steps: NDArray[np.int32]
-    _curves: NDArray[np.float32]
+    _curves: Array
     _curve_step: NDArray[np.int32]
 
     def _row(self, number: int) -> int:
@@ -165,7 +165,7 @@ class History:
         return self._steps[: self._n]
 
     @property
-    def curves(self) -> NDArray[np.float32]:
+    def curves(self) -> Array:
         """Targets as last reported up to each checkpoint (and after the one before), shape [n, g, t]."""
         return self._curves[: self._n]
 

@@ -38,6 +38,7 @@ _LATEST = 0.65  # of a full training: later, its end is worth more to the models
 _HEAD_START = 2.0  # at the start: how much slower than another trial one may be
 _STOPPED_PER_OTHER = 3  # at the start: models need trials that finish
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
+_ROUNDING = 1e-9  # share of a metric's size by which reports of one number may differ
 _EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
 
 
@@ -225,11 +226,11 @@ def _loss(
     if not any(lost):
         return 0.0
     low, high = finished[front].min(axis=0), finished[front].max(axis=0)
-    width = np.where(high > low, high - low, np.maximum(np.ptp(finished, axis=0), 1e-12))
-    reference = high + 0.1 * width
-    kept = np.delete(finished, front[lost], axis=0)
-    volume = moocore.hypervolume((finished - low) / width, ref=(reference - low) / width)
-    left = moocore.hypervolume((kept - low) / width, ref=(reference - low) / width)
+    width = np.where(high > low, high - low, np.ptp(finished, axis=0))
+    width = np.where(width > 0, width, 1.0)  # all have the same: any width will do
+    places, reference = (finished - low) / width, (high - low) / width + 0.1
+    volume = moocore.hypervolume(places, ref=reference)
+    left = moocore.hypervolume(np.delete(places, front[lost], axis=0), ref=reference)
     return float(1.0 - left / volume)
 
 
@@ -251,7 +252,7 @@ def is_static(history: History, target: int) -> bool:
     change = change[np.isfinite(change)]
     if len(change) == 0:
         return True
-    return bool(change.max() <= 1e-5 * max(float(np.abs(final[np.isfinite(final)]).max()), 1e-300))
+    return bool(change.max() <= _ROUNDING * float(np.abs(final[np.isfinite(final)]).max()))
 
 
 __all__ = ["AutoPruner", "NoPruner", "is_static"]

@@ -20,7 +20,7 @@ class TailLog:
         q10, q50 = np.quantile(values, [0.1, 0.5])
         spread = q50 - q10
         if not spread > 0:
-            spread = float(np.ptp(values)) or 1.0
+            spread = float(np.ptp(values)) or abs(float(q50)) or 1.0
         self._centre, self._spread = float(q50), float(spread)
         z = self._bend((values - self._centre) / self._spread)
         self._mean, self._sd = float(z.mean()), float(z.std()) or 1.0

@@ -166,12 +166,22 @@ class FamilyTask(ABC):
         return load_shipped(path)
 
     def score_test(self, params: Params, model: Any) -> dict[str, float]:  # the seam's signature
-        """Predictive metrics on the test split."""
-        return self._score(_core(model), self.splits.test)
+        """Predictive metrics on the test split.
+
+        A model from a file prepares the rows itself, as it will where it is used.
+        """
+        if isinstance(model, ShippedModel):
+            test = self.splits.raw_test
+            return score(self.splits.task, self.splits.test.y, model.outputs(test.items))
+        return self._score(model, self.splits.test)
 
     def _score(self, core: Any, fold: Fold) -> dict[str, float]:
-        classify = self.splits.task == "classification"
-        return score(self.splits.task, fold.y, predict(core, fold.x, classify=classify))
+        return self._score_output(predict(core, fold.x, classify=self.splits.target is None), fold)
+
+    def _score_output(self, out: NDArray[Any], fold: Fold) -> dict[str, float]:
+        """The metrics of a bare model's outputs for a fold: probabilities, or standardised values."""
+        target = self.splits.target
+        return score(self.splits.task, fold.y, out if target is None else target.restore(out))
 
     def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
         """Score the model that ships, hand it to the trial, and say what it weighs."""

@@ -47,7 +47,7 @@ class BoostingTask(TreeTask):
         estimator = self._estimator(values, trial)
         for count in counts:
             estimator.set_params(max_iter=count)
-            estimator.fit(x, data.train.y, sample_weight=sample_weight)
+            estimator.fit(x, data.train.z, sample_weight=sample_weight)
             predicted = estimator.predict_proba(valid) if data.n_classes else estimator.predict(valid)
             yield Stage(trees=count, prediction=predicted, pack=lambda: self._pack(estimator))
 

@@ -46,7 +46,7 @@ class ForestTask(TreeTask):
         grown: list[RawTrees] = []
         for count in counts:
             estimator.set_params(n_estimators=count)
-            estimator.fit(x, data.train.y)
+            estimator.fit(x, data.train.z)
             for tree in estimator.estimators_[len(grown) :]:
                 predicted = tree.predict_proba(valid) if data.n_classes else tree.predict(valid)
                 total = predicted if total is None else total + predicted
@@ -133,7 +133,7 @@ HYPERPARAMETERS: Hyperparameters = {
         default=0.0,
         low=0.0,
         high=1e12,
-        doc="Strength of minimal cost-complexity pruning after growing.",
+        doc="Strength of minimal cost-complexity pruning; for numbers, a share of the target's variance.",
         architecture=True,
     ),
     "class_weight": Hyperparameter(

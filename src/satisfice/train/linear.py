@@ -21,6 +21,7 @@ from satisfice.train.shipping import Header, file_bytes
 from satisfice.train.trainer import measures
 
 _FLOAT32 = np.dtype("float32")
+_ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,9 @@ class LinearModel:
     bias: NDArray[np.float32]  # (rows,)
     classify: bool
 
-    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (n, k), or values (n,)."""
-        out = x.reshape(len(x), -1) @ self.weight.T + self.bias
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,), float64: near 1 float32 tells few probabilities apart."""
+        out = (x.reshape(len(x), -1) @ self.weight.T + self.bias).astype(np.float64)
         if not self.classify:
             return np.asarray(out[:, 0])
         if out.shape[1] == 1:
@@ -73,7 +74,7 @@ class LinearTask(FamilyTask):
         trial.batch_end()
         learn = _fit_logistic if data.task == "classification" else _fit_least_squares
         with threadpool_limits(limits=max(trial.threads, 1)):
-            core = learn(x, data.train.y, values, trial.seed)
+            core = learn(x, data.train.z, values, trial.seed)
         seconds = time.perf_counter() - began
         trial.batch_end()
         known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
@@ -168,22 +169,32 @@ def _fit_logistic(
 def _fit_least_squares(
     x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
 ) -> LinearModel:
-    """On a target of unit variance, so that a penalty means the same whatever the target's unit."""
-    from sklearn.linear_model import ElasticNet, LinearRegression, Ridge  # slow to import
+    """``y`` is of unit variance, so that a penalty means the same whatever the target's unit."""
+    from sklearn.linear_model import ElasticNet, Ridge  # slow to import
 
     penalty, alpha, limit = values["penalty"], values["alpha"], int(values["max_iter"])
-    mean, scale = float(y.mean(dtype=np.float64)), float(y.std(dtype=np.float64))
     if penalty == "none":
-        estimator: Any = LinearRegression()
-    elif penalty == "l2":
-        estimator = Ridge(alpha=alpha * len(x))
+        return _solve(x.astype(np.float64), y)
+    if penalty == "l2":
+        estimator: Any = Ridge(alpha=alpha * len(x))
     else:
         ratio = 1.0 if penalty == "l1" else float(values["l1_ratio"])
         estimator = ElasticNet(alpha=alpha, l1_ratio=ratio, max_iter=limit, random_state=seed % 2**32)
-    _fit_quietly(estimator, x.astype(np.float64), (y.astype(np.float64) - mean) / scale)
-    weight = np.asarray(estimator.coef_, np.float64).reshape(1, -1) * scale
-    bias = np.asarray([estimator.intercept_ * scale + mean])
-    return LinearModel(weight.astype(np.float32), bias.astype(np.float32), False)
+    _fit_quietly(estimator, x.astype(np.float64), y)
+    weight = np.asarray(estimator.coef_, np.float32).reshape(1, -1)
+    return LinearModel(weight, np.asarray([estimator.intercept_], np.float32), False)
+
+
+def _solve(x: NDArray[np.float64], y: NDArray[Any]) -> LinearModel:
+    """The least squares solution; of many, the smallest.
+
+    Features are float32, so directions in which they spread less than its rounding hold nothing: two columns
+    that measure the same in different units share one weight, instead of two huge ones that cancel.
+    """
+    centre, level = x.mean(axis=0), float(y.mean())
+    weight = np.linalg.lstsq(x - centre, y - level, rcond=_ROUNDING)[0]
+    bias = level - float(centre @ weight)
+    return LinearModel(weight.astype(np.float32)[None], np.asarray([bias], np.float32), False)
 
 
 def _fit_quietly(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> None:

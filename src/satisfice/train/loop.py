@@ -96,12 +96,9 @@ class Fit:
     def _prepare(self) -> None:
         train = self.splits.train
         self.x = torch.from_numpy(train.x).to(self.device)
-        y = torch.from_numpy(train.y)
-        self.shift, self.scale = 0.0, 1.0
+        y = torch.from_numpy(train.z)
         if not self.classify:
-            self.shift = float(train.y.mean(dtype=np.float64))
-            self.scale = float(train.y.std(dtype=np.float64)) or 1.0
-            y = ((y - self.shift) / self.scale).unsqueeze(1)
+            y = y.float().unsqueeze(1)
         self.y = y.to(self.device)
         self.module = build(self.setting.plan).to(self.device)
         self.optimizer = make_optimizer(self.module, self.values)
@@ -201,8 +198,8 @@ class Fit:
         prediction = predict(self.module, valid.x, classify=self.classify)
         if not np.isfinite(prediction).all():
             self._diverge(math.nan)
-        if not self.classify:
-            prediction = prediction * self.scale + self.shift
+        if self.splits.target is not None:
+            prediction = self.splits.target.restore(prediction)
         return score(self.splits.task, valid.y, prediction)
 
     def _extras(self) -> dict[str, float]:
@@ -212,14 +209,8 @@ class Fit:
         return {"train_seconds": self.seconds, "epochs_to_target": float(reached)}
 
     def _best_module(self) -> nn.Sequential:
-        """The module that ships; for regression its last layer takes the target's unit back in."""
+        """The module that ships."""
         self.module.load_state_dict(self.best_weights)
-        if not self.classify:
-            last = self.module[-1]
-            assert isinstance(last, nn.Linear)
-            with torch.no_grad():
-                last.weight.mul_(self.scale)
-                last.bias.mul_(self.scale).add_(self.shift)
         return self.module.to("cpu").eval()
 
     def _state(self) -> dict[str, Any]:

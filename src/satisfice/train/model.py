@@ -35,7 +35,7 @@ class ShippedModel:
         return self.header.classes
 
     def __call__(self, items: Any) -> Any:
-        """The bare model's output for prepared items."""
+        """The bare model's output for prepared items; of a regression in spreads from the target's centre."""
         return self.core(items)
 
     def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
@@ -64,16 +64,23 @@ class ShippedModel:
             )
         return preprocessor.transform(frame)
 
+    def outputs(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,) in the target's unit."""
+        x, header = self.prepare(items), self.header
+        classify = header.task == "classification"
+        if not len(x):
+            return np.empty((0, len(self.classes)) if classify else 0)
+        out = predict(self.core, x, classify=classify)
+        return out if header.target is None else header.target.restore(out)
+
     def predict_proba(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities, shape (n, k), in the order of `classes`."""
-        x = self.prepare(items)
-        return predict(self.core, x, classify=True) if len(x) else np.empty((0, len(self.classes)))
+        return self.outputs(items)
 
     def predict(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:
         """Class labels, or values for regression; shape (n,)."""
         if self.header.task == "regression":
-            x = self.prepare(items)
-            return predict(self.core, x, classify=False) if len(x) else np.empty(0)
+            return self.outputs(items)
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
         chosen: NDArray[Any] = labels[self.predict_proba(items).argmax(axis=1)]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data.raw import Task
+from satisfice.data.scale import centre_and_spread, distance, exponent, is_constant, times
 
 Floats = NDArray[np.float64]
 
@@ -59,12 +60,32 @@ def score_classification(y: NDArray[Any], proba: NDArray[Any]) -> dict[str, floa
 
 
 def score_regression(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
-    """r2, mae and rmse."""
-    error = prediction.astype(np.float64) - y
-    spread = float(((y - y.mean(dtype=np.float64)) ** 2).sum())
-    squares = float((error**2).sum())
-    r2 = 1.0 - squares / spread if spread > 0 else float(squares == 0)
-    return {"r2": r2, "mae": float(np.abs(error).mean()), "rmse": float(np.sqrt(squares / len(y)))}
+    """r2, mae and rmse, in float64 and without overflow in any unit.
+
+    Where all of `y` is the same, no share of its variance can be explained: r2 is then 1 if every prediction
+    is that number, else 0, as in scikit-learn.
+    """
+    y, prediction = y.astype(np.float64), prediction.astype(np.float64)
+    with np.errstate(over="ignore"):
+        unit = exponent(np.concatenate([y, prediction]))
+        error = np.abs(times(prediction, -unit) - times(y, -unit))
+        at = exponent(error)
+        error = times(error, -at)  # within 0 and 1: squares neither overflow nor vanish
+        back = unit + at
+        return {
+            "r2": _r2(y, prediction),
+            "mae": float(times(error.mean(), back)),
+            "rmse": float(times(np.sqrt((error**2).mean()), back)),
+        }
+
+
+def _r2(y: Floats, prediction: Floats) -> float:
+    centre, spread = centre_and_spread(y)
+    if spread == 0:
+        return float(is_constant(np.concatenate([y, prediction])))
+    truth = distance(y, centre, spread)
+    error = distance(prediction, centre, spread) - truth
+    return float(1.0 - (error**2).mean() / (truth**2).mean())
 
 
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> Floats:

@@ -1,9 +1,10 @@
 """The file that ships: one safetensors file with the model, its preprocessing and its classes.
 
 Layout (safetensors 0.4): eight bytes with the header's length, the header as JSON padded to eight bytes, the
-tensors. Tensors named ``model.*`` are the family's, ``prep.*`` the preprocessing's; the metadata
-``satisfice`` holds all else as JSON. Nothing in it is code, so a file from a stranger is safe to open. A
-file's length follows from names, shapes and metadata alone, so it is known before training.
+tensors. Tensors named ``model.*`` are the family's, ``prep.*`` the preprocessing's, float64; ``target``
+holds centre and spread of a regression's target, float64: the model predicts in spreads from the centre. The
+metadata ``satisfice`` holds all else as JSON. Nothing in it is code, so a file from a stranger is safe to
+open. A file's length follows from names, shapes and metadata alone, so it is known before training.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import ImageScaler, Preprocessor, Splits, TableEncoder
+from satisfice.data import ImageScaler, Preprocessor, Splits, TableEncoder, TargetScale
 from satisfice.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, 2)  # in format 1 preprocessing is in float32, and a regression predicts in the target's unit
 
 Arrays = Mapping[str, NDArray[Any]]
 Shapes = Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]
@@ -47,6 +49,14 @@ class Header:
     classes: tuple[Any, ...]
     architecture: Mapping[str, Any]  # what its size and latency depend on
     preprocessor: Preprocessor
+    target: TargetScale | None = None  # None for classification, and in files of format 1
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The tensors beside the model's, by their name in the file."""
+        arrays = {f"prep.{name}": array for name, array in self.preprocessor.arrays().items()}
+        if self.target is not None:
+            arrays["target"] = np.array([self.target.centre, self.target.spread])
+        return arrays
 
     def metadata(self) -> str:
         """JSON in ASCII, so that its length in bytes is its length."""
@@ -69,14 +79,14 @@ def header_of(family: str, splits: Splits, architecture: Mapping[str, Any]) -> H
         classes=splits.classes,
         architecture=architecture,
         preprocessor=splits.preprocessor,
+        target=splits.target,
     )
 
 
 def file_bytes(header: Header, model: Shapes) -> int:
     """Exact length of the file that `write` will write for tensors of these types and shapes."""
     shapes = {f"model.{name}": value for name, value in model.items()}
-    for name, array in header.preprocessor.arrays().items():
-        shapes[f"prep.{name}"] = (array.dtype, array.shape)
+    shapes |= {name: (array.dtype, array.shape) for name, array in header.arrays().items()}
     entries: dict[str, Any] = {"__metadata__": {"satisfice": header.metadata()}}
     at = 0
     for name, (dtype, shape) in sorted(shapes.items(), key=lambda item: (_PLACE[item[1][0]], item[0])):
@@ -92,7 +102,7 @@ def write(header: Header, model: Arrays, path: Path) -> int:
     from safetensors.numpy import save  # only where a file is written
 
     tensors = {f"model.{name}": np.ascontiguousarray(array) for name, array in model.items()}
-    tensors |= {f"prep.{name}": np.ascontiguousarray(a) for name, a in header.preprocessor.arrays().items()}
+    tensors |= {name: np.ascontiguousarray(array) for name, array in header.arrays().items()}
     content = save(tensors, {"satisfice": header.metadata()})
     path.write_bytes(content)
     return len(content)
@@ -114,18 +124,20 @@ def read(path: Path) -> tuple[Header, dict[str, NDArray[Any]]]:
         raise DataError(f"{path} does not exist") from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise DataError(f"{path} is not a model file of satisfice") from error
-    if content["format"] != FORMAT:
-        raise DataError(f"{path} has format {content['format']}; this release reads {FORMAT}")
+    if content["format"] not in _READ:
+        raise DataError(f"{path} has format {content['format']}; this release reads up to {FORMAT}")
     description = content["preprocessor"]
     kind: type[TableEncoder] | type[ImageScaler] = (
         TableEncoder if description["kind"] == "table" else ImageScaler
     )
+    centre, spread = (float(number) for number in arrays.get("target", (0.0, 0.0)))
     header = Header(
         family=content["family"],
         task=content["task"],
         classes=tuple(content["classes"]),
         architecture=content["architecture"],
         preprocessor=kind.restore(description, _under("prep.", arrays)),
+        target=TargetScale(centre=centre, spread=spread) if "target" in arrays else None,
     )
     return header, _under("model.", arrays)
 

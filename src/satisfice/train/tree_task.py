@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.base import FamilyTask, main_metric, monitored
-from satisfice.train.score import score
 from satisfice.train.shipping import file_bytes
 from satisfice.train.trees import TreeEnsemble, shapes
 
@@ -27,7 +26,7 @@ class Stage:
     """An ensemble that has grown so far."""
 
     trees: int  # of a forest; rounds of boosting
-    prediction: NDArray[Any]  # of the validation split: probabilities (n, k) or values (n,)
+    prediction: NDArray[Any]  # of the validation split: probabilities (n, k) or standardised values (n,)
     pack: Callable[[], TreeEnsemble]  # the ensemble as it would ship; call it before the next stage
 
 
@@ -87,7 +86,7 @@ class TreeTask(FamilyTask):
         counts = stages(int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
         with threadpool_limits(limits=max(trial.threads, 1)):
             for step, stage in enumerate(self.grow(values, trial, counts), start=1):
-                metrics = score(self.splits.task, self.splits.valid.y, stage.prediction)
+                metrics = self._score_output(stage.prediction, self.splits.valid)
                 mains.append(metrics[main_metric(self.splits.task)])
                 now = sign * metrics[metric]
                 if patience > 0 and (best is None or now > best_score):
