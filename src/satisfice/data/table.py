@@ -13,12 +13,14 @@ Notation: n rows, d output features. What a column becomes:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from satisfice.data.cells import Cells, Rule, read
 
 Floats = NDArray[np.float32]
 
@@ -56,6 +58,7 @@ class TableEncoder:
     mean: Floats
     scale: Floats
     ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
+    rules: Mapping[str, Rule] = field(default_factory=dict)  # by column; empty: pandas' rules (first reading)
 
     kind = "table"
 
@@ -82,8 +85,23 @@ class TableEncoder:
                 names += [f"{label}=other"] * c.rare
         return names
 
+    def column_of(self, feature: int) -> str:
+        """The source column of a feature, given its place."""
+        owners = [column.name for column in self.columns for _ in range(column.width)]
+        return owners[feature]
+
+    def read(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Cells]]:
+        """The columns that it needs, each cell a number, moment or category; and what could not be read."""
+        names = dict.fromkeys(column.name for column in self.columns)
+        if not self.rules:
+            return frame, {}
+        found = {name: read_cells(self.rules[name], frame[name]) for name in names}
+        read = {name: as_series(self.rules[name], cells, frame.index) for name, cells in found.items()}
+        return pd.DataFrame(read, index=frame.index), found
+
     def transform(self, frame: pd.DataFrame) -> Floats:
         """Rows to features, shape (n, d)."""
+        frame, _ = self.read(frame)
         out = np.zeros((len(frame), self.n_features), dtype=np.float32)
         at = number = 0
         for column in self.columns:
@@ -111,7 +129,9 @@ class TableEncoder:
 
     def describe(self) -> dict[str, Any]:
         """All else it has learnt, JSON-able."""
-        return {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+        found = {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+        rules = {name: rule.describe() for name, rule in self.rules.items()}
+        return found | ({"rules": rules} if rules else {})
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TableEncoder:
@@ -120,17 +140,31 @@ class TableEncoder:
             Column(**{**c, "categories": None if c.get("categories") is None else tuple(c["categories"])})
             for c in description["columns"]
         )
-        return cls(columns=columns, fill=arrays["fill"], mean=arrays["mean"], scale=arrays["scale"])
+        rules = {name: Rule.restore(rule) for name, rule in description.get("rules", {}).items()}
+        return cls(
+            columns=columns,
+            fill=arrays["fill"],
+            mean=arrays["mean"],
+            scale=arrays["scale"],
+            rules=rules,
+        )
 
 
-def fit_table(frame: pd.DataFrame) -> TableEncoder:
-    """Learn the encoder from the training fold."""
+def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> TableEncoder:
+    """Learn the encoder from the training fold.
+
+    Args:
+        frame: The rows; where there are rules, read by them.
+        rules: By column.
+    """
+    rules = dict(rules or {})
     columns: list[Column] = []
     numbers: list[tuple[float, float, float]] = []
     ignored: list[str] = []
     for name in frame.columns:
         series = frame[name]
-        if is_moment(series):
+        rule = rules.get(str(name))
+        if rule.kind == "moment" if rule is not None else is_moment(series):
             found = [_fit_number(series, part) for part in ("days", *_MOMENT_PARTS)]
         elif pd.api.types.is_numeric_dtype(series):
             found = [_fit_number(series, "")]
@@ -139,6 +173,8 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
             found = []
             if category is not None:
                 columns.append(category)
+                if rule is not None:
+                    rules[str(name)] = replace(rule, values=_spellings(series, category))
                 continue
         kept = [fit for fit in found if fit is not None]
         columns += [column for column, _ in kept]
@@ -147,7 +183,47 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
             ignored.append(str(name))
     table = np.asarray(numbers, dtype=np.float32).reshape(len(numbers), 3)
     fill, mean, scale = (np.ascontiguousarray(table[:, i]) for i in range(3))
-    return TableEncoder(columns=tuple(columns), fill=fill, mean=mean, scale=scale, ignored=tuple(ignored))
+    used = {column.name: rules[column.name] for column in columns if column.name in rules}
+    return TableEncoder(
+        columns=tuple(columns), fill=fill, mean=mean, scale=scale, ignored=tuple(ignored), rules=used
+    )
+
+
+def read_cells(rule: Rule, series: pd.Series[Any]) -> Cells:
+    """A column of a table by its rule."""
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if isinstance(series.dtype, pd.CategoricalDtype) or not isinstance(series.dtype, np.dtype):
+        numeric = pd.api.types.is_numeric_dtype(series.dtype)
+        values = (
+            series.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else series.to_numpy(dtype=object)
+        )
+        return read(rule, values)
+    return read(rule, series.to_numpy())
+
+
+def as_series(rule: Rule, cells: Cells, index: pd.Index) -> pd.Series[Any]:
+    """What was read, as the encoder takes it: float64, moments in UTC, or texts."""
+    if rule.kind != "moment":
+        return pd.Series(cells.values, index=index, dtype=object if rule.kind == "category" else np.float64)
+    lost = np.isnan(cells.values)
+    moments = (np.where(lost, 0.0, cells.values) * 1e6).round().astype("datetime64[us]")
+    return pd.Series(np.where(lost, np.datetime64("NaT"), moments), index=index)
+
+
+def read_column(rule: Rule, series: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of a table by its rule, as the encoder takes it."""
+    out = as_series(rule, read_cells(rule, series), series.index)
+    out.name = series.name
+    return out
+
+
+def _spellings(series: pd.Series[Any], category: Column) -> tuple[str, ...]:
+    """The frequent values; of two, the one that no feature stands for as well."""
+    values = [v for v in category.categories or () if v != _MISSING]
+    if category.rare:
+        return tuple(values)
+    return tuple(dict.fromkeys([*values, *(str(v) for v in series.dropna().unique())]))
 
 
 def is_moment(series: pd.Series[Any]) -> bool:
