@@ -15,7 +15,8 @@ from satisfice.data.columns import ColumnNote
 from satisfice.data.delimited import read_texts
 from satisfice.data.learn import learn
 from satisfice.data.raw import RawData
-from satisfice.data.table import is_moment, read_column
+from satisfice.data.reading import read_column
+from satisfice.data.table import is_moment
 from satisfice.errors import DataError, MissingExtra
 from satisfice.registry import did_you_mean
 from satisfice.spec.study import FIRST_READING, DataSpec

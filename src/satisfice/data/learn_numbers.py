@@ -83,7 +83,7 @@ def learn_numbers(texts: Texts, habits: Habits) -> Learnt | None:
     if bad and (share > allowed or len(values) - len(bad) - len(blank) <= _MANY):
         without = f" without {rule.unit!r}" if rule.unit else ""
         why = f"holds numbers and texts{without} ({examples(bad)})" if share <= 0.5 else ""
-        return unsure(why, "write numbers alone, all in one way, and leave empty what is unknown")
+        return unsure(why, "for numbers, write them in one way, and leave empty what is unknown")
     rule = replace(rule, missing=tuple(sorted(bad, key=lambda t: -bad[t])[:20]))
     notes = _number_notes(texts, rule, bad, blank, bool(padded))
     return Learnt(rule=rule, certain=certain, notes=notes, open="decimal" if unsettled else "")

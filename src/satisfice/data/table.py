@@ -20,7 +20,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data.cells import Cells, Rule, read
+from satisfice.data.cells import Cells, Rule
+from satisfice.data.reading import as_series, is_text, lost_texts, read_cells
 
 Floats = NDArray[np.float32]
 
@@ -94,10 +95,25 @@ class TableEncoder:
         """The columns that it needs, each cell a number, moment or category; and what could not be read."""
         names = dict.fromkeys(column.name for column in self.columns)
         if not self.rules:
-            return frame, {}
+            return frame, self._unread_by_pandas(frame)
         found = {name: read_cells(self.rules[name], frame[name]) for name in names}
         read = {name: as_series(self.rules[name], cells, frame.index) for name, cells in found.items()}
         return pd.DataFrame(read, index=frame.index), found
+
+    def rule_of(self, name: str) -> Rule:
+        """How a column is read; of the first reading, what comes nearest."""
+        if self.rules:
+            return self.rules[name]
+        return Rule(kind="moment" if any(c.part for c in self.columns if c.name == name) else "number")
+
+    def _unread_by_pandas(self, frame: pd.DataFrame) -> dict[str, Cells]:
+        """Texts among numbers and moments that pandas takes for missing (first reading)."""
+        numeric = [c for c in self.columns if c.categories is None and c.part in ("", "days")]
+        return {
+            column.name: lost_texts(frame[column.name], read_number(frame[column.name], column.part))
+            for column in numeric
+            if is_text(frame[column.name])
+        }
 
     def transform(self, frame: pd.DataFrame) -> Floats:
         """Rows to features, shape (n, d)."""
@@ -187,35 +203,6 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
     return TableEncoder(
         columns=tuple(columns), fill=fill, mean=mean, scale=scale, ignored=tuple(ignored), rules=used
     )
-
-
-def read_cells(rule: Rule, series: pd.Series[Any]) -> Cells:
-    """A column of a table by its rule."""
-    if isinstance(series.dtype, pd.DatetimeTZDtype):
-        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-    if isinstance(series.dtype, pd.CategoricalDtype) or not isinstance(series.dtype, np.dtype):
-        numeric = pd.api.types.is_numeric_dtype(series.dtype)
-        values = (
-            series.to_numpy(dtype=np.float64, na_value=np.nan) if numeric else series.to_numpy(dtype=object)
-        )
-        return read(rule, values)
-    return read(rule, series.to_numpy())
-
-
-def as_series(rule: Rule, cells: Cells, index: pd.Index) -> pd.Series[Any]:
-    """What was read, as the encoder takes it: float64, moments in UTC, or texts."""
-    if rule.kind != "moment":
-        return pd.Series(cells.values, index=index, dtype=object if rule.kind == "category" else np.float64)
-    lost = np.isnan(cells.values)
-    moments = (np.where(lost, 0.0, cells.values) * 1e6).round().astype("datetime64[us]")
-    return pd.Series(np.where(lost, np.datetime64("NaT"), moments), index=index)
-
-
-def read_column(rule: Rule, series: pd.Series[Any]) -> pd.Series[Any]:
-    """A column of a table by its rule, as the encoder takes it."""
-    out = as_series(rule, read_cells(rule, series), series.index)
-    out.name = series.name
-    return out
 
 
 def _spellings(series: pd.Series[Any], category: Column) -> tuple[str, ...]:

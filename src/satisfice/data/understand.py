@@ -15,7 +15,8 @@ from satisfice.data.image import ImageScaler
 from satisfice.data.learn import learn_columns
 from satisfice.data.learn_target import learn_target
 from satisfice.data.raw import RawData, Task
-from satisfice.data.table import TableEncoder, as_series, read_cells
+from satisfice.data.reading import as_series, is_text, read_cells
+from satisfice.data.table import TableEncoder
 from satisfice.errors import DataError
 
 
@@ -29,7 +30,7 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
     if not isinstance(raw.items, pd.DataFrame):
         return replace(raw, target=target, notes=(*raw.notes, *said))
     items = raw.items.rename(columns=str)
-    texts = {name: items[name].tolist() for name in items.columns if _is_text(items[name])}
+    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
     learnt = learn_columns(texts)
     rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
     found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
@@ -52,14 +53,6 @@ def unused(train: RawData, preprocessor: TableEncoder | ImageScaler) -> list[Col
     if isinstance(preprocessor, ImageScaler) or not isinstance(train.items, pd.DataFrame):
         return []
     return [_ignored(train.items[name]) for name in preprocessor.ignored]
-
-
-def _is_text(series: pd.Series[Any]) -> bool:
-    return not (
-        pd.api.types.is_numeric_dtype(series)
-        or pd.api.types.is_datetime64_any_dtype(series)
-        or isinstance(series.dtype, pd.CategoricalDtype)
-    )
 
 
 def _rule_of(series: pd.Series[Any]) -> Rule:
@@ -115,14 +108,14 @@ def _ignored(series: pd.Series[Any]) -> ColumnNote:
 
 def _target(series: pd.Series[Any], task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
     """The target as values of its own type."""
-    if not _is_text(series):
+    if not is_text(series):
         return series, []
     learnt = learn_target(str(series.name), series.tolist(), task)
     if learnt.unread:
         shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
         count = sum(learnt.unread.values())
         raise DataError(
-            f"{where}: the target {series.name!r} holds numbers and {count} values that are no numbers ({shown})",
+            f"{where}: the target {series.name!r} holds numbers and {count} that are none ({shown})",
             hint='correct or remove those rows, or set task = "classification" in [data] if they are classes',
         )
     if learnt.missing:

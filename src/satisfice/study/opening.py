@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from satisfice.spec.entry import load_task
 from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
-from satisfice.store import migrate, studies
+from satisfice.store import data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
@@ -133,6 +133,7 @@ def create(
     content = to_dict(checked)
     if db.retrying(lambda: studies.find(db, checked.name)) is None:
         db.retrying(lambda: studies.create(db, checked, content, data))
+        _keep_notes(db, find(db, checked.name), made)
     row = find(db, checked.name)
     kept = _as_read(row, checked)
     if kept is not checked:  # its cells are read as they were when it was made
@@ -159,6 +160,13 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
         made = task_of(spec, given)
         return _opened(db, row, spec, lambda: made)
     return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+
+
+def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
+    """What became of columns and values of the data is stored: a report is written without them."""
+    notes = [asdict(note) for note in getattr(task, "data_notes", ())]
+    if notes:
+        db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
 
 
 def _as_read(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:

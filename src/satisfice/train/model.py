@@ -58,12 +58,12 @@ class ShippedModel:
         """
         preprocessor = self.header.preprocessor
         if isinstance(preprocessor, ImageScaler):
-            images = np.asarray(items)
-            images = images[:, None] if images.ndim == 3 else images
+            given = np.asarray(items)
+            images = given[:, None] if given.ndim == 3 else given
             if images.shape[1:] != preprocessor.shape:
                 wanted = " x ".join(map(str, preprocessor.shape))
                 raise InputError(
-                    f"images of shape {np.shape(items)}; the model takes n x {wanted}",
+                    f"images of shape {given.shape}; the model takes n x {wanted}",
                     hint="channels first; one channel may be left out",
                 )
             return preprocessor.transform(images)
@@ -91,7 +91,7 @@ class ShippedModel:
         """Refuse a column that is written otherwise than in training; count and tell single cells."""
         self.unread.clear()
         for name, cells in found.items():
-            refused = refusal(preprocessor.rules[name], cells)
+            refused = refusal(preprocessor.rule_of(name), cells)
             if refused is not None:
                 raise DataError(f"column {name!r} {refused[0]}", hint=refused[1])
             if cells.unread:
