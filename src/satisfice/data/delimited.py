@@ -46,12 +46,14 @@ def content_of(path: Path) -> bytes:
     try:
         content = _unpacked(packed, path)
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
-        raise _damaged(path) from error
-    except OSError as error:  # of bz2: its data are wrong
-        raise _damaged(path) from error
+        raise damaged(path) from error
+    except (OSError, ValueError) as error:  # of bz2: its data are wrong, or end early
+        raise damaged(path) from error
     for start, what, remedy in _ELSE:
         if content.lstrip()[: len(start)].lower() == start.lower():
             raise DataError(f"data.file: {path} is {what}, not CSV", hint=remedy)
+    if re.match(rb"\s*(\{\s*\"|\[\s*[\[{\"\d])", content[:200]) is not None and b'"' in content[:4096]:
+        raise DataError(f"data.file: {path} is JSON, not CSV", hint="write the rows as CSV or Parquet")
     if content[257:262] == b"ustar":
         raise DataError(
             f"data.file: {path} is a tar archive", hint="unpack it first, and name the file in it"
@@ -60,9 +62,10 @@ def content_of(path: Path) -> bytes:
     return content
 
 
-def _damaged(path: Path) -> DataError:
+def damaged(path: Path) -> DataError:
+    """The error for a file that was cut off, or changed on its way."""
     return DataError(
-        f"data.file: {path} is damaged or incomplete: it cannot be unpacked",
+        f"data.file: {path} is damaged or incomplete",
         hint="copy or download it again",
     )
 
@@ -158,11 +161,12 @@ def _short_rows(frame: pd.DataFrame, content: bytes, form: dict[str, Any]) -> li
     short = [row for row in lines if row and len(row) < frame.shape[1]][form["skiprows"] :]
     if not short:
         return []
+    rows = "1 row has" if len(short) == 1 else f"{len(short)} rows have"
     return [
         ColumnNote(
             column="",
             what="coerced",
-            reason=f"{len(short)} rows have fewer values than the first line has names: the rest is missing",
+            reason=f"{rows} fewer values than the first line has names: the rest is missing",
             count=len(short),
             examples=(form["sep"].join(short[-1])[:60],),
             remedy="see whether the file is complete",
@@ -172,19 +176,19 @@ def _short_rows(frame: pd.DataFrame, content: bytes, form: dict[str, Any]) -> li
 
 def _separator(sample: str, *, whole: bool) -> str:
     """The separator by which the first records have equally many fields; those in quotes do not count."""
-    best = (0.0, 0.0, 0, ",")
+    best = (0.0, 0, 0.0, ",")
     for separator in _SEPARATORS:
         try:
             rows = list(csv.reader(io.StringIO(sample), delimiter=separator, skipinitialspace=True))
         except csv.Error:
             continue
-        rows = [row for row in (rows if whole else rows[:-1]) if row][:50]
+        rows = [row for row in (rows if whole else rows[:-1]) if row][:500]
         width = len(rows[0]) if rows else 0
         if width < 2:
             continue
         alike = sum(len(row) == width for row in rows) / len(rows)
         cells = [cell for row in rows[1:] for cell in row]
         numbers = sum(_NUMBER.fullmatch(cell) is not None for cell in cells) / max(len(cells), 1)
-        if (alike, numbers, width) > best[:3]:
-            best = (alike, numbers, width, separator)
+        if (alike, width, numbers) > best[:3]:
+            best = (alike, width, numbers, separator)
     return best[3]

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from satisfice.data.columns import ColumnNote
-from satisfice.data.delimited import read_texts
+from satisfice.data.delimited import damaged, read_texts
 from satisfice.data.learn import learn
 from satisfice.data.raw import RawData
 from satisfice.data.reading import read_column
@@ -57,7 +57,7 @@ def read_file(spec: DataSpec, base_dir: Path) -> RawData:
     if spec.time is not None:
         when = _named(spec.time, frame, "time", path)
     dropped = {_named(name, frame, "drop", path) for name in spec.drop}
-    time = None if when is None else _moments(_typed(frame[when], spec.reading), path)
+    time = None if when is None else _moments(_typed(frame[when], path, spec.reading), path)
     items = frame.drop(columns=sorted({target, *dropped, *([] if when is None else [when])}))
     if items.shape[1] == 0:
         raise DataError(f"data.file: {path} has no column left to learn from")
@@ -88,20 +88,25 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _typed(series: pd.Series[Any], reading: int) -> pd.Series[Any]:
+def _typed(series: pd.Series[Any], path: Path, reading: int) -> pd.Series[Any]:
     """The time column as numbers or moments, if its texts are such; else as it is."""
     if reading == FIRST_READING or series.dtype != object or is_moment(series):
         return series
-    rule = learn(str(series.name), series.tolist()).rule
-    return read_column(rule, series) if rule.kind != "category" and not rule.missing else series
+    learnt = learn(str(series.name), series.tolist())
+    if learnt.why:
+        raise DataError(f"data.time: column {series.name!r} of {path} {learnt.why}", hint=learnt.remedy)
+    plain = learnt.rule.kind != "category" and not learnt.rule.missing
+    return read_column(learnt.rule, series) if plain else series
 
 
 def _read_frame(path: Path, reading: int) -> tuple[pd.DataFrame, list[ColumnNote]]:
     try:
         with path.open("rb") as file:
-            parquet = file.read(4) == b"PAR1" or path.suffix.lower() in (".parquet", ".pq")
-        if parquet:
-            return pd.read_parquet(path), []
+            if file.read(4) == b"PAR1":
+                file.seek(-4, 2)
+                if file.read(4) != b"PAR1":
+                    raise damaged(path)
+                return pd.read_parquet(path), []
         return (_read_csv(path), []) if reading == FIRST_READING else read_texts(path)
     except UnicodeDecodeError as error:
         raise DataError(
@@ -115,7 +120,10 @@ def _read_frame(path: Path, reading: int) -> tuple[pd.DataFrame, list[ColumnNote
     except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         # pandas' and pyarrow's parse errors are ValueErrors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(f"data.file: {path} cannot be read: {reason}") from error
+        hint = ""
+        if reason.startswith("Error tokenizing data. C error: Expected"):
+            hint = "a separator at the end of rows, or inside a value without quotes, makes too many values"
+        raise DataError(f"data.file: {path} cannot be read: {reason}", hint=hint) from error
 
 
 def _read_csv(path: Path) -> pd.DataFrame:

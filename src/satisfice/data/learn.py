@@ -62,7 +62,7 @@ def _words_for_missing(name: str, cells: Sequence[Any]) -> tuple[ColumnNote, ...
         ColumnNote(
             column=name,
             what="coerced",
-            reason=f"has {words.total()} cells that are taken as missing",
+            reason=f"has {words.total()} {'cell' if words.total() == 1 else 'cells'} taken as missing",
             count=words.total(),
             examples=tuple(word for word, _ in words.most_common(3)),
             remedy="write the value in another way if it is one",

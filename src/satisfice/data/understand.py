@@ -14,6 +14,7 @@ from satisfice.data.columns import ColumnNote, Learnt
 from satisfice.data.image import ImageScaler
 from satisfice.data.learn import learn_columns
 from satisfice.data.learn_target import learn_target
+from satisfice.data.parse import spelled
 from satisfice.data.raw import RawData, Task
 from satisfice.data.reading import as_series, is_text, read_cells
 from satisfice.data.table import TableEncoder
@@ -26,7 +27,7 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
     Raises:
         DataError: A row has no target, or one that is no number among numbers.
     """
-    target, said = _target(raw.target, task, where)
+    target, said = _target(raw, task, where)
     if not isinstance(raw.items, pd.DataFrame):
         return replace(raw, target=target, notes=(*raw.notes, *said))
     items = raw.items.rename(columns=str)
@@ -68,7 +69,7 @@ def _left_as_text(name: str, learnt: Learnt) -> ColumnNote:
     return ColumnNote(
         column=name,
         what="read",
-        reason=f"{learnt.why}: it is not read as numbers or dates, but as categories",
+        reason=f"{learnt.why}: it is taken as text, not as numbers or dates",
         remedy=learnt.remedy,
     )
 
@@ -101,13 +102,14 @@ def _ignored(series: pd.Series[Any]) -> ColumnNote:
         what="ignored",
         reason=f"is ignored: {why}",
         count=len(series),
-        examples=tuple(str(value) for value in known.unique()[:3]),
+        examples=tuple(spelled(value) or "" for value in known.unique()[:3]),
         remedy=remedy,
     )
 
 
-def _target(series: pd.Series[Any], task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
+def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
     """The target as values of its own type."""
+    series = raw.target
     if not is_text(series):
         return series, []
     learnt = learn_target(str(series.name), series.tolist(), task)
@@ -126,6 +128,7 @@ def _target(series: pd.Series[Any], task: Task | None, where: str) -> tuple[pd.S
             if words
             else "remove those rows"
         )
+        hint += "".join(f"; {note}" for note in raw.notes if not note.column)
         count = sum(learnt.missing.values())
         raise DataError(
             f"{where}: {count} rows have no value in the target {series.name!r}{named}", hint=hint

@@ -78,7 +78,8 @@ class ShippedModel:
             )
         read, found = preprocessor.read(frame)
         self._check_cells(preprocessor, found)
-        x = preprocessor.transform(read)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            x = preprocessor.transform(read)
         if not np.isfinite(x).all():
             column = preprocessor.column_of(int(np.flatnonzero(~np.isfinite(x).all(axis=0))[0]))
             raise InputError(
