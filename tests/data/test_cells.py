@@ -315,6 +315,18 @@ def test_a_target_keeps_its_own_type(cells: list[str], first: Any, kind: type) -
     assert not learnt.unread
 
 
+@pytest.mark.parametrize("word", ["-", "x"])
+def test_a_text_among_few_numbers_is_a_class_where_it_has_rows(word: str) -> None:
+    cells = ["1", "2"] * 30 + [word] * 5
+    assert learn_target("y", cells, None).values == cells
+    assert learn_target("y", cells[:61], "classification").values == cells[:61]
+
+
+def test_texts_among_the_numbers_of_a_regression_are_told() -> None:
+    learnt = learn_target("y", [*map(str, X), "-", "oops", "oops"], None)
+    assert learnt.unread == {"-": 1, "oops": 2}
+
+
 def test_a_rare_word_for_nothing_is_no_class() -> None:
     learnt = learn_target("y", ["yes", "no"] * 30 + ["NA", "", "null"], None)
     assert learnt.missing == {"NA": 1, "": 1, "null": 1}

@@ -24,7 +24,7 @@ Draw = np.random.Generator
 
 
 def _some(rng: Draw) -> list[float]:
-    return (rng.normal(size=N) * 10 ** rng.integers(0, 5)).round(2).tolist()
+    return [round(float(v), 2) for v in rng.normal(size=N) * 10 ** rng.integers(0, 5)]
 
 
 def _day(rng: Draw, form: str) -> list[str]:

@@ -63,6 +63,7 @@ TABLE = pd.DataFrame(
 def weighed(frame: pd.DataFrame, labels=("a", "b")) -> ShippedModel:
     """A model whose probabilities tell prepared items from each other."""
     raw = understand(RawData(items=frame, target=pd.Series(["a", "b"] * (len(frame) // 2))), None, "data")
+    assert isinstance(raw.items, pd.DataFrame)
     encoder = fit_table(raw.items, raw.rules)
     weight = np.linspace(-1, 1, encoder.n_features)
 

@@ -52,8 +52,14 @@ def learn_target(
         for w in sorted(kept)
     ]
     lost = {t: n for t, n in counts.items() if t == "" or (t in words and t not in kept)}
-    words_too = bool(learnt.rule.missing) and (classes or task == "classification")
-    if learnt.rule.kind != "number" or kept or words_too:
+    rule = replace(learnt.rule, missing=())
+    found: dict[str, float] = {}
+    unread = dict(real)
+    if rule.kind == "number":
+        found, _ = read_texts(rule, Texts(name=name, counts=real, missing=0, rows=sum(real.values())))
+        unread = {t: n for t, n in real.items() if np.isnan(found[t])}
+    among = bool(unread) and (task == "classification" or (classes and min(unread.values()) >= 3))
+    if rule.kind != "number" or kept or among:
         return LearntTarget(
             values=[None if c is None or c in lost else c for c in stripped],
             missing=lost,
@@ -61,10 +67,7 @@ def learn_target(
             notes=tuple(notes),
         )
     notes += [note for note in learnt.notes if note.what == "read"]
-    plain = learnt.rule == Rule() and all(map(_WHOLE.fullmatch, real))
-    rule = replace(learnt.rule, missing=())
-    found, _ = read_texts(rule, Texts(name=name, counts=real, missing=0, rows=sum(real.values())))
-    unread = {t: n for t, n in real.items() if np.isnan(found[t])}
+    plain = rule == Rule() and all(map(_WHOLE.fullmatch, real))
     make: Any = bool if rule.truth else int if plain else float
     typed: dict[str, Any] = {t: make(t if plain else v) for t, v in found.items() if t not in unread}
     return LearntTarget(

@@ -20,6 +20,7 @@ from satisfice.train.shipping import Header
 
 Items = pd.DataFrame | pd.Series | Mapping[str, Any] | Sequence[Mapping[str, Any]] | NDArray[Any]
 
+_FAR = 1e12  # standard deviations from the training rows, where arithmetic in float32 means nothing
 _CHUNK = 1024  # items at a time, to bound memory
 
 
@@ -80,8 +81,9 @@ class ShippedModel:
         self._check_cells(preprocessor, found)
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             x = preprocessor.transform(read)
-        if not np.isfinite(x).all():
-            column = preprocessor.column_of(int(np.flatnonzero(~np.isfinite(x).all(axis=0))[0]))
+        near = np.abs(x) < _FAR  # NaN is not
+        if not near.all():
+            column = preprocessor.column_of(int(np.flatnonzero(~near.all(axis=0))[0]))
             raise InputError(
                 f"column {column!r} holds a number too far from those that the model was trained on",
                 hint="correct it, or leave it empty where it stands for a missing value",
