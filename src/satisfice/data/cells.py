@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from satisfice.data.parse import BLANK, FIRST_YEAR, LAST_YEAR, TRUTH, moment, number, numeric, spelled
 
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?", re.ASCII)
-_DIGITS = re.compile(r"[0-9.eE+-]*")
+_DIGITS = {mark: re.compile(rf"[0-9{mark}eE+\n-]*") for mark in ".,"}
 _YES = {"True": ("true", "yes", "y", 1.0, "t", "ja"), "False": ("false", "no", "n", 0.0, "f", "nein")}
 _BAD = object()  # what a cell becomes that cannot be read
 _PLAIN = (("kind", "number"), ("decimal", "."))
@@ -120,13 +120,14 @@ def read_clean(rule: Rule, cells: Sequence[Any]) -> NDArray[np.float64] | None:
     """The values of a clean column of texts; None where its cells must be looked at one by one."""
     try:
         if rule.kind == "moment":
-            clean = all(not c or ISO.fullmatch(c) for c in cells)
+            clean = all(map(ISO.fullmatch, filter(None, cells)))
             return _seconds(np.array([c or "NaT" for c in cells], "datetime64[us]")) if clean else None
-        plain = (rule.decimal, rule.thousands, rule.unit) == (".", "", "")
-        if not plain or not _DIGITS.fullmatch("".join(cells)):
+        lines = "\n".join(cells)
+        if rule.unit or _DIGITS[rule.decimal].fullmatch(lines) is None:  # thousands are no such digits either
             return None
-        values = np.array([float(c or "nan") for c in cells])
-        return None if np.isinf(values).any() else values
+        texts = lines.replace(rule.decimal, ".").split("\n")
+        values = np.array([float(t or "nan") for t in texts] if "" in texts else list(map(float, texts)))
+        return None if np.isinf(values).any() or len(values) != len(cells) else values
     except (TypeError, ValueError):
         return None
 

@@ -40,14 +40,12 @@ def learn_moments(texts: Texts, habits: Habits) -> Learnt | None:
     rule = Rule(kind="moment", order=order if orders["open"] or known else "")
     values, unread = read_texts(rule, texts)
     blank = {t: texts.counts[t] for t in texts.counts if t.lower() in BLANK}
-    never = {
-        t: texts.counts[t] for t, v in values.items() if np.isnan(v) and t not in unread and t not in blank
-    }
+    never = {t: texts.counts[t] for t, v in values.items() if v != v and t not in unread and t not in blank}
     bad = {t: texts.counts[t] for t in unread}
     notes = []
     if rule.order:
         first = "day" if rule.order == "dmy" else "month"
-        example = next((t for t, v in values.items() if not np.isnan(v)), "")
+        example = next((t for t, v in values.items() if v == v), "")
         notes.append(
             ColumnNote(
                 column=texts.name,
@@ -73,12 +71,14 @@ def learn_moments(texts: Texts, habits: Habits) -> Learnt | None:
 
 def _order(text: str) -> str:
     """What a date says of its order: ``iso``, ``dmy``, ``mdy``, ``open``; empty where it is none."""
-    first, second = moment(text, "dmy"), moment(text, "mdy")
-    if first is None and second is None:
-        return ""
     shape = MOMENT.fullmatch(text)
-    if shape is None or len(shape[1]) == 4:
-        return "iso"  # or with the month's name
-    if first is None or second is None:
-        return "mdy" if first is None else "dmy"
-    return "dmy" if shape[2] == "." else "open"
+    if shape is None:
+        return "iso" if moment(text, "") is not None else ""  # with the month's name
+    first, mark, second, last = shape.groups()[:4]
+    if len(first) == 4:
+        return "iso"
+    if len(last) not in (2, 4) or len(first) > 2:
+        return ""
+    if int(first) > 12 or int(second) > 12:
+        return "dmy" if int(first) > 12 else "mdy"
+    return "dmy" if mark == "." else "open"

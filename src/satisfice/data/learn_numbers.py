@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from satisfice.data.cells import Rule
 from satisfice.data.columns import FEW, ColumnNote, Habits, Learnt, Texts, examples, lost, read_texts, unsure
 from satisfice.data.parse import SIGNS, pattern
@@ -49,7 +47,7 @@ def plain_numbers(cells: Sequence[Any]) -> Learnt | None:
             return None
         if pointed and _POINT_LINE.search(lines) is None:
             return None
-        if math.isinf(max(abs(float(cell)) for cell in cells if cell)):
+        if math.isinf(max(map(abs, map(float, filter(None, cells))))):
             return None
     except (TypeError, ValueError):
         return None
@@ -74,7 +72,7 @@ def learn_numbers(texts: Texts, habits: Habits) -> Learnt | None:
         rule, certain = found
     values, unread = read_texts(rule, texts)
     bad = {t: texts.counts[t] for t in unread}
-    blank = {t: texts.counts[t] for t, v in values.items() if np.isnan(v) and t not in bad}
+    blank = {t: texts.counts[t] for t, v in values.items() if v != v and t not in bad}  # NaN
     good = texts.rows - sum(bad.values()) - sum(blank.values())
     if good == 0:
         return None
