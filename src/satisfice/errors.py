@@ -19,6 +19,8 @@ SatisficeError                what went wrong, in one sentence, and a hint
 ├── TrialFinished             the trial was told before
 ├── StorageLost               the database stayed away longer than the stated patience
 └── AcceleratorLost           nothing more can be computed on the GPU in this process (exit code 70)
+
+UnreadCells is a warning: single values of rows to predict count as missing.
 """
 
 from __future__ import annotations
@@ -178,6 +180,10 @@ class TrialFinished(SatisficeError):
 
 class StorageLost(SatisficeError):
     """The database stayed away longer than the stated patience."""
+
+
+class UnreadCells(UserWarning):
+    """Single values of rows to predict cannot be read; they count as missing."""
 
 
 class AcceleratorLost(SatisficeError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from satisfice.cli import options
-from satisfice.cli.output import print_json
+from satisfice.cli.output import notes_json, print_json
 
 if TYPE_CHECKING:
     from satisfice.study import CheckResult
@@ -36,9 +36,11 @@ def check(study_file: str, samples: int, as_json: bool) -> None:
     study = create_study(study_file, storage="sqlite://")
     result = study.check(n=samples)
     if as_json:
-        print_json({"name": study.name, **asdict(result)})
+        print_json({"name": study.name, **asdict(result), "data_notes": notes_json(study.data_notes())})
     else:
         _show(study.name, result)
+        for note in study.data_notes():
+            click.echo(f"data: {note}")
 
 
 def _show(name: str, result: CheckResult) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -17,6 +18,8 @@ from satisfice.cli.errors import without_secrets
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from satisfice.study import ColumnNote
 
 
 def plain(value: Any) -> Any:
@@ -56,6 +59,11 @@ def trial_json(trial: Any) -> dict[str, Any]:
         "feasible": trial.feasible,
         "state": state_name(trial.state),
     }
+
+
+def notes_json(notes: Sequence[ColumnNote]) -> list[dict[str, Any]]:
+    """What became of columns and values of the data."""
+    return [{**asdict(note), "sentence": str(note)} for note in notes]
 
 
 def state_name(state: Any) -> str:

@@ -13,7 +13,7 @@ import click
 from satisfice.cli import options
 from satisfice.cli.answers import show_status
 from satisfice.cli.errors import EXIT_FAILED, exited, say
-from satisfice.cli.output import console, number, print_json, trial_json, trial_table
+from satisfice.cli.output import console, notes_json, number, print_json, trial_json, trial_table
 from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def run(
     launcher = _launcher(workers, engine)
     _check_report_dir(report_dir)
     study = create_study(study_file, storage=options.or_default(storage))
+    for note in study.data_notes():
+        say(f"data: {note}")
     failure = _work(study, study_file, workers, launcher)
     result = _conclude(
         study, Path(report_dir or Path(_REPORTS) / study.name), explicit=report_dir is not None
@@ -125,6 +127,7 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
         result |= _confirmed(study)
     result["status"] = study.status()
     result["notes"] = _notes(study)
+    result["data_notes"] = notes_json(study.data_notes())
     result["report"] = _report(study, directory, explicit=explicit)
     return result
 

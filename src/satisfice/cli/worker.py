@@ -37,6 +37,8 @@ def define(study_file: str, storage: str | None, as_json: bool) -> None:
     options.quiet()
     options.lasting(storage)
     study = create_study(study_file, storage=options.or_default(storage))
+    for note in study.data_notes():
+        say(f"data: {note}")
     if as_json:
         print_json(study.status())
         return

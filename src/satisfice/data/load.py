@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.catalog import DATASETS
+from satisfice.data.columns import ColumnNote
 from satisfice.data.file import find_file, read_file
 from satisfice.data.image import ImageScaler, fit_images
 from satisfice.data.raw import Dataset, Kind, RawData, Task
@@ -21,9 +22,10 @@ from satisfice.data.scale import TargetScale, fit_target
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.table import TableEncoder, fit_table
 from satisfice.data.target import encode_target
+from satisfice.data.understand import understand, unused
 from satisfice.errors import DataError
 from satisfice.registry import did_you_mean
-from satisfice.spec.study import DataSpec
+from satisfice.spec.study import FIRST_READING, READING, DataSpec
 
 Preprocessor = TableEncoder | ImageScaler
 
@@ -54,6 +56,7 @@ class Splits:
     target: TargetScale | None  # of the training fold's target; None for classification
     raw_item: RawData  # one item of the validation fold, as it was read
     raw_test: RawData  # the test fold, as it was read
+    notes: tuple[ColumnNote, ...] = ()  # columns and values that are not simply used as they stand
 
     @property
     def n_classes(self) -> int:
@@ -83,6 +86,8 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     """
     where = f"data set {spec.name}" if spec.name is not None else f"data.file: {base_dir / (spec.file or '')}"
     raw, task, positive = _read(spec, base_dir)
+    if spec.reading != FIRST_READING:
+        raw = understand(raw, task, where)
     target = encode_target(raw.target, task, positive, where)
     strata = target.values if target.task == "classification" else None
     values = target.values
@@ -123,11 +128,14 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         target=scale,
         raw_item=raw.take(folds.valid[:1]),
         raw_test=raw.take(folds.test),
+        notes=raw.notes if spec.reading == FIRST_READING else (*raw.notes, *unused(train, preprocessor)),
     )
 
 
 def fingerprint(spec: DataSpec, base_dir: Path) -> str:
     """SHA-256 of the data's content and of the settings of the split; equal on every machine.
+
+    Before it stands how cells are read, such as ``2:``; nothing where that is the first reading.
 
     Raises:
         DataError: The data is missing.
@@ -151,7 +159,21 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
                 digest.update(block)
     else:
         _digest_raw(dataset.read(), digest.update)
-    return digest.hexdigest()
+    return digest.hexdigest() if spec.reading == FIRST_READING else f"{spec.reading}:{digest.hexdigest()}"
+
+
+def reading_of(fingerprint: str | None) -> int:
+    """How cells were read for the study that stored this fingerprint.
+
+    Raises:
+        DataError: By a newer satisfice.
+    """
+    reading = int(fingerprint.split(":")[0]) if fingerprint and ":" in fingerprint else FIRST_READING
+    if reading > READING:
+        raise DataError(
+            f"its data were read by a newer satisfice (reading {reading})", hint="upgrade satisfice"
+        )
+    return reading
 
 
 def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
@@ -174,7 +196,7 @@ def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
                     f"data.drop: data set {dataset.name} has no column {name!r}",
                     hint=did_you_mean(name, known),
                 )
-        raw = RawData(items=raw.items.drop(columns=list(spec.drop)), target=raw.target, time=raw.time)
+        raw = replace(raw, items=raw.items.drop(columns=list(spec.drop)))
     positive = dataset.positive if spec.positive is None else spec.positive
     return raw, dataset.task, positive
 
@@ -182,7 +204,7 @@ def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
 def _fit(train: RawData, where: str) -> Preprocessor:
     if not isinstance(train.items, pd.DataFrame):
         return fit_images(train.items)
-    encoder = fit_table(train.items)
+    encoder = fit_table(train.items, train.rules)
     if encoder.n_features == 0:
         raise DataError(
             f"{where} has no column to learn from", hint="every column is constant or different in every row"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from satisfice.data.cells import Rule
+from satisfice.data.columns import ColumnNote
 
 Kind = Literal["table", "image"]
 Task = Literal["classification", "regression"]
@@ -21,6 +24,8 @@ class RawData:
     items: pd.DataFrame | NDArray[Any]  # table: n rows; images: (n, channels, height, width), any real dtype
     target: pd.Series[Any]  # length n, no missing value
     time: pd.Series[Any] | None = None  # length n; given where the split goes by time
+    notes: tuple[ColumnNote, ...] = ()  # what reading the source found worth saying
+    rules: Mapping[str, Rule] = field(default_factory=dict)  # by which the cells of a table were read
 
     @property
     def kind(self) -> Kind:
@@ -34,7 +39,7 @@ class RawData:
         """Only these rows, in this order."""
         items = self.items.iloc[rows] if isinstance(self.items, pd.DataFrame) else self.items[rows]
         time = None if self.time is None else self.time.iloc[rows]
-        return RawData(items=items, target=self.target.iloc[rows], time=time)
+        return replace(self, items=items, target=self.target.iloc[rows], time=time)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,15 @@ Notation: n rows, d output features. What a column becomes:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from satisfice.data.cells import Cells, Rule
+from satisfice.data.reading import as_series, is_text, lost_texts, read_cells
 from satisfice.data.scale import distance, standardise
 from satisfice.data.shape import Shape, fit_shape, signed_log
 
@@ -65,6 +67,7 @@ class TableEncoder:
     start: Doubles  # of each skewed column, in their order
     unit: Doubles
     ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
+    rules: Mapping[str, Rule] = field(default_factory=dict)  # by column; empty: pandas' rules (first reading)
 
     kind = "table"
 
@@ -91,8 +94,38 @@ class TableEncoder:
                 names += [f"{label}=other"] * c.rare
         return names
 
+    def column_of(self, feature: int) -> str:
+        """The source column of a feature, given its place."""
+        owners = [column.name for column in self.columns for _ in range(column.width)]
+        return owners[feature]
+
+    def read(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Cells]]:
+        """The columns that it needs, each cell a number, moment or category; and what could not be read."""
+        names = dict.fromkeys(column.name for column in self.columns)
+        if not self.rules:
+            return frame, self._unread_by_pandas(frame)
+        found = {name: read_cells(self.rules[name], frame[name]) for name in names}
+        read = {name: as_series(self.rules[name], cells, frame.index) for name, cells in found.items()}
+        return pd.DataFrame(read, index=frame.index), found
+
+    def rule_of(self, name: str) -> Rule:
+        """How a column is read; of the first reading, what comes nearest."""
+        if self.rules:
+            return self.rules[name]
+        return Rule(kind="moment" if any(c.part for c in self.columns if c.name == name) else "number")
+
+    def _unread_by_pandas(self, frame: pd.DataFrame) -> dict[str, Cells]:
+        """Texts among numbers and moments that pandas takes for missing (first reading)."""
+        numeric = [c for c in self.columns if c.categories is None and c.part in ("", "days")]
+        return {
+            column.name: lost_texts(frame[column.name], read_number(frame[column.name], column.part))
+            for column in numeric
+            if is_text(frame[column.name])
+        }
+
     def transform(self, frame: pd.DataFrame) -> Floats:
         """Rows to features, shape (n, d)."""
+        frame, _ = self.read(frame)
         out = np.zeros((len(frame), self.n_features), dtype=np.float32)
         at = number = skewed = 0
         for column in self.columns:
@@ -127,7 +160,9 @@ class TableEncoder:
 
     def describe(self) -> dict[str, Any]:
         """All else it has learnt, JSON-able."""
-        return {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+        found = {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+        rules = {name: rule.describe() for name, rule in self.rules.items()}
+        return found | ({"rules": rules} if rules else {})
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TableEncoder:
@@ -138,20 +173,33 @@ class TableEncoder:
         )
         number = {name: np.zeros(0) for name in ("start", "unit")}
         number |= {name: array.astype(np.float64) for name, array in arrays.items()}
-        fill, mean, scale = number["fill"], number["mean"], number["scale"]
+        rules = {name: Rule.restore(rule) for name, rule in description.get("rules", {}).items()}
         return cls(
-            columns=columns, fill=fill, mean=mean, scale=scale, start=number["start"], unit=number["unit"]
+            columns=columns,
+            fill=number["fill"],
+            mean=number["mean"],
+            scale=number["scale"],
+            start=number["start"],
+            unit=number["unit"],
+            rules=rules,
         )
 
 
-def fit_table(frame: pd.DataFrame) -> TableEncoder:
-    """Learn the encoder from the training fold."""
+def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> TableEncoder:
+    """Learn the encoder from the training fold.
+
+    Args:
+        frame: The rows; where there are rules, read by them.
+        rules: By column.
+    """
+    rules = dict(rules or {})
     columns: list[Column] = []
     shapes: list[Shape] = []
     ignored: list[str] = []
     for name in frame.columns:
         series = frame[name]
-        if is_moment(series):
+        rule = rules.get(str(name))
+        if rule.kind == "moment" if rule is not None else is_moment(series):
             found = [_fit_number(series, part) for part in ("days", *_MOMENT_PARTS)]
         elif pd.api.types.is_numeric_dtype(series):
             found = [_fit_number(series, "")]
@@ -160,6 +208,8 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
             found = []
             if category is not None:
                 columns.append(category)
+                if rule is not None:
+                    rules[str(name)] = replace(rule, values=_spellings(series, category))
                 continue
         kept = [fit for fit in found if fit is not None]
         columns += [column for column, _ in kept]
@@ -167,6 +217,7 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
         if not kept:
             ignored.append(str(name))
     skewed = [shape for shape in shapes if shape.skewed]
+    used = {column.name: rules[column.name] for column in columns if column.name in rules}
     return TableEncoder(
         columns=tuple(columns),
         fill=np.array([shape.fill for shape in shapes]),
@@ -175,7 +226,16 @@ def fit_table(frame: pd.DataFrame) -> TableEncoder:
         start=np.array([shape.start for shape in skewed]),
         unit=np.array([shape.unit for shape in skewed]),
         ignored=tuple(ignored),
+        rules=used,
     )
+
+
+def _spellings(series: pd.Series[Any], category: Column) -> tuple[str, ...]:
+    """The frequent values; of two, the one that no feature stands for as well."""
+    values = [v for v in category.categories or () if v != _MISSING]
+    if category.rare:
+        return tuple(values)
+    return tuple(dict.fromkeys([*values, *(str(v) for v in series.dropna().unique())]))
 
 
 def is_moment(series: pd.Series[Any]) -> bool:

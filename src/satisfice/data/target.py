@@ -65,8 +65,9 @@ def encode_target(target: pd.Series[Any], task: Task | None, positive: Any, wher
 def _encode_numbers(target: pd.Series[Any], where: str) -> Target:
     numbers = pd.to_numeric(target, errors="coerce").to_numpy(dtype=np.float64)
     if not np.isfinite(numbers).all():
+        first = str(target[~np.isfinite(numbers)].iloc[0])
         raise DataError(
-            f"{where}: the target {target.name!r} holds values that are no numbers",
+            f"{where}: the target {target.name!r} holds values that are no numbers, such as {first!r}",
             hint='name another target, or set task = "classification" in [data]',
         )
     if is_constant(numbers):

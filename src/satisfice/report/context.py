@@ -30,6 +30,7 @@ class ReportContext:
     default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
     notes: Sequence[str] = ()  # sentences for the reader, plain text
+    data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
     host: str = ""  # where latencies were measured, in words; empty where none was
 
 

@@ -83,6 +83,7 @@ def index_body(view: StudyView, context: ReportContext, figures: Sequence[Titled
         parts.append(f'<ul class="says">{says}</ul>')
     parts += [figure_section(f) for f in figures if f.group == "pareto"][:1]
     parts += [_front_section(view), _comparison_section(view, context), _turned_away_section(context)]
+    parts.append(_data_section(context))
     parts += [figure_section(f) for f in figures if f.group == "history"][:1]
     return "\n".join(p for p in parts if p)
 
@@ -150,6 +151,13 @@ def _turned_away_section(context: ReportContext) -> str:
         f"<table><thead><tr><th>constraint</th><th>proposals</th></tr></thead><tbody>{rows}</tbody></table>"
     )
     return f'<section><h2>Turned away before training</h2><p class="caption">{caption}</p>{table}</section>'
+
+
+def _data_section(context: ReportContext) -> str:
+    if not context.data_notes:
+        return ""
+    lines = "".join(f"<li>{_e(note[0].upper() + note[1:])}.</li>" for note in context.data_notes)
+    return f'<section><h2>How the data were read</h2><ul class="says">{lines}</ul></section>'
 
 
 def trials_body(view: StudyView) -> str:

@@ -27,6 +27,10 @@ class Objective:
         return -1.0 if self.direction == "maximize" else 1.0
 
 
+FIRST_READING = 1  # pandas infers what each column of a file is; studies without another one were made so
+READING = 2  # by rules that are learnt from whole columns and kept with the model
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DataSpec:
     """Which data, and how it is split."""
@@ -41,6 +45,7 @@ class DataSpec:
     valid: float = 0.2  # share of the rows
     test: float = 0.2  # share of the rows
     limit: int | None = None  # use only so many rows, drawn by the seed
+    reading: int = READING  # how cells are read; no key of a study file, since a study keeps the one it has
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -105,6 +105,11 @@ class OptunaRows:
             connection.execute(sa.insert(table), row)
         return study_id
 
+    @property
+    def study_attributes(self) -> sa.Table:
+        """Optuna's table of a study's user attributes."""
+        return self._tables["study_user_attributes"]
+
     def delete_study(self, connection: sa.Connection, study_id: int, name: str) -> None:
         """Remove a study with its trials; nothing where somebody removed it before.
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from satisfice.data import ColumnNote
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies
 from satisfice.study.check import CheckResult, ConstraintShare
@@ -17,6 +18,7 @@ from satisfice.study.trial import Trial
 
 __all__ = [
     "CheckResult",
+    "ColumnNote",
     "ConstraintShare",
     "Study",
     "Trial",

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from satisfice.errors import InputError, StudyNotFound
 from satisfice.spec import parse_dict
 from satisfice.spec.study import StudySpec
-from satisfice.store import studies, tables
+from satisfice.store import data_notes, studies, tables
 from satisfice.store.artefacts import artefacts_of
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
@@ -60,6 +60,7 @@ def _content(opened: Opened) -> dict[str, Any]:
             table = tables.metadata.tables[tables.PREFIX + name]
             rows = connection.execute(sa.select(table).where(table.c.study_uuid == study_uuid))
             content[name] = [dict(r) for r in rows.mappings()]
+        content["data_notes"] = data_notes.notes_of(connection, opened.rows, study["optuna_study_id"])
         content["trials"] = opened.rows.dump(connection, opened.row["optuna_study_id"])
     return content
 
@@ -150,6 +151,7 @@ def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str
     try:
         with db.write() as connection:
             study_id = studies.insert(connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"])
+            data_notes.insert(connection, rows, study_id, content.get("data_notes") or [])
             ids = rows.restore(connection, study_id, content["trials"])
             here = tables.studies.c.uuid == study_uuid
             connection.execute(sa.update(tables.studies).where(here).values(**kept))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from satisfice.data import DATASETS, dataset_of, fingerprint
+from satisfice.data import DATASETS, dataset_of, fingerprint, reading_of
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file, to_dict
@@ -18,7 +18,7 @@ from satisfice.spec.entry import load_task
 from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
-from satisfice.store import migrate, studies
+from satisfice.store import data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
@@ -133,7 +133,12 @@ def create(
     content = to_dict(checked)
     if db.retrying(lambda: studies.find(db, checked.name)) is None:
         db.retrying(lambda: studies.create(db, checked, content, data))
+        _keep_notes(db, find(db, checked.name), made)
     row = find(db, checked.name)
+    kept = _as_read(row, checked)
+    if kept is not checked:  # its cells are read as they were when it was made
+        checked, made = kept, task_of(kept, task)
+        data = prepare(checked, made)
     _check_same(row, checked, content, data)
     if json.loads(row["spec"])["budget"] != content["budget"]:
         uuid = row["uuid"]
@@ -149,12 +154,30 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
+    spec = _as_read(row, parse_dict(content, source=source, has_task=own, families=TRAINERS.get))
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
         return _opened(db, row, spec, lambda: made)
     return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+
+
+def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
+    """What became of columns and values of the data is stored: a report is written without them."""
+    notes = [asdict(note) for note in getattr(task, "data_notes", ())]
+    if notes:
+        db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
+
+
+def _as_read(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
+    """The spec with the reading of cells that the stored study was made with.
+
+    Raises:
+        DataError: A newer satisfice made it.
+    """
+    if spec.data is None or spec.data.reading == (reading := reading_of(row["data_fingerprint"])):
+        return spec
+    return replace(spec, data=replace(spec.data, reading=reading))
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:

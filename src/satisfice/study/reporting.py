@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.choose import best
+from satisfice.data import ColumnNote
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure.host import Host
 from satisfice.spec.trial import TrialRecord
-from satisfice.store import presence
+from satisfice.store import data_notes, presence
 from satisfice.store.reader import Reader
 
 
@@ -42,8 +43,15 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
         "default_reason": _default_reason(reader) if default is None else "",
         "test_metrics": test,
         "notes": notes,
+        "data_notes": _data_notes(reader),
         "host": _measured_on(reader, records),
     }
+
+
+def _data_notes(reader: Reader) -> list[str]:
+    with reader.db.look() as connection:
+        found = data_notes.notes_of(connection, reader.rows, reader.study_row()["optuna_study_id"])
+    return [str(ColumnNote(**{**note, "examples": tuple(note["examples"])})) for note in found]
 
 
 def _measured_on(reader: Reader, records: Sequence[TrialRecord]) -> str:

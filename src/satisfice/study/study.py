@@ -14,10 +14,12 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from satisfice import choose
+from satisfice.data import ColumnNote
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
+from satisfice.store import data_notes
 from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
@@ -290,6 +292,17 @@ class Study:
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
         return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
+
+    def data_notes(self) -> list[ColumnNote]:
+        """Columns and values of the data that are ignored, missing or read by a rule worth knowing."""
+        o = self._opened
+
+        def read() -> list[ColumnNote]:
+            with o.db.look() as connection:
+                found = data_notes.notes_of(connection, o.rows, o.row["optuna_study_id"])
+            return [ColumnNote(**{**note, "examples": tuple(note["examples"])}) for note in found]
+
+        return self._read(read)
 
     def replay(self, number: int) -> dict[str, Any]:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
+from satisfice.data import ColumnNote, Fold, Splits, dataset_of, fingerprint, load
 from satisfice.errors import DataError
 from satisfice.measure.memory import peak_resident
 from satisfice.spec.family import check_against
@@ -71,6 +71,11 @@ class FamilyTask(ABC):
             self._refuse_kind(splits.kind)
             self._splits = splits
         return self._splits
+
+    @property
+    def data_notes(self) -> Sequence[ColumnNote]:
+        """Columns and values of the data that are not simply used as they stand."""
+        return self.splits.notes
 
     def prepare(self) -> None:
         """Load the data, and check the study against what they turn out to be.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data import ImageScaler
-from satisfice.errors import InputError
+from satisfice.data import ImageScaler, TableEncoder
+from satisfice.data.cells import Cells, refusal
+from satisfice.errors import DataError, InputError, UnreadCells
 from satisfice.train import shipping
 from satisfice.train.shipping import Header
 
+Items = pd.DataFrame | pd.Series | Mapping[str, Any] | Sequence[Mapping[str, Any]] | NDArray[Any]
+
+_FAR = 1e12  # standard deviations from the training rows, where arithmetic in float32 means nothing
 _CHUNK = 1024  # items at a time, to bound memory
 
 
@@ -28,6 +33,8 @@ class ShippedModel:
 
     header: Header
     core: Any  # torch module, or a callable from arrays to arrays
+    # Of the latest call: by column the texts that could not be read and counted as missing, and how often.
+    unread: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -38,33 +45,70 @@ class ShippedModel:
         """The bare model's output for prepared items; of a regression in spreads from the target's centre."""
         return self.core(items)
 
-    def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
-        """Raw items (rows of a table; images (n, [channels,] height, width)) to model input.
+    def prepare(self, items: Items) -> NDArray[np.float32]:
+        """Raw items to model input.
+
+        Args:
+            items: Rows of a table: a frame, one row as a Series or dict, or a dict of columns, or a list of
+                rows. Or images (n, [channels,] height, width).
 
         Raises:
             InputError: A column is missing, or images have another shape than those that it was trained on.
+            DataError: A column cannot be read as in training. Single cells that cannot are missing; `unread`
+                and a warning say which.
         """
         preprocessor = self.header.preprocessor
         if isinstance(preprocessor, ImageScaler):
-            images = np.asarray(items)
-            images = images[:, None] if images.ndim == 3 else images
+            given = np.asarray(items)
+            images = given[:, None] if given.ndim == 3 else given
             if images.shape[1:] != preprocessor.shape:
                 wanted = " x ".join(map(str, preprocessor.shape))
                 raise InputError(
-                    f"images of shape {np.shape(items)}; the model takes n x {wanted}",
+                    f"images of shape {given.shape}; the model takes n x {wanted}",
                     hint="channels first; one channel may be left out",
                 )
             return preprocessor.transform(images)
-        frame = pd.DataFrame(items)
+        frame = _rows(items)
+        names = {str(name).strip(): name for name in frame.columns}
+        frame = frame.rename(columns={name: stripped for stripped, name in names.items() if stripped != name})
         lacking = [c.name for c in preprocessor.columns if c.name not in frame]
         if lacking:
             raise InputError(
                 f"the items lack {', '.join(map(repr, dict.fromkeys(lacking)))}",
                 hint="give rows with the columns that the model was trained on",
             )
-        return preprocessor.transform(frame)
+        read, found = preprocessor.read(frame)
+        self._check_cells(preprocessor, found)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            x = preprocessor.transform(read)
+        near = np.abs(x) < _FAR  # NaN is not
+        if not near.all():
+            column = preprocessor.column_of(int(np.flatnonzero(~near.all(axis=0))[0]))
+            raise InputError(
+                f"column {column!r} holds a number too far from those that the model was trained on",
+                hint="correct it, or leave it empty where it stands for a missing value",
+            )
+        return x
 
-    def outputs(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
+    def _check_cells(self, preprocessor: TableEncoder, found: Mapping[str, Cells]) -> None:
+        """Refuse a column that is written otherwise than in training; count and tell single cells."""
+        self.unread.clear()
+        for name, cells in found.items():
+            refused = refusal(preprocessor.rule_of(name), cells)
+            if refused is not None:
+                raise DataError(f"column {name!r} {refused[0]}", hint=refused[1])
+            if cells.unread:
+                self.unread[name] = dict(cells.unread)
+        if self.unread:
+            told = [
+                f"{sum(texts.values())} of column {name!r} (such as {next(iter(texts))!r})"
+                for name, texts in self.unread.items()
+            ]
+            warnings.warn(
+                f"values that cannot be read count as missing: {', '.join(told)}", UnreadCells, stacklevel=4
+            )
+
+    def outputs(self, items: Items) -> NDArray[np.float64]:
         """Probabilities (n, k), or values (n,) in the target's unit."""
         x, header = self.prepare(items), self.header
         classify = header.task == "classification"
@@ -73,18 +117,47 @@ class ShippedModel:
         out = predict(self.core, x, classify=classify)
         return out if header.target is None else header.target.restore(out)
 
-    def predict_proba(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
+    def predict_proba(self, items: Items) -> NDArray[np.float64]:
         """Probabilities, shape (n, k), in the order of `classes`."""
         return self.outputs(items)
 
-    def predict(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:
-        """Class labels, or values for regression; shape (n,)."""
+    def predict(self, items: Items) -> NDArray[Any]:
+        """Class labels, of the type that they have in the data, or values for regression; shape (n,)."""
         if self.header.task == "regression":
             return self.outputs(items)
-        labels = np.empty(len(self.classes), dtype=object)
-        labels[:] = self.classes
-        chosen: NDArray[Any] = labels[self.predict_proba(items).argmax(axis=1)]
+        chosen: NDArray[Any] = _labels(self.classes)[self.predict_proba(items).argmax(axis=1)]
         return chosen
+
+
+def _labels(classes: tuple[Any, ...]) -> NDArray[Any]:
+    """Labels of one type as an array of that type; else of objects."""
+    if len({type(label) for label in classes}) == 1 and not isinstance(classes[0], str):
+        return np.array(classes)
+    labels = np.empty(len(classes), dtype=object)
+    labels[:] = classes
+    return labels
+
+
+def _rows(items: Any) -> pd.DataFrame:
+    """A table's rows as a frame.
+
+    Raises:
+        InputError: It is an array, whose columns have no names, or its columns differ in length.
+    """
+    if isinstance(items, pd.Series):
+        return pd.DataFrame([items.to_dict()])
+    if isinstance(items, Mapping):
+        single = all(isinstance(value, str) or not hasattr(value, "__len__") for value in items.values())
+        items = [dict(items)] if single else items
+    if isinstance(items, np.ndarray) and items.dtype.names is None:
+        raise InputError(
+            f"an array of shape {items.shape} has no names of columns",
+            hint="give a DataFrame, a dict, or a list of dicts",
+        )
+    try:
+        return pd.DataFrame(items)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"the items are no rows of a table: {error}") from error
 
 
 def load(path: str | Path) -> ShippedModel:

@@ -1,0 +1,144 @@
+"""A table as it was read from its source, to one whose cells are numbers, moments and categories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from satisfice.data.cells import Rule
+from satisfice.data.columns import ColumnNote, Learnt
+from satisfice.data.image import ImageScaler
+from satisfice.data.learn import learn_columns
+from satisfice.data.learn_target import learn_target
+from satisfice.data.parse import spelled
+from satisfice.data.raw import RawData, Task
+from satisfice.data.reading import as_series, is_text, read_cells
+from satisfice.data.table import TableEncoder
+from satisfice.errors import DataError
+
+
+def understand(raw: RawData, task: Task | None, where: str) -> RawData:
+    """Learn the rule of every column from all its rows, and read the table by them.
+
+    Raises:
+        DataError: A row has no target, or one that is no number among numbers.
+    """
+    target, said = _target(raw, task, where)
+    if not isinstance(raw.items, pd.DataFrame):
+        return replace(raw, target=target, notes=(*raw.notes, *said))
+    items = raw.items.rename(columns=str)
+    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
+    learnt = learn_columns(texts)
+    rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
+    found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
+    read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
+    notes = [*raw.notes, *said]
+    for name, each in learnt.items():
+        notes += each.notes
+        if each.why:
+            notes.append(_left_as_text(name, each))
+    for name, cells in found.items():
+        if name not in learnt and cells.unread:
+            notes.append(_endless(name, cells.unread))
+    return replace(
+        raw, items=pd.DataFrame(read, index=items.index), target=target, rules=rules, notes=tuple(notes)
+    )
+
+
+def unused(train: RawData, preprocessor: TableEncoder | ImageScaler) -> list[ColumnNote]:
+    """A note on each column of which no feature came."""
+    if isinstance(preprocessor, ImageScaler) or not isinstance(train.items, pd.DataFrame):
+        return []
+    return [_ignored(train.items[name]) for name in preprocessor.ignored]
+
+
+def _rule_of(series: pd.Series[Any]) -> Rule:
+    """Of a column that has a type."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return Rule(kind="category")
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return Rule(kind="moment")
+    return Rule(truth=pd.api.types.is_bool_dtype(series))
+
+
+def _left_as_text(name: str, learnt: Learnt) -> ColumnNote:
+    return ColumnNote(
+        column=name,
+        what="read",
+        reason=f"{learnt.why}: it is taken as text, not as numbers or dates",
+        remedy=learnt.remedy,
+    )
+
+
+def _endless(name: str, unread: Counter[str]) -> ColumnNote:
+    return ColumnNote(
+        column=name,
+        what="coerced",
+        reason=f"has {unread.total()} infinite values: they count as missing",
+        count=unread.total(),
+        examples=tuple(unread)[:3],
+    )
+
+
+def _ignored(series: pd.Series[Any]) -> ColumnNote:
+    known = series.dropna()
+    distinct = known.nunique()
+    remedy = ""
+    if distinct == 0:
+        why = "it has no value in the training rows"
+    elif distinct == 1 and len(known) == len(series):
+        why = "it has the same value in all training rows"
+    elif distinct > max(50, 0.5 * len(series)):
+        why = f"its texts are nearly all different ({distinct} in {len(series)} training rows)"
+        remedy = "drop it, or derive a number or a category from it"
+    else:
+        why = "none of its values is frequent enough for a feature"
+    return ColumnNote(
+        column=str(series.name),
+        what="ignored",
+        reason=f"is ignored: {why}",
+        count=len(series),
+        examples=tuple(spelled(value) or "" for value in known.unique()[:3]),
+        remedy=remedy,
+    )
+
+
+def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
+    """The target as values of its own type."""
+    series = raw.target
+    if not is_text(series):
+        return series, []
+    learnt = learn_target(str(series.name), series.tolist(), task)
+    if learnt.unread:
+        shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
+        count = sum(learnt.unread.values())
+        raise DataError(
+            f"{where}: the target {series.name!r} holds numbers and {count} that are none ({shown})",
+            hint='correct or remove those rows, or set task = "classification" in [data] if they are classes',
+        )
+    if learnt.missing:
+        words = [word for word in learnt.missing if word]
+        named = f" ({', '.join(f'{w!r} in {learnt.missing[w]}' for w in words)})" if words else ""
+        hint = (
+            f"remove those rows; if {words[0]!r} is a class, give it another name"
+            if words
+            else "remove those rows"
+        )
+        hint += "".join(f"; {note}" for note in raw.notes if not note.column)
+        count = sum(learnt.missing.values())
+        raise DataError(
+            f"{where}: {count} rows have no value in the target {series.name!r}{named}", hint=hint
+        )
+    values = learnt.values
+    kinds = {type(value) for value in values}
+    dtype: Any = {frozenset({int}): np.int64, frozenset({float}): np.float64, frozenset({bool}): bool}.get(
+        frozenset(kinds), object
+    )
+    try:
+        return pd.Series(values, index=series.index, name=series.name, dtype=dtype), list(learnt.notes)
+    except OverflowError:  # beyond 64 bits
+        return pd.Series(values, index=series.index, name=series.name, dtype=np.float64), list(learnt.notes)
