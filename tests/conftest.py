@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from satisfice.launch.resources import thread_environment
 
 # Before any numeric library is loaded: every test, and every process that it starts, computes in one thread.
 # Matrices are small here, and several threads that wait for each other make a busy machine crawl.
 os.environ |= thread_environment(1)
+
+# On a busy machine any example may take a second.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 MARIADB = "mysql+pymysql://root@127.0.0.1:3306"
 

@@ -102,7 +102,7 @@ def _processor() -> str:
         if sys.platform == "darwin":
             command = ["sysctl", "-n", "machdep.cpu.brand_string"]
             return subprocess.run(
-                command, capture_output=True, text=True, check=True, timeout=5
+                command, capture_output=True, text=True, check=True, timeout=60
             ).stdout.strip()
     return platform.processor() or platform.machine()
 
