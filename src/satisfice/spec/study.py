@@ -107,6 +107,8 @@ class StudySpec:
     search: SearchOptions = field(default_factory=SearchOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
+    # Whether networks that are the same in another spelling are one architecture; not of studies stored before.
+    canonical: bool = field(default=True, compare=False)
 
     @property
     def base_dir(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,10 @@ def create(
         uuid = row["uuid"]
         db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
         row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made)
+    stored = _as_stored(row, checked)
+    if stored.canonical != checked.canonical and task is None:
+        made = task_of(stored, None)
+    return _opened(db, row, stored, lambda: made)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -149,12 +152,17 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
+    spec = _as_stored(row, parse_dict(content, source=source, has_task=own, families=TRAINERS.get))
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
         return _opened(db, row, spec, lambda: made)
     return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+
+
+def _as_stored(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
+    """The spec, with what is true of the stored study and stands in no file."""
+    return replace(spec, canonical=row["architecture_form"] > 1)
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -90,9 +93,39 @@ class FamilyTask(ABC):
         return {**self.defaults(), **self._fixed, **params}
 
     def architecture(self, params: Params) -> dict[str, Any]:
-        """The hyperparameters that size and latency depend on, with their values."""
-        values = self.values(params)
-        return {name: values[name] for name, h in self.trainer.hyperparameters.items() if h.architecture}
+        """The hyperparameters that size and latency depend on, with their values: equal for equal models."""
+        values, known = self.values(params), self.trainer.hyperparameters
+        if not self.spec.canonical:
+            return {name: values[name] for name, h in known.items() if h.architecture}
+        typed = {name: h.typed(values[name]) for name, h in known.items() if h.architecture}
+        return self.canonical(typed)
+
+    def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """The one way in which architectures of equal models are written."""
+        return dict(architecture)
+
+    def structure(self, params: Params, model: Any = None) -> Any:
+        """JSON content, equal for bare models that are equally fast."""
+        return self.architecture(params)
+
+    def measured_as(self, params: Params, quantity: str, model: Any = None) -> dict[str, Any]:
+        """What a measured quantity depends on: the model, and preprocessing where that takes part."""
+        preprocessor = self.splits.preprocessor
+        found = {
+            "family": self.trainer.family,
+            "structure": self.structure(params, None if model is None else _core(model)),
+            "shape": list(preprocessor.shape),
+            "outputs": self.splits.n_classes,
+        }
+        if quantity in ("pipeline_latency", "memory"):
+            found["preprocessing"] = self._described
+        return found
+
+    @cached_property
+    def _described(self) -> str:
+        """The preprocessing, in short."""
+        told = json.dumps(self.splits.preprocessor.describe(), sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def header(self, params: Params) -> shipping.Header:
         """All of the file that ships but the tensors."""
