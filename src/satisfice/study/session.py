@@ -356,6 +356,7 @@ class Session:
         )
         self._wrote(revision, record, body, of=trial.number)
         trial.metrics = dict(outcome.metrics)
+        trial.reason = outcome.reason
         trial.discard_checkpoints()
         return outcome.state
 

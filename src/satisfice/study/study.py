@@ -19,6 +19,7 @@ from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
+from satisfice.study.alike import SameFailure, stopped
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
@@ -116,6 +117,7 @@ class Study:
 
         Raises:
             InputError: Several workers on a study in memory, or with a task that no other process can import.
+            TrialsFailAlike: The first trials all failed in the same way; called again, it goes on.
         """
         if workers < 1:
             raise InputError(f"workers = {workers}", hint="at least 1")
@@ -184,7 +186,9 @@ class Study:
         wanted = _STATES.get(state) if isinstance(state, str) else state
         if wanted is None or wanted not in _STATES.values():
             raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
-        self._session.tell(trial, metrics, state=wanted)
+        session = self._session
+        if session.tell(trial, metrics, state=wanted) is TrialState.FAIL:
+            SameFailure(session.db, session.reader).warn()
 
     def enqueue_trial(self, params: Mapping[str, Any]) -> None:
         """Have these parameters tried next; what is left out is drawn. NumPy's numbers are numbers too.
@@ -274,6 +278,7 @@ class Study:
                 "timeout_s": row["timeout_s"],
             },
             "pending": pending,
+            "stopped": stopped(row, states),
             "waiting": waiting_sentence(self.spec, pending),
             "workers": sum(w["alive"] for w in workers),
             "turned_away": row["turned_away"],

@@ -63,6 +63,7 @@ class Trial:
         self.measured_on = measured_on  # host that its timings are from
         self.claim = claim
         self.stop_reason: str | None = None
+        self.reason: str | None = None  # why it was pruned or failed, once it is told
         self.model_path = kept_model(session.artefacts, self.number, claim.attempt)  # of an earlier attempt
         self.stop: threading.Event | None = None
         self.lost = threading.Event()
