@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,8 @@ from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import MEMORY, resolve
+from satisfice.store.url import MEMORY, is_memory, resolve
+from satisfice.study.never_known import never_known
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.train import TRAINERS, make_task
 
@@ -128,6 +130,9 @@ def create(
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
+    unknowable = never_known(checked, made, file=_file(checked))
+    if unknowable is not None and not _is_stored(checked.name, storage):
+        raise unknowable
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     content = to_dict(checked)
@@ -143,6 +148,15 @@ def create(
     if stored.canonical != checked.canonical and task is None:
         made = task_of(stored, None)
     return _opened(db, row, stored, lambda: made)
+
+
+def _is_stored(name: str, storage: str | None) -> bool:
+    """Whether a study of that name is there; no database is made to find out."""
+    url = resolve(storage if storage is not None else (None if os.environ.get("SATISFICE_STORAGE") else MEMORY))
+    if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
+        return False
+    with closing(open_database(storage)) as db:
+        return db.retrying(lambda: studies.find(db, name)) is not None
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:

@@ -200,9 +200,22 @@ class Trial:
         self._checkpoints.discard()
 
     def save_model(self, model: Any) -> None:
-        """Keep the model that scored: a torch module, a state dict, or the path of a file (copied)."""
+        """Keep the model that scored: a torch module, a state dict, or the path of a file (copied).
+
+        Raises:
+            InputError: It could not be loaded again: there is no such file, its tensors are not those of the
+                task's ``build(params)``, or it holds something else than tensors.
+        """
         self._check()
-        self.model_path = save_model(self._session.artefacts, self.number, self.claim.attempt, model)
+        session = self._session
+        self.model_path = save_model(
+            session.artefacts,
+            self.number,
+            self.claim.attempt,
+            model,
+            task=session.task,
+            params=self.params,
+        )
 
     def _check(self) -> None:
         if self.finished:
@@ -233,23 +246,34 @@ def _is_step(step: Any) -> bool:
         return False
 
 
-def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+def as_floats(metrics: Mapping[str, Any], example: str = "accuracy") -> dict[str, float]:
     """Metrics as training code gave them, as floats.
+
+    Args:
+        metrics: What it gave.
+        example: A metric that it might give, for the error.
 
     Raises:
         BadReport: One is no number, or they are no dict with names.
     """
     if not isinstance(metrics, Mapping):
-        raise BadReport(f"metrics = {metrics!r:.200} is no dict", hint='give {"accuracy": 0.9}')
+        raise BadReport(f"metrics = {_shown(metrics)} is no dict", hint=f'give {{"{example}": 0.9}}')
     out = {}
     for name, value in metrics.items():
         if not isinstance(name, str):
-            raise BadReport(f"{name!r:.200} is no metric's name", hint="name metrics by strings")
+            raise BadReport(f"{_shown(name)} is no metric's name", hint="name metrics by strings")
         try:
-            out[name] = float(value)
-        except (TypeError, ValueError):
-            raise BadReport(f"metric {name} = {value!r} is no number", hint="return floats") from None
+            if isinstance(value, str | bytes):
+                raise TypeError  # a text that looks like a number is no number
+            out[name] = float(value.item() if hasattr(value, "item") else value)
+        except Exception:  # noqa: BLE001  # arrays and tensors of other packages raise what they like
+            raise BadReport(f"metric {name} = {_shown(value)} is no number", hint="return floats") from None
     return out
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line."""
+    return " ".join(f"{value!r:.200}".split())
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

@@ -154,7 +154,8 @@ class Worker:
             stopped = trial.stop_reason is not None
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
-            returned = {} if metrics is None else as_floats(metrics)
+            objective = session.spec.objectives[0].metric
+            returned = {} if metrics is None else as_floats(metrics, objective)
             state = session.tell(trial, {**returned, **after}, state=state)
             if state is TrialState.FAIL:
                 logger.warning("trial %d failed: %s", trial.number, trial.reason)
