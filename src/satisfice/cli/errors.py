@@ -51,9 +51,14 @@ def say(sentence: str) -> None:
 
 def say_why(error: SatisficeError) -> None:
     """What went wrong: the traceback of training code that fails in every trial, then the sentence."""
-    if isinstance(error, TrialsFailAlike) and error.traceback:
-        print(without_secrets(error.traceback.rstrip()), file=sys.stderr)  # noqa: T201  # this is the output
-    say(str(error))
+    say_failed(str(error), error.traceback if isinstance(error, TrialsFailAlike) else None)
+
+
+def say_failed(sentence: str, traceback: str | None) -> None:
+    """The traceback of training code, if there is one, and then what went wrong."""
+    if traceback:
+        print(without_secrets(traceback.rstrip()), file=sys.stderr)  # noqa: T201  # this is the output
+    say(sentence)
 
 
 def explain(error: BaseException) -> int:

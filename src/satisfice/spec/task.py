@@ -105,6 +105,14 @@ class Predicts(Protocol):
 
 
 @runtime_checkable
+class Shrinks(Protocol):
+    """A task that can train on a few rows, to be tried before it trains in earnest. The built-in families do."""
+
+    def on_few_rows(self) -> Task:
+        """The same task with little to train on."""
+
+
+@runtime_checkable
 class Identifies(Protocol):
     """A task that says itself what a measured quantity depends on. The built-in families do."""
 

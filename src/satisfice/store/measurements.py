@@ -35,7 +35,9 @@ def store(db: Database, architecture: str, host: str, metric: str, content: Mapp
         return  # another worker of an equal host measured at the same time: one of both will do
 
 
-def counted(db: Database, study_uuid: str, architecture: str, place: str, metric: str) -> dict[str, Any] | None:
+def counted(
+    db: Database, study_uuid: str, architecture: str, place: str, metric: str
+) -> dict[str, Any] | None:
     """What a study counts with, or None."""
     with db.read() as connection:
         text = connection.execute(_counted(study_uuid, architecture, place, metric)).scalar()

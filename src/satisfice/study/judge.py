@@ -52,7 +52,7 @@ def judge(
         if pending:
             pass
         elif missing:
-            state, reason = TrialState.FAIL, _lacks(missing[0], found)
+            state, reason = TrialState.FAIL, lacks(missing[0], found)
         elif lost is not None:
             state, reason = TrialState.PRUNED, f"diverged: {lost} is {_shown(found[lost])}"
         else:
@@ -75,7 +75,8 @@ def judge(
     )
 
 
-def _lacks(name: str, found: Mapping[str, float]) -> str:
+def lacks(name: str, found: Mapping[str, float]) -> str:
+    """That a task gave other metrics, in words."""
     if not found:
         return f"{GAVE_NO}{name!r}, nor any other metric"
     hint = did_you_mean(name, sorted(found))

@@ -80,6 +80,15 @@ class Evaluator:
         self._cache[key] = found
         return dict(found)
 
+    def fits_exactly(self, params: Mapping[str, Any]) -> bool:
+        """Whether nothing that is known of the configuration without measuring violates a constraint."""
+        found = self.exact(params) | self.decided_by_bounds(params)
+        return all(v <= 0 for v in violations(self.spec.constraints, found).values())
+
+    def measures_itself(self, metric: str) -> bool:
+        """Whether the metric is timed, or measured, by satisfice."""
+        return metric in self._timings.names
+
     def lacks_timing(self, found: Mapping[str, float]) -> bool:
         """Whether a timed metric that the study names is missing."""
         return any(name not in found for name in self._timings.names)

@@ -97,14 +97,18 @@ def _difference(saved: Tensors, built: Mapping[str, Any]) -> str | None:
             return f"{name} has the shape {list(shape)}, and with build(params) {list(other.shape)}"
         kept = getattr(torch, _DTYPES.get(dtype, ""), other.dtype)
         if torch.promote_types(kept, other.dtype) != other.dtype:
-            return f"{name} is {_DTYPES[dtype]}, and with build(params) {str(other.dtype)[6:]}, which holds less"
+            return (
+                f"{name} is {_DTYPES[dtype]}, and with build(params) {str(other.dtype)[6:]}, which holds less"
+            )
     return None
 
 
 def _remedy(saved: Tensors, built: Mapping[str, Any]) -> str:
     for prefix, by in _WRAPPERS.items():
-        if saved and all(name.startswith(prefix) for name in saved) and not all(
-            name.startswith(prefix) for name in built
+        if (
+            saved
+            and all(name.startswith(prefix) for name in saved)
+            and not all(name.startswith(prefix) for name in built)
         ):
             return f"save the module that {by} wraps"
     return "save what build(params) makes, or give the task load_model(params, path) and save a path"

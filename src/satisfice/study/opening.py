@@ -152,7 +152,9 @@ def create(
 
 def _is_stored(name: str, storage: str | None) -> bool:
     """Whether a study of that name is there; no database is made to find out."""
-    url = resolve(storage if storage is not None else (None if os.environ.get("SATISFICE_STORAGE") else MEMORY))
+    url = resolve(
+        storage if storage is not None else (None if os.environ.get("SATISFICE_STORAGE") else MEMORY)
+    )
     if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
         return False
     with closing(open_database(storage)) as db:

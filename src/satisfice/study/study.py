@@ -26,6 +26,7 @@ from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
+from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
@@ -295,6 +296,15 @@ class Study:
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
         return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
+
+    def rehearse(self, *, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
+        """Train one configuration for one epoch, a family on few rows; nothing of it is stored.
+
+        Returns:
+            With `problem`: what would fail every trial, or leave none feasible; None where all is well.
+        """
+        session = self._session
+        return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
 
     def replay(self, number: int) -> dict[str, Any]:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""

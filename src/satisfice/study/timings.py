@@ -73,9 +73,7 @@ class CountedMeasurements:
     def first(self, key: str, found: Measurement) -> Measurement:
         """Have the study count with ``found``, unless another was first: that one is returned."""
         stands = self._db.retrying(
-            lambda: measurements.count(
-                self._db, self._uuid, key, self._place, found.metric, found.to_dict()
-            )
+            lambda: measurements.count(self._db, self._uuid, key, self._place, found.metric, found.to_dict())
         )
         return Measurement.from_dict(stands)
 

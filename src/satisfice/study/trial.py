@@ -87,7 +87,7 @@ class Trial:
             TrialFinished: It was told.
         """
         self._check()
-        if not _is_step(step):
+        if not is_step(step):
             raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
         values = as_floats(metrics)
         self.metrics = updated(self.metrics, values)
@@ -239,7 +239,8 @@ class Trial:
             self._try(self._renew)
 
 
-def _is_step(step: Any) -> bool:
+def is_step(step: Any) -> bool:
+    """Whether a database can count it."""
     try:
         return not isinstance(step, bool) and int(step) == step and 0 <= step <= _LAST_STEP
     except (TypeError, ValueError, OverflowError):
