@@ -94,7 +94,7 @@ def _kind(kind: type) -> tuple[str, str]:
 
 
 def plain_numbers(value: Any) -> Any:
-    """The value with every whole number as an int and NumPy's as Python's: 2, 2.0 and np.int64(2) are equal."""
+    """The value with whole numbers as ints and NumPy's as Python's: 2, 2.0 and np.int64(2) become equal."""
     if isinstance(value, Mapping):
         return {name: plain_numbers(v) for name, v in value.items()}
     if isinstance(value, list | tuple):

@@ -107,7 +107,7 @@ class StudySpec:
     search: SearchOptions = field(default_factory=SearchOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
-    # Whether networks that are the same in another spelling are one architecture; not of studies stored before.
+    # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
     canonical: bool = field(default=True, compare=False)
 
     @property

@@ -106,7 +106,7 @@ class Predicts(Protocol):
 
 @runtime_checkable
 class Shrinks(Protocol):
-    """A task that can train on a few rows, to be tried before it trains in earnest. The built-in families do."""
+    """A task that can be tried on a few rows. The built-in families can."""
 
     def on_few_rows(self) -> Task:
         """The same task with little to train on."""

@@ -40,18 +40,18 @@ def counted(
 ) -> dict[str, Any] | None:
     """What a study counts with, or None."""
     with db.read() as connection:
-        text = connection.execute(_counted(study_uuid, architecture, place, metric)).scalar()
+        text: str | None = connection.execute(_counted(study_uuid, architecture, place, metric)).scalar()
         return None if text is None else json.loads(text)
 
 
 def count(
     db: Database, study_uuid: str, architecture: str, place: str, metric: str, content: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Have a study count with a measurement, unless it has one already; returns the one that it counts with."""
+    """Have a study count with a measurement unless it has one; returns the one that it counts with."""
     key = {"study_uuid": study_uuid, "architecture": architecture, "place": place, "metric": metric}
     try:
         with db.write() as connection:
-            text = connection.execute(_counted(**key)).scalar()
+            text: str | None = connection.execute(_counted(**key)).scalar()
             if text is None:
                 text = json.dumps(dict(content))
                 connection.execute(sa.insert(timings).values(**key, body=text))
@@ -63,7 +63,7 @@ def count(
     return found
 
 
-def _counted(study_uuid: str, architecture: str, place: str, metric: str) -> sa.Select[tuple[str]]:
+def _counted(study_uuid: str, architecture: str, place: str, metric: str) -> sa.Select[Any]:
     t = timings.c
     return sa.select(t.body).where(
         t.study_uuid == study_uuid, t.architecture == architecture, t.place == place, t.metric == metric

@@ -1,7 +1,7 @@
 """Whether a study has stopped itself.
 
-Column ``stopped`` of our row, JSON: ``from``, the number of the first trial that counts; ``trials``, those that
-failed alike, and ``reason``. The last two are missing while the study goes on.
+Column ``stopped`` of our row, JSON: ``from``, the number of the first trial that counts; ``trials``, those
+that failed alike, and ``reason``. The last two are missing while the study goes on.
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ def tracebacks(db: Database, study_uuid: str, numbers: Sequence[int]) -> dict[in
     s = slots.c
     query = sa.select(s.number, s.traceback).where(s.study_uuid == study_uuid, s.number.in_(numbers))
     with db.read() as connection:
-        return {number: text for number, text in connection.execute(query)}
+        return {row.number: row.traceback for row in connection.execute(query)}

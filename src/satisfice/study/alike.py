@@ -1,4 +1,4 @@
-"""A study whose first trials all fail in the same way stops itself: the code is broken, not a configuration."""
+"""A study whose first trials all fail in the same way stops itself: its code is broken."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class SameFailure:
         """Whoever starts to work calls this.
 
         Args:
-            anew: A person started it, so that a stopped study goes on; a launcher's worker may not lift a stop.
+            anew: A person started it, so that a stopped study goes on. A launcher's worker lifts no stop.
 
         Raises:
             TrialsFailAlike: The study is stopped.
@@ -91,7 +91,7 @@ class SameFailure:
             logger.warning("%s; last: %s", _sentence(found[0]), found[1])
 
     def found(self) -> tuple[list[int], str, str] | None:
-        """Numbers of the trials that failed alike, why, and the traceback of the first; None: there is hope."""
+        """Numbers of the trials that failed alike, why, and the first one's traceback; None: they did not."""
         if self._db.retrying(self._reader.states)[0].get("COMPLETE"):
             return None
         since = stops.first_that_counts(self._row())

@@ -189,10 +189,10 @@ def save_model(
         suffix, content = Path(model).suffix, read_file(Path(model))
     else:
         suffix, content = ".safetensors", to_safetensors(model)
-    own = task is not None and not isinstance(task, Prepares)  # a family writes and reads its own files
-    if own and suffix == ".safetensors":
+    own = None if isinstance(task, Prepares) else task  # a family writes and reads its own files
+    if own is not None and suffix == ".safetensors":
         what = "file" if isinstance(model, str | Path) else type(model).__name__
-        check_loadable(task, params or {}, content, what)
+        check_loadable(own, params or {}, content, what)
     return _put_alone(artefacts, number, f"model-{attempt:03d}", suffix, content)
 
 

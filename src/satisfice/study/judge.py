@@ -14,7 +14,6 @@ from satisfice.store.claim import Outcome
 from satisfice.study.known import Evaluator
 from satisfice.study.trial import diverged
 
-
 GAVE_NO = "the task gave no "  # how the reason of such a failure begins
 
 

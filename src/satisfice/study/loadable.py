@@ -1,4 +1,4 @@
-"""Whether a model that a task wants to keep can be loaded again: asked when it is saved, not when it is needed."""
+"""Whether a model can be loaded again: asked when it is saved, not when it is needed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,17 @@ from satisfice.study.architectures import built_on_meta
 _SHOWN = 3  # names in one sentence
 _WRAPPERS = {"_orig_mod.": "torch.compile", "module.": "DataParallel"}  # prefix that each puts before names
 _DTYPES = {
-    **{"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "BOOL": "bool"},
-    **{"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"},
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
     "C64": "complex64",
+    "I64": "int64",
+    "I32": "int32",
+    "I16": "int16",
+    "I8": "int8",
+    "U8": "uint8",
+    "BOOL": "bool",
 }
 
 Tensors = Mapping[str, tuple[str, tuple[int, ...]]]  # type and shape by name

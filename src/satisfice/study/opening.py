@@ -24,8 +24,8 @@ from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.url import MEMORY, is_memory, resolve
-from satisfice.study.never_known import never_known
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
+from satisfice.study.never_known import never_known
 from satisfice.train import TRAINERS, make_task
 
 

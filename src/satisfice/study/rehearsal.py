@@ -66,7 +66,7 @@ class _Trial:
         limit_s: float,
     ) -> None:
         self.number = 0
-        self.params = dict(params)
+        self.params: Mapping[str, Any] = dict(params)
         self.seed = spec.seed & 0x7FFFFFFF
         self.max_epochs = None if spec.budget.epochs is None else 1
         self.threads = threads

@@ -263,13 +263,21 @@ def as_floats(metrics: Mapping[str, Any], example: str = "accuracy") -> dict[str
     for name, value in metrics.items():
         if not isinstance(name, str):
             raise BadReport(f"{_shown(name)} is no metric's name", hint="name metrics by strings")
-        try:
-            if isinstance(value, str | bytes):
-                raise TypeError  # a text that looks like a number is no number
-            out[name] = float(value.item() if hasattr(value, "item") else value)
-        except Exception:  # noqa: BLE001  # arrays and tensors of other packages raise what they like
-            raise BadReport(f"metric {name} = {_shown(value)} is no number", hint="return floats") from None
+        number = _number(value)
+        if number is None:
+            raise BadReport(f"metric {name} = {_shown(value)} is no number", hint="return floats")
+        out[name] = number
     return out
+
+
+def _number(value: Any) -> float | None:
+    """The value as a float, or None; a text that looks like a number is none."""
+    if isinstance(value, str | bytes):
+        return None
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except Exception:  # noqa: BLE001  # arrays and tensors of other packages raise what they like
+        return None
 
 
 def _shown(value: Any) -> str:

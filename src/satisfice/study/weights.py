@@ -36,11 +36,7 @@ def to_safetensors(model: Any) -> bytes:
                 return path.read_bytes()
         state = model.state_dict() if hasattr(model, "state_dict") else model
         if isinstance(state, Mapping):
-            if not state:
-                raise ValueError("no tensor is in it")
-            for name, tensor in state.items():
-                if not isinstance(tensor, torch.Tensor):
-                    raise TypeError(f"{name} is a {type(tensor).__name__}, and no tensor")
+            _check_tensors(state)
             # Each its own memory: a mere dict does not say which of two names a shared tensor should have.
             return files.save({name: tensor.clone().contiguous() for name, tensor in state.items()})
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
@@ -50,6 +46,16 @@ def to_safetensors(model: Any) -> bytes:
             hint="its state must be tensors by name; or save a file of your own and give its path",
         ) from error
     raise _unfit(model)
+
+
+def _check_tensors(state: Mapping[str, Any]) -> None:
+    import torch
+
+    if not state:
+        raise ValueError("no tensor is in it")
+    other = next((n for n, tensor in state.items() if not isinstance(tensor, torch.Tensor)), None)
+    if other is not None:
+        raise TypeError(f"{other} is a {type(state[other]).__name__}, and no tensor")
 
 
 def _unfit(model: Any) -> InputError:

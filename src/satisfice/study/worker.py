@@ -9,6 +9,7 @@ import threading
 import time
 import traceback as traceback_module
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -150,16 +151,7 @@ class Worker:
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session
         try:
-            metrics = session.task.train(dict(trial.params), trial)  # a copy: own code may change it
-            stopped = trial.stop_reason is not None
-            state = TrialState.PRUNED if stopped else TrialState.COMPLETE
-            after = {} if stopped else self._after(trial)
-            objective = session.spec.objectives[0].metric
-            returned = {} if metrics is None else as_floats(metrics, objective)
-            state = session.tell(trial, {**returned, **after}, state=state)
-            if state is TrialState.FAIL:
-                logger.warning("trial %d failed: %s", trial.number, trial.reason)
-            return state
+            return self._finish(trial, session.task.train(dict(trial.params), trial))  # a copy: it may change
         except (Diverged, optuna.TrialPruned) as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
         except Preempted:
@@ -185,6 +177,17 @@ class Worker:
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
             raise
+
+    def _finish(self, trial: Trial, metrics: Any) -> TrialState:
+        """Tell what training returned."""
+        session, stopped = self._session, trial.stop_reason is not None
+        after = {} if stopped else self._after(trial)
+        returned = {} if metrics is None else as_floats(metrics, session.spec.objectives[0].metric)
+        told = TrialState.PRUNED if stopped else TrialState.COMPLETE
+        state = session.tell(trial, {**returned, **after}, state=told)
+        if state is TrialState.FAIL:
+            logger.warning("trial %d failed: %s", trial.number, trial.reason)
+        return state
 
     def _failed(self, trial: Trial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""

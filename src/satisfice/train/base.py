@@ -90,7 +90,8 @@ class FamilyTask(ABC):
     def on_few_rows(self) -> Self:
         """The same task with little to train on, for a first try."""
         splits, small = self.splits, copy.copy(self)
-        small._splits = replace(splits, train=_few(splits.train), valid=_few(splits.valid))
+        few = replace(splits, train=_few(splits.train), valid=_few(splits.valid))
+        small._splits = few  # noqa: SLF001  # of its own kind
         return small
 
     def defaults(self) -> dict[str, Any]:

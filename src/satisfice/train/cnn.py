@@ -115,5 +115,5 @@ def _shortest(number: float, image: Callable[[float], object]) -> float:
             continue
         while near > 1 and image((near - 1) / unit) == wanted:
             near -= 1
-        return near / unit
+        return float(near / unit)
     return number
