@@ -24,7 +24,9 @@ _FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<functio
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 # What hardware and its load decide: the next configuration may pass.
-_OF_THE_MACHINE = re.compile(r"out of memory|cuda|cudnn|cublas|nccl|\bhip\b|accelerator", re.IGNORECASE)
+_OF_THE_MACHINE = re.compile(
+    r"out of memory|cuda|cudnn|cublas|nccl|\bhip\b|accelerator|killed by signal|bus error", re.IGNORECASE
+)
 
 
 class SameFailure:
@@ -100,7 +102,7 @@ class SameFailure:
         if len(failed) < ALIKE or _got_past(records, max(r.steps for r in failed)):
             return None
         texts = self._tracebacks([r.number for r in failed])
-        signs = {_signature(r.reason or "", texts.get(r.number) or "") for r in failed}
+        signs = {_signature(r, texts.get(r.number) or "") for r in failed}
         if len(signs) > 1 or None in signs:
             return None
         return [r.number for r in failed], failed[0].reason or "", texts.get(failed[0].number) or ""
@@ -126,11 +128,15 @@ def _got_past(records: Sequence[TrialRecord], step: int) -> bool:
     )
 
 
-def _signature(reason: str, traceback: str) -> tuple[str, ...] | None:
-    """Equal for failures of one cause; None where that cannot be told."""
+def _signature(record: TrialRecord, traceback: str) -> tuple[str, ...] | None:
+    """Equal for failures of one cause, whatever the parameters; None where that cannot be told."""
+    reason = record.reason or ""
     if _OF_THE_MACHINE.search(reason) or not (traceback or reason.startswith(GAVE_NO)):
         return None
     places = [_place(frame) for frame in _FRAME.finditer(traceback)]
+    for name, value in record.params.items():
+        if isinstance(value, str) and len(value) > 1:
+            reason = reason.replace(value, f"<{name}>")
     message = _NUMBER.sub("#", _PATH.sub("PATH", reason))
     return (message, *dict.fromkeys(places))
 
