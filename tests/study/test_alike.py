@@ -97,7 +97,9 @@ def test_a_result_that_lacks_its_objective_stops_the_study_too() -> None:
     assert len(study.records()) == 3
 
 
-def test_three_workers_see_each_other(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_workers_see_each_other(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "broken_task.py").write_text(
         "class Broken:\n    def train(self, params, trial):\n        raise ValueError(params['rate'])\n"
     )
@@ -117,7 +119,9 @@ def test_three_workers_see_each_other(sqlite_url: str, tmp_path: Path, monkeypat
         lambda rate: ValueError(f"{'abcdefghij'[int(10 * rate)]} is no good"),  # another cause each time
     ],
 )
-def test_a_machine_that_is_full_and_failures_that_differ_stop_nothing(say: Callable[[float], Exception]) -> None:
+def test_a_machine_that_is_full_and_failures_that_differ_stop_nothing(
+    say: Callable[[float], Exception],
+) -> None:
     def train(params: Params, trial: Any) -> Any:
         raise say(params["rate"])
 

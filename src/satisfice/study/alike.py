@@ -33,8 +33,8 @@ class SameFailure:
     """Looks whether a study's trials all fail alike.
 
     Three trials in a row stop the study when each failed with the same type of error, at the same place and
-    with the same message but for numbers, while no trial of the study has ever finished and none has got
-    further than they did. Failures of memory and of a GPU do not count.
+    with the same message but for numbers and values of parameters, while no trial of the study has ever
+    finished and none has got further than they did. Failures of memory and of a GPU do not count.
 
     Args:
         db: The database.
