@@ -1,4 +1,4 @@
-"""A study whose first trials all fail alike costs three of them; one bad region, or one bad machine, ends nothing."""
+"""A study whose first trials all fail alike costs three of them; nothing else stops it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One architecture has one figure in a study: however it is written, whoever measures it, whatever comes later."""
+"""One architecture has one figure in a study, however it is written and whoever measures it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _error(spec: StudySpec, task: Task, name: str, quantity: str, file: str | No
     has = [m for m in ("build", "example_input", "predictor", "architecture") if hasattr(task, m)]
     lacks = f"has only {' and '.join(has)}" if has else "has no build, predictor or profile"
     return SpecError(
-        f"no trial could ever have it: the task {type(task).__qualname__} {lacks}",
+        f"no trial could ever have it: the task {type(task).__name__} {lacks}",
         key=f"{part}.{name}",
         file=file,
         hint=f"write {_WRITE[quantity]}; or return {name!r} from profile or train"
