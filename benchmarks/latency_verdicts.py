@@ -126,7 +126,8 @@ def run(folder: Path, configurations: list[dict[str, Any]], options: argparse.Na
     print(f"{options.workers} workers, latency_ms <= {bound:.4g} ...", file=sys.stderr)
     study.optimize(workers=options.workers)
     ran = time.perf_counter() - begin
-    store, timings = StoredMeasurements(opened.db), Timings(opened.spec, task, opened.db, Quiet())
+    store = StoredMeasurements(opened.db)
+    timings = Timings(opened.spec, task, opened.db, Quiet(), opened.row["uuid"])
     measured: dict[str, Measurement] = {}
     for name, params in zip(names, configurations, strict=True):
         found = store.get(timings.key(params), host().fingerprint, "latency_ms")

@@ -14,6 +14,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 ├── BudgetSpent               `ask`: no slot of the budget is left
 ├── NoFeasibleProposal        `ask`: nothing that fits was found; says how small the feasible share is
 ├── NoFeasibleTrial           `best`: nothing finished fits; carries the nearest miss
+├── TrialsFailAlike           the study's first trials all fail in the same way; carries the traceback
 ├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
 ├── LeaseLost                 another worker took the trial over
 ├── TrialFinished             the trial was told before
@@ -25,6 +26,7 @@ UnreadCells is a warning: single values of rows to predict count as missing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -164,6 +166,24 @@ class NoFeasibleTrial(SatisficeError):
     def __init__(self, message: str, *, nearest: Any = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.nearest = nearest
+
+
+class TrialsFailAlike(SatisficeError):
+    """Three trials in a row failed in the same way and none has ever finished: the code is broken.
+
+    The rest of the budget is left. Whoever starts to work again lifts the stop, and the count begins anew.
+
+    Args:
+        message: Which trials, and why they failed.
+        trials: Their numbers.
+        traceback: Of the first of them; empty where nothing was raised.
+        hint: What to do.
+    """
+
+    def __init__(self, message: str, *, trials: Sequence[int], traceback: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.trials = tuple(trials)
+        self.traceback = traceback
 
 
 class Diverged(SatisficeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 import torch
@@ -95,3 +96,64 @@ def test_a_profile_that_gives_nothing_is_named() -> None:
     study = satisfice.create_study(spec(), task=Silent())
     with pytest.raises(InputError, match="profile gave None, which is no dict of metrics"):
         study.optimize()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "the task gave no 'accuracy', nor any other metric"),
+        (0.9, 'metrics = 0.9 is no dict (give {"accuracy": 0.9})'),
+        (0.0, 'metrics = 0.0 is no dict (give {"accuracy": 0.9})'),
+        ((0.9, 1.0), "metrics = (0.9, 1.0) is no dict"),
+        (torch.tensor([0.5, 0.5]), "metrics = tensor([0.5000, 0.5000]) is no dict"),
+        ([], "metrics = [] is no dict"),
+        ({"accuracy": "0.9"}, "metric accuracy = '0.9' is no number (return floats)"),
+        ({"accuracy": torch.zeros(2)}, "metric accuracy = tensor([0., 0.]) is no number"),
+        ({"accuracy": np.zeros(3)}, "metric accuracy = array([0., 0., 0.]) is no number"),
+        ({"accuracy": 0.5, "model": nn.Linear(2, 2)}, "metric model = Linear("),
+        ({"acc": 0.5}, "the task gave no 'accuracy' (did you mean 'acc'?)"),
+        ({"loss": 0.5}, "the task gave no 'accuracy' (it gave loss)"),
+    ],
+)
+def test_what_a_task_returns_wrongly_is_named(given: Any, said: str) -> None:
+    class Returns:
+        def train(self, params: Params, trial: Any) -> Any:
+            return given
+
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Returns())
+    study.optimize()
+    (record,) = study.records()
+    assert record.state.name == "FAIL"
+    assert record.reason is not None
+    assert record.reason.startswith(said)
+
+
+@pytest.mark.parametrize("given", [np.float32(0.5), torch.tensor(0.5), torch.tensor([0.5]), np.array([0.5])])
+def test_a_single_number_is_a_number_in_whatever_wrapping(given: Any) -> None:
+    class Returns:
+        def train(self, params: Params, trial: Any) -> Any:
+            trial.report(1, {"accuracy": given})
+            return {"accuracy": given}
+
+    study = satisfice.create_study(spec(budget={"trials": 1}), task=Returns())
+    study.optimize()
+    assert study.records()[0].metrics == {"accuracy": 0.5}
+
+
+def test_a_task_that_changes_its_parameters_changes_nothing_else() -> None:
+    class Takes:
+        def profile(self, params: Any) -> dict[str, float]:
+            params["rate"] = 100.0
+            return {}
+
+        def train(self, params: Any, trial: Any) -> dict[str, float]:
+            accuracy = params.pop("rate")
+            params.clear()
+            return {"accuracy": accuracy}
+
+    study = satisfice.create_study(spec(), task=Takes())
+    study.optimize()
+    for record in study.records():
+        assert record.state.name == "COMPLETE"
+        assert record.params.keys() == {"width", "rate"}
+        assert record.metrics["accuracy"] == record.params["rate"] <= 1.0

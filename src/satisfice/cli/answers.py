@@ -125,6 +125,8 @@ def show_status(found: Mapping[str, Any]) -> None:
     click.echo(f"study        {found['name']}")
     click.echo(f"budget       {budget['used']} of {budget['trials']} trials used")
     click.echo(f"trials       {states or 'none yet'}")
+    if found.get("stopped"):
+        click.echo(f"stopped      its trials failed alike: {found['stopped']}")
     if found["waiting"]:
         click.echo(f"waiting      {found['waiting']}")
     click.echo(f"workers      {found['workers']} alive")

@@ -1,17 +1,27 @@
-"""``satisfice check``: is the study file right, and how much of its space fits?"""
+"""``satisfice check``: is the study file right, how much of its space fits, and does its code train?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from satisfice.cli import options
-from satisfice.cli.output import notes_json, print_json
+from satisfice.cli.errors import EXIT_FAILED, say, say_failed
+from satisfice.cli.output import notes_json, number, print_json
 
 if TYPE_CHECKING:
-    from satisfice.study import CheckResult
+    from satisfice.study import CheckResult, Rehearsal
+
+
+_ENDED = {
+    "finished": "finished",
+    "stopped": "stopped, as it was asked to,",
+    "pruned": "was pruned by its own code, or diverged,",
+    "out of time": "was ended at the time limit",
+}
 
 
 @click.command(epilog="Example: satisfice check studies/digits_edge.toml")
@@ -24,23 +34,49 @@ if TYPE_CHECKING:
     metavar="N",
     help="Configurations drawn.",
 )
+@click.option(
+    "--train/--no-train",
+    default=True,
+    help="Train one configuration for one epoch, a family on few rows.  [default: --train]",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="For that training.",
+)
 @options.as_json
-def check(study_file: str, samples: int, as_json: bool) -> None:
-    """Validate a study file, and say what share of its space fits and what drives it.
+def check(study_file: str, samples: int, train: bool, time_limit: float, as_json: bool) -> None:
+    """Validate a study file, say what share of its space fits and what drives it, and try its training.
 
-    Nothing is trained and nothing is written.
+    Nothing is written. Where the training fails, its traceback is shown, and the exit code is 1.
     """
     from satisfice.study import create_study
 
     options.quiet()
     study = create_study(study_file, storage="sqlite://")
     result = study.check(n=samples)
-    if as_json:
-        print_json({"name": study.name, **asdict(result), "data_notes": notes_json(study.data_notes())})
-    else:
+    notes = study.data_notes()
+    if not as_json:
         _show(study.name, result)
-        for note in study.data_notes():
+        for note in notes:
             click.echo(f"data: {note}")
+    rehearsal = None
+    if train:
+        say(f"training one configuration for a moment, {time_limit:g} s at most (--no-train leaves it out)")
+        rehearsal = study.rehearse(time_limit_s=time_limit)
+    if as_json:
+        trained = None if rehearsal is None else asdict(rehearsal)
+        print_json(
+            {"name": study.name, **asdict(result), "training": trained, "data_notes": notes_json(notes)}
+        )
+    elif rehearsal is not None:
+        _show_training(rehearsal, study.spec.metric_names)
+    if rehearsal is not None and rehearsal.problem is not None:
+        say_failed(f"the training fails: {rehearsal.problem}", rehearsal.traceback)
+        click.get_current_context().exit(EXIT_FAILED)
 
 
 def _show(name: str, result: CheckResult) -> None:
@@ -56,6 +92,20 @@ def _show(name: str, result: CheckResult) -> None:
             f"  {result.broken / result.samples:6.1%}  cannot be built or measured: {result.broken_by}"
         )
     click.echo(f"  {result.together:6.1%}  {_fit(result.at_most)} all of them")
+
+
+def _show_training(found: Rehearsal, names: Sequence[str]) -> None:
+    """How the training went, unless it failed."""
+    if found.params is None:
+        click.echo("no configuration that fits was found: nothing was trained")
+    if found.params is None or found.problem is not None:
+        return
+    metrics = [f"{name} {number(found.metrics[name])}" for name in names if name in found.metrics]
+    reports = "1 report" if found.steps == 1 else f"{found.steps} reports"
+    what = f"{_ENDED[found.ended]} after {found.seconds:.1f} s and {reports}"
+    click.echo(f"one short training {what}" + (f": {', '.join(metrics)}" if metrics else ""))
+    for note in found.notes:
+        click.echo(f"  {note}")
 
 
 def _fit(at_most: bool) -> str:

@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import click
 
-from satisfice.errors import SatisficeError
+from satisfice.errors import SatisficeError, TrialsFailAlike
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -49,6 +49,18 @@ def say(sentence: str) -> None:
     print(f"satisfice: {without_secrets(line)}", file=sys.stderr)  # noqa: T201  # this is the output
 
 
+def say_why(error: SatisficeError) -> None:
+    """What went wrong: the traceback of training code that fails in every trial, then the sentence."""
+    say_failed(str(error), error.traceback if isinstance(error, TrialsFailAlike) else None)
+
+
+def say_failed(sentence: str, traceback: str | None) -> None:
+    """The traceback of training code, if there is one, and then what went wrong."""
+    if traceback:
+        print(without_secrets(traceback.rstrip()), file=sys.stderr)  # noqa: T201  # this is the output
+    say(sentence)
+
+
 def explain(error: BaseException) -> int:
     """Say what went wrong in one sentence.
 
@@ -72,7 +84,7 @@ def explain(error: BaseException) -> int:
         say(_usage_sentence(error))
         return EXIT_INPUT
     if isinstance(error, SatisficeError):
-        say(str(error))
+        say_why(error)
         return error.exit_code
     if isinstance(error, BrokenPipeError):
         _drop_output()  # its reader has gone, as `head` does: nothing to say

@@ -12,7 +12,7 @@ import click
 
 from satisfice.cli import options
 from satisfice.cli.answers import show_status
-from satisfice.cli.errors import EXIT_FAILED, exited, say
+from satisfice.cli.errors import EXIT_FAILED, exited, say, say_why
 from satisfice.cli.output import console, notes_json, number, print_json, trial_json, trial_table
 from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
@@ -60,7 +60,7 @@ def run(
     else:
         _show(study, result)
     if failure is not None:
-        say(str(failure))
+        say_why(failure)
     if result["best"] is None:
         say(result["failure"])
     if failure is not None or result["best"] is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from satisfice.measure.doctor import Finding, doctor_host
 from satisfice.measure.host import Host, host
-from satisfice.measure.keys import architecture_key, module_key
+from satisfice.measure.keys import architecture_key, module_key, plain_numbers
 from satisfice.measure.memory import MemoryUse, ProbeFailed, memory_mb, train_memory
 from satisfice.measure.meter import Meter
 from satisfice.measure.quiet import Quiet, QuietReport
@@ -32,6 +32,7 @@ __all__ = [
     "memory_mb",
     "module_key",
     "n_parameters",
+    "plain_numbers",
     "size_of_state",
     "train_memory",
 ]

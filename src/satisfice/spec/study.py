@@ -112,6 +112,8 @@ class StudySpec:
     search: SearchOptions = field(default_factory=SearchOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
+    # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
+    canonical: bool = field(default=True, compare=False)
 
     @property
     def base_dir(self) -> Path:

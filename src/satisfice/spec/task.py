@@ -104,6 +104,22 @@ class Predicts(Protocol):
         """The parameters that size and latency depend on, with values; equal means equal architecture."""
 
 
+@runtime_checkable
+class Shrinks(Protocol):
+    """A task that can be tried on a few rows. The built-in families can."""
+
+    def on_few_rows(self) -> Task:
+        """The same task with little to train on."""
+
+
+@runtime_checkable
+class Identifies(Protocol):
+    """A task that says itself what a measured quantity depends on. The built-in families do."""
+
+    def measured_as(self, params: Params, quantity: str, model: Any = None) -> Mapping[str, Any]:
+        """JSON content, equal for models that are equally fast (of which ``model`` is fitted, or None)."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reload:
     """How a fresh process comes by a call that predicts, so that its memory can be measured."""

@@ -74,6 +74,9 @@ studies = sa.Table(
     sa.Column("queued", sa.Integer, nullable=False, default=0),  # rows of the queue not yet taken
     sa.Column("turned_away", sa.BigInteger, nullable=False, default=0),  # proposals that did not fit
     sa.Column("chosen", LongText),  # JSON: the chosen trial's number and its test metrics, scored once
+    # 1: architectures differ by every hyperparameter that they are declared by; 2: only by what they are
+    sa.Column("architecture_form", sa.Integer, nullable=False, default=2, server_default=sa.text("1")),
+    sa.Column("stopped", LongText),  # JSON: see satisfice.store.stops
 )
 
 slots = sa.Table(
@@ -184,4 +187,15 @@ measurements = sa.Table(
     sa.Column("metric", sa.String(40), primary_key=True),
     sa.Column("body", LongText, nullable=False),  # JSON of the Measurement
     sa.Column("measured_at", Seconds, nullable=False),
+)
+
+# What a study counts with for an architecture: the measurement that was there first, whatever comes later.
+timings = sa.Table(
+    PREFIX + "timings",
+    metadata,
+    sa.Column("study_uuid", Uuid, primary_key=True),
+    sa.Column("architecture", sa.String(64), primary_key=True),
+    sa.Column("place", sa.String(64), primary_key=True),  # host, or class of hosts
+    sa.Column("metric", sa.String(40), primary_key=True),
+    sa.Column("body", LongText, nullable=False),  # JSON of the Measurement
 )

@@ -13,6 +13,7 @@ from satisfice.store import studies
 from satisfice.study.check import CheckResult, ConstraintShare
 from satisfice.study.exchange import import_studies
 from satisfice.study.opening import create, delete, find, load, open_database
+from satisfice.study.rehearsal import Rehearsal
 from satisfice.study.study import Study
 from satisfice.study.trial import Trial
 
@@ -20,6 +21,7 @@ __all__ = [
     "CheckResult",
     "ColumnNote",
     "ConstraintShare",
+    "Rehearsal",
     "Study",
     "Trial",
     "create_study",

@@ -11,19 +11,23 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from satisfice.errors import BadArtefact, InputError
+from satisfice.spec.task import Prepares, Task
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.study_rows import Report
+from satisfice.study.loadable import check_loadable, read_file
 from satisfice.study.weights import to_safetensors
 
 logger = logging.getLogger(__name__)
 
+_SUFFIXES = {".pt", ".pth", ".ckpt", ".safetensors", ".bin", ".npz", ".npy", ".pkl", ".json"}
 _JSON, _TORCH, _BYTES, _FILE = "json", "torch", "bytes", "file"
 
 
@@ -83,8 +87,14 @@ class Checkpoints:
 
 
 def _encode(state: Any) -> tuple[str, bytes]:
-    if isinstance(state, str | Path) and Path(state).is_file():
-        return _FILE, Path(state).read_bytes()
+    if isinstance(state, Path) or (isinstance(state, str) and _is_path(state)):
+        path = Path(state)
+        if not path.is_file():
+            raise InputError(
+                f"save_checkpoint: {path} {'is no file' if path.exists() else 'does not exist'}",
+                hint="write the file, then save its path",
+            )
+        return _FILE, path.read_bytes()
     if isinstance(state, bytes):
         return _BYTES, state
     try:
@@ -92,9 +102,9 @@ def _encode(state: Any) -> tuple[str, bytes]:
         exact = json.loads(text) == state  # tuples come back as lists, other keys than strings as strings
     except (TypeError, ValueError):
         text, exact = "", False
-    if text and (exact or "torch" not in sys.modules):
+    if text and exact:
         return _JSON, text.encode()
-    if "torch" in sys.modules:
+    if "torch" in sys.modules or find_spec("torch") is not None:
         import torch
 
         buffer = io.BytesIO()
@@ -106,6 +116,14 @@ def _encode(state: Any) -> tuple[str, bytes]:
             raise _unfit(state) from error
         return _TORCH, buffer.getvalue()
     raise _unfit(state)
+
+
+def _is_path(text: str) -> bool:
+    """Whether a string is meant as a path: a file of that name is there, or it is written like one."""
+    if not text or len(text) > 1000 or "\n" in text or "\x00" in text:
+        return False
+    path = Path(text)
+    return path.is_file() or (path.is_absolute() and path.parent != path) or path.suffix in _SUFFIXES
 
 
 def _unfit(state: Any) -> InputError:
@@ -143,19 +161,38 @@ def _load_torch(file: BinaryIO) -> Any:
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-def save_model(artefacts: Artefacts, number: int, attempt: int, model: Any) -> Path:
+def save_model(
+    artefacts: Artefacts,
+    number: int,
+    attempt: int,
+    model: Any,
+    *,
+    task: Task | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Path:
     """Keep a model file: a path as it is; a torch module or state dict as safetensors.
 
     Each attempt at a trial has its own: a worker that lost the trial cannot overwrite the one that counts.
 
+    Args:
+        artefacts: The study's files.
+        number: Of the trial.
+        attempt: At it.
+        model: What to keep.
+        task: The study's, which has to be able to load it again; None: that is not asked.
+        params: The trial's.
+
     Raises:
-        InputError: It is none of these, or holds what such a file cannot.
+        InputError: It is none of these, holds what such a file cannot, or could not be loaded again.
     """
     if isinstance(model, str | Path):
-        path = Path(model)
-        suffix, content = path.suffix, path.read_bytes()
+        suffix, content = Path(model).suffix, read_file(Path(model))
     else:
         suffix, content = ".safetensors", to_safetensors(model)
+    own = None if isinstance(task, Prepares) else task  # a family writes and reads its own files
+    if own is not None and suffix == ".safetensors":
+        what = "file" if isinstance(model, str | Path) else type(model).__name__
+        check_loadable(own, params or {}, content, what)
     return _put_alone(artefacts, number, f"model-{attempt:03d}", suffix, content)
 
 

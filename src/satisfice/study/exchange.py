@@ -28,7 +28,9 @@ from satisfice.train import TRAINERS
 
 FORMAT = 1
 _NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
-_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away")
+_LATER_TABLES = ("timings",)  # than the first release
+_LATER_COLUMNS = {"architecture_form": 1, "stopped": None}  # of a study
+_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings")
 
 
 def export(opened: Opened, path: Path) -> None:
@@ -102,9 +104,19 @@ def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, Mapping[str, Any]]
                 f"{source} has format {content['format']}, and this satisfice reads {FORMAT}",
                 hint="import it with the version of satisfice that exported it, or a later one",
             )
+        _complete(content)
         if not _is_whole(content):
             raise none
         yield file, content
+
+
+def _complete(content: dict[str, Any]) -> None:
+    """Add what an older satisfice did not have: its later tables are empty, its later columns as migrated."""
+    for name in _LATER_TABLES:
+        content.setdefault(name, [])
+    row = content.get("study")
+    if isinstance(row, dict):
+        content["study"] = _LATER_COLUMNS | row
 
 
 def _is_whole(content: Mapping[str, Any]) -> bool:

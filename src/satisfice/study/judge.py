@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 
 from optuna.trial import TrialState
 
+from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import violations
 from satisfice.spec.study import StudySpec
 from satisfice.store.claim import Outcome
 from satisfice.study.known import Evaluator
 from satisfice.study.trial import diverged
+
+GAVE_NO = "the task gave no "  # how the reason of such a failure begins
 
 
 def judge(
@@ -48,7 +51,7 @@ def judge(
         if pending:
             pass
         elif missing:
-            state, reason = TrialState.FAIL, f"the task gave no {missing[0]!r}"
+            state, reason = TrialState.FAIL, lacks(missing[0], found)
         elif lost is not None:
             state, reason = TrialState.PRUNED, f"diverged: {lost} is {_shown(found[lost])}"
         else:
@@ -69,6 +72,15 @@ def judge(
         measured_on=measured_on,
         pending=pending,
     )
+
+
+def lacks(name: str, found: Mapping[str, float]) -> str:
+    """That a task gave other metrics, in words."""
+    if not found:
+        return f"{GAVE_NO}{name!r}, nor any other metric"
+    hint = did_you_mean(name, sorted(found))
+    gave = hint if hint.startswith("did you mean") else f"it gave {', '.join(sorted(found))}"
+    return f"{GAVE_NO}{name!r} ({gave})"
 
 
 def _shown(value: float) -> str:

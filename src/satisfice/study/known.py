@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
-from satisfice.measure import Quiet, flops_of, host, n_parameters, size_of_state
+from satisfice.measure import Quiet, flops_of, n_parameters, size_of_state
 from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
 from satisfice.store.engine import Database
-from satisfice.study.timings import Timings, built_on_meta
+from satisfice.study.architectures import built_on_meta
+from satisfice.study.timings import Timings
 
 _MOST_REMEMBERED = 50_000  # configurations
 
@@ -27,17 +28,25 @@ class Evaluator:
         task: Its task.
         db: Where measurements are remembered.
         quiet: This worker's hold on the host's quiet.
+        study_uuid: Our key of the study.
         measures: Whether this worker may measure (`[measure] on`).
     """
 
     def __init__(
-        self, spec: StudySpec, task: Task, db: Database, quiet: Quiet, *, measures: bool = True
+        self,
+        spec: StudySpec,
+        task: Task,
+        db: Database,
+        quiet: Quiet,
+        *,
+        study_uuid: str,
+        measures: bool = True,
     ) -> None:
         self.spec = spec
         self.task = task
         self.measures = measures
         self._quantities = quantities_of(spec.metric_names)
-        self._timings = Timings(spec, task, db, quiet)
+        self._timings = Timings(spec, task, db, quiet, study_uuid)
         self._cache: dict[str, dict[str, float]] = {}
 
     @property
@@ -71,6 +80,15 @@ class Evaluator:
         self._cache[key] = found
         return dict(found)
 
+    def fits_exactly(self, params: Mapping[str, Any]) -> bool:
+        """Whether nothing that is known of the configuration without measuring violates a constraint."""
+        found = self.exact(params) | self.decided_by_bounds(params)
+        return all(v <= 0 for v in violations(self.spec.constraints, found).values())
+
+    def measures_itself(self, metric: str) -> bool:
+        """Whether the metric is timed, or measured, by satisfice."""
+        return metric in self._timings.names
+
     def lacks_timing(self, found: Mapping[str, float]) -> bool:
         """Whether a timed metric that the study names is missing."""
         return any(name not in found for name in self._timings.names)
@@ -88,7 +106,9 @@ class Evaluator:
         """Fingerprint of the host that the configuration's timings are from."""
         if not self.times:
             return None
-        return host().fingerprint if self.measures else self.measured_elsewhere(params)[1]
+        if self.measures:
+            return self._timings.host_of(params, self._told(params))
+        return self.measured_elsewhere(params)[1]
 
     def decided_by_bounds(self, params: Mapping[str, Any]) -> dict[str, float]:
         """Metrics at their most favourable, where even that violates a constraint (trees, forests)."""
@@ -135,7 +155,7 @@ class Evaluator:
         """Metrics that are a function of the configuration: nothing is measured."""
         found: dict[str, float] = {}
         if isinstance(self.task, Profiles):
-            found = _numbers(self.task.profile(params))
+            found = _numbers(self.task.profile(dict(params)))
         if isinstance(self.task, BuildsModule):
             lacking = {"size", "n_parameters", *self._quantities} - quantities_of(found)
             found |= _of_module(self.task, params, lacking)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
-from satisfice.spec.task import BuildsModule, ScoresTest
+from satisfice.spec.task import BuildsModule
 from satisfice.spec.trial import TrialRecord
 from satisfice.study.checkpoint import kept_model
 from satisfice.study.opening import Opened
@@ -36,8 +36,9 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
         BadArtefact: The file is damaged, or of a kind that only the task can read.
     """
     path = model_file(opened, record)
-    if isinstance(opened.task, ScoresTest):
-        return opened.task.load_model(record.params, path)
+    own = getattr(opened.task, "load_model", None)
+    if callable(own):
+        return own(dict(record.params), path)
     state = from_safetensors(path)
     if not isinstance(opened.task, BuildsModule):
         return state

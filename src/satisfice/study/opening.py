@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,8 +23,9 @@ from satisfice.store import data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import MEMORY, resolve
+from satisfice.store.url import MEMORY, is_memory, resolve
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
+from satisfice.study.never_known import never_known
 from satisfice.train import TRAINERS, make_task
 
 
@@ -128,6 +130,9 @@ def create(
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
+    unknowable = never_known(checked, made, file=_file(checked))
+    if unknowable is not None and not _is_stored(checked.name, storage):
+        raise unknowable
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     content = to_dict(checked)
@@ -135,16 +140,27 @@ def create(
         db.retrying(lambda: studies.create(db, checked, content, data))
         _keep_notes(db, find(db, checked.name), made)
     row = find(db, checked.name)
-    kept = _as_read(row, checked)
-    if kept is not checked:  # its cells are read as they were when it was made
-        checked, made = kept, task_of(kept, task)
-        data = prepare(checked, made)
-    _check_same(row, checked, content, data)
+    stored = _as_stored(row, checked)
+    if stored != checked:  # its cells are read, and its models named, as when it was made
+        made = task_of(stored, task)
+        data = prepare(stored, made)
+    _check_same(row, stored, content, data)
     if json.loads(row["spec"])["budget"] != content["budget"]:
         uuid = row["uuid"]
         db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
         row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made)
+    return _opened(db, row, stored, lambda: made)
+
+
+def _is_stored(name: str, storage: str | None) -> bool:
+    """Whether a study of that name is there; no database is made to find out."""
+    url = resolve(
+        storage if storage is not None else (None if os.environ.get("SATISFICE_STORAGE") else MEMORY)
+    )
+    if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
+        return False
+    with closing(open_database(storage)) as db:
+        return db.retrying(lambda: studies.find(db, name)) is not None
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -154,7 +170,7 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = _as_read(row, parse_dict(content, source=source, has_task=own, families=TRAINERS.get))
+    spec = _as_stored(row, parse_dict(content, source=source, has_task=own, families=TRAINERS.get))
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
@@ -169,12 +185,13 @@ def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
         db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
 
 
-def _as_read(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
-    """The spec with the reading of cells that the stored study was made with.
+def _as_stored(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
+    """The spec, with what is true of the stored study and stands in no file.
 
     Raises:
         DataError: A newer satisfice made it.
     """
+    spec = replace(spec, canonical=row["architecture_form"] > 1)
     if spec.data is None or spec.data.reading == (reading := reading_of(row["data_fingerprint"])):
         return spec
     return replace(spec, data=replace(spec.data, reading=reading))

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from satisfice.errors import InputError, StorageLost
-from satisfice.launch import Death, Job, Launcher, make_launcher
+from satisfice.launch import Death, Job, Launcher, WorkersFailed, make_launcher
 from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
+from satisfice.store.reader import Reader
+from satisfice.study.alike import SameFailure
 from satisfice.study.opening import Opened
 
 _PROGRESS_S = 1.0
@@ -29,6 +31,7 @@ def run_workers(
 
     Raises:
         InputError: The study lives in memory, or its task cannot be imported by another process.
+        TrialsFailAlike: The first trials all failed in the same way.
     """
     if opened.db.in_memory:
         raise InputError(
@@ -56,7 +59,14 @@ def run_workers(
         seed=opened.spec.seed,
     )
     tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
-    launcher.run(job, on_tick=tick, on_death=bury)
+    same_failure = SameFailure(opened.db, Reader(opened.db, opened.rows, opened.row["uuid"], opened.spec))
+    same_failure.begin(anew=True)
+    try:
+        launcher.run(job, on_tick=tick, on_death=bury)
+    except WorkersFailed:
+        same_failure.check()  # then that is why
+        raise
+    same_failure.check()
 
 
 def _ticker(

@@ -104,7 +104,7 @@ class Session:
         self.sampler = SAMPLERS.get(spec.search.sampler)(problem)
         self.pruner = PRUNERS.get(spec.search.pruner)(problem)
         measures = spec.measure.on is None or spec.measure.on == label
-        self.evaluator = Evaluator(spec, task, db, self.quiet, measures=measures)
+        self.evaluator = Evaluator(spec, task, db, self.quiet, study_uuid=row["uuid"], measures=measures)
         self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
         self._revision = -1
         self._turn = threading.RLock()  # held by whoever reads or changes the history, sampler and pruner
@@ -355,6 +355,7 @@ class Session:
         )
         self._wrote(revision, record, body, of=trial.number)
         trial.metrics = dict(outcome.metrics)
+        trial.reason = outcome.reason
         trial.discard_checkpoints()
         return outcome.state
 

@@ -21,12 +21,14 @@ from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.store.reader import Reader
+from satisfice.study.alike import SameFailure, stopped
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
+from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
@@ -118,6 +120,7 @@ class Study:
 
         Raises:
             InputError: Several workers on a study in memory, or with a task that no other process can import.
+            TrialsFailAlike: The first trials all failed in the same way; called again, it goes on.
         """
         if workers < 1:
             raise InputError(f"workers = {workers}", hint="at least 1")
@@ -186,7 +189,9 @@ class Study:
         wanted = _STATES.get(state) if isinstance(state, str) else state
         if wanted is None or wanted not in _STATES.values():
             raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
-        self._session.tell(trial, metrics, state=wanted)
+        session = self._session
+        if session.tell(trial, metrics, state=wanted) is TrialState.FAIL:
+            SameFailure(session.db, session.reader).warn()
 
     def enqueue_trial(self, params: Mapping[str, Any]) -> None:
         """Have these parameters tried next; what is left out is drawn. NumPy's numbers are numbers too.
@@ -276,6 +281,7 @@ class Study:
                 "timeout_s": row["timeout_s"],
             },
             "pending": pending,
+            "stopped": stopped(row, states),
             "waiting": waiting_sentence(self.spec, pending),
             "workers": sum(w["alive"] for w in workers),
             "turned_away": row["turned_away"],
@@ -303,6 +309,15 @@ class Study:
             return [ColumnNote(**{**note, "examples": tuple(note["examples"])}) for note in found]
 
         return self._read(read)
+
+    def rehearse(self, *, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
+        """Train one configuration for one epoch, a family on few rows; nothing of it is stored.
+
+        Returns:
+            With `problem`: what would fail every trial, or leave none feasible; None where all is well.
+        """
+        session = self._session
+        return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
 
     def replay(self, number: int) -> dict[str, Any]:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""

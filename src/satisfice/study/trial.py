@@ -63,6 +63,7 @@ class Trial:
         self.measured_on = measured_on  # host that its timings are from
         self.claim = claim
         self.stop_reason: str | None = None
+        self.reason: str | None = None  # why it was pruned or failed, once it is told
         self.model_path = kept_model(session.artefacts, self.number, claim.attempt)  # of an earlier attempt
         self.stop: threading.Event | None = None
         self.lost = threading.Event()
@@ -86,7 +87,7 @@ class Trial:
             TrialFinished: It was told.
         """
         self._check()
-        if not _is_step(step):
+        if not is_step(step):
             raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
         values = as_floats(metrics)
         self.metrics = updated(self.metrics, values)
@@ -199,9 +200,22 @@ class Trial:
         self._checkpoints.discard()
 
     def save_model(self, model: Any) -> None:
-        """Keep the model that scored: a torch module, a state dict, or the path of a file (copied)."""
+        """Keep the model that scored: a torch module, a state dict, or the path of a file (copied).
+
+        Raises:
+            InputError: It could not be loaded again: there is no such file, its tensors are not those of the
+                task's ``build(params)``, or it holds something else than tensors.
+        """
         self._check()
-        self.model_path = save_model(self._session.artefacts, self.number, self.claim.attempt, model)
+        session = self._session
+        self.model_path = save_model(
+            session.artefacts,
+            self.number,
+            self.claim.attempt,
+            model,
+            task=session.task,
+            params=self.params,
+        )
 
     def _check(self) -> None:
         if self.finished:
@@ -225,30 +239,50 @@ class Trial:
             self._try(self._renew)
 
 
-def _is_step(step: Any) -> bool:
+def is_step(step: Any) -> bool:
+    """Whether a database can count it."""
     try:
         return not isinstance(step, bool) and int(step) == step and 0 <= step <= _LAST_STEP
     except (TypeError, ValueError, OverflowError):
         return False
 
 
-def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
+def as_floats(metrics: Mapping[str, Any], example: str = "accuracy") -> dict[str, float]:
     """Metrics as training code gave them, as floats.
+
+    Args:
+        metrics: What it gave.
+        example: A metric that it might give, for the error.
 
     Raises:
         BadReport: One is no number, or they are no dict with names.
     """
     if not isinstance(metrics, Mapping):
-        raise BadReport(f"metrics = {metrics!r:.200} is no dict", hint='give {"accuracy": 0.9}')
+        raise BadReport(f"metrics = {_shown(metrics)} is no dict", hint=f'give {{"{example}": 0.9}}')
     out = {}
     for name, value in metrics.items():
         if not isinstance(name, str):
-            raise BadReport(f"{name!r:.200} is no metric's name", hint="name metrics by strings")
-        try:
-            out[name] = float(value)
-        except (TypeError, ValueError):
-            raise BadReport(f"metric {name} = {value!r} is no number", hint="return floats") from None
+            raise BadReport(f"{_shown(name)} is no metric's name", hint="name metrics by strings")
+        number = _number(value)
+        if number is None:
+            raise BadReport(f"metric {name} = {_shown(value)} is no number", hint="return floats")
+        out[name] = number
     return out
+
+
+def _number(value: Any) -> float | None:
+    """The value as a float, or None; a text that looks like a number is none."""
+    if isinstance(value, str | bytes):
+        return None
+    try:
+        return float(value.item() if hasattr(value, "item") else value)
+    except Exception:  # noqa: BLE001  # arrays and tensors of other packages raise what they like
+        return None
+
+
+def _shown(value: Any) -> str:
+    """A value in one short line."""
+    return " ".join(f"{value!r:.200}".split())
 
 
 def diverged(metrics: Mapping[str, float], names: tuple[str, ...]) -> str | None:

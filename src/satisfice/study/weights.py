@@ -23,6 +23,8 @@ def to_safetensors(model: Any) -> bytes:
     Raises:
         InputError: It is neither, or holds what no such file can.
     """
+    if not hasattr(model, "state_dict") and not isinstance(model, Mapping):
+        raise _unfit(model)
     import safetensors.torch as files
     import torch
 
@@ -34,15 +36,30 @@ def to_safetensors(model: Any) -> bytes:
                 return path.read_bytes()
         state = model.state_dict() if hasattr(model, "state_dict") else model
         if isinstance(state, Mapping):
+            _check_tensors(state)
             # Each its own memory: a mere dict does not say which of two names a shared tensor should have.
             return files.save({name: tensor.clone().contiguous() for name, tensor in state.items()})
-    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         said = str(error).partition("\n")[0]
         raise InputError(
             f"save_model cannot keep this {type(model).__name__}: {said}",
             hint="its state must be tensors by name; or save a file of your own and give its path",
         ) from error
-    raise InputError(
+    raise _unfit(model)
+
+
+def _check_tensors(state: Mapping[str, Any]) -> None:
+    import torch
+
+    if not state:
+        raise ValueError("no tensor is in it")
+    other = next((n for n, tensor in state.items() if not isinstance(tensor, torch.Tensor)), None)
+    if other is not None:
+        raise TypeError(f"{other} is a {type(state[other]).__name__}, and no tensor")
+
+
+def _unfit(model: Any) -> InputError:
+    return InputError(
         f"save_model got a {type(model).__name__}", hint="give a torch module, a state dict, or a path"
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 import time
 import traceback as traceback_module
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import optuna
 from optuna.trial import TrialState
@@ -23,7 +25,9 @@ from satisfice.errors import (
     SatisficeError,
     StorageLost,
 )
+from satisfice.launch.worker_process import WORKER_VARIABLE
 from satisfice.store import presence
+from satisfice.study.alike import SameFailure
 from satisfice.study.session import Session
 from satisfice.study.trial import Preempted, Trial, as_floats
 from satisfice.study.verdicts import Verdicts
@@ -62,12 +66,14 @@ class Worker:
         self._broken: Exception | None = None  # what the GPU said last in this process
         self._ended = threading.Event()
         self._verdicts = Verdicts(session)
+        self._same_failure = SameFailure(session.db, session.reader)
 
     def run(self) -> str:
         """Work to the end; returns why it ended.
 
         Raises:
             NoFeasibleProposal: Nothing that fits was found and no trial could be begun.
+            TrialsFailAlike: The first trials all failed in the same way.
             AcceleratorLost: A trial failed on the GPU, and all others of this process would.
         """
         session = self._session
@@ -79,6 +85,7 @@ class Worker:
         if not session.db.in_memory:
             keeper.start()
         try:
+            self._same_failure.begin(anew=WORKER_VARIABLE not in os.environ)
             reason = self._loop()
         except SatisficeError as error:
             reason = str(error)
@@ -113,16 +120,18 @@ class Worker:
                 self._verdicts.settle(self._stop)
                 raise
             pause = _POLL_S[0]
-            self._one(trial)
+            state = self._one(trial)
             if self._broken is not None:
                 said = str(self._broken).partition("\n")[0]
                 raise AcceleratorLost(
                     f"the GPU failed in trial {trial.number} ({said}), and this process can use it no more",
                     hint="a new process goes on: run the command again",
                 ) from self._broken
+            if state is TrialState.FAIL:
+                self._same_failure.look()
         return "it was asked to stop"
 
-    def _one(self, trial: Trial) -> None:
+    def _one(self, trial: Trial) -> TrialState | None:
         trial.stop = self._stop
         trial.kept = not self._session.db.in_memory
         self._current = trial
@@ -131,21 +140,18 @@ class Worker:
                 state = self._train(trial)
         except LeaseLost as lost:
             logger.warning("%s; what this worker did for it is dropped", lost)
-            return
+            return None
         finally:
             self._current = None
         if state is not None:
             for callback in self._callbacks:
                 callback(trial, state)
+        return state
 
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session
         try:
-            metrics = session.task.train(trial.params, trial)
-            stopped = trial.stop_reason is not None
-            state = TrialState.PRUNED if stopped else TrialState.COMPLETE
-            after = {} if stopped else self._after(trial)
-            return session.tell(trial, {**as_floats(metrics or {}), **after}, state=state)
+            return self._finish(trial, session.task.train(dict(trial.params), trial))  # a copy: it may change
         except (Diverged, optuna.TrialPruned) as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
         except Preempted:
@@ -171,6 +177,17 @@ class Worker:
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
             raise
+
+    def _finish(self, trial: Trial, metrics: Any) -> TrialState:
+        """Tell what training returned."""
+        session, stopped = self._session, trial.stop_reason is not None
+        after = {} if stopped else self._after(trial)
+        returned = {} if metrics is None else as_floats(metrics, session.spec.objectives[0].metric)
+        told = TrialState.PRUNED if stopped else TrialState.COMPLETE
+        state = session.tell(trial, {**returned, **after}, state=told)
+        if state is TrialState.FAIL:
+            logger.warning("trial %d failed: %s", trial.number, trial.reason)
+        return state
 
     def _failed(self, trial: Trial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""

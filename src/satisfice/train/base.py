@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import json
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +30,7 @@ from satisfice.train.model import load as load_shipped
 from satisfice.train.score import score
 from satisfice.train.trainer import Trainer
 
+_FEW_ROWS = 256  # of a fold, for a first try
 _MOST_CACHED = 4  # prepared data sets kept in one process
 
 _cache: OrderedDict[tuple[str, int], Splits] = OrderedDict()
@@ -86,6 +92,13 @@ class FamilyTask(ABC):
         """
         check_against(self.spec, self.trainer, self.splits.task)
 
+    def on_few_rows(self) -> Self:
+        """The same task with little to train on, for a first try."""
+        splits, small = self.splits, copy.copy(self)
+        few = replace(splits, train=_few(splits.train), valid=_few(splits.valid))
+        small._splits = few  # noqa: SLF001  # of its own kind
+        return small
+
     def defaults(self) -> dict[str, Any]:
         """The family's defaults for every hyperparameter."""
         return {name: h.default for name, h in self.trainer.hyperparameters.items()}
@@ -95,9 +108,39 @@ class FamilyTask(ABC):
         return {**self.defaults(), **self._fixed, **params}
 
     def architecture(self, params: Params) -> dict[str, Any]:
-        """The hyperparameters that size and latency depend on, with their values."""
-        values = self.values(params)
-        return {name: values[name] for name, h in self.trainer.hyperparameters.items() if h.architecture}
+        """The hyperparameters that size and latency depend on, with their values: equal for equal models."""
+        values, known = self.values(params), self.trainer.hyperparameters
+        if not self.spec.canonical:
+            return {name: values[name] for name, h in known.items() if h.architecture}
+        typed = {name: h.typed(values[name]) for name, h in known.items() if h.architecture}
+        return self.canonical(typed)
+
+    def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """The one way in which architectures of equal models are written."""
+        return dict(architecture)
+
+    def structure(self, params: Params, model: Any = None) -> Any:
+        """JSON content, equal for bare models that are equally fast."""
+        return self.architecture(params)
+
+    def measured_as(self, params: Params, quantity: str, model: Any = None) -> dict[str, Any]:
+        """What a measured quantity depends on: the model, and preprocessing where that takes part."""
+        preprocessor = self.splits.preprocessor
+        found = {
+            "family": self.trainer.family,
+            "structure": self.structure(params, None if model is None else _core(model)),
+            "shape": list(preprocessor.shape),
+            "outputs": self.splits.n_classes,
+        }
+        if quantity in ("pipeline_latency", "memory"):
+            found["preprocessing"] = self._described
+        return found
+
+    @cached_property
+    def _described(self) -> str:
+        """The preprocessing, in short."""
+        told = json.dumps(self.splits.preprocessor.describe(), sort_keys=True, default=str)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def header(self, params: Params) -> shipping.Header:
         """All of the file that ships but the tensors."""
@@ -217,6 +260,17 @@ class FamilyTask(ABC):
                 f"model.family: {self.trainer.family} cannot learn from {name}, which is a {kind}",
                 hint="choose mlp, linear, forest or boosting",
             )
+
+
+def _few(fold: Fold) -> Fold:
+    """The first rows, and the first two of every class."""
+    if len(fold) <= _FEW_ROWS:
+        return fold
+    rows = set(range(_FEW_ROWS))
+    if fold.y.dtype.kind == "i":
+        rows |= {int(row) for code in np.unique(fold.y) for row in np.flatnonzero(fold.y == code)[:2]}
+    chosen = sorted(rows)
+    return Fold(x=fold.x[chosen], y=fold.y[chosen])
 
 
 def main_metric(task: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from satisfice.spec.study import StudySpec
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
-from satisfice.train.plan import Plan, Shape, cnn_plan
+from satisfice.train.plan import Plan, Shape, block_channels, cnn_plan, pooled
 from satisfice.train.torch_task import TorchTask, TorchTrainer
 from satisfice.train.training import TRAINING
 
@@ -85,9 +87,33 @@ class CNNTrainer(TorchTrainer):
             dropout=values.get("dropout", 0.0),
         )
 
+    def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+        """Growth is the shortest number that gives every block its channels; the mean of one pixel is it."""
+        channels, blocks = architecture["channels"], architecture["blocks"]
+        alike = partial(block_channels, channels, blocks)
+        found = {**architecture, "growth": _shortest(architecture["growth"], alike)}
+        if pooled(shape, blocks) == (1, 1):
+            found["head"] = "flatten"
+        return found
+
     def make_task(self, spec: StudySpec) -> TorchTask:
         """Bind to the study's data."""
         return TorchTask(self, spec)
 
 
 CNN = CNNTrainer()
+
+
+def _shortest(number: float, image: Callable[[float], object]) -> float:
+    """The least of the numbers with fewest decimals that have the same image under a monotone function."""
+    wanted = image(number)
+    for decimals in range(17):
+        unit = 10**decimals
+        below = math.floor(number * unit)
+        near = next((n for n in (below, below + 1) if n > 0 and image(n / unit) == wanted), None)
+        if near is None:
+            continue
+        while near > 1 and image((near - 1) / unit) == wanted:
+            near -= 1
+        return float(near / unit)
+    return number

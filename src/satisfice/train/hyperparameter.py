@@ -34,6 +34,10 @@ class Hyperparameter:
             return f"{value!r} is outside {self.allowed}"
         return None
 
+    def typed(self, value: Any) -> Any:
+        """An allowed value in its own type: a study file may write a whole number as 2 and as 2.0."""
+        return {"int": int, "float": float}[self.kind](value) if self.kind != "categorical" else value
+
     @property
     def allowed(self) -> str:
         """The allowed values, as the docs show them."""

@@ -42,6 +42,13 @@ class MLPTrainer(TorchTrainer):
             dropout=values.get("dropout", 0.0),
         )
 
+    def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+        """Without hidden layers, what they would be like decides nothing."""
+        if architecture["hidden_layers"] > 0:
+            return dict(architecture)
+        idle = ("width", "activation", "batch_norm")
+        return {**architecture, **{name: HYPERPARAMETERS[name].default for name in idle}}
+
     def make_task(self, spec: StudySpec) -> TorchTask:
         """Bind to the study's data."""
         return TorchTask(self, spec)

@@ -165,9 +165,7 @@ def cnn_plan(
     """Blocks of convolutions, each with a pooling at its end if there is more than a pixel; a dense head."""
     inputs, height, across = shape
     layers: list[Layer] = []
-    outgoing = channels
-    for block in range(blocks):
-        outgoing = max(1, round(channels * growth**block))
+    for outgoing in block_channels(channels, blocks, growth):
         for _ in range(convolutions):
             layers.append(Conv(inputs, outgoing, kernel_size, height, across, bias=not batch_norm))
             if batch_norm:
@@ -189,6 +187,20 @@ def cnn_plan(
         layers += _dense(features, width, activation, batch_norm, dropout)
         features = width
     return (*layers, Linear(features, outputs))
+
+
+def block_channels(channels: int, blocks: int, growth: float) -> tuple[int, ...]:
+    """Of a CNN's blocks, in their order."""
+    return tuple(max(1, round(channels * growth**block)) for block in range(blocks))
+
+
+def pooled(shape: Shape, blocks: int) -> tuple[int, int]:
+    """Height and width of what a CNN's blocks leave of an image (channels, height, width)."""
+    _, height, across = shape
+    for _ in range(blocks):
+        if min(height, across) >= 2:
+            height, across = height // 2, across // 2
+    return height, across
 
 
 def _dense(

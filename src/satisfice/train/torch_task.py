@@ -47,6 +47,13 @@ class TorchTrainer(ABC):
     def plan(self, values: Mapping[str, Any], shape: Shape, outputs: int) -> Plan:
         """The network for items of this shape."""
 
+    def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+        """The architecture with one value for each hyperparameter that decides nothing beside the others.
+
+        Architectures of equal networks come out equal, and with the same plan as before.
+        """
+        return dict(architecture)
+
     @abstractmethod
     def make_task(self, spec: StudySpec) -> TorchTask:
         """Bind to the study's data."""
@@ -72,11 +79,19 @@ class TorchTask(FamilyTask):
 
     def plan(self, params: Params) -> Plan:
         """The network that is trained, dropout included."""
-        return self._plan(self.values(params))
+        return self._plan({**self.values(params), **self.architecture(params)})
 
     def shipped_plan(self, params: Params) -> Plan:
         """The network that ships: without dropout."""
         return self._plan(self.architecture(params))
+
+    def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """As the family writes it for these data."""
+        return self.trainer.canonical(architecture, self.splits.preprocessor.shape)
+
+    def structure(self, params: Params, model: Any = None) -> list[str]:
+        """The layers that ship."""
+        return [repr(layer) for layer in self.shipped_plan(params)]
 
     def profile(self, params: Params) -> dict[str, float]:
         """size, n_parameters and flops, exact; without torch."""

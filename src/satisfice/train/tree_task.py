@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -59,6 +60,20 @@ class TreeTask(FamilyTask):
     def base_numbers(self) -> int:
         """k: numbers in the base."""
         return 1
+
+    def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """Nothing: a limit that never binds leaves the same trees, and the file holds the trees."""
+        return {}
+
+    def structure(self, params: Params, model: Any = None) -> Any:
+        """The trees, where they have grown."""
+        if model is None:
+            return self.values(params)
+        content = hashlib.sha256()
+        for name, array in sorted(self.arrays(model).items()):
+            content.update(f"{name} {array.dtype} {array.shape}".encode())
+            content.update(np.ascontiguousarray(array).tobytes())
+        return content.hexdigest()
 
     def untrained(self, params: Params) -> None:
         """Known only after fitting."""

@@ -1,0 +1,160 @@
+"""A study whose first trials all fail in the same way stops itself: its code is broken."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from optuna.trial import TrialState
+
+from satisfice.errors import TrialsFailAlike
+from satisfice.spec.trial import TrialRecord
+from satisfice.store import stops
+from satisfice.store.engine import Database
+from satisfice.store.reader import Reader
+from satisfice.study.judge import GAVE_NO
+
+logger = logging.getLogger(__name__)
+
+ALIKE = 3  # trials in a row
+
+_FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<function>.*)')
+_PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+# What hardware and its load decide: the next configuration may pass.
+_OF_THE_MACHINE = re.compile(
+    r"out of memory|cuda|cudnn|cublas|nccl|\bhip\b|accelerator|killed by signal|bus error", re.IGNORECASE
+)
+
+
+class SameFailure:
+    """Looks whether a study's trials all fail alike.
+
+    Three trials in a row stop the study when each failed with the same type of error, at the same place and
+    with the same message but for numbers and values of parameters, while no trial of the study has ever
+    finished and none has got further than they did. Failures of memory and of a GPU do not count.
+
+    Args:
+        db: The database.
+        reader: Reads the study.
+    """
+
+    def __init__(self, db: Database, reader: Reader) -> None:
+        self._db = db
+        self._reader = reader
+
+    def begin(self, *, anew: bool) -> None:
+        """Whoever starts to work calls this.
+
+        Args:
+            anew: A person started it, so that a stopped study goes on. A launcher's worker lifts no stop.
+
+        Raises:
+            TrialsFailAlike: The study is stopped.
+        """
+        row = self._row()
+        if anew:
+            self._db.retrying(lambda: stops.lift(self._db, row))
+        else:
+            self.check()
+
+    def check(self) -> None:
+        """See that the study has not stopped itself.
+
+        Raises:
+            TrialsFailAlike: It has.
+        """
+        row = self._row()
+        why = stopped(row, self._db.retrying(self._reader.states)[0])
+        if why is not None:
+            numbers = stops.trials(row)
+            raise _error(numbers, why, self._tracebacks(numbers).get(numbers[0]) or "")
+
+    def look(self) -> None:
+        """After a trial failed: stop the study if that was the third alike and some of the budget is left.
+
+        Raises:
+            TrialsFailAlike: It was.
+        """
+        found = self.found()
+        row = self._row()
+        if found is None or row["slots"] >= row["trials_budget"]:
+            return
+        numbers, why, text = found
+        self._db.retrying(lambda: stops.stop(self._db, row, numbers, why))
+        raise _error(numbers, why, text)
+
+    def warn(self) -> None:
+        """Say it to who asks and tells, and decides alone when to end."""
+        found = self.found()
+        if found is not None:
+            logger.warning("%s; last: %s", _sentence(found[0]), found[1])
+
+    def found(self) -> tuple[list[int], str, str] | None:
+        """Numbers of the trials that failed alike, why, and the first one's traceback; None: they did not."""
+        if self._db.retrying(self._reader.states)[0].get("COMPLETE"):
+            return None
+        since = stops.first_that_counts(self._row())
+        records = self._db.retrying(self._reader.records)
+        failed = [r for r in records if r.state is TrialState.FAIL and r.number >= since][-ALIKE:]
+        if len(failed) < ALIKE or _got_past(records, max(r.steps for r in failed)):
+            return None
+        texts = self._tracebacks([r.number for r in failed])
+        signs = {_signature(r, texts.get(r.number) or "") for r in failed}
+        if len(signs) > 1 or None in signs:
+            return None
+        return [r.number for r in failed], failed[0].reason or "", texts.get(failed[0].number) or ""
+
+    def _row(self) -> Mapping[str, Any]:
+        return self._db.retrying(self._reader.study_row)
+
+    def _tracebacks(self, numbers: Sequence[int]) -> dict[int, str | None]:
+        return self._db.retrying(lambda: stops.tracebacks(self._db, self._reader.uuid, numbers))
+
+
+def stopped(row: Mapping[str, Any], states: Mapping[str, int]) -> str | None:
+    """Why a study has stopped itself, or None: another worker's trial may have finished all the same."""
+    return None if states.get("COMPLETE") else stops.reason(row)
+
+
+def _got_past(records: Sequence[TrialRecord], step: int) -> bool:
+    """Whether a trial got further than those that failed at this step; of one pruned at once nobody knows."""
+    return any(
+        r.state is not TrialState.FAIL
+        and (r.steps > step or (r.state is TrialState.PRUNED and r.steps == step == 0))
+        for r in records
+    )
+
+
+def _signature(record: TrialRecord, traceback: str) -> tuple[str, ...] | None:
+    """Equal for failures of one cause, whatever the parameters; None where that cannot be told."""
+    reason = record.reason or ""
+    if _OF_THE_MACHINE.search(reason) or not (traceback or reason.startswith(GAVE_NO)):
+        return None
+    places = [_place(frame) for frame in _FRAME.finditer(traceback)]
+    for name, value in record.params.items():
+        if isinstance(value, str) and len(value) > 1:
+            reason = reason.replace(value, f"<{name}>")
+    message = _NUMBER.sub("#", _PATH.sub("PATH", reason))
+    return (message, *dict.fromkeys(places))
+
+
+def _place(frame: re.Match[str]) -> str:
+    """A line of code, wherever the project lies on the machine that ran it."""
+    file = frame["file"].replace("\\", "/").rpartition("/")[2]
+    return f"{file}:{frame['line']} {frame['function']}"
+
+
+def _error(numbers: Sequence[int], why: str, traceback: str) -> TrialsFailAlike:
+    return TrialsFailAlike(
+        f"{_sentence(numbers)}, and none has finished, so that the study stopped: {why}",
+        trials=numbers,
+        traceback=traceback,
+        hint="mend the code and run it again: the rest of the budget is left",
+    )
+
+
+def _sentence(numbers: Sequence[int]) -> str:
+    return f"trials {', '.join(map(str, numbers[:-1]))} and {numbers[-1]} failed alike"
