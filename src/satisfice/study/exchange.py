@@ -24,11 +24,17 @@ from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
+from satisfice.study.stored import optuna_order
 from satisfice.train import TRAINERS
 
 FORMAT = 1
 _NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
-_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away")
+_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "spec_versions")
+# What exports lack that were written before there were versions of a spec.
+_ADDED = {
+    "studies": {"spec_version": 1, "file_budget": None, "optuna_objectives": None},
+    "slots": {"spec_version": 1},
+}
 
 
 def export(opened: Opened, path: Path) -> None:
@@ -101,9 +107,22 @@ def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, Mapping[str, Any]]
                 f"{source} has format {content['format']}, and this satisfice reads {FORMAT}",
                 hint="import it with the version of satisfice that exported it, or a later one",
             )
+        content = _completed(content)
         if not _is_whole(content):
             raise none
         yield file, content
+
+
+def _completed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of an export, with what those of earlier versions of satisfice lack."""
+    whole = {"spec_versions": [], **content}
+    if isinstance(whole.get("study"), dict):
+        whole["study"] = {**_ADDED["studies"], **whole["study"]}
+    if isinstance(whole.get("slots"), list):
+        whole["slots"] = [
+            {**_ADDED["slots"], **row} if isinstance(row, dict) else row for row in whole["slots"]
+        ]
+    return whole
 
 
 def _is_whole(content: Mapping[str, Any]) -> bool:
@@ -149,7 +168,9 @@ def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str
     kept = {k: v for k, v in row.items() if k not in _NEW}
     try:
         with db.write() as connection:
-            study_id = studies.insert(connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"])
+            study_id = studies.insert(
+                connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"], optuna_order(row)
+            )
             ids = rows.restore(connection, study_id, content["trials"])
             here = tables.studies.c.uuid == study_uuid
             connection.execute(sa.update(tables.studies).where(here).values(**kept))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,16 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
+from satisfice.store.changing import Change, apply, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
+from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import MEMORY, resolve
+from satisfice.store.reader import Reader
+from satisfice.store.url import MEMORY, masked, resolve
+from satisfice.study import changes
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
+from satisfice.study.starting import Wanted, best_of, content_of, first_entries
+from satisfice.study.stored import needs_task, spec_of
 from satisfice.train import TRAINERS, make_task
 
 
@@ -37,6 +44,7 @@ class Opened:
     spec: StudySpec
     make_task: Callable[[], Task]
     artefacts: Artefacts
+    changes: tuple[str, ...] = ()  # what opening it changed, in sentences
 
     @cached_property
     def task(self) -> Task:
@@ -56,6 +64,19 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
         checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
     else:
         checked = parse_file(spec, families=TRAINERS.get)
+    _check_registered(checked)
+    return checked
+
+
+def _parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
+    """A checked spec from a file's content with what was added to it."""
+    file = str(like.source) if like.source is not None else None
+    checked = parse_dict(content, source=like.source, file=file, has_task=has_task, families=TRAINERS.get)
+    _check_registered(checked)
+    return checked
+
+
+def _check_registered(checked: StudySpec) -> None:
     file = str(checked.source) if checked.source is not None else None
     known = {
         "data.name": DATASETS.names(),
@@ -68,7 +89,6 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
         registered = dataset_of(checked.data)
         kind = checked.data.task or (registered.task if registered is not None else None)
         check_against(checked, TRAINERS.get(checked.model.family), kind, file=file)
-    return checked
 
 
 def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None) -> Task:
@@ -121,35 +141,156 @@ def open_database(storage: str | None, *, default: str | None = None) -> Databas
 
 
 def create(
-    spec: str | Path | Mapping[str, Any] | StudySpec, storage: str | None, task: object | None
+    spec: str | Path | Mapping[str, Any] | StudySpec,
+    storage: str | None,
+    task: object | None,
+    *,
+    wanted: Wanted | None = None,
 ) -> Opened:
-    """Create a study, or open it: a larger budget continues it, another change is refused."""
-    checked = read_spec(spec, has_task=task is not None)
+    """Create a study, or open it; what differs from the stored one is changed where that is allowed."""
+    wanted = wanted or Wanted()
+    has_task = task is not None
+    checked = read_spec(spec, has_task=has_task)
+    file_budget = to_dict(checked)["budget"]
+    given = wanted.apply(spec, checked)
+    if given is not None:
+        checked = _parsed(given, checked, has_task=has_task)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
-    content = to_dict(checked)
+    held = file_budget if wanted.budget else None
+    best = _best_of(db, wanted)
     if db.retrying(lambda: studies.find(db, checked.name)) is None:
-        db.retrying(lambda: studies.create(db, checked, content, data))
-    row = find(db, checked.name)
-    _check_same(row, checked, content, data)
-    if json.loads(row["spec"])["budget"] != content["budget"]:
-        uuid = row["uuid"]
-        db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
-        row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made)
+        db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
+    ready = Prepared(spec=checked, task=made, data=data)
+    content = given if given is not None else content_of(spec)
+    opened = _continued(db, ready, content, task, storage, held)
+    if best is not None:
+        entries = first_entries(opened.spec, opened.task, best)
+        ledger = ledger_of(opened)
+        db.retrying(lambda: ledger.enqueue_first(entries))
+    return opened
+
+
+def _best_of(db: Database, wanted: Wanted) -> list[Mapping[str, Any]] | None:
+    """Configurations of the study to start from; None where none is named.
+
+    Raises:
+        StudyNotFound: It is not there.
+    """
+    if wanted.start_from is None:
+        return None
+    row = find(db, wanted.start_from)
+    spec = spec_of(row)
+    reader = Reader(db, db.retrying(lambda: OptunaRows(db.engine)), row["uuid"], spec)
+    return best_of(db.retrying(reader.records), spec, wanted.top)
+
+
+def ledger_of(opened: Opened) -> Ledger:
+    """A ledger for who is no worker."""
+    return Ledger(
+        opened.db,
+        opened.rows,
+        study_uuid=opened.row["uuid"],
+        optuna_study_id=opened.row["optuna_study_id"],
+        space=opened.spec.space,
+        worker="",
+        seed=opened.spec.seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A checked spec with what it needs here."""
+
+    spec: StudySpec
+    task: Task
+    data: str | None  # fingerprint
+
+
+def _continued(
+    db: Database,
+    ready: Prepared,
+    given: Mapping[str, Any] | None,
+    task: object | None,
+    storage: str | None,
+    file_budget: Mapping[str, Any] | None,
+) -> Opened:
+    """Open a stored study by a file: see `satisfice.study.changes`.
+
+    Args:
+        db: The database.
+        ready: As the file says.
+        given: The file's content, options included; None where the spec is whole.
+        task: As passed to `create`.
+        storage: As passed to `create`.
+        file_budget: The file's own budget, where options override it.
+    """
+    said: tuple[str, ...] = ()
+    while True:
+        row = find(db, ready.spec.name)
+        stored = json.loads(row["spec"])
+        now, held = ready, file_budget
+        if given is not None:
+            whole = changes.completed(given, stored)
+            before = json.loads(row["file_budget"]) if row["file_budget"] else None
+            if held is None and before == to_dict(ready.spec)["budget"]:  # options given earlier still hold
+                whole["budget"], held = stored["budget"], before
+            if whole != given:
+                spec = _parsed(whole, ready.spec, has_task=task is not None)
+                made = task_of(spec, task)
+                now = Prepared(spec=spec, task=made, data=prepare(spec, made))
+        _check_same(row, now.spec, stored, storage)
+        _check_data(row, now.spec, now.data)
+        if not changes.any_between(stored, to_dict(now.spec)):
+            made = now.task
+            return replace(_opened(db, row, now.spec, lambda: made), changes=said)
+        said = change(db, row, now.spec, held)
+
+
+def change(
+    db: Database, row: Mapping[str, Any], new: StudySpec, file_budget: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Store another version of a study's spec, already checked for what may not change.
+
+    Args:
+        db: The database.
+        row: Our row of the study.
+        new: The spec to be.
+        file_budget: The file's own budget, where options override it.
+
+    Returns:
+        What changed; nothing where somebody else changed the study meanwhile: look again.
+
+    Raises:
+        StudyChanged: A new bound cannot be judged.
+    """
+    old = spec_of(row)
+    rows = db.retrying(lambda: OptunaRows(db.engine))
+    if {c.metric for c in new.constraints} - set(old.metric_names):
+        records = db.retrying(Reader(db, rows, row["uuid"], old).records)
+        changes.check_recorded(old, new, records, _file(new))
+    said = changes.sentences(old, new)
+    keys = [c.key for c in changes.loosened(old, new)]
+    if keys:
+        said += changes.unexplored(db.retrying(lambda: _lost(db, row["uuid"], keys)))
+    made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
+    return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
+
+
+def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
+    with db.read() as connection:
+        return lost_under(connection, uuid, keys)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
     db = open_database(storage)
     row = find(db, name)
-    content = json.loads(row["spec"])
-    own = not ({"model", "task"} & content.keys())
-    source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
+    own = needs_task(json.loads(row["spec"]))
+    spec = spec_of(row)
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
@@ -193,15 +334,28 @@ def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Ca
 
 
 def _check_same(
-    row: Mapping[str, Any], spec: StudySpec, content: Mapping[str, Any], data: str | None
+    row: Mapping[str, Any], spec: StudySpec, stored: Mapping[str, Any], storage: str | None
 ) -> None:
-    if row["digest"] != spec.digest():
-        differs = ", ".join(_differences(json.loads(row["spec"]), content)) or "the order of its objectives"
+    found = changes.differences(stored, json.loads(json.dumps(to_dict(spec))))
+    if found:
         raise StudyChanged(
-            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; what differs: {differs}",
-            hint="only [budget] may change: give it another name, or undo the change",
+            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; "
+            f"what differs: {', '.join(found)}",
+            hint="only [budget], [constraints] and the order of [objectives] may change. Undo the change, or "
+            f"start the changed study from the best trials of this one: {_as_new(row, spec, storage)}",
         )
-    _check_data(row, spec, data)
+
+
+def _as_new(row: Mapping[str, Any], spec: StudySpec, storage: str | None) -> str:
+    """What starts a study by the changed spec under another name, from the best trials of the stored one."""
+    stem, _, number = spec.name.rpartition("-")
+    name = f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{spec.name}-2"
+    file = _file(spec)
+    if file is None:
+        return f'create_study({{..., "name": "{name}"}}, ..., start_from="{row["name"]}")'
+    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if storage else ""
+    shown = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
+    return f"satisfice run {shlex.quote(shown)} --name {name} --from {shlex.quote(row['name'])}{where}"
 
 
 def check_data(opened: Opened) -> None:
@@ -220,19 +374,6 @@ def _check_data(row: Mapping[str, Any], spec: StudySpec, data: str | None) -> No
             f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
             hint="give the study another name, or restore the data",
         )
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key in dict.fromkeys([*old, *new]):
-        if prefix == "" and key == "budget":
-            continue
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            found.append(f"{prefix}{key}")
-    return found
 
 
 def _file(spec: StudySpec) -> str | None:

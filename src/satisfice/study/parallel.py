@@ -11,7 +11,7 @@ from satisfice.errors import InputError, StorageLost
 from satisfice.launch import Death, Job, Launcher, make_launcher
 from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
-from satisfice.study.opening import Opened
+from satisfice.study.opening import Opened, ledger_of
 
 _PROGRESS_S = 1.0
 
@@ -46,15 +46,7 @@ def run_workers(
         workers=workers,
         timeout_s=timeout_s,
     )
-    ledger = Ledger(
-        opened.db,
-        opened.rows,
-        study_uuid=opened.row["uuid"],
-        optuna_study_id=opened.row["optuna_study_id"],
-        space=opened.spec.space,
-        worker="",
-        seed=opened.spec.seed,
-    )
+    ledger = ledger_of(opened)
     tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
     launcher.run(job, on_tick=tick, on_death=bury)
 
