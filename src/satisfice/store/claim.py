@@ -11,7 +11,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 
-class SpecMoved(Exception):  # noqa: N818  # no error: whoever meets it reads the spec and goes on
+class SpecMoved(Exception):  # no error: whoever meets it reads the spec and goes on
     """The study's spec was changed; nothing was written. Read it again, then repeat."""
 
 

@@ -132,9 +132,7 @@ class Reader:
         on_slots = sa.select(*_columns(_SLOT, *by_slot, *(slots.c[n].label(n) for n in _READ), t.state))
         on_params = sa.select(*_columns(_PARAM, *by_slot, p.name, p.value))
         on_reports = sa.select(*_columns(_REPORTS, r.revision, r.number, r.body))
-        on_study = sa.select(
-            *_columns(_STUDY, studies.c.revision, studies.c.spec_version.label("attempt"))
-        )
+        on_study = sa.select(*_columns(_STUDY, studies.c.revision, studies.c.spec_version.label("attempt")))
         return sa.union_all(
             on_slots.join_from(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id).where(
                 *changed

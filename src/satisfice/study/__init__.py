@@ -12,6 +12,7 @@ from satisfice.store import studies
 from satisfice.study.check import CheckResult, ConstraintShare
 from satisfice.study.exchange import import_studies
 from satisfice.study.opening import create, delete, find, load, open_database
+from satisfice.study.starting import DEFAULT_TOP, Wanted
 from satisfice.study.study import Study
 from satisfice.study.trial import Trial
 
@@ -29,21 +30,38 @@ __all__ = [
 
 
 def create_study(
-    spec: str | Path | Mapping[str, Any] | StudySpec, storage: str | None = None, task: object | None = None
+    spec: str | Path | Mapping[str, Any] | StudySpec,
+    storage: str | None = None,
+    task: object | None = None,
+    *,
+    name: str | None = None,
+    budget: Mapping[str, Any] | None = None,
+    start_from: str | None = None,
+    top: int = DEFAULT_TOP,
 ) -> Study:
     """Create a study, or open the stored one of that name.
+
+    What the spec says otherwise of [budget], of bounds in [constraints] and of the order of [objectives]
+    changes the stored study; a key that is left out takes the stored value.
 
     Args:
         spec: A study file, a dict with its content, or a checked spec.
         storage: Database URL; without one the study lives in memory (or where ``SATISFICE_STORAGE`` says).
         task: Own training code, instead of what the spec names.
+        name: Instead of the spec's.
+        budget: Keys of [budget] instead of the spec's, None to lift a limit. They hold until the spec's own
+            [budget] is edited.
+        start_from: A stored study whose best trials are tried first, moved into this space.
+        top: How many of them.
 
     Raises:
         SpecError: The spec is wrong.
-        StudyChanged: Another study of that name is stored. A changed budget alone continues it.
+        StudyChanged: Another study of that name is stored.
+        StudyNotFound: There is no study to start from.
         StorageError: The database cannot be used.
     """
-    return Study(create(spec, storage, task))
+    wanted = Wanted(name=name, budget=dict(budget or {}), start_from=start_from, top=top)
+    return Study(create(spec, storage, task, wanted=wanted))
 
 
 def load_study(name: str, storage: str | None = None, task: object | None = None) -> Study:

@@ -1,4 +1,4 @@
-"""What of a stored study may be changed: its budget, its bounds, the order of its objectives, how one chooses.
+"""What of a stored study may be changed: its budget, its bounds, the order of its objectives, how to choose.
 
 The rest may not: other data or another space would make trials that cannot be compared.
 """
@@ -58,6 +58,25 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
         elif json.dumps(a, sort_keys=True) != json.dumps(b, sort_keys=True):
             found.append(f"{prefix}{key}")
     return found
+
+
+def with_tables(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored study's content with other tables: see `satisfice.study.opening.changed`."""
+    content = dict(stored)
+    if "budget" in wanted:
+        budget = {**stored["budget"], **wanted["budget"]}
+        content["budget"] = {key: value for key, value in budget.items() if value is not None}
+    if "constraints" in wanted:
+        content["constraints"] = dict(wanted["constraints"])
+    if "objectives" in wanted:
+        directions, names = stored["objectives"], list(wanted["objectives"])
+        if sorted(names) != sorted(directions):
+            raise StudyChanged(
+                f"the objectives are {', '.join(directions)}: only their order may change",
+                hint="name each of them once",
+            )
+        content["objectives"] = {name: directions[name] for name in names}
+    return content
 
 
 def any_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
@@ -123,18 +142,33 @@ def _of_constraints(old: StudySpec, new: StudySpec) -> list[str]:
     return said
 
 
-def loosened(old: StudySpec, new: StudySpec) -> list[Constraint]:
-    """The old constraints that kept away what may fit now."""
+def loosened(old: StudySpec, new: StudySpec, versions: Iterable[StudySpec] = ()) -> list[Constraint]:
+    """The old constraints that kept away what may fit now.
+
+    Args:
+        old: The spec until now.
+        new: The spec to be.
+        versions: Earlier ones: what a bound kept away that was looser than the last is unexplored too.
+    """
     now = {(c.metric, c.is_upper): c for c in new.constraints}
     found = []
     for c in old.constraints:
         held = now.get((c.metric, c.is_upper))
-        # Its own bound is the last that the looser one allows beyond: equality tells "<" from "<=".
-        beyond = held is None or (held.bound > c.bound if c.is_upper else held.bound < c.bound)
-        same = held is not None and held.bound == c.bound
-        if beyond or (same and held is not None and held.satisfied(c.bound) and not c.satisfied(c.bound)):
-            found.append(c)
-    return found
+        if held is not None and not _looser(held, c):
+            continue
+        sides = (
+            e for v in versions for e in v.constraints if (e.metric, e.is_upper) == (c.metric, c.is_upper)
+        )
+        found.append(c)
+        found += [e for e in sides if _looser(e, c) and (held is None or _looser(held, e))]
+    return list(dict.fromkeys(found))
+
+
+def _looser(a: Constraint, b: Constraint) -> bool:
+    """Whether ``a`` allows more than ``b``, a bound on the same side of the same metric."""
+    if a.bound == b.bound:
+        return a.satisfied(b.bound) and not b.satisfied(b.bound)
+    return (a.bound > b.bound) == a.is_upper
 
 
 def unexplored(lost: Mapping[str, tuple[int, int]]) -> list[str]:

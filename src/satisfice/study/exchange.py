@@ -31,10 +31,8 @@ FORMAT = 1
 _NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
 _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "spec_versions")
 # What exports lack that were written before there were versions of a spec.
-_ADDED = {
-    "studies": {"spec_version": 1, "file_budget": None, "optuna_objectives": None},
-    "slots": {"spec_version": 1},
-}
+_ADDED_TO_STUDY = {"spec_version": 1, "file_budget": None, "optuna_objectives": None}
+_ADDED_TO_SLOT = {"spec_version": 1}
 
 
 def export(opened: Opened, path: Path) -> None:
@@ -117,10 +115,10 @@ def _completed(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of an export, with what those of earlier versions of satisfice lack."""
     whole = {"spec_versions": [], **content}
     if isinstance(whole.get("study"), dict):
-        whole["study"] = {**_ADDED["studies"], **whole["study"]}
+        whole["study"] = {**_ADDED_TO_STUDY, **whole["study"]}
     if isinstance(whole.get("slots"), list):
         whole["slots"] = [
-            {**_ADDED["slots"], **row} if isinstance(row, dict) else row for row in whole["slots"]
+            {**_ADDED_TO_SLOT, **row} if isinstance(row, dict) else row for row in whole["slots"]
         ]
     return whole
 

@@ -7,9 +7,9 @@ import os
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
@@ -21,7 +21,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
-from satisfice.store.changing import Change, apply, lost_under
+from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
@@ -245,8 +245,7 @@ def _continued(
         _check_same(row, now.spec, stored, storage)
         _check_data(row, now.spec, now.data)
         if not changes.any_between(stored, to_dict(now.spec)):
-            made = now.task
-            return replace(_opened(db, row, now.spec, lambda: made), changes=said)
+            return replace(_opened(db, row, now.spec, partial(_same, now.task)), changes=said)
         said = change(db, row, now.spec, held)
 
 
@@ -267,17 +266,48 @@ def change(
     Raises:
         StudyChanged: A new bound cannot be judged.
     """
-    old = spec_of(row)
+    old, uuid = spec_of(row), row["uuid"]
     rows = db.retrying(lambda: OptunaRows(db.engine))
     if {c.metric for c in new.constraints} - set(old.metric_names):
         records = db.retrying(Reader(db, rows, row["uuid"], old).records)
         changes.check_recorded(old, new, records, _file(new))
     said = changes.sentences(old, new)
-    keys = [c.key for c in changes.loosened(old, new)]
+    versions = [
+        spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
+    ]
+    keys = [c.key for c in changes.loosened(old, new, versions)]
     if keys:
-        said += changes.unexplored(db.retrying(lambda: _lost(db, row["uuid"], keys)))
+        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
     made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
     return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
+
+
+def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
+    """The study with other tables of its spec.
+
+    Args:
+        opened: The study.
+        wanted: ``budget`` (keys; None lifts a limit), ``constraints`` (all), ``objectives`` (names in order).
+
+    Raises:
+        SpecError: A value is wrong.
+        StudyChanged: A bound cannot be judged, or there are other objectives.
+    """
+    db, name, task = opened.db, opened.spec.name, opened.task
+    said: tuple[str, ...] = ()
+    while True:
+        row = find(db, name)
+        stored = json.loads(row["spec"])
+        new = _parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
+        if not changes.any_between(stored, to_dict(new)):
+            return replace(opened, row=row, spec=new, make_task=lambda: task, changes=said)
+        _check_same(row, new, stored, None)
+        held = None
+        if "budget" in wanted:  # the file, while nobody edits it, does not take this back
+            held = json.loads(row["file_budget"]) if row["file_budget"] else stored["budget"]
+        elif row["file_budget"]:
+            held = json.loads(row["file_budget"])
+        said = change(db, row, new, held)
 
 
 def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
@@ -318,6 +348,10 @@ def delete(db: Database, row: Mapping[str, Any], artefacts: Artefacts | None = N
     (artefacts or artefacts_of(db.url, row["uuid"])).discard_all()
 
 
+def _same(task: Task) -> Task:
+    return task
+
+
 class _Untrainable:
     """Stands for a task object that only the program which made the study has: reading works without it."""
 
@@ -353,9 +387,14 @@ def _as_new(row: Mapping[str, Any], spec: StudySpec, storage: str | None) -> str
     file = _file(spec)
     if file is None:
         return f'create_study({{..., "name": "{name}"}}, ..., start_from="{row["name"]}")'
-    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if storage else ""
+    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if _is_named(storage) else ""
     shown = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
     return f"satisfice run {shlex.quote(shown)} --name {name} --from {shlex.quote(row['name'])}{where}"
+
+
+def _is_named(storage: str | None) -> TypeGuard[str]:
+    """Whether a command must name the storage: it is not where satisfice looks anyway."""
+    return bool(storage) and resolve(storage) not in (resolve(None), resolve(MEMORY))
 
 
 def check_data(opened: Opened) -> None:

@@ -102,7 +102,7 @@ class Session:
         self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
 
     def _go_by(self, spec: StudySpec, row: Mapping[str, Any]) -> None:
-        """Take a version of the study's spec: what was read, learnt and remembered by another one is dropped."""
+        """Take a version of the study's spec; what was learnt and remembered by another one is dropped."""
         problem = SearchProblem(
             space=spec.space,
             objectives=spec.objectives,

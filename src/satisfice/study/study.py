@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,16 +17,18 @@ from optuna.trial import TrialState
 from satisfice import choose
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
-from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
+from satisfice.store.changing import history
 from satisfice.store.reader import Reader
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened, check_data, delete
+from satisfice.study.opening import Opened, changed, check_data, delete
 from satisfice.study.parallel import run_workers
 from satisfice.study.session import Session, lease_seconds
+from satisfice.study.starting import first_entries
+from satisfice.study.stored import spec_of
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
 from satisfice.study.worker import Callback, Worker
@@ -75,13 +78,7 @@ class Study:
 
     def _enqueue_first(self, session: Session) -> None:
         """The default configuration and `[search] start`, once, when the study is first worked on."""
-        task = self._opened.task
-        entries: list[tuple[Mapping[str, Any], str, int | None]] = []
-        defaults = session.defaults() if isinstance(task, HasDefaults) else {}
-        if defaults:
-            entries.append((defaults, "default", None))
-        space = self.spec.space
-        entries += [(space.complete(start, defaults), "start", None) for start in self.spec.search.start]
+        entries = first_entries(self.spec, self._opened.task)
         session.db.retrying(lambda: session.ledger.enqueue_first(entries))
 
     @property
@@ -92,7 +89,66 @@ class Study:
 
     def _read(self, read: Callable[[], T]) -> T:
         """Ask the database: one that is away is waited for, as by who writes."""
+        self._opened.db.retrying(self._refresh)
         return self._opened.db.retrying(read)
+
+    def _refresh(self) -> None:
+        """Go by the study as it is stored: somebody may have changed its bounds or its budget."""
+        o = self._opened
+        if self._reader.spec_version() in (0, o.row["spec_version"]):  # 0: what follows says that it is gone
+            return
+        row = self._reader.study_row()
+        spec = spec_of(row, self.spec.source)
+        self._opened = replace(o, row=row, spec=spec, make_task=lambda: o.task)
+        self.spec = spec
+        del self._reader
+        if "_session" in self.__dict__:
+            self._session.reload()
+
+    # -- changing -------------------------------------------------------------------------------------------
+
+    def change(
+        self,
+        *,
+        budget: Mapping[str, Any] | None = None,
+        constraints: Mapping[str, Any] | None = None,
+        objectives: Sequence[str] | None = None,
+    ) -> tuple[str, ...]:
+        """Change what a stored study may change; stored trials are judged anew, and workers take note.
+
+        Args:
+            budget: Keys of [budget]; ``None`` lifts a limit.
+            constraints: All of [constraints], in place of what holds now.
+            objectives: Their names in another order; the first is what `best` means.
+
+        Returns:
+            What changed, in sentences.
+
+        Raises:
+            SpecError: A value is wrong.
+            StudyChanged: A bound on a metric that finished trials lack, or other objectives.
+        """
+        wanted = {"budget": budget, "constraints": constraints, "objectives": objectives}
+        self._opened = changed(self._opened, {k: v for k, v in wanted.items() if v is not None})
+        self.spec = self._opened.spec
+        self.__dict__.pop("_reader", None)
+        if "_session" in self.__dict__:
+            self._session.reload()
+        return self._opened.changes
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What opening the study by its file changed, or `change` did, in sentences."""
+        return self._opened.changes
+
+    def history(self) -> list[dict[str, Any]]:
+        """Versions of the spec, oldest first: ``version``, ``since``, ``spec``, ``changes``.
+
+        ``since`` is in seconds since 1970, ``spec`` a study file's content, ``changes`` a list of sentences.
+        Empty for a study that was never changed.
+        """
+        o = self._opened
+        return self._read(lambda: history(o.db, o.row["uuid"]))
 
     # -- running --------------------------------------------------------------------------------------------
 
@@ -280,10 +336,19 @@ class Study:
             "turned_away_by_constraint": reader.turned_away(),
             "elapsed_s": row["elapsed_s"],
             "workers_detail": workers,
+            "spec_version": row["spec_version"],
+            "changes": self._said_changes(row["spec_version"]),
         }
+
+    def _said_changes(self, version: int) -> list[str]:
+        """What the latest change of the study changed."""
+        if version == 1:
+            return []
+        return list(history(self._opened.db, self._opened.row["uuid"])[-1]["changes"])
 
     def confirm(self) -> dict[str, Any]:
         """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
+        self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
         return confirm(self._session, self.records(), self.load_model)
 
