@@ -252,6 +252,23 @@ class Reader:
             raise StudyNotFound("the study was deleted")
         return dict(row)
 
+    def spent(self) -> tuple[str, float] | None:
+        """The key of [budget] that is used up, with its limit; None while something is left."""
+        row = self.study_row()
+        with self.db.look() as connection:
+            begun = slots.c.number.is_not(None)
+            query = sa.select(sa.func.count()).where(slots.c.study_uuid == self.uuid, begun)
+            used = int(connection.execute(query).scalar_one())
+        if used >= row["trials_budget"]:
+            return "trials", row["trials_budget"]
+        for key, limit, taken in (
+            ("total_epochs", row["total_epochs_budget"], row["epochs_reserved"]),
+            ("timeout", row["timeout_s"], row["elapsed_s"]),
+        ):
+            if limit is not None and taken >= limit:
+                return key, limit
+        return None
+
     def spec_version(self) -> int:
         """Which version of the spec holds; 0 where the study was deleted."""
         with self.db.look() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shlex
@@ -29,6 +30,7 @@ from satisfice.store.reader import Reader
 from satisfice.store.url import MEMORY, masked, resolve
 from satisfice.study import changes
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
+from satisfice.study.objective import ObjectiveTask
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
 from satisfice.study.stored import needs_task, spec_of
 from satisfice.train import TRAINERS, make_task
@@ -95,6 +97,8 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
     """The task: the object given, or what the spec names."""
     if task is not None:
         made = task() if isinstance(task, type) else task
+        if inspect.isroutine(made):
+            return ObjectiveTask(made)
         if not callable(getattr(made, "train", None)) and not callable(getattr(made, "profile", None)):
             raise InputError(
                 "the task has neither train nor profile", hint="give it a method train(params, trial)"
@@ -162,7 +166,10 @@ def create(
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
     held = file_budget if wanted.budget else None
     best = _best_of(db, wanted)
-    if db.retrying(lambda: studies.find(db, checked.name)) is None:
+    stored = db.retrying(lambda: studies.find(db, checked.name))
+    if stored is not None and wanted.new:
+        raise studies.exists(checked.name)
+    if stored is None:
         db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
@@ -359,6 +366,11 @@ class _Untrainable:
         raise InputError(
             "this study was made with a task object", hint="pass it again: load_study(..., task=...)"
         )
+
+
+def can_be_replaced(task: Task) -> bool:
+    """Whether a function may train instead: there is none yet, or only another function."""
+    return isinstance(task, ObjectiveTask | _Untrainable)
 
 
 def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:

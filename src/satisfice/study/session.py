@@ -424,6 +424,11 @@ class Session:
             order=self._order,
         )
 
+    @property
+    def objective_order(self) -> tuple[str, ...]:
+        """Names of the objectives, in the order of Optuna's values."""
+        return self._order or tuple(o.metric for o in self.spec.objectives)
+
     def defaults(self) -> Mapping[str, Any]:
         """The family's default configuration, clipped to the space; empty for a task without one."""
         if not isinstance(self.task, HasDefaults):

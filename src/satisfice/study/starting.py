@@ -34,6 +34,7 @@ class Wanted:
     name: str | None = None  # instead of the file's
     start_from: str | None = None  # a stored study whose best trials come first
     top: int = DEFAULT_TOP  # how many of them
+    new: bool = False  # whether a stored study of that name is refused
 
     def apply(
         self, spec: str | Path | Mapping[str, Any] | StudySpec, checked: StudySpec
