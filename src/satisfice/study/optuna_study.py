@@ -58,7 +58,7 @@ class OptunaStudy:
         def pareto_front(self) -> list[TrialRecord]:
             """See `Study`."""
 
-        def _read(self, read: Callable[[], T]) -> T: ...
+        def _by_optuna(self, read: Callable[[optuna.Study], T]) -> T: ...
 
     def __getattr__(self, name: str) -> Any:
         """Name what stands for a habit that has no place here."""
@@ -76,7 +76,7 @@ class OptunaStudy:
     @property
     def directions(self) -> list[StudyDirection]:
         """Of each objective, in the order of the trials' values."""
-        return self.optuna_study.directions
+        return self._by_optuna(lambda study: study.directions)
 
     @property
     def direction(self) -> StudyDirection:
@@ -91,7 +91,8 @@ class OptunaStudy:
     @property
     def metric_names(self) -> list[str]:
         """Names of the objectives, in the order of `directions`."""
-        return list(self.optuna_study.metric_names or [o.metric for o in self.spec.objectives])
+        named = self._by_optuna(lambda study: study.metric_names)
+        return list(named or [o.metric for o in self.spec.objectives])
 
     @property
     def n_objectives(self) -> int:
@@ -152,15 +153,14 @@ class OptunaStudy:
         self, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         """The same, perhaps only those in some states."""
-        study = self.optuna_study
-        return self._read(lambda: study.get_trials(deepcopy=deepcopy, states=states))
+        return self._by_optuna(lambda study: study.get_trials(deepcopy=deepcopy, states=states))
 
     @property
     def user_attrs(self) -> dict[str, Any]:
         """Notes on the study."""
-        return {k: v for k, v in self.optuna_study.user_attrs.items() if not k.startswith("satisfice:")}
+        every = self._by_optuna(lambda study: study.user_attrs)
+        return {key: value for key, value in every.items() if not key.startswith("satisfice:")}
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a note on the study, in Optuna's tables: JSON content."""
-        study = self.optuna_study
-        self._read(lambda: study.set_user_attr(key, value))
+        self._by_optuna(lambda study: study.set_user_attr(key, value))

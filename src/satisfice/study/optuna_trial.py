@@ -111,13 +111,13 @@ class OptunaTrial:
         db, trial_id = self._session.db, self.claim.trial_id
         assert trial_id is not None
         number = trial_id
-        db.retrying(lambda: db.optuna_storage().set_trial_user_attr(number, key, value))
+        db.by_optuna(lambda storage: storage.set_trial_user_attr(number, key, value))
 
     def _frozen(self) -> optuna.trial.FrozenTrial:
         db, trial_id = self._session.db, self.claim.trial_id
         assert trial_id is not None
         number = trial_id
-        return db.retrying(lambda: db.optuna_storage().get_trial(number))
+        return db.by_optuna(lambda storage: storage.get_trial(number))
 
 
 def report_of(

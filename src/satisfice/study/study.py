@@ -85,8 +85,13 @@ class Study(Optimizes):
     @property
     def optuna_study(self) -> optuna.Study:
         """The plain Optuna study underneath."""
-        db = self._opened.db
-        return self._read(lambda: optuna.load_study(study_name=self.name, storage=db.optuna_storage()))
+        return self._by_optuna(lambda study: study)
+
+    def _by_optuna(self, action: Callable[[optuna.Study], T]) -> T:
+        """Do something with Optuna's study; see `Database.by_optuna`."""
+        return self._opened.db.by_optuna(
+            lambda storage: action(optuna.load_study(study_name=self.name, storage=storage))
+        )
 
     def _read(self, read: Callable[[], T]) -> T:
         """Ask the database: one that is away is waited for, as by who writes."""
@@ -194,7 +199,7 @@ class Study(Optimizes):
         self,
         trial: Trial | int,
         metrics: Mapping[str, float] | Sequence[float] | float | None = None,
-        state: str | TrialState | None = None,
+        state: str | TrialState = "complete",
         skip_if_finished: bool = False,
         *,
         values: Sequence[float] | float | None = None,
@@ -204,7 +209,7 @@ class Study(Optimizes):
         Args:
             trial: From `ask`, or its number.
             metrics: By name; or, as in Optuna, the objective's value, several in the order of `directions`.
-            state: "complete" unless it is said; or Optuna's `TrialState`.
+            state: "complete", "pruned" or "failed", or Optuna's `TrialState`.
             skip_if_finished: Do nothing where the trial was told before.
             values: The same as ``metrics``, by Optuna's name.
 
@@ -213,7 +218,6 @@ class Study(Optimizes):
             TrialFinished: It was told before.
             LeaseLost: Another worker has the trial.
         """
-        state = "complete" if state is None else state
         wanted = _STATES.get(state) if isinstance(state, str) else state
         if wanted is None or wanted not in _STATES.values():
             raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
