@@ -6,7 +6,7 @@ import inspect
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -173,7 +173,8 @@ def create(
         db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
-    opened = _continued(db, ready, content, task, storage, held)
+    lifted = [key for key, value in wanted.budget.items() if value is None]
+    opened = _continued(db, ready, content, task, storage, held, lifted)
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
@@ -224,6 +225,7 @@ def _continued(
     task: object | None,
     storage: str | None,
     file_budget: Mapping[str, Any] | None,
+    lifted: Collection[str],
 ) -> Opened:
     """Open a stored study by a file: see `satisfice.study.changes`.
 
@@ -234,6 +236,7 @@ def _continued(
         task: As passed to `create`.
         storage: As passed to `create`.
         file_budget: The file's own budget, where options override it.
+        lifted: Keys of the budget that are left out on purpose.
     """
     said: tuple[str, ...] = ()
     while True:
@@ -242,6 +245,7 @@ def _continued(
         now, held = ready, file_budget
         if given is not None:
             whole = changes.completed(given, stored)
+            whole["budget"] = {k: v for k, v in whole["budget"].items() if k not in lifted}
             before = json.loads(row["file_budget"]) if row["file_budget"] else None
             if held is None and before == to_dict(ready.spec)["budget"]:  # options given earlier still hold
                 whole["budget"], held = stored["budget"], before
