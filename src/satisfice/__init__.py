@@ -38,6 +38,18 @@ _HOMES = {
     "SatisficePruner": "satisfice.search.optuna_pruner",
 }
 
+# Habits from Optuna: what stands for them.
+_INSTEAD = {
+    "get_all_study_names": "satisfice.list_studies() has all names",
+    "get_all_study_summaries": "satisfice.list_studies() has all names, load_study(name).status() the rest",
+    "copy_study": "study.export(path), then satisfice.import_study(path, storage)",
+    "TrialPruned": "optuna.TrialPruned works in training code, and so does returning after should_prune()",
+    "samplers": 'a study names its sampler: [search] sampler = "tpe"',
+    "pruners": 'a study names its pruner: [search] pruner = "auto"',
+    "visualization": "study.report(folder) draws, and optuna.visualization takes the study",
+    "distributions": "parameters are declared in [space]: x = { low = 0.0, high = 1.0 }",
+}
+
 __all__ = [
     "SatisficePruner",
     "SatisficeSampler",
@@ -57,4 +69,5 @@ def __getattr__(name: str) -> Any:
     """Load a public name (PEP 562)."""
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'satisfice' has no attribute {name!r}")
+    plain = f"module 'satisfice' has no attribute {name!r}"
+    raise AttributeError(f"{plain}: {_INSTEAD[name]}" if name in _INSTEAD else plain, name=name)

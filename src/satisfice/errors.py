@@ -154,8 +154,8 @@ class NoFeasibleProposal(SatisficeError):
         self.feasible_share = feasible_share
 
 
-class NoFeasibleTrial(SatisficeError):
-    """No finished trial satisfies every constraint.
+class NoFeasibleTrial(SatisficeError, ValueError):
+    """No finished trial satisfies every constraint; a ValueError too, as users of Optuna catch it.
 
     Args:
         message: What was asked.

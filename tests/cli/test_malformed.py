@@ -209,7 +209,6 @@ def test_what_only_the_data_can_tell_leaves_no_database(
     [
         ("high = 20", "high = 40", "what differs: space.width.high"),
         ("seed = 3", "seed = 4", "what differs: seed"),
-        ("<= 1.0", "<= 1.5", "what differs: constraints.size_mb"),
         ("pause_s = 0.0", "pause_s = 0.1", "what differs: task.pause_s"),
     ],
 )

@@ -4,7 +4,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -18,6 +18,7 @@ from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget
 from satisfice.store import migrate, studies
+from satisfice.store.changing import Change, apply
 from satisfice.store.claim import Claim, Outcome, TurnedAway
 from satisfice.store.claiming import FRUITLESS_ATTEMPTS
 from satisfice.store.engine import Database
@@ -88,7 +89,15 @@ class Place:
         )
 
     def lower(self, **budget: int) -> None:
-        studies.change_budget(self.db, self.row["uuid"], Budget(**budget), to_dict(self.spec))
+        old, row = self.spec, self.current()
+        new = replace(old, budget=Budget(**budget))
+        change = Change(old=old, new=new, content=to_dict(new), sentences=[], file_budget=None)
+        assert apply(self.db, row, change)
+
+    def current(self) -> Mapping[str, Any]:
+        row = studies.find(self.db, self.spec.name)
+        assert row is not None
+        return row
 
     def begin(self, ledger: Ledger) -> Claim:
         claim = ledger.claim()

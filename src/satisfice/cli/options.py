@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from satisfice.study import Study
 
+ENGINE = ("engine", "address", "cpus", "gpus", "partition")  # what `engine` adds to a command
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -73,6 +75,79 @@ def question(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def _limit(_context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """A limit of the budget as the study file would say it; `none` lifts one."""
+    if value is None or value.lower() == "none":
+        return value
+    if parameter.name == "timeout":
+        return value
+    if not value.isdecimal() or int(value) < 1:
+        raise InputError(
+            f"--{str(parameter.name).replace('_', '-')} {value!r} is no count", hint="at least 1"
+        )
+    return int(value)
+
+
+def defining(command: F) -> F:
+    """The options of who defines a study: its name, its budget, what it starts from."""
+    for option in (
+        click.option(
+            "--top",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="With --from: how many of its best trials.  [default: 5]",
+        ),
+        click.option(
+            "--from",
+            "start_from",
+            metavar="NAME",
+            help="Try the best trials of this stored study first, moved into the new space.",
+        ),
+        click.option("--name", metavar="NAME", help="Name of the study, instead of the file's."),
+        click.option(
+            "--timeout", metavar="T", callback=_limit, help="Time limit, as --timeout 10m; none lifts it."
+        ),
+        click.option(
+            "--total-epochs", metavar="N", callback=_limit, help="Epochs over all trials; none lifts it."
+        ),
+        click.option("--epochs", metavar="N", callback=_limit, help="Epochs of one trial, at most."),
+        click.option(
+            "--trials",
+            metavar="N",
+            callback=_limit,
+            help="Budget of trials, instead of the file's; it is stored.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def define_study(study_file: str, storage: str | None, given: dict[str, Any]) -> Study:
+    """Create or open the study by its file and the options of `defining`; says what that changed.
+
+    Raises:
+        InputError: The file, an option or the storage is wrong.
+    """
+    from satisfice.study import create_study
+    from satisfice.study.starting import DEFAULT_TOP
+
+    if given["top"] is not None and given["start_from"] is None:
+        raise InputError("--top is said without --from", hint="name the study to start from: --from NAME")
+    limits = {key: given[key] for key in ("trials", "epochs", "total_epochs", "timeout")}
+    budget = {key: None if value == "none" else value for key, value in limits.items() if value is not None}
+    study = create_study(
+        study_file,
+        storage=or_default(storage),
+        name=given["name"],
+        budget=budget,
+        start_from=given["start_from"],
+        top=given["top"] or DEFAULT_TOP,
+    )
+    for sentence in study.changes:
+        say(f"changed: {sentence}")
+    return study
 
 
 def check_question(maximize: str | None, minimize: str | None, where: Sequence[str]) -> None:

@@ -27,6 +27,7 @@ _REPORTS = "reports"  # folder of the reports that are not told where to go
 @click.argument("study_file", metavar="STUDY.toml")
 @options.storage
 @options.workers
+@options.defining
 @click.option("--report", "report_dir", metavar="DIR", help="Where the report goes.  [default: reports/NAME]")
 @options.engine
 @options.as_json
@@ -36,22 +37,21 @@ def run(
     workers: int,
     report_dir: str | None,
     as_json: bool,
-    **engine: Any,
+    **given: Any,
 ) -> None:
     """Define or resume a study, run it to its budget, and report.
 
     Prints the feasible Pareto front, the chosen model against the default configuration, and its test score.
     Again: goes on where it stopped; with the budget spent it only reports. Ctrl-C stops cleanly.
     """
-    from satisfice.study import create_study
-
     options.quiet()
-    launcher = _launcher(workers, engine)
+    launcher = _launcher(workers, {key: given.pop(key) for key in options.ENGINE})
     _check_report_dir(report_dir)
-    study = create_study(study_file, storage=options.or_default(storage))
+    study = options.define_study(study_file, storage, given)
     for note in study.data_notes():
         say(f"data: {note}")
-    failure = _work(study, study_file, workers, launcher)
+    again = quote(study_file) + (f" --name {quote(study.name)}" if given["name"] is not None else "")
+    failure = _work(study, again, workers, launcher)
     result = _conclude(
         study, Path(report_dir or Path(_REPORTS) / study.name), explicit=report_dir is not None
     )
@@ -88,7 +88,7 @@ def _check_report_dir(directory: str | None) -> None:
         raise MissingExtra("plotly", "plots")
 
 
-def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None) -> SatisficeError | None:
+def _work(study: Study, again: str, workers: int, launcher: Launcher | None) -> SatisficeError | None:
     """Run to the budget, with progress on standard error.
 
     Returns:
@@ -101,7 +101,7 @@ def _work(study: Study, study_file: str, workers: int, launcher: Launcher | None
         with Progress(study) as progress:
             study.optimize(workers=workers, engine=launcher or "local", progress=progress)
     except KeyboardInterrupt:
-        say(f"stopped; nothing that finished is lost: go on with satisfice run {quote(study_file)}")
+        say(f"stopped; nothing that finished is lost: go on with satisfice run {again}")
         raise
     except InputError:
         raise

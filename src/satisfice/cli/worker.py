@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,14 +29,13 @@ _RESTART_S = 60.0  # longest wait for a server that refuses; a wrong address loo
 )
 @click.argument("study_file", metavar="STUDY.toml")
 @options.storage
+@options.defining
 @options.as_json
-def define(study_file: str, storage: str | None, as_json: bool) -> None:
+def define(study_file: str, storage: str | None, as_json: bool, **given: Any) -> None:
     """Define the study without running it; workers can then join from any machine."""
-    from satisfice.study import create_study
-
     options.quiet()
     options.lasting(storage)
-    study = create_study(study_file, storage=options.or_default(storage))
+    study = options.define_study(study_file, storage, given)
     for note in study.data_notes():
         say(f"data: {note}")
     if as_json:

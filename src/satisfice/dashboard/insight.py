@@ -26,6 +26,7 @@ from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.figures import plain
 from satisfice.report.plot_data import show
 from satisfice.report.summary import headline, paragraphs
+from satisfice.spec.constraint import Constraint
 
 # A study by name, read from satisfice's own tables; None for one that satisfice did not make.
 Source = Callable[[str], "tuple[StudyView, ReportContext] | None"]
@@ -92,6 +93,7 @@ def _plain(text: str) -> str:
 class _Drawn:
     attributes: dict[str, str]
     finished: int  # finished trials when it was drawn
+    constraints: tuple[Constraint, ...]  # that held then
     at: float  # monotonic seconds
     busy: bool = False  # a thread is drawing
 
@@ -121,9 +123,12 @@ class Insights:
             entry = self._drawn.get(study_id)
             if entry is None:
                 quick = _quick(*self._read(name, fallback))
-                entry = self._drawn[study_id] = _Drawn(attributes=quick, finished=-1, at=-math.inf)
+                entry = self._drawn[study_id] = _Drawn(
+                    attributes=quick, finished=-1, constraints=fallback.constraints, at=-math.inf
+                )
             aged = time.monotonic() - entry.at > _REFRESH_S or finished < entry.finished
-            if finished != entry.finished and aged and not entry.busy:
+            stale = finished != entry.finished or fallback.constraints != entry.constraints
+            if stale and aged and not entry.busy:
                 entry.busy = True
                 threading.Thread(
                     target=self._redraw, args=(entry, name, fallback, finished), daemon=True
@@ -135,6 +140,7 @@ class Insights:
             view, context = self._read(name, fallback)
             entry.attributes = {**_quick(view, context), **_attributes(all_figures(view))}
         finally:
+            entry.constraints = fallback.constraints
             entry.finished, entry.at, entry.busy = finished, time.monotonic(), False
 
     def _read(self, name: str, fallback: StudyView) -> tuple[StudyView, ReportContext]:

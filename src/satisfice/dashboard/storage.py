@@ -7,7 +7,7 @@ feasible. Writing it would make Optuna count every constraint twice; this view a
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, NoReturn
 
@@ -33,6 +33,9 @@ _NAMES_KEY = "study:metric_names"
 detail_of: ContextVar[int | None] = ContextVar("detail_of", default=None)
 
 
+Constraints = Mapping[str, float]  # by key
+
+
 class StorageView(BaseStorage):
     """An Optuna storage as the dashboard should see it.
 
@@ -46,8 +49,10 @@ class StorageView(BaseStorage):
         self._storage = storage
         self._insights = insights
         self._allow_writes = allow_writes
-        self._shown: dict[int, FrozenTrial] = {}  # finished trials never change
-        self._views: dict[int, tuple[tuple[int, int], StudyView]] = {}
+        self._shown: dict[
+            int, tuple[Constraints, FrozenTrial]
+        ] = {}  # of finished ones only bounds may change
+        self._views: dict[int, tuple[tuple[int, int, int], StudyView]] = {}
 
     # ---- what is shown differently
 
@@ -70,7 +75,8 @@ class StorageView(BaseStorage):
     def study_view(self, study_id: int) -> StudyView:
         """The study as its Optuna rows tell it; kept until a trial changes."""
         trials = self._storage.get_all_trials(study_id, deepcopy=False)
-        state = (len(trials), sum(t.state.is_finished() for t in trials))
+        judged = hash(tuple(tuple(t.constraints.items()) for t in trials if t.state.is_finished()))
+        state = (len(trials), sum(t.state.is_finished() for t in trials), judged)
         kept = self._views.get(study_id)
         if kept is None or kept[0] != state:
             names = self._storage.get_study_system_attrs(study_id).get(_NAMES_KEY)
@@ -105,17 +111,18 @@ class StorageView(BaseStorage):
 
     def _show(self, trial: FrozenTrial) -> FrozenTrial:
         trial_id: int = trial._trial_id  # noqa: SLF001  # no public name
-        kept = self._shown.get(trial_id)
-        if kept is not None and kept.number == trial.number and kept.datetime_start == trial.datetime_start:
-            return kept
         constraints = trial.constraints
+        judged, kept = self._shown.get(trial_id, (None, trial))
+        same = kept.number == trial.number and kept.datetime_start == trial.datetime_start
+        if judged == constraints and same:
+            return kept
         shown = copy.copy(trial)
         if constraints and _OLD_KEY not in trial.system_attrs:
             shown.system_attrs = {**trial.system_attrs, _OLD_KEY: list(constraints.values())}
         if constraints:
             shown.user_attrs = {**_told(trial), **trial.user_attrs}
         if trial.state.is_finished():
-            self._shown[trial_id] = shown
+            self._shown[trial_id] = constraints, shown
         return shown
 
     # ---- what is passed on as it is

@@ -116,7 +116,8 @@ class StudyReader:
         What has ended stays so: another thread may have seen less.
         """
         for trial in trials:
-            mark = (trial.state, len(trial.params), len(trial.user_attrs))
+            told = len(trial.user_attrs) + len(trial.intermediate_values)
+            mark = (trial.state, len(trial.params), told)
             seen = self._seen.get(trial.number)
             if trial.number != skip and seen != mark and not (seen is not None and seen[0].is_finished()):
                 self._seen[trial.number] = mark
@@ -139,7 +140,7 @@ class StudyReader:
             params=dict(trial.params),
             metrics=metrics,
             feasible=False if missed else True if known else None,
-            reports=reports_of(trial.user_attrs),
+            reports=all_reports_of(trial, self._metrics[0]),
         )
 
     def _covers(self, trial: FrozenTrial) -> bool:
@@ -156,6 +157,17 @@ class StudyReader:
         if self._exact is not None and ended and not self._constraints.keys() <= values.keys():
             values = {**self._exact(trial.params), **values}
         return {key: float(v) for key, v in values.items() if key in self._constraints}
+
+
+def all_reports_of(trial: FrozenTrial, metric: str) -> dict[int, dict[str, float]]:
+    """The same with what ``trial.report`` of Optuna's stored, which takes one objective's values alone.
+
+    Args:
+        trial: The trial.
+        metric: Name of that objective.
+    """
+    plain = {step: {metric: value} for step, value in trial.intermediate_values.items() if step > 0}
+    return plain | reports_of(trial.user_attrs)
 
 
 def reports_of(attributes: Mapping[str, Any]) -> dict[int, dict[str, float]]:

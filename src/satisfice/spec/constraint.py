@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -92,3 +92,26 @@ def parse_clause(text: str) -> Constraint:
 def violations(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> dict[str, float]:
     """Violation by constraint key, for those whose metric is known."""
     return {c.key: c.violation(metrics[c.metric]) for c in constraints if c.metric in metrics}
+
+
+def verdict(
+    constraints: Sequence[Constraint], metrics: Mapping[str, float]
+) -> tuple[dict[str, float], bool | None]:
+    """Violation by constraint key, in their order, and whether all hold (None: not every metric is known).
+
+    Where one metric is missing and nothing is violated yet, there is no verdict; a violation is final.
+    """
+    found = violations(constraints, metrics)
+    if any(v > 0 for v in found.values()):
+        return found, False
+    return found, True if len(found) == len(constraints) else None
+
+
+def stored_violations(constraints: Sequence[Constraint], found: Mapping[str, float]) -> dict[str, float]:
+    """What Optuna's tables hold of a verdict: every constraint in one order, each finite; or none.
+
+    Optuna's GPSampler reads constraints by position.
+    """
+    if len(found) < len(constraints):
+        return {}
+    return {c.key: max(min(found[c.key], 1e300), -1e300) for c in constraints}

@@ -36,7 +36,8 @@ def read_training(top: Table, *, has_task: bool) -> tuple[DataSpec | None, Model
         if name not in given:
             raise top.error(
                 f"the table [{name}] is missing",
-                hint="give [data] and [model], or [task] for your own training code",
+                hint="give [data] and [model], or [task] for your own training code; from Python, a function "
+                "or object may be passed: create_study(..., task=objective)",
             )
     return _data(top.child("data")), _model(top.child("model")), None
 

@@ -11,6 +11,10 @@ import numpy as np
 from optuna.trial import TrialState
 
 
+class SpecMoved(Exception):  # no error: whoever meets it reads the spec and goes on
+    """The study's spec was changed; nothing was written. Read it again, then repeat."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A slot that this worker holds."""

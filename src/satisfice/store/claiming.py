@@ -27,6 +27,7 @@ class Claiming(StudyRows):
 
         Raises:
             BudgetSpent: No slot, no epoch or no time is left.
+            SpecMoved: The study's spec was changed.
         """
         while True:
             claim = self._claim_once(uuid.uuid4().hex)
@@ -37,6 +38,7 @@ class Claiming(StudyRows):
         """One try; None when the slot found was given up for good, and the next is to be looked at."""
         with self.db.write() as connection:
             study = self._advance(connection, {"slots": 1})  # a new slot, as is most common
+            self._check_version(study)
             now = float(study["now"])
             found = connection.execute(self._statements.claimable, {"now_s": now}).mappings().first()
             try:
@@ -239,6 +241,7 @@ class Claiming(StudyRows):
 
         Raises:
             BudgetSpent: The budget was lowered meanwhile, and this trial has no place in it.
+            SpecMoved: The study's spec was changed: the trial was screened by another one.
             LeaseLost: The lease ran out meanwhile and somebody else took the slot.
         """
         columns = {
@@ -274,6 +277,7 @@ class Claiming(StudyRows):
             )
             self._insert_turned_away(connection, claim, away)
             study = self._advance(connection, turned)
+            self._check_version(study)
             now = float(study["now"])
             self._check_lowered(connection, study, claim)
             begun = {
@@ -285,6 +289,7 @@ class Claiming(StudyRows):
                 "revision": study["revision"],
                 "attempt": 1,
                 "lease_until": now + self.lease_s,
+                "spec_version": study["spec_version"],
             }
             if not connection.execute(self._statements.beginning, begun | dict(columns)).rowcount:
                 raise self._lost(claim)

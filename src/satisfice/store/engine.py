@@ -124,6 +124,18 @@ class Database:
                 self._optuna.engine.dispose()
         return self._optuna
 
+    def by_optuna(self, action: Callable[[RDBStorage], T]) -> T:
+        """Do something with Optuna's storage, waiting where the database is away: see `retrying`.
+
+        In memory there is one connection: no thread of ours is within a transaction meanwhile.
+        """
+
+        def guarded() -> T:
+            with self._memory_guard():
+                return action(self.optuna_storage())
+
+        return self.retrying(guarded)
+
     def now(self) -> sa.ColumnElement[float]:
         """The database's clock, in seconds since 1970, as an SQL expression."""
         return self._now

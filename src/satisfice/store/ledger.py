@@ -166,6 +166,7 @@ class Ledger(Claiming, Waiting, Verdicts):
 
         Raises:
             LeaseLost: Another worker has the trial; nothing was written.
+            SpecMoved: The study's spec was changed: the outcome was judged by another one.
         """
         try:
             revision = self._tell(claim, body, outcome)
@@ -188,6 +189,7 @@ class Ledger(Claiming, Waiting, Verdicts):
         assert claim.trial_id is not None
         with self.db.write() as connection:
             study = self._advance(connection)
+            self._check_version(study)
             now = float(study["now"])
             last = self._step_after(claim, body)
             if claim.token not in self._held_until:  # claimed by another object

@@ -257,6 +257,25 @@ class OptunaRows:
             connection.execute(sa.insert(self._tables["trial_intermediate_values"]), reported)
         return trial_id
 
+    def replace_constraints(
+        self, connection: sa.Connection, constraints: Mapping[int, Mapping[str, float]]
+    ) -> None:
+        """Write the constraints of finished trials, by trial id, in place of what they had.
+
+        Optuna itself writes them once. A process that has read the trials before may keep what it read.
+        """
+        a = self._system_attributes.c
+        ours = a.key.startswith(CONSTRAINT_PREFIX, autoescape=True)
+        for chunk in _chunks(constraints):
+            connection.execute(sa.delete(self._system_attributes).where(a.trial_id.in_(chunk), ours))
+            rows = [
+                {"trial_id": i, "key": CONSTRAINT_PREFIX + key, "value_json": json.dumps(value)}
+                for i in chunk
+                for key, value in constraints[i].items()
+            ]
+            if rows:
+                connection.execute(sa.insert(self._system_attributes), rows)
+
     def set_state(self, connection: sa.Connection, trial_id: int, state: TrialState) -> None:
         """WAITING for a trial that was given back, RUNNING when it goes on: no other reader sees a zombie."""
         connection.execute(

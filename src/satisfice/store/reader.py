@@ -33,6 +33,7 @@ class Changes:
 
     revision: int
     more: bool  # than was read
+    spec_version: int
     records: Sequence[TrialRecord]
     reports: Sequence[Report]
 
@@ -91,10 +92,10 @@ class Reader:
         with self.db.look() as connection:
             rows = connection.execute(self._since, {"since": since, "until": since + PAGE}).all()
         params: dict[int, dict[str, float]] = {}
-        found, flushed, newest = [], [], since
+        found, flushed, newest, version = [], [], since, 0
         for row in rows:
             if row.kind == _STUDY:
-                newest = row.revision
+                newest, version = row.revision, row.attempt
             elif row.kind == _PARAM:
                 params.setdefault(row.number, {})[row.name] = row.value
             elif row.kind == _REPORTS:
@@ -106,6 +107,7 @@ class Reader:
         return Changes(
             revision=min(newest, since + PAGE),
             more=newest > since + PAGE,
+            spec_version=version,
             records=[self._record(row, params.get(row.number, {}), {}) for row in found],
             reports=[
                 (row.number, step, metrics) for row in flushed for step, metrics in json.loads(row.body)
@@ -130,7 +132,7 @@ class Reader:
         on_slots = sa.select(*_columns(_SLOT, *by_slot, *(slots.c[n].label(n) for n in _READ), t.state))
         on_params = sa.select(*_columns(_PARAM, *by_slot, p.name, p.value))
         on_reports = sa.select(*_columns(_REPORTS, r.revision, r.number, r.body))
-        on_study = sa.select(*_columns(_STUDY, studies.c.revision))
+        on_study = sa.select(*_columns(_STUDY, studies.c.revision, studies.c.spec_version.label("attempt")))
         return sa.union_all(
             on_slots.join_from(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id).where(
                 *changed
@@ -249,6 +251,29 @@ class Reader:
         if row is None:
             raise StudyNotFound("the study was deleted")
         return dict(row)
+
+    def spent(self) -> tuple[str, float] | None:
+        """The key of [budget] that is used up, with its limit; None while something is left."""
+        row = self.study_row()
+        with self.db.look() as connection:
+            begun = slots.c.number.is_not(None)
+            query = sa.select(sa.func.count()).where(slots.c.study_uuid == self.uuid, begun)
+            used = int(connection.execute(query).scalar_one())
+        if used >= row["trials_budget"]:
+            return "trials", row["trials_budget"]
+        for key, limit, taken in (
+            ("total_epochs", row["total_epochs_budget"], row["epochs_reserved"]),
+            ("timeout", row["timeout_s"], row["elapsed_s"]),
+        ):
+            if limit is not None and taken >= limit:
+                return key, limit
+        return None
+
+    def spec_version(self) -> int:
+        """Which version of the spec holds; 0 where the study was deleted."""
+        with self.db.look() as connection:
+            query = sa.select(studies.c.spec_version).where(studies.c.uuid == self.uuid)
+            return int(connection.execute(query).scalar() or 0)
 
     def turned_away(self) -> dict[str, int]:
         """Proposals turned away before training, by constraint key."""

@@ -16,7 +16,7 @@ COUNTERS = tuple(
     studies.c[name]
     for name in (
         *("slots", "epochs_reserved", "elapsed_s", "revision", "queued", "turned_away"),
-        *("trials_budget", "epochs_per_trial", "total_epochs_budget", "timeout_s"),
+        *("trials_budget", "epochs_per_trial", "total_epochs_budget", "timeout_s", "spec_version"),
     )
 )
 _REPORT_COLUMNS = ["study_uuid", "number", "revision", "body"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -35,7 +35,13 @@ def names(db: Database) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def create(db: Database, spec: StudySpec, content: Mapping[str, Any], data_fingerprint: str | None) -> None:
+def create(
+    db: Database,
+    spec: StudySpec,
+    content: Mapping[str, Any],
+    data_fingerprint: str | None,
+    file_budget: Mapping[str, Any] | None = None,
+) -> None:
     """Insert a study; when another process was first, its study stands and this does nothing.
 
     Raises:
@@ -44,7 +50,12 @@ def create(db: Database, spec: StudySpec, content: Mapping[str, Any], data_finge
     rows = OptunaRows(db.engine)
     try:
         with db.write() as connection:
-            insert(connection, db, rows, uuid.uuid4().hex, spec, content, data_fingerprint)
+            study_uuid = uuid.uuid4().hex
+            insert(connection, db, rows, study_uuid, spec, content, data_fingerprint)
+            if file_budget is not None:
+                here = tables.studies.c.uuid == study_uuid
+                held = json.dumps(file_budget)
+                connection.execute(sa.update(tables.studies).where(here).values(file_budget=held))
     except sa.exc.IntegrityError:
         if find(db, spec.name) is None:
             raise taken_by_optuna(db, spec.name) from None
@@ -86,13 +97,19 @@ def insert(
     spec: StudySpec,
     content: Mapping[str, Any],
     data_fingerprint: str | None,
+    order: Sequence[str] | None = None,
 ) -> int:
     """Insert Optuna's rows of a study and ours; returns Optuna's key of it.
+
+    ``order`` names the objectives in the order that Optuna's values have, where that is not the spec's.
 
     Raises:
         sqlalchemy.exc.IntegrityError: The name is taken.
     """
-    optuna_study_id = rows.create_study(connection, spec.name, spec.objectives, study_uuid)
+    objectives = spec.objectives
+    if order is not None:
+        objectives = tuple(sorted(objectives, key=lambda o: list(order).index(o.metric)))
+    optuna_study_id = rows.create_study(connection, spec.name, objectives, study_uuid)
     connection.execute(
         sa.insert(tables.studies).values(
             uuid=study_uuid,
@@ -117,19 +134,6 @@ def budget_columns(budget: Budget) -> dict[str, Any]:
         "total_epochs_budget": budget.total_epochs,
         "timeout_s": budget.timeout_s,
     }
-
-
-def change_budget(db: Database, study_uuid: str, budget: Budget, content: Mapping[str, Any]) -> None:
-    """Write another budget. Where it is the first one of epochs, what was trained before counts too."""
-    here = tables.studies.c.uuid == study_uuid
-    total = sa.select(tables.studies.c.total_epochs_budget).where(here).with_for_update()
-    values = {"spec": json.dumps(content), **budget_columns(budget)}
-    with db.write() as connection:
-        if connection.execute(total).scalar() is None and budget.total_epochs is not None:
-            trained = sa.func.coalesce(sa.func.sum(tables.slots.c.last_step), 0)
-            before = sa.select(trained).where(tables.slots.c.study_uuid == study_uuid)
-            values["epochs_reserved"] = connection.execute(before).scalar_one()
-        connection.execute(sa.update(tables.studies).where(here).values(**values))
 
 
 def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from optuna.trial import TrialState
 
 from satisfice.errors import LeaseLost, StudyNotFound
 from satisfice.spec.space import SearchSpace
-from satisfice.store.claim import Claim, TurnedAway
+from satisfice.store.claim import Claim, SpecMoved, TurnedAway
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
@@ -42,6 +42,7 @@ class StudyRows:
         worker: UUID of this worker.
         seed: The study's seed.
         lease_s: How long a lease holds without being renewed.
+        spec_version: Of the spec that this worker goes by; None: it needs none.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class StudyRows:
         worker: str,
         seed: int,
         lease_s: float = DEFAULT_LEASE_S,
+        spec_version: int | None = None,
     ) -> None:
         self.db = db
         self.rows = rows
@@ -64,6 +66,7 @@ class StudyRows:
         self.worker = worker
         self.seed = seed
         self.lease_s = lease_s
+        self.spec_version = spec_version
         self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
         self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
         self._statements = Statements(
@@ -96,6 +99,15 @@ class StudyRows:
         if row is None:
             raise StudyNotFound("the study was deleted")
         return row
+
+    def _check_version(self, study: sa.RowMapping) -> None:
+        """See that the spec is the one that this worker goes by.
+
+        Raises:
+            SpecMoved: It was changed.
+        """
+        if self.spec_version is not None and study["spec_version"] != self.spec_version:
+            raise SpecMoved
 
     def _lock(self, connection: sa.Connection) -> sa.RowMapping:
         query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)

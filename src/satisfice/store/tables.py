@@ -55,6 +55,9 @@ studies = sa.Table(
     sa.Column("optuna_study_id", sa.Integer, nullable=False),
     sa.Column("spec", LongText, nullable=False),  # canonical JSON of the study file
     sa.Column("digest", sa.String(64), nullable=False),  # of everything but the budget
+    sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default=sa.text("1")),
+    sa.Column("file_budget", LongText),  # JSON: the file's own [budget] while options override it
+    sa.Column("optuna_objectives", LongText),  # JSON: names in Optuna's order; NULL: the order of `spec`
     sa.Column("source_dir", sa.String(1000)),  # folder of the study file, for a task beside it
     sa.Column("data_fingerprint", sa.String(80)),
     sa.Column("created_at", Seconds, nullable=False),
@@ -103,9 +106,22 @@ slots = sa.Table(
     sa.Column("proposal", LongText),  # JSON: why it was proposed
     sa.Column("replicate_of", sa.Integer),
     sa.Column("measured_on", sa.String(64)),  # host that measured latency
+    # of the spec under which the trial was asked for
+    sa.Column("spec_version", sa.Integer, nullable=False, default=1, server_default=sa.text("1")),
     sa.Index(None, "study_uuid", "revision"),
     sa.Index(None, "study_uuid", "phase"),
     sa.Index(None, "study_uuid", "number"),
+)
+
+# What held when. A study that was never changed has no row here.
+spec_versions = sa.Table(
+    PREFIX + "spec_versions",
+    metadata,
+    sa.Column("study_uuid", Uuid, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("since", Seconds, nullable=False),
+    sa.Column("spec", LongText, nullable=False),  # canonical JSON of the study file
+    sa.Column("changes", LongText, nullable=False),  # JSON: sentences, what differs from the version before
 )
 
 reports = sa.Table(

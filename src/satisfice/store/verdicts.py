@@ -18,10 +18,14 @@ class Verdicts(StudyRows):
 
         Returns:
             Whether it was still pending; else another worker's verdict stands and nothing was written.
+
+        Raises:
+            SpecMoved: The study's spec was changed: the outcome was judged by another one.
         """
         here = (slots.c.study_uuid == self.uuid, slots.c.number == number)
         with self.db.write() as connection:
             study = self._lock(connection)
+            self._check_version(study)
             row = connection.execute(sa.select(slots).where(*here)).mappings().first()
             if row is None or row["phase"] != Phase.PENDING.value:
                 return False

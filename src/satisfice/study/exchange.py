@@ -24,13 +24,22 @@ from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
+from satisfice.study.stored import optuna_order
 from satisfice.train import TRAINERS
 
 FORMAT = 1
 _NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
-_LATER_TABLES = ("timings",)  # than the first release
-_LATER_COLUMNS = {"architecture_form": 1, "stopped": None}  # of a study
-_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings")
+# What exports of an older satisfice lack: later tables are empty, later columns as a migration fills them.
+_LATER_TABLES = ("timings", "spec_versions")
+_LATER_OF_STUDY = {
+    "architecture_form": 1,
+    "stopped": None,
+    "spec_version": 1,
+    "file_budget": None,
+    "optuna_objectives": None,
+}
+_LATER_OF_SLOT = {"spec_version": 1}
+_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "spec_versions")
 
 
 def export(opened: Opened, path: Path) -> None:
@@ -111,12 +120,15 @@ def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, Mapping[str, Any]]
 
 
 def _complete(content: dict[str, Any]) -> None:
-    """Add what an older satisfice did not have: its later tables are empty, its later columns as migrated."""
+    """Add what an older satisfice did not have."""
     for name in _LATER_TABLES:
         content.setdefault(name, [])
-    row = content.get("study")
-    if isinstance(row, dict):
-        content["study"] = _LATER_COLUMNS | row
+    if isinstance(content.get("study"), dict):
+        content["study"] = _LATER_OF_STUDY | content["study"]
+    if isinstance(content.get("slots"), list):
+        content["slots"] = [
+            _LATER_OF_SLOT | row if isinstance(row, dict) else row for row in content["slots"]
+        ]
 
 
 def _is_whole(content: Mapping[str, Any]) -> bool:
@@ -162,7 +174,9 @@ def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str
     kept = {k: v for k, v in row.items() if k not in _NEW}
     try:
         with db.write() as connection:
-            study_id = studies.insert(connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"])
+            study_id = studies.insert(
+                connection, db, rows, study_uuid, spec, stored, row["data_fingerprint"], optuna_order(row)
+            )
             data_notes.insert(connection, rows, study_id, content.get("data_notes") or [])
             ids = rows.restore(connection, study_id, content["trials"])
             here = tables.studies.c.uuid == study_uuid

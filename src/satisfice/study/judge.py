@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from optuna.trial import TrialState
 
 from satisfice.registry import did_you_mean
-from satisfice.spec.constraint import violations
+from satisfice.spec.constraint import stored_violations, verdict
 from satisfice.spec.study import StudySpec
 from satisfice.store.claim import Outcome
 from satisfice.study.known import Evaluator
@@ -26,6 +26,7 @@ def judge(
     reason: str | None = None,
     traceback: str | None = None,
     measured_on: str | None = None,
+    order: Sequence[str] | None = None,
 ) -> Outcome:
     """The outcome of a trial that was told as ``state``.
 
@@ -40,8 +41,9 @@ def judge(
         reason: Why it ended early, or failed.
         traceback: Of what was raised.
         measured_on: Fingerprint of the host that timed the model.
+        order: Names of the objectives in Optuna's order, where that is not the spec's.
     """
-    names = tuple(o.metric for o in spec.objectives)
+    names = tuple(order or (o.metric for o in spec.objectives))
     values: list[float] | None = None
     pending = False
     if state is TrialState.COMPLETE:
@@ -56,17 +58,13 @@ def judge(
             state, reason = TrialState.PRUNED, f"diverged: {lost} is {_shown(found[lost])}"
         else:
             values = [found[name] for name in names]
-    judged = violations(spec.constraints, found)
-    complete = len(judged) == len(spec.constraints)
-    infeasible = any(v > 0 for v in judged.values())
-    # Optuna's GP reads constraints by position: all keys in one order, or none.
-    written = {k: max(min(v, 1e300), -1e300) for k, v in judged.items()} if complete else {}
+    judged, feasible = verdict(spec.constraints, found)
     return Outcome(
         state=state,
         values=values,
         metrics={k: v for k, v in found.items() if not (math.isnan(v) and state is TrialState.COMPLETE)},
-        constraints=written,
-        feasible=False if infeasible else (True if complete else None),
+        constraints=stored_violations(spec.constraints, judged),
+        feasible=feasible,
         reason=reason,
         traceback=traceback,
         measured_on=measured_on,

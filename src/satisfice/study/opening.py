@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Callable, Mapping
+import shlex
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from satisfice.data import DATASETS, dataset_of, fingerprint, reading_of
+from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file, to_dict
@@ -21,11 +23,18 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
+from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
+from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import MEMORY, is_memory, resolve
+from satisfice.store.reader import Reader
+from satisfice.store.url import MEMORY, is_memory, masked, resolve
+from satisfice.study import changes
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.study.never_known import never_known
+from satisfice.study.objective import ObjectiveTask
+from satisfice.study.starting import Wanted, best_of, content_of, first_entries
+from satisfice.study.stored import as_stored, needs_task, spec_of
 from satisfice.train import TRAINERS, make_task
 
 
@@ -39,6 +48,7 @@ class Opened:
     spec: StudySpec
     make_task: Callable[[], Task]
     artefacts: Artefacts
+    changes: tuple[str, ...] = ()  # what opening it changed, in sentences
 
     @cached_property
     def task(self) -> Task:
@@ -58,6 +68,19 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
         checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
     else:
         checked = parse_file(spec, families=TRAINERS.get)
+    _check_registered(checked)
+    return checked
+
+
+def _parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
+    """A checked spec from a file's content with what was added to it."""
+    file = str(like.source) if like.source is not None else None
+    checked = parse_dict(content, source=like.source, file=file, has_task=has_task, families=TRAINERS.get)
+    _check_registered(checked)
+    return checked
+
+
+def _check_registered(checked: StudySpec) -> None:
     file = str(checked.source) if checked.source is not None else None
     known = {
         "data.name": DATASETS.names(),
@@ -70,13 +93,14 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
         registered = dataset_of(checked.data)
         kind = checked.data.task or (registered.task if registered is not None else None)
         check_against(checked, TRAINERS.get(checked.model.family), kind, file=file)
-    return checked
 
 
 def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None) -> Task:
     """The task: the object given, or what the spec names."""
     if task is not None:
         made = task() if isinstance(task, type) else task
+        if inspect.isroutine(made):
+            return ObjectiveTask(made)
         if not callable(getattr(made, "train", None)) and not callable(getattr(made, "profile", None)):
             raise InputError(
                 "the task has neither train nor profile", hint="give it a method train(params, trial)"
@@ -123,10 +147,20 @@ def open_database(storage: str | None, *, default: str | None = None) -> Databas
 
 
 def create(
-    spec: str | Path | Mapping[str, Any] | StudySpec, storage: str | None, task: object | None
+    spec: str | Path | Mapping[str, Any] | StudySpec,
+    storage: str | None,
+    task: object | None,
+    *,
+    wanted: Wanted | None = None,
 ) -> Opened:
-    """Create a study, or open it: a larger budget continues it, another change is refused."""
-    checked = read_spec(spec, has_task=task is not None)
+    """Create a study, or open it; what differs from the stored one is changed where that is allowed."""
+    wanted = wanted or Wanted()
+    has_task = task is not None
+    checked = read_spec(spec, has_task=has_task)
+    file_budget = to_dict(checked)["budget"]
+    given = wanted.apply(spec, checked)
+    if given is not None:
+        checked = _parsed(given, checked, has_task=has_task)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
@@ -135,21 +169,172 @@ def create(
         raise unknowable
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
-    content = to_dict(checked)
-    if db.retrying(lambda: studies.find(db, checked.name)) is None:
-        db.retrying(lambda: studies.create(db, checked, content, data))
+    held = file_budget if wanted.budget else None
+    best = _best_of(db, wanted)
+    stored = db.retrying(lambda: studies.find(db, checked.name))
+    if stored is not None and wanted.new:
+        raise studies.exists(checked.name)
+    if stored is None:
+        db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
         _keep_notes(db, find(db, checked.name), made)
-    row = find(db, checked.name)
-    stored = _as_stored(row, checked)
-    if stored != checked:  # its cells are read, and its models named, as when it was made
-        made = task_of(stored, task)
-        data = prepare(stored, made)
-    _check_same(row, stored, content, data)
-    if json.loads(row["spec"])["budget"] != content["budget"]:
-        uuid = row["uuid"]
-        db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
-        row = find(db, checked.name)
-    return _opened(db, row, stored, lambda: made)
+    ready = Prepared(spec=checked, task=made, data=data)
+    content = given if given is not None else content_of(spec)
+    lifted = [key for key, value in wanted.budget.items() if value is None]
+    opened = _continued(db, ready, content, task, storage, held, lifted)
+    if best is not None:
+        entries = first_entries(opened.spec, opened.task, best)
+        ledger = ledger_of(opened)
+        db.retrying(lambda: ledger.enqueue_first(entries))
+    return opened
+
+
+def _best_of(db: Database, wanted: Wanted) -> list[Mapping[str, Any]] | None:
+    """Configurations of the study to start from; None where none is named.
+
+    Raises:
+        StudyNotFound: It is not there.
+    """
+    if wanted.start_from is None:
+        return None
+    row = find(db, wanted.start_from)
+    spec = spec_of(row)
+    reader = Reader(db, db.retrying(lambda: OptunaRows(db.engine)), row["uuid"], spec)
+    return best_of(db.retrying(reader.records), spec, wanted.top)
+
+
+def ledger_of(opened: Opened) -> Ledger:
+    """A ledger for who is no worker."""
+    return Ledger(
+        opened.db,
+        opened.rows,
+        study_uuid=opened.row["uuid"],
+        optuna_study_id=opened.row["optuna_study_id"],
+        space=opened.spec.space,
+        worker="",
+        seed=opened.spec.seed,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A checked spec with what it needs here."""
+
+    spec: StudySpec
+    task: Task
+    data: str | None  # fingerprint
+
+
+def _continued(
+    db: Database,
+    ready: Prepared,
+    given: Mapping[str, Any] | None,
+    task: object | None,
+    storage: str | None,
+    file_budget: Mapping[str, Any] | None,
+    lifted: Collection[str],
+) -> Opened:
+    """Open a stored study by a file: see `satisfice.study.changes`.
+
+    Args:
+        db: The database.
+        ready: As the file says.
+        given: The file's content, options included; None where the spec is whole.
+        task: As passed to `create`.
+        storage: As passed to `create`.
+        file_budget: The file's own budget, where options override it.
+        lifted: Keys of the budget that are left out on purpose.
+    """
+    said: tuple[str, ...] = ()
+    while True:
+        row = find(db, ready.spec.name)
+        stored = json.loads(row["spec"])
+        now, held = ready, file_budget
+        if given is not None:
+            whole = changes.completed(given, stored)
+            whole["budget"] = {k: v for k, v in whole["budget"].items() if k not in lifted}
+            before = json.loads(row["file_budget"]) if row["file_budget"] else None
+            if held is None and before == to_dict(ready.spec)["budget"]:  # options given earlier still hold
+                whole["budget"], held = stored["budget"], before
+            if whole != given:
+                spec = _parsed(whole, ready.spec, has_task=task is not None)
+                made = task_of(spec, task)
+                now = Prepared(spec=spec, task=made, data=prepare(spec, made))
+        kept = as_stored(row, now.spec)
+        if kept is not now.spec:  # its cells are read, and its models named, as when it was made
+            made = task_of(kept, task)
+            now = Prepared(spec=kept, task=made, data=prepare(kept, made))
+        _check_same(row, now.spec, stored, storage)
+        _check_data(row, now.spec, now.data)
+        if not changes.any_between(stored, to_dict(now.spec)):
+            return replace(_opened(db, row, now.spec, partial(_same, now.task)), changes=said)
+        said = change(db, row, now.spec, held)
+
+
+def change(
+    db: Database, row: Mapping[str, Any], new: StudySpec, file_budget: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Store another version of a study's spec, already checked for what may not change.
+
+    Args:
+        db: The database.
+        row: Our row of the study.
+        new: The spec to be.
+        file_budget: The file's own budget, where options override it.
+
+    Returns:
+        What changed; nothing where somebody else changed the study meanwhile: look again.
+
+    Raises:
+        StudyChanged: A new bound cannot be judged.
+    """
+    old, uuid = spec_of(row), row["uuid"]
+    rows = db.retrying(lambda: OptunaRows(db.engine))
+    if {c.metric for c in new.constraints} - set(old.metric_names):
+        records = db.retrying(Reader(db, rows, row["uuid"], old).records)
+        changes.check_recorded(old, new, records, _file(new))
+    said = changes.sentences(old, new)
+    versions = [
+        spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
+    ]
+    keys = [c.key for c in changes.loosened(old, new, versions)]
+    if keys:
+        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
+    made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
+    return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
+
+
+def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
+    """The study with other tables of its spec.
+
+    Args:
+        opened: The study.
+        wanted: ``budget`` (keys; None lifts a limit), ``constraints`` (all), ``objectives`` (names in order).
+
+    Raises:
+        SpecError: A value is wrong.
+        StudyChanged: A bound cannot be judged, or there are other objectives.
+    """
+    db, name, task = opened.db, opened.spec.name, opened.task
+    said: tuple[str, ...] = ()
+    while True:
+        row = find(db, name)
+        stored = json.loads(row["spec"])
+        parsed = _parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
+        new = as_stored(row, parsed)
+        if not changes.any_between(stored, to_dict(new)):
+            return replace(opened, row=row, spec=new, make_task=lambda: task, changes=said)
+        _check_same(row, new, stored, None)
+        held = None
+        if "budget" in wanted:  # the file, while nobody edits it, does not take this back
+            held = json.loads(row["file_budget"]) if row["file_budget"] else stored["budget"]
+        elif row["file_budget"]:
+            held = json.loads(row["file_budget"])
+        said = change(db, row, new, held)
+
+
+def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
+    with db.read() as connection:
+        return lost_under(connection, uuid, keys)
 
 
 def _is_stored(name: str, storage: str | None) -> bool:
@@ -167,10 +352,8 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
     db = open_database(storage)
     row = find(db, name)
-    content = json.loads(row["spec"])
-    own = not ({"model", "task"} & content.keys())
-    source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = _as_stored(row, parse_dict(content, source=source, has_task=own, families=TRAINERS.get))
+    own = needs_task(json.loads(row["spec"]))
+    spec = spec_of(row)
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
@@ -183,18 +366,6 @@ def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
     notes = [asdict(note) for note in getattr(task, "data_notes", ())]
     if notes:
         db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
-
-
-def _as_stored(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
-    """The spec, with what is true of the stored study and stands in no file.
-
-    Raises:
-        DataError: A newer satisfice made it.
-    """
-    spec = replace(spec, canonical=row["architecture_form"] > 1)
-    if spec.data is None or spec.data.reading == (reading := reading_of(row["data_fingerprint"])):
-        return spec
-    return replace(spec, data=replace(spec.data, reading=reading))
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:
@@ -217,6 +388,10 @@ def delete(db: Database, row: Mapping[str, Any], artefacts: Artefacts | None = N
     (artefacts or artefacts_of(db.url, row["uuid"])).discard_all()
 
 
+def _same(task: Task) -> Task:
+    return task
+
+
 class _Untrainable:
     """Stands for a task object that only the program which made the study has: reading works without it."""
 
@@ -226,6 +401,11 @@ class _Untrainable:
         )
 
 
+def can_be_replaced(task: Task) -> bool:
+    """Whether a function may train instead: there is none yet, or only another function."""
+    return isinstance(task, ObjectiveTask | _Untrainable)
+
+
 def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:
     artefacts = artefacts_of(db.url, row["uuid"])
     rows = db.retrying(lambda: OptunaRows(db.engine))
@@ -233,15 +413,33 @@ def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Ca
 
 
 def _check_same(
-    row: Mapping[str, Any], spec: StudySpec, content: Mapping[str, Any], data: str | None
+    row: Mapping[str, Any], spec: StudySpec, stored: Mapping[str, Any], storage: str | None
 ) -> None:
-    if row["digest"] != spec.digest():
-        differs = ", ".join(_differences(json.loads(row["spec"]), content)) or "the order of its objectives"
+    found = changes.differences(stored, json.loads(json.dumps(to_dict(spec))))
+    if found:
         raise StudyChanged(
-            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; what differs: {differs}",
-            hint="only [budget] may change: give it another name, or undo the change",
+            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; "
+            f"what differs: {', '.join(found)}",
+            hint="only [budget], [constraints] and the order of [objectives] may change. Undo the change, or "
+            f"start the changed study from the best trials of this one: {_as_new(row, spec, storage)}",
         )
-    _check_data(row, spec, data)
+
+
+def _as_new(row: Mapping[str, Any], spec: StudySpec, storage: str | None) -> str:
+    """What starts a study by the changed spec under another name, from the best trials of the stored one."""
+    stem, _, number = spec.name.rpartition("-")
+    name = f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{spec.name}-2"
+    file = _file(spec)
+    if file is None:
+        return f'create_study({{..., "name": "{name}"}}, ..., start_from="{row["name"]}")'
+    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if _is_named(storage) else ""
+    shown = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
+    return f"satisfice run {shlex.quote(shown)} --name {name} --from {shlex.quote(row['name'])}{where}"
+
+
+def _is_named(storage: str | None) -> TypeGuard[str]:
+    """Whether a command must name the storage: it is not where satisfice looks anyway."""
+    return bool(storage) and resolve(storage) not in (resolve(None), resolve(MEMORY))
 
 
 def check_data(opened: Opened) -> None:
@@ -260,19 +458,6 @@ def _check_data(row: Mapping[str, Any], spec: StudySpec, data: str | None) -> No
             f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
             hint="give the study another name, or restore the data",
         )
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> list[str]:
-    found = []
-    for key in dict.fromkeys([*old, *new]):
-        if prefix == "" and key == "budget":
-            continue
-        a, b = old.get(key), new.get(key)
-        if isinstance(a, Mapping) and isinstance(b, Mapping):
-            found += _differences(a, b, f"{prefix}{key}.")
-        elif a != b:
-            found.append(f"{prefix}{key}")
-    return found
 
 
 def _file(spec: StudySpec) -> str | None:

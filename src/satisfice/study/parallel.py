@@ -13,7 +13,7 @@ from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.reader import Reader
 from satisfice.study.alike import SameFailure
-from satisfice.study.opening import Opened
+from satisfice.study.opening import Opened, ledger_of
 
 _PROGRESS_S = 1.0
 
@@ -49,15 +49,7 @@ def run_workers(
         workers=workers,
         timeout_s=timeout_s,
     )
-    ledger = Ledger(
-        opened.db,
-        opened.rows,
-        study_uuid=opened.row["uuid"],
-        optuna_study_id=opened.row["optuna_study_id"],
-        space=opened.spec.space,
-        worker="",
-        seed=opened.spec.seed,
-    )
+    ledger = ledger_of(opened)
     tick, bury = _ticker(opened.db, progress, status), _undertaker(opened, ledger)
     same_failure = SameFailure(opened.db, Reader(opened.db, opened.rows, opened.row["uuid"], opened.spec))
     same_failure.begin(anew=True)

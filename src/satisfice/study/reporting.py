@@ -36,6 +36,9 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
     if confirmed is not None and confirmed["number"] == chosen and "untested" in confirmed:
         notes.append(f"Trial {chosen} was not scored on the test split: {confirmed['untested']}.")
     notes += [f"{status['waiting']}."] if status["waiting"] else []
+    notes += [
+        f"Changed in version {status['spec_version']} of the study: {said}." for said in status["changes"]
+    ]
     return {
         "status": status,
         "chosen": chosen,
@@ -66,7 +69,7 @@ def _default_reason(reader: Reader) -> str:
     for row in reader.queue():
         if row["source"] == "default" and row["turned_away"]:
             missed = json.loads(row["turned_away"])
-            raised = missed.keys() - {c.key for c in reader.spec.constraints}
+            raised = {key for key in missed if key.endswith(" before training")}
             if raised:
                 return f"its code raised {' and '.join(sorted(raised))}"
             return "it misses " + ", ".join(f"{key} by {value:.0%}" for key, value in missed.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import uuid
@@ -25,7 +26,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
-from satisfice.store.claim import Claim, Outcome, Queued
+from satisfice.store.claim import Claim, Outcome, Queued, SpecMoved
 from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
@@ -36,8 +37,11 @@ from satisfice.study.judge import judge
 from satisfice.study.known import Evaluator
 from satisfice.study.replicate import is_for_replicates, least_trained, next_replicate
 from satisfice.study.screening import StudyScreen
+from satisfice.study.stored import optuna_order, spec_of
 from satisfice.study.trial import Trial, as_floats
 from satisfice.threads import granted_threads, one_blas_thread
+
+logger = logging.getLogger(__name__)
 
 _NO_LEASE_S = 1e9  # in memory nobody could take over
 
@@ -72,7 +76,6 @@ class Session:
         label: str | None = None,
     ) -> None:
         self.db = db
-        self.spec = spec
         self.task = task
         self.artefacts = artefacts
         self.worker = os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex
@@ -90,7 +93,15 @@ class Session:
             seed=spec.seed,
             lease_s=self.lease_s,
         )
-        self.reader = Reader(db, rows, row["uuid"], spec)
+        self._row = row
+        self._label = label
+        self._rows = rows
+        self._turn = threading.RLock()  # held by whoever reads or changes the history, sampler and pruner
+        self._go_by(spec, row)
+        self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
+
+    def _go_by(self, spec: StudySpec, row: Mapping[str, Any]) -> None:
+        """Take a version of the study's spec; what was learnt and remembered by another one is dropped."""
         problem = SearchProblem(
             space=spec.space,
             objectives=spec.objectives,
@@ -99,15 +110,32 @@ class Session:
             n_trials=spec.budget.trials,
             seed=spec.seed,
         )
+        self.spec = spec
+        self.reader = Reader(self.db, self._rows, row["uuid"], spec)
         self.max_steps = spec.budget.epochs
         self.history = History(problem)
         self.sampler = SAMPLERS.get(spec.search.sampler)(problem)
         self.pruner = PRUNERS.get(spec.search.pruner)(problem)
-        measures = spec.measure.on is None or spec.measure.on == label
-        self.evaluator = Evaluator(spec, task, db, self.quiet, study_uuid=row["uuid"], measures=measures)
-        self.proposing: Claim | None = None  # while `ask` works, for whoever renews leases
+        measures = spec.measure.on is None or spec.measure.on == self._label
+        self.evaluator = Evaluator(
+            spec, self.task, self.db, self.quiet, study_uuid=row["uuid"], measures=measures
+        )
+        self.ledger.spec_version = row["spec_version"]
+        self._order = optuna_order(row)
         self._revision = -1
-        self._turn = threading.RLock()  # held by whoever reads or changes the history, sampler and pruner
+
+    def reload(self, *, promptly: bool = False) -> None:
+        """Go by the spec as it is stored now.
+
+        Raises:
+            StudyNotFound: The study was deleted.
+        """
+        wait = self.db.promptly if promptly else self.db.retrying
+        with self._turn:
+            row = wait(self.reader.study_row)
+            if row["spec_version"] != self.ledger.spec_version:
+                logger.info("the study was changed: version %d of its spec holds", row["spec_version"])
+                self._go_by(spec_of(row, self.spec.source), row)
 
     def sync(self, *, promptly: bool = False) -> None:
         """Read what changed since the last look into the history; see `Database.promptly`."""
@@ -116,6 +144,9 @@ class Session:
         with self._turn:
             while more:
                 changes = wait(lambda: self.reader.changes(self._revision))
+                if changes.spec_version not in (0, self.ledger.spec_version):
+                    self.reload(promptly=promptly)
+                    continue
                 self.history.update(changes.records)
                 for number, step, metrics in changes.reports:
                     self.history.report(number, step, metrics)
@@ -171,7 +202,11 @@ class Session:
             NoFeasibleProposal: Nothing that fits was found.
         """
         with self._turn:
-            return self._ask()
+            while True:
+                try:
+                    return self._ask()
+                except SpecMoved:
+                    self.reload()
 
     def _ask(self) -> Trial:
         claim = self.db.retrying(self.ledger.claim)
@@ -321,31 +356,17 @@ class Session:
         """
         if trial.finished:
             raise TrialFinished(f"trial {trial.number} was told already")
-        shipped = self.evaluator.shipped(trial.params, trial.model_path)
-        found = updated(trial.metrics, shipped)
-        found = updated(found, as_floats(metrics or {}), self.spec.metric_names)
-        where = trial.measured_on
-        if (
-            state is not TrialState.FAIL
-            and self.evaluator.lacks_timing(found)
-            and not self.evaluator.measures
-        ):
-            told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
-            found = updated(found, told, self.spec.metric_names)
-        outcome = judge(
-            self.spec,
-            self.evaluator,
-            found,
-            state,
-            reason=reason or trial.stop_reason,
-            traceback=traceback,
-            measured_on=where,
-        )
-        with trial.sending:
-            body = trial.pending
-            revision = self.db.retrying(lambda: self.ledger.tell(trial.claim, body, outcome))
-            trial.pending = []
-            trial.finished = True
+        while True:
+            outcome = self._judged(trial, metrics, state, reason, traceback)
+            try:
+                with trial.sending:
+                    body = trial.pending
+                    revision = self.db.retrying(partial(self.ledger.tell, trial.claim, body, outcome))
+                    trial.pending = []
+                    trial.finished = True
+                break
+            except SpecMoved:
+                self.reload()
         record = TrialRecord(
             number=trial.number,
             state=outcome.state,
@@ -359,6 +380,36 @@ class Session:
         trial.discard_checkpoints()
         return outcome.state
 
+    def _judged(
+        self,
+        trial: Trial,
+        metrics: Mapping[str, float] | None,
+        state: TrialState,
+        reason: str | None,
+        traceback: str | None,
+    ) -> Outcome:
+        shipped = self.evaluator.shipped(trial.params, trial.model_path)
+        found = updated(trial.metrics, shipped)
+        found = updated(found, as_floats(metrics or {}), self.spec.metric_names)
+        where = trial.measured_on
+        if (
+            state is not TrialState.FAIL
+            and self.evaluator.lacks_timing(found)
+            and not self.evaluator.measures
+        ):
+            told, where = self.evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
+            found = updated(found, told, self.spec.metric_names)
+        return judge(
+            self.spec,
+            self.evaluator,
+            found,
+            state,
+            reason=reason or trial.stop_reason,
+            traceback=traceback,
+            measured_on=where,
+            order=self._order,
+        )
+
     def _as_read(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """Metrics as the reader would give them after they were stored."""
         return convert({name: float(value) for name, value in metrics.items()}, self.spec.metric_names)
@@ -366,7 +417,19 @@ class Session:
     def verdict(self, record: TrialRecord, timings: Mapping[str, float]) -> Outcome:
         """The outcome of a pending trial, now that this worker has timed it."""
         found = updated(record.metrics, timings, self.spec.metric_names)
-        return judge(self.spec, self.evaluator, found, TrialState.COMPLETE, measured_on=self.host)
+        return judge(
+            self.spec,
+            self.evaluator,
+            found,
+            TrialState.COMPLETE,
+            measured_on=self.host if timings else record.measured_on,
+            order=self._order,
+        )
+
+    @property
+    def objective_order(self) -> tuple[str, ...]:
+        """Names of the objectives, in the order of Optuna's values."""
+        return self._order or tuple(o.metric for o in self.spec.objectives)
 
     def defaults(self) -> Mapping[str, Any]:
         """The family's default configuration, clipped to the space; empty for a task without one."""

@@ -4,45 +4,47 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from satisfice import choose
 from satisfice.data import ColumnNote
-from satisfice.errors import InputError, NoFeasibleTrial
+from satisfice.errors import BudgetSpent, InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
-from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
+from satisfice.store.changing import history
 from satisfice.store.reader import Reader
 from satisfice.study.alike import SameFailure, stopped
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened, check_data, delete
-from satisfice.study.parallel import run_workers
+from satisfice.study.objective import as_metrics
+from satisfice.study.opening import Opened, changed, check_data, delete
+from satisfice.study.optimize import Optimizes
 from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.session import Session, lease_seconds
+from satisfice.study.starting import first_entries
+from satisfice.study.stored import spec_of
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
-from satisfice.study.worker import Callback, Worker
-
-if TYPE_CHECKING:
-    from satisfice.launch import Launcher
+from satisfice.study.worker import Allowance, Callback, Worker
 
 T = TypeVar("T")
 
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-class Study:
+class Study(Optimizes):
     """A study: open it with `create_study` or `load_study`.
 
     Attributes:
@@ -54,6 +56,8 @@ class Study:
         self._opened = opened
         self.spec = opened.spec
         self.name = opened.spec.name
+        self._asked: dict[int, Trial] = {}  # by number, what `ask` gave and nobody has told
+        self._running: list[Allowance] = []  # of the calls of `optimize` under way
 
     @cached_property
     def _session(self) -> Session:
@@ -79,76 +83,84 @@ class Study:
 
     def _enqueue_first(self, session: Session) -> None:
         """The default configuration and `[search] start`, once, when the study is first worked on."""
-        task = self._opened.task
-        entries: list[tuple[Mapping[str, Any], str, int | None]] = []
-        defaults = session.defaults() if isinstance(task, HasDefaults) else {}
-        if defaults:
-            entries.append((defaults, "default", None))
-        space = self.spec.space
-        entries += [(space.complete(start, defaults), "start", None) for start in self.spec.search.start]
+        entries = first_entries(self.spec, self._opened.task)
         session.db.retrying(lambda: session.ledger.enqueue_first(entries))
 
     @property
     def optuna_study(self) -> optuna.Study:
         """The plain Optuna study underneath."""
-        db = self._opened.db
-        return self._read(lambda: optuna.load_study(study_name=self.name, storage=db.optuna_storage()))
+        return self._by_optuna(lambda study: study)
+
+    def _by_optuna(self, action: Callable[[optuna.Study], T]) -> T:
+        """Do something with Optuna's study; see `Database.by_optuna`."""
+        return self._opened.db.by_optuna(
+            lambda storage: action(optuna.load_study(study_name=self.name, storage=storage))
+        )
 
     def _read(self, read: Callable[[], T]) -> T:
         """Ask the database: one that is away is waited for, as by who writes."""
+        self._opened.db.retrying(self._refresh)
         return self._opened.db.retrying(read)
 
-    # -- running --------------------------------------------------------------------------------------------
+    def _refresh(self) -> None:
+        """Go by the study as it is stored: somebody may have changed its bounds or its budget."""
+        o = self._opened
+        if self._reader.spec_version() in (0, o.row["spec_version"]):  # 0: what follows says that it is gone
+            return
+        row = self._reader.study_row()
+        spec = spec_of(row, self.spec.source)
+        self._opened = replace(o, row=row, spec=spec, make_task=lambda: o.task)
+        self.spec = spec
+        del self._reader
+        if "_session" in self.__dict__:
+            self._session.reload()
 
-    def optimize(
+    # -- changing -------------------------------------------------------------------------------------------
+
+    def change(
         self,
-        workers: int = 1,
         *,
-        engine: str | Launcher = "local",
-        callbacks: Sequence[Callback] = (),
-        progress: Callable[[dict[str, Any]], None] | None = None,
-        timeout_s: float | None = None,
-    ) -> None:
-        """Work until the budget is spent.
+        budget: Mapping[str, Any] | None = None,
+        constraints: Mapping[str, Any] | None = None,
+        objectives: Sequence[str] | None = None,
+    ) -> tuple[str, ...]:
+        """Change what a stored study may change; stored trials are judged anew, and workers take note.
 
         Args:
-            workers: 1 runs in this process; more are started by the engine.
-            engine: "local", "ray", "slurm", or a launcher.
-            callbacks: Called with each trial and its state (in this process only).
-            progress: Called with `status` now and then.
-            timeout_s: Stop after so long; what runs is given back.
+            budget: Keys of [budget]; ``None`` lifts a limit.
+            constraints: All of [constraints], in place of what holds now.
+            objectives: Their names in another order; the first is what `best` means.
+
+        Returns:
+            What changed, in sentences.
 
         Raises:
-            InputError: Several workers on a study in memory, or with a task that no other process can import.
-            TrialsFailAlike: The first trials all failed in the same way; called again, it goes on.
+            SpecError: A value is wrong.
+            StudyChanged: A bound on a metric that finished trials lack, or other objectives.
         """
-        if workers < 1:
-            raise InputError(f"workers = {workers}", hint="at least 1")
-        if workers == 1 and engine == "local":
-            self._optimize_here(callbacks, progress, timeout_s)
-            return
-        self._session  # noqa: B018  # enqueues the first trials before workers race for it
-        run_workers(self._opened, workers, engine, progress=progress, status=self.status, timeout_s=timeout_s)
+        wanted = {"budget": budget, "constraints": constraints, "objectives": objectives}
+        self._opened = changed(self._opened, {k: v for k, v in wanted.items() if v is not None})
+        self.spec = self._opened.spec
+        self.__dict__.pop("_reader", None)
+        if "_session" in self.__dict__:
+            self._session.reload()
+        return self._opened.changes
 
-    def _optimize_here(
-        self,
-        callbacks: Sequence[Callback],
-        progress: Callable[[dict[str, Any]], None] | None,
-        timeout_s: float | None,
-    ) -> None:
-        stop = threading.Event()
-        shown = [*callbacks]
-        if progress is not None:
-            shown.append(lambda _trial, _state: progress(self.status()))
-        timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
-        if timer is not None:
-            timer.daemon = True
-            timer.start()
-        try:
-            Worker(self._session, stop=stop, callbacks=shown).run()
-        finally:
-            if timer is not None:
-                timer.cancel()
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """What opening the study by its file changed, or `change` did, in sentences."""
+        return self._opened.changes
+
+    def history(self) -> list[dict[str, Any]]:
+        """Versions of the spec, oldest first: ``version``, ``since``, ``spec``, ``changes``.
+
+        ``since`` is in seconds since 1970, ``spec`` a study file's content, ``changes`` a list of sentences.
+        Empty for a study that was never changed.
+        """
+        o = self._opened
+        return self._read(lambda: history(o.db, o.row["uuid"]))
+
+    # -- running --------------------------------------------------------------------------------------------
 
     def run_worker(
         self,
@@ -164,47 +176,125 @@ class Study:
         """
         return Worker(self._new_session(label), label=label, stop=stop, callbacks=callbacks).run()
 
-    def ask(self) -> Trial:
+    def ask(self, fixed_distributions: Mapping[str, BaseDistribution] | None = None) -> Trial:
         """A trial to train: already screened, so that what is known before training fits.
+
+        Args:
+            fixed_distributions: As in Optuna; what the study declares in [space], or part of it.
 
         Raises:
             BudgetSpent: Nothing is left.
             NoFeasibleProposal: Nothing that fits was found.
+            InputError: The distributions are not those of the study.
         """
-        return self._session.ask()
+        for name, distribution in (fixed_distributions or {}).items():
+            declared = self.spec.space.by_name.get(name)
+            if declared is None or declared.distribution != distribution:
+                said = "does not declare it" if declared is None else f"declares {declared.distribution}"
+                raise InputError(
+                    f"fixed_distributions: {name} is {distribution}, and [space] {said}",
+                    hint="declare it in the study, and call ask() without",
+                )
+        trial = self._session.ask()
+        self._asked[trial.number] = trial
+        return trial
 
     def tell(
         self,
-        trial: Trial,
-        metrics: Mapping[str, float] | None = None,
-        *,
+        trial: Trial | int,
+        metrics: Mapping[str, float] | Sequence[float] | float | None = None,
         state: str | TrialState = "complete",
+        skip_if_finished: bool = False,
+        *,
+        values: Sequence[float] | float | None = None,
     ) -> None:
         """End a trial: with its metrics, or as "pruned" or "failed".
 
+        Args:
+            trial: From `ask`, or its number.
+            metrics: By name; or, as in Optuna, the objective's value, several in the order of `directions`.
+            state: "complete", "pruned" or "failed", or Optuna's `TrialState`.
+            skip_if_finished: Do nothing where the trial was told before.
+            values: The same as ``metrics``, by Optuna's name.
+
         Raises:
-            InputError: Unknown state, or a metric that is no number.
+            InputError: Unknown state or number, or a metric that is no number.
+            TrialFinished: It was told before.
             LeaseLost: Another worker has the trial.
         """
         wanted = _STATES.get(state) if isinstance(state, str) else state
         if wanted is None or wanted not in _STATES.values():
             raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
+        if isinstance(trial, int):
+            trial = self._asked_as(trial)
+        if skip_if_finished and trial.finished:
+            return
+        told = metrics if values is None else values
+        if told is not None:
+            told = as_metrics(told, trial.objective_names)
         session = self._session
-        if session.tell(trial, metrics, state=wanted) is TrialState.FAIL:
+        if session.tell(trial, told, state=wanted) is TrialState.FAIL:
             SameFailure(session.db, session.reader).warn()
+        self._asked.pop(trial.number, None)
 
-    def enqueue_trial(self, params: Mapping[str, Any]) -> None:
+    def _asked_as(self, number: int) -> Trial:
+        if number not in self._asked:
+            raise InputError(
+                f"trial {number} is none that this study asked for and that is not told yet",
+                hint="tell the trial that ask() returned, in the same program",
+            )
+        return self._asked[number]
+
+    def enqueue_trial(
+        self,
+        params: Mapping[str, Any],
+        user_attrs: Mapping[str, Any] | None = None,
+        skip_if_exists: bool = False,
+    ) -> None:
         """Have these parameters tried next; what is left out is drawn. NumPy's numbers are numbers too.
+
+        Args:
+            params: Parameters.
+            user_attrs: Of Optuna; refused, since a trial is made when it begins.
+            skip_if_exists: Do nothing where a trial, or another one that waits, has these parameters.
 
         Raises:
             InputError: One is unknown, outside its distribution, or inactive beside the others.
+            BudgetSpent: Nothing is left of the budget, so that it would never be tried.
         """
+        if user_attrs:
+            raise InputError(
+                "enqueue_trial: user_attrs has no place in the queue",
+                hint="trial.set_user_attr(key, value) in training code",
+            )
         plain = {name: v.item() if isinstance(v, np.generic) else v for name, v in params.items()}
         problem = self.spec.space.problem_with_part(plain)
         if problem is not None:
             raise InputError(f"enqueue_trial: {problem}")
+        if skip_if_exists and self._exists(plain):
+            return
+        self._check_left()
         session = self._session
         session.db.retrying(lambda: session.ledger.enqueue([(plain, "user", None)]))
+
+    def _exists(self, params: Mapping[str, Any]) -> bool:
+        waiting = [row["params"] for row in self._read(lambda: self._reader.queue())]
+        return any(
+            params.items() <= known.items() for known in [*waiting, *(r.params for r in self.records())]
+        )
+
+    def _check_left(self) -> None:
+        """See that something enqueued could still be tried."""
+        spent = self._read(lambda: self._reader.spent())
+        if spent is None:
+            return
+        key, most = spent
+        shown = f"{most:g} s" if key == "timeout" else f"{most} {key.replace('_', ' ')}"
+        raise BudgetSpent(
+            f"enqueue_trial: it would never be tried, for the budget of {shown} is spent",
+            hint=f'raise it: study.change(budget={{"{key}": ...}}), {key} in [budget] of the study file, or '
+            f"satisfice run FILE --{key.replace('_', '-')} ...",
+        )
 
     # -- reading --------------------------------------------------------------------------------------------
 
@@ -257,8 +347,17 @@ class Study:
             records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where
         )
 
-    def trials_dataframe(self) -> pd.DataFrame:
-        """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`."""
+    def trials_dataframe(self, attrs: object = None, multi_index: bool = False) -> pd.DataFrame:
+        """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`.
+
+        Raises:
+            InputError: ``attrs`` or ``multi_index`` of Optuna is given.
+        """
+        if attrs is not None or multi_index:
+            raise InputError(
+                "trials_dataframe names columns as the study file does and takes no attrs or multi_index",
+                hint="study.optuna_study.trials_dataframe(...) has Optuna's columns",
+            )
         return trials_frame(self.records(), self.spec.space)
 
     def status(self) -> dict[str, Any]:
@@ -288,10 +387,19 @@ class Study:
             "turned_away_by_constraint": reader.turned_away(),
             "elapsed_s": row["elapsed_s"],
             "workers_detail": workers,
+            "spec_version": row["spec_version"],
+            "changes": self._said_changes(row["spec_version"]),
         }
+
+    def _said_changes(self, version: int) -> list[str]:
+        """What the latest change of the study changed."""
+        if version == 1:
+            return []
+        return list(history(self._opened.db, self._opened.row["uuid"])[-1]["changes"])
 
     def confirm(self) -> dict[str, Any]:
         """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
+        self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
         return confirm(self._session, self.records(), self.load_model)
 

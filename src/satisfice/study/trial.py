@@ -6,11 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
 from satisfice.spec.metric import updated
 from satisfice.study.checkpoint import Checkpoints, kept_model, save_model
+from satisfice.study.optuna_trial import OptunaTrial, report_of
 
 if TYPE_CHECKING:
     from satisfice.store.claim import Claim
@@ -26,7 +27,7 @@ class Preempted(BaseException):
     """The worker was asked to stop: the trial is given back. No `Exception`: a task must not swallow it."""
 
 
-class Trial:
+class Trial(OptunaTrial):
     """A trial that this process holds the lease of.
 
     Training never waits for a database that is away: reports wait instead, and no decision is taken. They go
@@ -78,8 +79,16 @@ class Trial:
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
         self.pending = self._checkpoints.reports(after=claim.last_step)
 
-    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+    @overload
+    def report(self, step: int, metrics: Mapping[str, float]) -> None: ...
+
+    @overload
+    def report(self, value: float, step: int) -> None: ...
+
+    def report(self, *args: Any, **given: Any) -> None:
         """Report metrics after ``step`` epochs (1-based); several objectives are welcome.
+
+        As in Optuna, ``report(value, step)`` is understood where there is one objective.
 
         Raises:
             BadReport: A metric is no number, or the step is none.
@@ -87,6 +96,7 @@ class Trial:
             TrialFinished: It was told.
         """
         self._check()
+        step, metrics = report_of(args, given, self.objective_names)
         if not is_step(step):
             raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
         values = as_floats(metrics)

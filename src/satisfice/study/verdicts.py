@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import Any
 
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord
+from satisfice.store.claim import SpecMoved
 from satisfice.study.checkpoint import kept_model
 from satisfice.study.session import Session
 
@@ -24,8 +26,6 @@ class Verdicts:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._out_of_reach: set[int] = set()  # trials whose model file is not on this machine
-        spec, evaluator = session.spec, session.evaluator
-        self._serves = spec.measure.on is not None and evaluator.measures and evaluator.times
 
     def settle(self, stop: threading.Event) -> int:
         """Measure what trials wait for, and write their verdicts; returns how many were written.
@@ -33,7 +33,7 @@ class Verdicts:
         Args:
             stop: Ends it after the measurement under way.
         """
-        if not self._serves:
+        if not self._serves():
             return 0
         session, written = self._session, 0
         for record in session.db.retrying(session.reader.pending):
@@ -43,6 +43,15 @@ class Verdicts:
                 written += self._settle(record)
         return written
 
+    def _serves(self) -> bool:
+        """Whether this worker may time, or nothing is timed any more: the bound that asked for it is gone."""
+        session = self._session
+        if session.spec.measure.on is None:
+            return False
+        if session.evaluator.times:
+            return session.evaluator.measures
+        return (session.ledger.spec_version or 1) > 1
+
     def _settle(self, record: TrialRecord) -> bool:
         session = self._session
         found = session.evaluator.timed(record.params)
@@ -51,8 +60,12 @@ class Verdicts:
             if record.number in self._out_of_reach:
                 return False
             found = found | session.evaluator.after(record.params, model)
-        outcome = session.verdict(record, found)
-        return session.db.retrying(lambda: session.ledger.settle(record.number, outcome))
+        while True:
+            outcome = session.verdict(record, found)
+            try:
+                return session.db.retrying(partial(session.ledger.settle, record.number, outcome))
+            except SpecMoved:
+                session.reload()
 
     def _model(self, record: TrialRecord) -> Any:
         """The fitted model, for what cannot be timed before; None for a task that keeps none."""

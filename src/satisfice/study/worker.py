@@ -40,6 +40,41 @@ _POLL_S = (0.2, 3.0)  # between looks at slots that others hold
 _LOOK_S = 1.0  # between looks at what there is to send
 
 
+class Allowance:
+    """How much one call may do, over all its threads; the study's own budget holds beside it.
+
+    Args:
+        trials: At most so many further ones; None: no limit.
+        timeout_s: No trial begins after so long; those that run are finished.
+    """
+
+    def __init__(self, *, trials: int | None = None, timeout_s: float | None = None) -> None:
+        self._left = trials
+        self._until = None if timeout_s is None else time.monotonic() + timeout_s
+        self._stopped = False
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether one more may begin; then it counts."""
+        with self._lock:
+            late = self._until is not None and time.monotonic() >= self._until
+            if self._stopped or late or self._left == 0:
+                return False
+            if self._left is not None:
+                self._left -= 1
+            return True
+
+    def give_back(self) -> None:
+        """It was not trained to an end after all."""
+        with self._lock:
+            if self._left is not None:
+                self._left += 1
+
+    def stop(self) -> None:
+        """No further trial begins."""
+        self._stopped = True
+
+
 class Worker:
     """One worker on one study.
 
@@ -48,6 +83,7 @@ class Worker:
         label: For `[measure] on`.
         stop: Set from outside to give the trial back and leave.
         callbacks: Called after each trial that this worker told.
+        allowance: How much it may do; None: all of the budget.
     """
 
     def __init__(
@@ -57,7 +93,9 @@ class Worker:
         label: str | None = None,
         stop: threading.Event | None = None,
         callbacks: Sequence[Callback] = (),
+        allowance: Allowance | None = None,
     ) -> None:
+        self._allowance = allowance or Allowance()
         self._session = session
         self._label = label
         self._stop = stop or threading.Event()
@@ -105,9 +143,12 @@ class Worker:
         pause = _POLL_S[0]
         while not self._stop.is_set():
             self._verdicts.settle(self._stop)
+            if not self._allowance.take():
+                return "it did what it was asked for"
             try:
                 trial = self._session.ask()
             except BudgetSpent as spent:
+                self._allowance.give_back()
                 if not spent.others_hold:
                     self._verdicts.settle(self._stop)  # what was told since
                     return spent.message
@@ -115,12 +156,15 @@ class Worker:
                 pause = min(pause * 1.5, _POLL_S[1])
                 continue
             except LeaseLost:
+                self._allowance.give_back()
                 continue
             except NoFeasibleProposal:
                 self._verdicts.settle(self._stop)
                 raise
             pause = _POLL_S[0]
             state = self._one(trial)
+            if state is None:
+                self._allowance.give_back()
             if self._broken is not None:
                 said = str(self._broken).partition("\n")[0]
                 raise AcceleratorLost(

@@ -270,7 +270,7 @@ def _few(fold: Fold) -> Fold:
     if fold.y.dtype.kind == "i":
         rows |= {int(row) for code in np.unique(fold.y) for row in np.flatnonzero(fold.y == code)[:2]}
     chosen = sorted(rows)
-    return Fold(x=fold.x[chosen], y=fold.y[chosen])
+    return Fold(x=fold.x[chosen], y=fold.y[chosen], z=fold.z[chosen])
 
 
 def main_metric(task: str) -> str:

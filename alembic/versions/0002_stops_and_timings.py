@@ -1,6 +1,6 @@
 """why a study stopped itself, and the timings that a study counts with.
 
-Revision: 0002_tasks
+Revision: 0002
 Revises: 0001
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-revision = "0002_tasks"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
