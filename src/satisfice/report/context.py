@@ -29,6 +29,8 @@ class ReportContext:
     default: int | None = None  # number of the trial of the family's default configuration
     default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
+    default_test: Mapping[str, float] = field(default_factory=dict)  # of the default configuration's model
+    has_test: bool = False  # whether there is a test split to score
     notes: Sequence[str] = ()  # sentences for the reader, plain text
     host: str = ""  # where latencies were measured, in words; empty where none was
 
@@ -74,14 +76,16 @@ class StudyView:
         )
         return frozenset(r.number for r in fit)
 
+    def fits(self, record: TrialRecord) -> bool | None:
+        """Whether a trial fits; None where it has no verdict: see `fits`."""
+        return fits(record, self.constraints)
+
     def measured(self, metric: str) -> list[TrialRecord]:
         """Trials whose value of the metric is final and finite.
 
         What is known before training is final in any trial; a score of one that was stopped midway is not.
         """
-        known = METRICS.get(metric)
-        early = known is not None and known.known is not Known.AFTER
-        rows = self.records if early else self.complete
+        rows = self.records if _is_early(metric) else self.complete
         return [r for r in rows if finite(r, metric) is not None]
 
     @cached_property
@@ -93,6 +97,28 @@ class StudyView:
     def record(self, number: int | None) -> TrialRecord | None:
         """The trial of that number, if there is one, as it is judged."""
         return next((r for r in (*self.judged, *self.records) if r.number == number), None)
+
+
+def fits(record: TrialRecord, constraints: Sequence[Constraint]) -> bool | None:
+    """Whether a trial fits; None where it has no verdict.
+
+    Only a complete trial fits. One that was stopped, failed or still runs misses a bound for certain where
+    the bound is on a metric that training does not change; that it meets all those says nothing of the model
+    that it would have become.
+    """
+    found = trial_violations(record, constraints)
+    if record.state == TrialState.COMPLETE and not record.pending:
+        missed = [v for v in found.values() if v > 0]
+        unknown = record.feasible is None and all(math.isinf(v) for v in missed)
+        return None if missed and unknown else not missed
+    fixed = [c for c in constraints if _is_early(c.metric)]
+    return False if any(0 < found[c.key] < math.inf for c in fixed) else None
+
+
+def _is_early(metric: str) -> bool:
+    """Whether the metric is known before training, and final."""
+    known = METRICS.get(metric)
+    return known is not None and known.known is not Known.AFTER
 
 
 def finite(record: TrialRecord, metric: str) -> float | None:

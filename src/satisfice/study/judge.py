@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from optuna.trial import TrialState
 
+from satisfice.choose.bounds import BEYOND
 from satisfice.spec.constraint import violations
 from satisfice.spec.study import StudySpec
 from satisfice.store.claim import Outcome
@@ -57,11 +58,11 @@ def judge(
     complete = len(judged) == len(spec.constraints)
     infeasible = any(v > 0 for v in judged.values())
     # Optuna's GP reads constraints by position: all keys in one order, or none.
-    written = {k: max(min(v, 1e300), -1e300) for k, v in judged.items()} if complete else {}
+    written = {k: max(min(v, BEYOND), -BEYOND) for k, v in judged.items()} if complete else {}
     return Outcome(
         state=state,
         values=values,
-        metrics={k: v for k, v in found.items() if not (math.isnan(v) and state is TrialState.COMPLETE)},
+        metrics=dict(found),  # NaN too: whoever asks why nothing fits is told
         constraints=written,
         feasible=False if infeasible else (True if complete else None),
         reason=reason,

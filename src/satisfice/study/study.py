@@ -25,7 +25,8 @@ from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
-from satisfice.study.session import Session, lease_seconds
+from satisfice.study.session import Session
+from satisfice.study.status import counts, whole
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
 from satisfice.study.worker import Callback, Worker
@@ -111,7 +112,7 @@ class Study:
             workers: 1 runs in this process; more are started by the engine.
             engine: "local", "ray", "slurm", or a launcher.
             callbacks: Called with each trial and its state (in this process only).
-            progress: Called with `status` now and then.
+            progress: Called with the counts of `status` now and then.
             timeout_s: Stop after so long; what runs is given back.
 
         Raises:
@@ -123,7 +124,9 @@ class Study:
             self._optimize_here(callbacks, progress, timeout_s)
             return
         self._session  # noqa: B018  # enqueues the first trials before workers race for it
-        run_workers(self._opened, workers, engine, progress=progress, status=self.status, timeout_s=timeout_s)
+        run_workers(
+            self._opened, workers, engine, progress=progress, status=self._counts, timeout_s=timeout_s
+        )
 
     def _optimize_here(
         self,
@@ -134,7 +137,7 @@ class Study:
         stop = threading.Event()
         shown = [*callbacks]
         if progress is not None:
-            shown.append(lambda _trial, _state: progress(self.status()))
+            shown.append(lambda _trial, _state: progress(self._counts()))
         timer = threading.Timer(timeout_s, stop.set) if timeout_s is not None else None
         if timer is not None:
             timer.daemon = True
@@ -255,32 +258,11 @@ class Study:
         return trials_frame(self.records(), self.spec.space)
 
     def status(self) -> dict[str, Any]:
-        """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
-        return self._read(self._status)
+        """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
+        return self._read(lambda: whole(self._reader, self._reader.records()))
 
-    def _status(self) -> dict[str, Any]:
-        reader = self._reader
-        row = reader.study_row()
-        states, pending = reader.states()
-        workers = reader.workers(alive_s=max(60.0, 2 * min(lease_seconds(self._opened.db), 600.0)))
-        return {
-            "name": self.name,
-            "states": states,
-            "budget": {
-                "trials": row["trials_budget"],
-                "used": sum(states.values()),
-                "total_epochs": row["total_epochs_budget"],
-                "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
-                "timeout_s": row["timeout_s"],
-            },
-            "pending": pending,
-            "waiting": waiting_sentence(self.spec, pending),
-            "workers": sum(w["alive"] for w in workers),
-            "turned_away": row["turned_away"],
-            "turned_away_by_constraint": reader.turned_away(),
-            "elapsed_s": row["elapsed_s"],
-            "workers_detail": workers,
-        }
+    def _counts(self) -> dict[str, Any]:
+        return self._read(lambda: counts(self._reader))
 
     def confirm(self) -> dict[str, Any]:
         """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
@@ -324,14 +306,18 @@ class Study:
         """
         from satisfice.study.reporting import write
 
-        return write(self._reader, self.records(with_reports=True), self.status(), Path(directory))
+        return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
 
-    def report_context(self) -> dict[str, Any]:
-        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`."""
+    def report_context(self, chosen: int | None = None) -> dict[str, Any]:
+        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`.
+
+        Args:
+            chosen: The trial that it is about, where that is not the study's own choice.
+        """
         from satisfice.study.reporting import context
 
-        records, status = self.records(), self.status()
-        return self._read(lambda: context(self._reader, records, status))
+        records, found = self.records(), self._counts()
+        return self._read(lambda: context(self._reader, records, found, chosen))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
