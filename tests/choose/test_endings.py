@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,13 +12,11 @@ from satisfice.choose.endings import grouped, joined, trials_named
 from satisfice.spec.trial import TrialRecord, TrialState
 
 
-def ended(
-    number: int, state: TrialState, reason: str | None, steps: int = 0, **params: object
-) -> TrialRecord:
+def ended(number: int, state: TrialState, reason: str | None, steps: int = 0, **params: Any) -> TrialRecord:
     return TrialRecord(number=number, state=state, params=params, reason=reason, steps=steps)
 
 
-def pruned(number: int, reason: str | None, steps: int = 0, **params: object) -> TrialRecord:
+def pruned(number: int, reason: str | None, steps: int = 0, **params: Any) -> TrialRecord:
     return ended(number, TrialState.PRUNED, reason, steps, **params)
 
 
@@ -28,7 +28,7 @@ def sentences(*records: TrialRecord) -> list[str]:
     return [e.sentence for e in endings(records)]
 
 
-def complete(number: int, **params: object) -> TrialRecord:
+def complete(number: int, **params: Any) -> TrialRecord:
     return ended(number, TrialState.COMPLETE, None, **params)
 
 

@@ -13,6 +13,8 @@ from satisfice.cli.output import print_json
 if TYPE_CHECKING:
     from satisfice.study.check import CheckResult, ConstraintShare
 
+_LEAST = 0.0001  # percent: less is told as a bound
+
 
 @click.command(epilog="Example: satisfice check studies/digits_edge.toml")
 @click.argument("study_file", metavar="STUDY.toml")
@@ -75,9 +77,12 @@ def _interval(low: float | None, high: float | None) -> str:
 def _share(share: float) -> str:
     """A percentage that is 0 or 100 only where the share is."""
     text = f"{share:.1%}"
-    if text in ("0.0%", "100.0%") and 0 < share < 1:
-        return f"{share:.1g}" if share < 1e-6 else f"{share:.4%}" if share > 0.5 else f"{100 * share:.2g}%"
-    return text
+    if text not in ("0.0%", "100.0%") or share in (0, 1):
+        return text
+    rest = 100 * min(share, 1 - share)
+    if rest < _LEAST:
+        return f"under {_LEAST:g}%" if share < 0.5 else f"over {100 - _LEAST:g}%"
+    return f"{rest:.2g}%" if share < 0.5 else f"{100 - rest:.7g}%"
 
 
 def _fit(at_most: bool) -> str:

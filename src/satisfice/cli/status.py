@@ -12,13 +12,16 @@ from satisfice.cli.output import number, seconds
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
 
+_STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
 _ENDINGS = 8  # groups of trials that are told how they ended
 
 
 def show_status(found: Mapping[str, Any], spec: StudySpec) -> None:
     """The status of one study: budget, trials, the best so far, who works at what, what was turned away."""
     budget = found["budget"]
-    states = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
+    counts = found["states"]
+    order = [*(state for state in _STATES if state in counts), *(s for s in counts if s not in _STATES)]
+    states = ", ".join(f"{counts[state]} {state}" for state in order if counts[state])
     _line("study", found["name"])
     _line("budget", f"{budget['used']} of {budget['trials']} trials used")
     if budget.get("total_epochs") is not None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from satisfice.choose import trial_violations
-from satisfice.choose.bounds import meets, metric_value
+from satisfice.choose.bounds import metric_value
 from satisfice.choose.candidate import averaged
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
@@ -59,9 +59,7 @@ class StudyView:
     @cached_property
     def fitting(self) -> frozenset[int]:
         """Numbers of the COMPLETE trials among ``judged`` that meet every constraint."""
-        return frozenset(
-            r.number for r in self.judged if r.state == TrialState.COMPLETE and meets(r, self.constraints)
-        )
+        return frozenset(r.number for r in self.judged if self.fits(r))
 
     def trainings(self, number: int | None) -> int:
         """How many COMPLETE trials share the configuration of that one."""
@@ -71,10 +69,7 @@ class StudyView:
     @cached_property
     def feasible(self) -> frozenset[int]:
         """Numbers of the COMPLETE trials that meet every constraint."""
-        fit = (
-            r for r in self.complete if all(v <= 0 for v in trial_violations(r, self.constraints).values())
-        )
-        return frozenset(r.number for r in fit)
+        return frozenset(r.number for r in self.complete if self.fits(r))
 
     def fits(self, record: TrialRecord) -> bool | None:
         """Whether a trial fits; None where it has no verdict: see `fits`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from satisfice.choose import best
-from satisfice.choose.bounds import beside_bound, metric_value, number_text
+from satisfice.choose.bounds import beside, metric_value, number_text
 from satisfice.choose.endings import joined
 from satisfice.errors import NoFeasibleTrial
 from satisfice.report.context import ReportContext, StudyView
@@ -32,7 +32,7 @@ def headline(view: StudyView, context: ReportContext) -> str:
     told = [goal, *(o for o in others if o.metric not in bounded or o.metric in context.test_metrics)]
     own = ", the default configuration" if chosen.number == context.default else ""
     scores = "; ".join(_objective(o, chosen, view, context) for o in told)
-    within = [_bound(c, chosen, context, told) for c in view.constraints]
+    within = [_bound(c, chosen, view, context, told) for c in view.constraints]
     with_bounds = f"{';' if len(told) > 1 else ','} with {joined(within)}" if within else ""
     return f"Chosen: trial {chosen.number}{own}, {scores}{with_bounds}."
 
@@ -76,9 +76,16 @@ def _default(name: str, chosen: TrialRecord, view: StudyView, context: ReportCon
     return f" (default configuration: {told})"
 
 
-def _bound(constraint: Constraint, chosen: TrialRecord, context: ReportContext, told: list[Objective]) -> str:
+def _bound(
+    constraint: Constraint,
+    chosen: TrialRecord,
+    view: StudyView,
+    context: ReportContext,
+    told: list[Objective],
+) -> str:
     name, value = constraint.metric, metric_value(chosen, constraint.metric)
-    shown = "unknown" if value is None else beside_bound(value, constraint)
+    same = [c for c in view.constraints if c.metric == name]
+    shown = "unknown" if value is None else beside(value, same)
     sign = {"<=": "≤", ">=": "≥"}.get(constraint.operator, constraint.operator)
     text = f"{name} {shown} {sign} {number_text(constraint.bound, 12)}"
     if name in context.test_metrics and name not in [o.metric for o in told]:
