@@ -64,7 +64,7 @@ def test_the_headline_has_the_first_objective_on_the_test_split_beside_the_defau
     shown = view([DEFAULT, CHOSEN], ACCURACY_FIRST, {"size_mb": "<= 0.4", "latency_ms": "< 1.5"}, 1)
     assert headline(shown, context(default=0, **TESTED)) == (
         "Chosen: trial 1, accuracy 0.96 on the test split, 0.97 on validation (default configuration: "
-        "0.94, 0.95), with size_mb 0.25 ≤ 0.4 and latency_ms 1 < 1.5."
+        "0.94, 0.95; it does not fit), with size_mb 0.25 ≤ 0.4 and latency_ms 1 < 1.5."
     )
 
 
@@ -105,6 +105,13 @@ def test_a_default_without_a_score_is_told_as_what_it_is(default: dict[str, Any]
     assert headline(shown, context(**default)) == f"Chosen: trial 1, accuracy 0.97{said}."
     unscored = f"Chosen: trial 1, accuracy 0.97 on validation{said}."
     assert headline(shown, context(has_test=True, **default)) == unscored
+
+
+def test_a_default_that_does_not_fit_is_not_shown_as_better_without_a_word() -> None:
+    shown = view([DEFAULT, CHOSEN], {"size_mb": "minimize"}, {"latency_ms": "<= 1.5"}, 1)
+    assert headline(shown, context(default=0)) == (
+        "Chosen: trial 1, size_mb 0.25 (default configuration: 0.5; it does not fit), with latency_ms 1 ≤ 1.5."
+    )
 
 
 def test_a_default_that_was_stopped_is_not_compared_with_as_if_it_had_finished() -> None:

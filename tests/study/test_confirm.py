@@ -208,7 +208,7 @@ def test_a_default_that_failed_or_cannot_be_scored_is_said(
         def train(self, params, trial):
             if params["width"] == 1:
                 raise ValueError("too narrow")
-            return Scored.train(self, params, trial)
+            return super().train(params, trial)  # type: ignore[no-untyped-call]
 
         def score_test(self, params, model):
             raise RuntimeError("no test data here")

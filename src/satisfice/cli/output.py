@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from satisfice.spec.constraint import Constraint
+
+_WIDE = 1000  # characters
 
 
 def plain(value: Any) -> Any:
@@ -87,10 +90,13 @@ def seconds(value: float | None) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console; plain where the output is no terminal."""
+    """A rich console; plain where the output is no terminal, and then wide: a file has no edge to wrap at."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _WIDE
+    return made
 
 
 def print_trials(

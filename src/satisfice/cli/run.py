@@ -174,7 +174,7 @@ def _show(study: Study, result: dict[str, Any]) -> None:
     """The result for people."""
     chosen = result["best"]
     if chosen is None:
-        show_status(result["status"], study.spec)
+        show_status(result["status"], study.spec, ended=False)  # the notes below tell that
     else:
         front = study.pareto_front()
         print_trials(

@@ -16,8 +16,14 @@ _STATES = ("COMPLETE", "PRUNED", "FAIL", "RUNNING", "WAITING")
 _ENDINGS = 8  # groups of trials that are told how they ended
 
 
-def show_status(found: Mapping[str, Any], spec: StudySpec) -> None:
-    """The status of one study: budget, trials, the best so far, who works at what, what was turned away."""
+def show_status(found: Mapping[str, Any], spec: StudySpec, *, ended: bool = True) -> None:
+    """The status of one study: budget, trials, the best so far, who works at what, what was turned away.
+
+    Args:
+        found: What `Study.status` told.
+        spec: The study.
+        ended: Whether to tell how trials ended early.
+    """
     budget = found["budget"]
     counts = found["states"]
     order = [*(state for state in _STATES if state in counts), *(s for s in counts if s not in _STATES)]
@@ -30,7 +36,8 @@ def show_status(found: Mapping[str, Any], spec: StudySpec) -> None:
     _line("best so far", best_so_far(found, spec.objectives[0].metric))
     if found["waiting"]:
         _line("waiting", found["waiting"])
-    _endings(found)
+    if ended:
+        _endings(found)
     _workers(found)
     away = found["turned_away"]
     _line("turned away", f"{away} {'proposal' if away == 1 else 'proposals'} before training")

@@ -59,21 +59,22 @@ def _both(name: str, valid: float | None, test: Mapping[str, float], context: Re
 
 def _default(name: str, chosen: TrialRecord, view: StudyView, context: ReportContext) -> str:
     """The same of the default configuration, in parentheses."""
+    first = name == view.objectives[0].metric
     if context.default_reason:
-        return " (the default configuration was not trained)" if name == view.objectives[0].metric else ""
+        return " (the default configuration was not trained)" if first else ""
     default = view.record(context.default)
     if default is None or default.number == chosen.number:
         return ""
     if default.state != TrialState.COMPLETE:
         ended = _ENDED.get(default.state, "not trained yet")
-        return f" (default configuration: {ended})" if name == view.objectives[0].metric else ""
+        return f" (default configuration: {ended})" if first else ""
     valid = metric_value(default, name)
     told = "unknown" if valid is None else show(valid)
-    if name in context.test_metrics and name in context.default_test:
-        return f" (default configuration: {show(context.default_test[name])}, {told})"
     if name in context.test_metrics:
-        return f" (default configuration: not scored, {told})"
-    return f" (default configuration: {told})"
+        scored = context.default_test
+        told = f"{show(scored[name]) if name in scored else 'not scored'}, {told}"
+    misfit = "; it does not fit" if first and view.fits(default) is False else ""
+    return f" (default configuration: {told}{misfit})"
 
 
 def _bound(
