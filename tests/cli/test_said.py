@@ -172,6 +172,18 @@ def test_equal_parameters_are_said_once_and_each_quantity_in_one_unit(
     assert names == ["score", "size_kb"]
 
 
+def test_a_front_shows_what_is_asked_about(said: Callable[..., str], sqlite_url: str) -> None:
+    study(
+        sqlite_url,
+        lambda p, t: {"score": 1.0, "cost": float(t.number), "flops": 5.0, "energy": 2.0},
+        trials=2,
+    )
+    text = said("pareto", "own", "--minimize", "energy", "--where", "cost <= 1.5", "--where", "flops <= 9")
+    heads, first, *_ = text.splitlines()[1:]
+    assert heads == "trial score energy cost flops parameters"
+    assert first.startswith("0 1 2 0 5 rate=")
+
+
 def test_of_one_objective_the_front_is_called_the_best(said: Callable[..., str], sqlite_url: str) -> None:
     study(sqlite_url, lambda p, t: {"score": float(t.number // 2)})
     text = said("pareto", "own")

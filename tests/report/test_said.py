@@ -109,9 +109,9 @@ def test_a_default_without_a_score_is_told_as_what_it_is(default: dict[str, Any]
 
 def test_a_default_that_does_not_fit_is_not_shown_as_better_without_a_word() -> None:
     shown = view([DEFAULT, CHOSEN], {"size_mb": "minimize"}, {"latency_ms": "<= 1.5"}, 1)
-    assert headline(shown, context(default=0)) == (
-        "Chosen: trial 1, size_mb 0.25 (default configuration: 0.5; it does not fit), with latency_ms 1 ≤ 1.5."
-    )
+    beside = "(default configuration: 0.5; it does not fit)"
+    expected = f"Chosen: trial 1, size_mb 0.25 {beside}, with latency_ms 1 ≤ 1.5."
+    assert headline(shown, context(default=0)) == expected
 
 
 def test_a_default_that_was_stopped_is_not_compared_with_as_if_it_had_finished() -> None:
@@ -236,6 +236,19 @@ def test_nothing_is_said_to_fit_or_not_before_a_verdict() -> None:
         "Nothing fits. cost is NaN in the one complete trial; "
         "the nearest is trial 0: cost is NaN, which misses cost <= 1."
     )
+
+
+def test_the_comparison_has_test_scores_first_and_no_figure_that_is_not_final() -> None:
+    shown = replace(view([DEFAULT, CHOSEN], ACCURACY_FIRST, chosen=1), default=0)
+    rows = comparison(shown, context(default=0, **TESTED))
+    assert [(r.name, r.default, r.chosen, r.better) for r in rows[:3]] == [
+        ("accuracy (test split)", "0.94", "0.96", True),
+        ("accuracy", "0.95", "0.97", True),
+        ("latency_ms", "2", "1", True),
+    ]
+    stopped = replace(DEFAULT, state=TrialState.PRUNED)
+    names = [r.name for r in comparison(replace(shown, records=[stopped, CHOSEN]))]
+    assert names == ["latency_ms", "size_mb", "x"]
 
 
 def test_changes_too_large_for_a_percentage_are_differences() -> None:

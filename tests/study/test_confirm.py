@@ -64,9 +64,14 @@ def study(tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> s
     return study
 
 
-def test_the_next_takes_the_place_of_a_winner_that_no_longer_fits(study: satisfice.Study) -> None:
+def test_the_next_takes_the_place_of_a_winner_that_no_longer_fits(
+    study: satisfice.Study, sqlite_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     Path("slow").write_text("2")
     confirmed = study.confirm()
+    with pytest.raises(SystemExit):
+        main(["best", "own", "--storage", sqlite_url])
+    assert "was dropped: measured again, it misses latency_ms <= 200." in capsys.readouterr().out
     one, two = sorted(study.records(), key=lambda r: r.params["width"])
     assert confirmed["number"] == one.number == study.report_context()["chosen"]
     assert [(d["number"], d["violates"]) for d in confirmed["dropped"]] == [

@@ -120,11 +120,14 @@ def pareto(
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:
         print_json([trial_json(trial) for trial in front])
-    else:
-        spec = study.spec
-        print_trials(
-            front, spec.metric_names, title=front_title(front, spec.objectives), constraints=spec.constraints
-        )
+        return
+    from satisfice.choose import merge_constraints
+
+    spec = study.spec
+    bounds = merge_constraints(spec.constraints, where)
+    # What is asked about is shown, also where the study does not name it.
+    metrics = [*spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
+    print_trials(front, metrics, title=front_title(front, spec.objectives), constraints=bounds)
 
 
 def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
@@ -152,6 +155,9 @@ def _show_best(
     view, context = view_of(study, chosen=trial.number)
     order = (goal, *(o for o in objectives if o.metric != goal.metric))
     click.echo(headline(replace(view, objectives=order, constraints=constraints), context))
+    for said in context.notes:
+        if said.startswith(f"Trial {trial.number} was dropped"):
+            click.echo(said)
     for name in one_unit(study.spec.metric_names, trial.metrics):
         value = metric_value(trial, name)
         shown = number(None) if value is None else beside(value, [c for c in constraints if c.metric == name])

@@ -80,7 +80,7 @@ class StudyView:
 
         What is known before training is final in any trial; a score of one that was stopped midway is not.
         """
-        rows = self.records if _is_early(metric) else self.complete
+        rows = self.records if is_early(metric) else self.complete
         return [r for r in rows if finite(r, metric) is not None]
 
     @cached_property
@@ -106,11 +106,11 @@ def fits(record: TrialRecord, constraints: Sequence[Constraint]) -> bool | None:
         missed = [v for v in found.values() if v > 0]
         unknown = record.feasible is None and all(math.isinf(v) for v in missed)
         return None if missed and unknown else not missed
-    fixed = [c for c in constraints if _is_early(c.metric)]
+    fixed = [c for c in constraints if is_early(c.metric)]
     return False if any(0 < found[c.key] < math.inf for c in fixed) else None
 
 
-def _is_early(metric: str) -> bool:
+def is_early(metric: str) -> bool:
     """Whether the metric is known before training, and final."""
     known = METRICS.get(metric)
     return known is not None and known.known is not Known.AFTER

@@ -128,7 +128,7 @@ def _front_section(view: StudyView) -> str:
 
 
 def _comparison_section(view: StudyView, context: ReportContext) -> str:
-    rows = comparison(view)
+    rows = comparison(view, context)
     if not rows:
         return ""
     lines = []

@@ -10,7 +10,7 @@ from typing import Any
 from satisfice.choose import close_calls, endings
 from satisfice.choose.bounds import beside_bound, metric_value
 from satisfice.choose.endings import grouped, joined, kind_of
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import ReportContext, StudyView, is_early
 from satisfice.report.headline import is_predictive
 from satisfice.report.plot_data import show
 from satisfice.spec.metric import METRICS, one_unit
@@ -176,35 +176,41 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def comparison(view: StudyView) -> list[Comparison]:
-    """Chosen against default: the metrics that the study names first, other metrics, then parameters."""
+def comparison(view: StudyView, context: ReportContext | None = None) -> list[Comparison]:
+    """Chosen against default: the metrics that the study names first, other metrics, then parameters.
+
+    Scores on the test split come first, where the context has them. Of a default configuration that did not
+    complete, what training changes is left out: it is no final figure.
+    """
     chosen, default = view.record(view.chosen), view.record(view.default)
     if chosen is None or default is None or chosen.number == default.number:
         return []
     directions = {name: m.direction for name, m in METRICS.items()}
     directions |= {o.metric: o.direction for o in view.objectives}
     rows = []
-    names = one_unit(view.metric_names, chosen.metrics)
-    for name in names:
+    if context is not None:
+        for name in tested_first(view, context):
+            if name in view.metric_names and name in context.default_test:
+                figures = context.test_metrics[name], context.default_test[name]
+                rows.append(_compared(f"{name} (test split)", *figures, directions.get(name)))
+    for name in one_unit(view.metric_names, chosen.metrics):
         mine, theirs = metric_value(chosen, name), metric_value(default, name)
-        if mine is None or theirs is None:
-            continue
-        more = directions.get(name) == "maximize"
-        better = None if mine == theirs or name not in directions else (mine > theirs) is more
-        rows.append(
-            Comparison(
-                name=name,
-                default=show(theirs),
-                chosen=show(mine),
-                change=_change(mine, theirs),
-                better=better,
-            )
-        )
+        final = default.state == TrialState.COMPLETE or is_early(name)
+        if mine is not None and theirs is not None and final:
+            rows.append(_compared(name, mine, theirs, directions.get(name)))
     for name in view.space.names:
         mine_text, theirs_text = _param(chosen.params, name), _param(default.params, name)
         if mine_text != "–" or theirs_text != "–":
             rows.append(Comparison(name=name, default=theirs_text, chosen=mine_text, change="", better=None))
     return rows
+
+
+def _compared(name: str, mine: float, theirs: float, direction: str | None) -> Comparison:
+    better = None
+    if direction is not None and mine != theirs and not math.isnan(mine + theirs):
+        better = (mine > theirs) is (direction == "maximize")
+    change = _change(mine, theirs)
+    return Comparison(name=name, default=show(theirs), chosen=show(mine), change=change, better=better)
 
 
 def _param(params: Mapping[str, Any], name: str) -> str:
