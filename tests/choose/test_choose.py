@@ -18,6 +18,7 @@ from satisfice.choose import (
     pareto_front,
     resolve_objectives,
 )
+from satisfice.choose.bounds import beside_bound
 from satisfice.choose.front import non_dominated
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint, parse_clause
@@ -153,17 +154,119 @@ def test_where_all_failed_the_answer_says_by_what():
     failed = [replace(trial(n, TrialState.FAIL), reason=f"ValueError: {n}") for n in range(3)]
     with pytest.raises(NoFeasibleTrial) as caught:
         best(failed, [ACCURACY], [SIZE])
-    assert str(caught.value) == "no trial is complete; 3 failed, trial 2 by ValueError: 2"
+    assert str(caught.value) == (
+        "no trial is complete; 3 trials failed alike (trials 0, 1 and 2), the last one by ValueError: 2"
+    )
 
 
-def test_the_nearest_miss_has_the_smallest_worst_violation():
-    latency = parse_clause("latency_ms <= 2")
-    near_one_far_other = trial(0, accuracy=1.0, size_mb=10.1, latency_ms=8.0)
+LATENCY_2 = parse_clause("latency_ms <= 2")
+
+
+def test_the_nearest_miss_has_the_smallest_sum_of_violations():
+    one_far = trial(0, accuracy=1.0, size_mb=10.1, latency_ms=8.0)
     both_a_bit = trial(1, accuracy=0.1, size_mb=12.0, latency_ms=2.2)
     stopped = trial(2, TrialState.PRUNED, size_mb=11.0, latency_ms=2.0)
-    assert nearest_miss([near_one_far_other, both_a_bit], [SIZE, latency]) is both_a_bit
-    assert nearest_miss([near_one_far_other, both_a_bit, stopped], [SIZE, latency]) is stopped
+    assert nearest_miss([one_far, both_a_bit], [SIZE, LATENCY_2]) is both_a_bit
+    assert nearest_miss([one_far, both_a_bit, stopped], [SIZE, LATENCY_2]) is stopped
     assert nearest_miss([B], [SIZE]) is None
+
+
+def test_the_nearest_miss_counts_every_violation_and_not_the_worst_alone():
+    misses_one = trial(0, size_mb=12.0, latency_ms=1.0)  # by 20%
+    misses_both = trial(1, size_mb=11.9, latency_ms=2.38)  # by 19% each
+    assert nearest_miss([misses_both, misses_one], [SIZE, LATENCY_2]) is misses_one
+
+
+def test_of_equal_sums_the_nearest_misses_fewer_bounds_and_is_complete():
+    both = trial(0, size_mb=12.5, latency_ms=2.5)
+    stopped = trial(1, TrialState.PRUNED, size_mb=15.0, latency_ms=2.0)
+    one = trial(2, size_mb=15.0, latency_ms=2.0)
+    assert nearest_miss([both, stopped, one], [SIZE, LATENCY_2]) is one
+
+
+def test_a_miss_that_is_known_is_nearer_than_one_that_is_not():
+    far = trial(0, size_mb=1e6, latency_ms=1.0)
+    unknown = trial(1, size_mb=10.1)
+    nan = trial(2, size_mb=1.0, latency_ms=math.nan)
+    assert nearest_miss([unknown, nan, far], [SIZE, LATENCY_2]) is far
+    assert nearest_miss([unknown, nan], [SIZE, LATENCY_2]) is nan
+    # Stopped before anything was missed: it says nothing of the bounds.
+    assert nearest_miss([trial(3, TrialState.PRUNED, size_mb=1.0)], [SIZE, LATENCY_2]) is None
+
+
+def said(records, *clauses: str) -> str:
+    with pytest.raises(NoFeasibleTrial) as caught:
+        best(records, [ACCURACY], [parse_clause(c) for c in clauses])
+    return str(caught.value)
+
+
+def test_a_metric_that_is_nan_in_every_trial_is_called_that():
+    records = [trial(n, accuracy=0.9, cost=math.nan) for n in range(3)]
+    assert said(records, "cost <= 1") == (
+        "no finished trial satisfies cost <= 1 (cost is NaN in all 3 complete trials; "
+        "the nearest is trial 0: cost is NaN, which misses cost <= 1)"
+    )
+    assert "cost is NaN in the one complete trial" in said(records[:1], "cost <= 1")
+
+
+def test_a_metric_that_no_trial_recorded_is_called_that():
+    records = [trial(0, accuracy=0.9), trial(1, accuracy=0.8)]
+    text = said(records, "cost <= 1", "accuracy >= 0.95")
+    assert "(cost was not recorded in all 2 complete trials; the nearest is trial 0: " in text
+    assert "cost is NaN or was not recorded in" in said([*records, trial(2, cost=math.nan)], "cost <= 1")
+    assert "NaN in" not in said([*records, trial(2, accuracy=0.5, cost=3.0)], "cost <= 1")
+
+
+def test_no_trial_and_no_verdict_are_told_apart():
+    assert said([], "size_mb <= 1") == "no trial has begun"
+    waits = replace(trial(0, accuracy=0.9, size_mb=1.0), pending=True)
+    assert said([waits], "size_mb <= 10", "latency_ms <= 2") == "no finished trial has a verdict yet"
+    assert said([trial(0, TrialState.RUNNING)], "size_mb <= 10") == "no trial is complete"
+
+
+@pytest.mark.parametrize(
+    ("clause", "value", "text"),
+    [
+        ("cost <= 5", 5.0000001, "cost = 5.0000001 misses cost <= 5 by 1e-07 (2e-06%)"),
+        ("cost < 5", 5.0, "cost = 5 is exactly at cost < 5, which excludes it"),
+        ("cost >= -2", -3.0, "cost = -3 misses cost >= -2 by 1 (50%)"),
+        ("cost <= -2", -1.0, "cost = -1 misses cost <= -2 by 1 (50%)"),
+        ("cost <= 0", 0.25, "cost = 0.25 misses cost <= 0 by 0.25"),
+        ("cost <= 1e-3", 1.0, "cost = 1 misses cost <= 0.001 by 0.999 (999 times the bound)"),
+        ("cost <= 1", math.inf, "cost is infinite, which misses cost <= 1"),
+        ("cost <= 1", 1.7e308, "cost = 1.7e+308 misses cost <= 1 by 1.7e+308 (1.7e+308 times the bound)"),
+        ("cost >= 1", -1.7e308, "cost = -1.7e+308 misses cost >= 1 by 1.7e+308 (1.7e+308 times the bound)"),
+        ("cost >= 1.7e308", -1.7e308, "cost = -1.7e+308 misses cost >= 1.7e+308"),
+    ],
+)
+def test_a_miss_is_told_with_the_digits_that_show_it(clause, value, text):
+    assert describe_miss(trial(0, cost=value), [parse_clause(clause)]) == text
+
+
+@given(
+    st.floats(allow_nan=True),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["<", "<=", ">=", ">"]),
+)
+def test_a_value_beside_its_bound_reads_as_it_was_judged(value, bound, operator):
+    constraint = Constraint(metric="cost", operator=operator, bound=bound)
+    text = beside_bound(value, constraint)
+    if math.isfinite(value):
+        assert constraint.satisfied(float(text.replace(",", ""))) == constraint.satisfied(value)
+    else:
+        assert text in ("NaN", "infinite", "minus infinite")
+
+
+def test_means_of_huge_values_and_infinities_are_taken():
+    greatest = 1.7e308
+    records = [trial(0, accuracy=greatest), trial(1, accuracy=greatest, replicate_of=0)]
+    assert best(records, [ACCURACY], [parse_clause("accuracy >= 1e308")]).number == 0
+    endless = [
+        trial(0, accuracy=math.inf),
+        trial(1, accuracy=-math.inf, replicate_of=0),
+        trial(2, accuracy=1.0),
+    ]
+    assert best(endless, [ACCURACY], []).number == 2
 
 
 def test_a_metric_that_no_trial_has_is_named_with_the_nearest():
@@ -227,6 +330,20 @@ def test_what_else_was_close():
         calls[1].sentence
         == "trial 4 reaches accuracy 0.99, but size_mb = 10.3 misses size_mb <= 10 by 0.3 (3%)"
     )
+
+
+def test_of_a_metric_to_minimise_more_is_the_price():
+    goal = Objective(metric="rmse", direction="minimize")
+    records = [
+        trial(0, rmse=3.0, size_mb=9.0),
+        trial(1, rmse=3.03, size_mb=3.0),
+        trial(2, rmse=3.0, size_mb=1.0),
+    ]
+    sentences = [c.sentence for c in close_calls(records, records[0], [goal], [SIZE])]
+    assert sentences == [
+        "trial 2 has the same rmse (3) with size_mb 1 instead of 9",
+        "trial 1 has 0.03 more rmse (3.03), but size_mb 3 instead of 9",
+    ]
 
 
 def test_what_is_infinitely_worse_is_not_close():

@@ -20,7 +20,7 @@ from threadpoolctl import ThreadpoolController
 from satisfice.dashboard import make_app
 from satisfice.dashboard.app import make_dashboard_server
 from satisfice.dashboard.insight import Insights, view_from_optuna
-from satisfice.dashboard.storage import StorageView
+from satisfice.dashboard.storage import StorageView, _told
 from satisfice.errors import InputError, MissingExtra
 
 
@@ -119,6 +119,27 @@ def test_the_value_behind_a_constraint_is_shown(app, storage):
     assert {"key": "size_mb", "value": "15.0"} in trial["user_attrs"]
     said = "no: size_mb = 15 misses size_mb <= 10 by 5 (50%)"
     assert {"key": "fits", "value": said} in trial["user_attrs"]
+
+
+def test_only_complete_trials_are_told_to_fit():
+    values = {TrialState.COMPLETE: [1.0]}
+    said = {}
+    for state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL):
+        trial = optuna.trial.create_trial(
+            state=state, values=values.get(state), system_attrs={"constraints:size_mb <= 10": -0.5}
+        )
+        said[state.name] = _told(trial)["fits"]
+    assert said == {
+        "COMPLETE": "yes",
+        "PRUNED": "not known (stopped early)",
+        "FAIL": "not known (failed)",
+    }
+    large = {"constraints:size_mb <= 10": 0.5, "constraints:accuracy >= 0.9": 1e300}
+    stopped = optuna.trial.create_trial(state=TrialState.PRUNED, system_attrs=large)
+    assert _told(stopped)["fits"] == (
+        "no: size_mb = 15 misses size_mb <= 10 by 5 (50%) and "
+        "accuracy is NaN or infinite, which misses accuracy >= 0.9"
+    )
 
 
 def test_each_study_has_our_figures_and_a_note(app, storage):

@@ -12,8 +12,9 @@ import pytest
 from satisfice.errors import MissingExtra
 from satisfice.report import ReportContext, write_report
 from satisfice.report.all_figures import all_figures
+from satisfice.report.headline import headline
 from satisfice.report.pages import PAGES
-from satisfice.report.summary import comparison, epochs_saved, headline, paragraphs
+from satisfice.report.summary import comparison, epochs_saved, paragraphs
 from satisfice.spec import parse_dict
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -36,12 +37,13 @@ def test_the_index_says_what_was_chosen_and_why(report, digits):
     assert report.name == "index.html"
     text = text_of(report)
     chosen = digits.view.record(digits.context.chosen)
-    assert f"Chosen: trial {chosen.number}, accuracy {chosen.metrics['accuracy']:.4g}" in text
+    accuracy = f"accuracy 0.9611 on the test split, {chosen.metrics['accuracy']:.4g} on validation"
+    assert f"Chosen: trial {chosen.number}, {accuracy} (default configuration: not scored, " in text
     assert f"size_mb {chosen.metrics['size_mb']:.4g} ≤ 0.05" in text
     assert "On the test split, scored once: accuracy 0.9611." in text
     assert "3 proposals were turned away before training (3 by size_mb &lt;= 0.05 and 1 by flops" in text
     assert "The default configuration (trial 0) reaches accuracy" in text
-    assert "stopped early (below the median), which saved about" in text
+    assert "stopped early (below the median at step 2), which saved about" in text
 
 
 def test_every_page_is_there_and_nothing_points_to_the_net(report):
@@ -137,11 +139,11 @@ def test_nothing_fits_names_the_nearest_miss(tmp_path):
 
 def test_where_no_trial_completed_the_headline_says_why(tmp_path):
     record = TrialRecord(number=0, state=TrialState.FAIL, params={}, reason="ValueError: boom")
-    assert "No trial is complete; 1 failed, trial 0 by ValueError: boom." in small([record], tmp_path)
+    assert "No trial is complete; 1 trial failed (trial 0): ValueError: boom." in small([record], tmp_path)
     stopped = TrialRecord(number=1, state=TrialState.PRUNED, params={}, metrics={"cost": 6.0})
     text = small([stopped], tmp_path, constraints={"cost": "<= 5"})
     nearest = "The nearest is trial 1: cost = 6 misses cost &lt;= 5 by 1 (20%)."
-    assert f"No trial is complete. {nearest}" in text
+    assert f"No trial is complete; 1 trial was stopped early: no reason was recorded. {nearest}" in text
 
 
 def test_what_a_study_names_is_escaped(tmp_path):
@@ -170,16 +172,16 @@ def test_a_single_objective_without_constraints_reads_well(tmp_path):
         for n in range(9)
     ]
     text = small(records, tmp_path, chosen=8, default=0)
-    assert "Chosen: trial 8, gain 8." in text
+    assert "Chosen: trial 8, gain 8 (default configuration: 0)." in text
     assert "The best that fits" in text
 
 
 def test_headline_and_paragraphs_survive_unknown_metrics(digits):
     bare = replace(digits.records[0], metrics={}, violations={})
     view = replace(digits.view, records=[bare], chosen=bare.number)
-    assert (
-        headline(view)
-        == "Chosen: trial 0, accuracy unknown, with size_mb unknown ≤ 0.05 and flops unknown ≤ 30000."
+    bounds = "with size_mb unknown ≤ 0.05 and flops unknown ≤ 30,000"
+    assert headline(view, replace(digits.context, test_metrics={})) == (
+        f"Chosen: trial 0, the default configuration, accuracy unknown, {bounds}."
     )
     assert paragraphs(view, digits.context)
 

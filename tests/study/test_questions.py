@@ -51,7 +51,7 @@ def test_a_front_over_what_no_trial_has_is_refused() -> None:
 
 
 def test_where_all_trials_diverged_it_is_said() -> None:
-    with pytest.raises(NoFeasibleTrial, match="no trial is complete; 3 diverged, trial 2 as loss is NaN"):
+    with pytest.raises(NoFeasibleTrial, match="no trial is complete; 3 trials diverged: loss was NaN"):
         trained(lambda params: {"loss": math.nan}).best()
 
 

@@ -6,6 +6,7 @@ Every function reads the verdict of ``satisfice.spec.constraint``; nothing here 
 from satisfice.choose.best import best, describe_miss, nearest_miss
 from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
 from satisfice.choose.close import CloseCall, close_calls
+from satisfice.choose.endings import Ending, endings
 from satisfice.choose.front import pareto_front, resolve_objectives
 from satisfice.choose.optuna_records import (
     constraints_from_optuna,
@@ -17,10 +18,12 @@ from satisfice.choose.optuna_records import (
 
 __all__ = [
     "CloseCall",
+    "Ending",
     "best",
     "close_calls",
     "constraints_from_optuna",
     "describe_miss",
+    "endings",
     "feasible_trials",
     "merge_constraints",
     "nearest_miss",

@@ -6,14 +6,18 @@ import math
 from collections.abc import Sequence
 
 from satisfice.choose.bounds import (
+    BEYOND,
     Clause,
+    beside_bound,
     check_metrics,
     merge_constraints,
     metric_value,
     number_text,
+    share_text,
     trial_violations,
 )
 from satisfice.choose.candidate import averaged, candidates
+from satisfice.choose.endings import endings, joined
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import Objective
@@ -86,7 +90,12 @@ def _rank(value: float, objective: Objective) -> float:
 def nearest_miss(
     records: Sequence[TrialRecord], constraints: Sequence[Constraint], where: Sequence[Clause] = ()
 ) -> TrialRecord | None:
-    """The finished trial whose worst violation is smallest, or None if none is known to miss.
+    """The finished trial with the smallest sum of violations, or None if none is known to miss.
+
+    The sum over all constraints, each violation divided by its bound's size, is the usual measure of how far
+    a point is from feasible (Deb 2000; NSGA-II and TPE rank by it). A trial for which some constraint has no
+    value, or none that is finite, ranks behind those for which all are known. Ties go to the trial that
+    misses fewer bounds, then to a COMPLETE one, then to the lower number.
 
     Trials that were stopped because they do not fit count too: they tell as much about the bounds. Replicates
     count as one trial, with their means.
@@ -94,39 +103,40 @@ def nearest_miss(
     asked = merge_constraints(constraints, where)
     misses = []
     for r in averaged(records, asked):
-        worst = max(trial_violations(r, asked).values(), default=0.0)
-        if r.state in _FINISHED and 0 < worst < math.inf:
-            misses.append((worst, r.state != TrialState.COMPLETE, r.number, r))
-    return min(misses, key=lambda m: m[:3])[3] if misses else None
+        missed = [v for v in trial_violations(r, asked).values() if v > 0]
+        if r.state not in _FINISHED or r.pending or not missed:
+            continue
+        unknown = sum(math.isinf(v) for v in missed)
+        if unknown == len(missed) and r.state != TrialState.COMPLETE:
+            continue  # it was stopped before any bound was missed
+        total = sum(v for v in missed if math.isfinite(v))
+        misses.append((unknown, total, len(missed), r.state != TrialState.COMPLETE, r.number, r))
+    return min(misses, key=lambda m: m[:5])[5] if misses else None
 
 
 def describe_miss(record: TrialRecord, constraints: Sequence[Constraint]) -> str:
     """Which bounds a trial misses, and by how much: ``size_mb = 10.4 misses size_mb <= 10 by 0.4 (4%)``."""
-    parts = []
     found = trial_violations(record, constraints)
-    for constraint in constraints:
-        violation = found[constraint.key]
-        if violation <= 0:
-            continue
-        value = metric_value(record, constraint.metric)
-        if value is None or math.isnan(value):
-            parts.append(f"{constraint.key} is missed or unknown")
-        elif value == constraint.bound:
-            parts.append(f"{constraint.metric} = {value:g} is exactly at {constraint.key}, which excludes it")
-        else:
-            share = f" ({_percent(violation)})" if constraint.bound else ""
-            gap = number_text(abs(value - constraint.bound), 3)
-            shown = number_text(value, 6)
-            parts.append(f"{constraint.metric} = {shown} misses {constraint.key} by {gap}{share}")
-    return " and ".join(parts)
+    return joined([_missed(record, c, found[c.key]) for c in constraints if found[c.key] > 0])
 
 
-def _loss(record: TrialRecord) -> str:
-    return (record.reason or "").removeprefix("diverged").removeprefix(": ") or "its loss is no number"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2g}%" if share < 0.995 else f"{100 * share:,.0f}%"
+def _missed(record: TrialRecord, constraint: Constraint, violation: float) -> str:
+    value = metric_value(record, constraint.metric)
+    if value is None:
+        if BEYOND <= violation < math.inf:
+            return f"{constraint.metric} is NaN or infinite, which misses {constraint.key}"
+        if math.isfinite(violation):
+            return f"{constraint.key} is missed"
+        return f"{constraint.metric} of {constraint.key} is not known"
+    if not math.isfinite(value):
+        return f"{constraint.metric} is {number_text(value)}, which misses {constraint.key}"
+    if value == constraint.bound:
+        return f"{constraint.metric} = {value:g} is exactly at {constraint.key}, which excludes it"
+    share = f" ({share_text(violation)})" if constraint.bound and math.isfinite(violation) else ""
+    shown = beside_bound(value, constraint, 6)
+    gap = abs(value - constraint.bound)
+    by = f" by {number_text(gap, 3)}{share}" if math.isfinite(gap) else ""
+    return f"{constraint.metric} = {shown} misses {constraint.key}{by}"
 
 
 def _nothing_fits(
@@ -134,20 +144,35 @@ def _nothing_fits(
 ) -> NoFeasibleTrial:
     if some_fit:
         return NoFeasibleTrial(f"no finished trial that fits has a value of {goal.metric}")
-    if not any(r.state == TrialState.COMPLETE for r in records):
-        message = "no trial is complete"
-        failed = [r for r in records if r.state == TrialState.FAIL and r.reason]
-        if failed:
-            message += f"; {len(failed)} failed, trial {failed[-1].number} by {failed[-1].reason}"
-        gone = [
-            r for r in records if r.state == TrialState.PRUNED and (r.reason or "").startswith("diverged")
-        ]
-        if gone:
-            message += f"; {len(gone)} diverged, trial {gone[-1].number} as {_loss(gone[-1])}"
+    complete = [r for r in records if r.state == TrialState.COMPLETE]
+    reasons = []
+    if not records:
+        message = "no trial has begun"
+    elif not complete:
+        message = "; ".join(["no trial is complete", *(e.sentence for e in endings(records))])
+    elif all(r.pending for r in complete):
+        message = "no finished trial has a verdict yet"
     else:
         message = "no finished trial satisfies " + " and ".join(c.key for c in asked)
+        reasons = [text for c in asked if (text := _never_known(complete, c))]
     nearest = nearest_miss(records, asked)
-    hint = (
-        "" if nearest is None else f"the nearest is trial {nearest.number}: {describe_miss(nearest, asked)}"
+    if nearest is not None:
+        reasons.append(f"the nearest is trial {nearest.number}: {describe_miss(nearest, asked)}")
+    return NoFeasibleTrial(message, nearest=nearest, hint="; ".join(reasons))
+
+
+def _never_known(complete: Sequence[TrialRecord], constraint: Constraint) -> str:
+    """That no complete trial has a value to judge by; empty where one has, or waits to be timed."""
+    values = [metric_value(r, constraint.metric) for r in complete if not r.pending]
+    judged = any(
+        constraint.key in r.violations for r in complete if metric_value(r, constraint.metric) is None
     )
-    return NoFeasibleTrial(message, nearest=nearest, hint=hint)
+    if not values or judged or any(v is not None and not math.isnan(v) for v in values):
+        return ""
+    trials = "the one complete trial" if len(values) == 1 else f"all {len(values)} complete trials"
+    nan = sum(v is not None for v in values)
+    if nan == len(values):
+        return f"{constraint.metric} is NaN in {trials}"
+    if not nan:
+        return f"{constraint.metric} was not recorded in {trials}"
+    return f"{constraint.metric} is NaN or was not recorded in {trials}"

@@ -13,6 +13,9 @@ from satisfice.spec.trial import TrialRecord, TrialState
 
 Clause = str | Constraint
 
+# Optuna's tables hold this for a violation that is infinite, also that of NaN: no value is behind it.
+BEYOND = 1e300
+
 
 def _quantity(metric: str) -> str:
     known = METRICS.get(metric)
@@ -45,8 +48,39 @@ def metric_value(record: TrialRecord, name: str) -> float | None:
 
 def number_text(value: float, digits: int = 4) -> str:
     """A number as a reader wants it: so many digits, thousands apart, no exponent where none is needed."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "infinite" if value > 0 else "minus infinite"
     whole = value.is_integer() or abs(value) >= 10**digits
     return f"{value:,.0f}" if whole and abs(value) < 1e12 else f"{value:.{digits}g}"
+
+
+def share_text(share: float) -> str:
+    """A share of a bound, for instance ``4%`` or ``120%``.
+
+    >>> share_text(0.053), share_text(250.0)
+    ('5.3%', '250 times the bound')
+    """
+    if share < 0.995:
+        return f"{100 * share:.2g}%"
+    return f"{100 * share:,.0f}%" if share < 100 else f"{share:.3g} times the bound"
+
+
+def beside_bound(value: float, constraint: Constraint, digits: int = 4) -> str:
+    """A metric as it is shown beside its bound: with enough digits that rounding does not change the verdict.
+
+    >>> beside_bound(5.00001, Constraint(metric="x", operator="<=", bound=5.0))
+    '5.00001'
+    """
+    for more in range(digits, 18) if math.isfinite(value) else ():
+        text = number_text(value, more)
+        if constraint.satisfied(float(text.replace(",", ""))) == constraint.satisfied(value):
+            return text
+    return repr(value) if math.isfinite(value) else number_text(value)
+
+
+def beside(value: float, constraints: Iterable[Constraint]) -> str:
+    """A metric as it is shown beside all the bounds on it, of which there may be none."""
+    return max([number_text(value), *(beside_bound(value, c) for c in constraints)], key=len)
 
 
 def trial_violations(record: TrialRecord, constraints: Iterable[Constraint]) -> dict[str, float]:

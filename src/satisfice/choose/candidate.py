@@ -10,6 +10,8 @@ from satisfice.choose.bounds import meets, metric_value, trial_violations
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.trial import TrialRecord, TrialState
 
+_SUMMABLE = 1e300
+
 
 @dataclass(frozen=True, kw_only=True)
 class Candidate:
@@ -20,8 +22,13 @@ class Candidate:
 
     def mean(self, metric: str) -> float:
         """Mean of a metric over the members that have it; NaN if none has."""
-        values = [v for v in (metric_value(m, metric) for m in self.members) if v is not None]
-        return math.fsum(values) / len(values) if values else math.nan
+        known = (metric_value(m, metric) for m in self.members)
+        values = [v for v in known if v is not None and not math.isnan(v)]
+        if len(values) < 2:
+            return values[0] if values else math.nan
+        if all(map(math.isfinite, values)) and max(map(abs, values)) < _SUMMABLE:
+            return math.fsum(values) / len(values)
+        return sum(v / len(values) for v in values)  # infinities, or a sum beyond what a float holds
 
 
 def configurations(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[Candidate]:

@@ -10,6 +10,7 @@ from typing import Literal
 from satisfice.choose.best import describe_miss, optimizing
 from satisfice.choose.bounds import Clause, merge_constraints, metric_value, number_text, trial_violations
 from satisfice.choose.candidate import Candidate, averaged, candidates
+from satisfice.choose.endings import joined
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import Objective
@@ -106,13 +107,17 @@ def _cheaper(
             gains.append(f"{cost.metric} {number_text(theirs)} instead of {number_text(mine)}")
     if not gains:
         return None
-    price = (
-        f"gives up {lost:.3g} of {goal.metric} ({number_text(value)})"
-        if lost > 0
-        else f"has the same {goal.metric}"
-    )
-    sentence = f"trial {other.trial.number} {price} for " + " and ".join(gains)
+    sentence = f"trial {other.trial.number} {_price(goal, value, lost)} {joined(gains)}"
     return lost, CloseCall(trial=other.trial, kind="cheaper", sentence=sentence)
+
+
+def _price(goal: Objective, value: float, lost: float) -> str:
+    """What a cheaper trial costs in the metric that is optimised."""
+    if lost <= 0:
+        return f"has {'the same' if lost == 0 else 'a better'} {goal.metric} ({number_text(value)}) with"
+    if goal.direction == "maximize":
+        return f"gives up {lost:.3g} of {goal.metric} ({number_text(value)}) for"
+    return f"has {lost:.3g} more {goal.metric} ({number_text(value)}), but"
 
 
 def _just_missed(

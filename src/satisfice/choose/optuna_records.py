@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
+from satisfice.choose.bounds import BEYOND
 from satisfice.errors import InputError
 from satisfice.spec.constraint import Constraint, parse_clause
 from satisfice.spec.metric import METRICS
@@ -110,7 +111,7 @@ def _metrics(
     }
     for key, violation in trial.constraints.items():
         value = _value_behind(constraints[key], violation)
-        if math.isfinite(value):
+        if math.isfinite(value) and abs(violation) < BEYOND:
             metrics[constraints[key].metric] = value
     metrics |= {name: float(value) for name, value in trial.user_attrs.get(METRICS_ATTRIBUTE, {}).items()}
     if trial.values is not None:

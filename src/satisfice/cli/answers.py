@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import EXIT_FAILED, say
-from satisfice.cli.output import console, number, print_json, seconds, trial_json, trial_table
+from satisfice.cli.output import console, number, print_json, print_trials, trial_json
+from satisfice.cli.status import best_so_far, show_status
 from satisfice.errors import NoFeasibleTrial
+
+if TYPE_CHECKING:
+    from satisfice.spec.study import Objective
+    from satisfice.spec.trial import TrialRecord
+    from satisfice.study import Study
 
 
 @click.command(epilog="Example: satisfice status digits-edge --json")
@@ -18,23 +25,24 @@ from satisfice.errors import NoFeasibleTrial
 @options.storage
 @options.as_json
 def status(name: str | None, storage: str | None, as_json: bool) -> None:
-    """Trials by state, workers alive and budget left, of one study or of all."""
+    """Trials by state, the best so far, workers with their trials and budget left, of one study or of all."""
     if name is not None:
-        found = options.open_study(name, storage).status()
+        study = options.open_study(name, storage)
+        found = study.status()
         if as_json:
             print_json(found)
         else:
-            show_status(found)
+            show_status(found, study.spec)
         return
     from satisfice.study import list_studies, load_study
 
     options.quiet()
     url = options.existing(storage)
-    all_found = [load_study(each, storage=url).status() for each in list_studies(url)]
+    studies = [load_study(each, storage=url) for each in list_studies(url)]
     if as_json:
-        print_json(all_found)
+        print_json([study.status() for study in studies])
     else:
-        _show_all(all_found)
+        _show_all([(study.status(), study.spec.objectives[0].metric) for study in studies])
 
 
 @click.command(epilog='Example: satisfice best digits-edge --maximize accuracy --where "size_mb <= 0.3"')
@@ -71,9 +79,7 @@ def best(
     if as_json:
         print_json(trial_json(trial))
         return
-    for key, value in trial.metrics.items():
-        click.echo(f"{key:24} {number(value)}")
-    click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
+    _show_best(study, trial, (maximize, minimize, where))
 
 
 @click.command(epilog='Example: satisfice pareto digits-edge --where "latency_ms <= 1" --json')
@@ -114,41 +120,71 @@ def pareto(
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:
         print_json([trial_json(trial) for trial in front])
-    else:
-        console().print(trial_table(front, study.spec.metric_names, title="feasible Pareto front"))
+        return
+    from satisfice.choose import merge_constraints
+
+    spec = study.spec
+    bounds = merge_constraints(spec.constraints, where)
+    # What is asked about is shown, also where the study does not name it.
+    metrics = [*spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
+    print_trials(front, metrics, title=front_title(front, spec.objectives), constraints=bounds)
 
 
-def show_status(found: Mapping[str, Any]) -> None:
-    """The status of one study, for people."""
-    budget = found["budget"]
-    states = ", ".join(f"{count} {state}" for state, count in found["states"].items() if count)
-    click.echo(f"study        {found['name']}")
-    click.echo(f"budget       {budget['used']} of {budget['trials']} trials used")
-    click.echo(f"trials       {states or 'none yet'}")
-    if found.get("stopped"):
-        click.echo(f"stopped      its trials failed alike: {found['stopped']}")
-    if found["waiting"]:
-        click.echo(f"waiting      {found['waiting']}")
-    click.echo(f"workers      {found['workers']} alive")
-    for each in found.get("workers_detail", []):
-        click.echo("             " + ", ".join(f"{k} {number(v)}" for k, v in each.items() if v is not None))
-    click.echo(f"turned away  {found['turned_away']} proposals before training")
-    for constraint, count in found.get("turned_away_by_constraint", {}).items():
-        click.echo(f"             {count} by {constraint}")
-    if found.get("elapsed_s") is not None:
-        click.echo(f"worked       {seconds(found['elapsed_s'])}")
+def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
+    """What a table of the front is called: with one objective there is nothing to trade."""
+    if len(objectives) > 1:
+        return "feasible Pareto front"
+    trials = "the best trial that fits" if len(front) == 1 else f"the {len(front)} best trials that fit, tied"
+    return f"{trials} (one objective: {objectives[0].metric})"
 
 
-def _show_all(all_found: list[dict[str, Any]]) -> None:
+def _show_best(
+    study: Study, trial: TrialRecord, question: tuple[str | None, str | None, Sequence[str]]
+) -> None:
+    """The answer in a sentence, every metric in one unit, the parameters."""
+    from satisfice.choose import merge_constraints
+    from satisfice.choose.best import optimizing
+    from satisfice.choose.bounds import beside, metric_value
+    from satisfice.cli.report import view_of
+    from satisfice.report.headline import headline
+    from satisfice.spec.metric import one_unit
+
+    maximize, minimize, where = question
+    objectives, constraints = study.spec.objectives, merge_constraints(study.spec.constraints, where)
+    goal = optimizing(objectives, maximize, minimize)
+    view, context = view_of(study, chosen=trial.number)
+    order = (goal, *(o for o in objectives if o.metric != goal.metric))
+    click.echo(headline(replace(view, objectives=order, constraints=constraints), context))
+    for said in context.notes:
+        if said.startswith(f"Trial {trial.number} was dropped"):
+            click.echo(said)
+    for name in one_unit(study.spec.metric_names, trial.metrics):
+        value = metric_value(trial, name)
+        shown = number(None) if value is None else beside(value, [c for c in constraints if c.metric == name])
+        click.echo(f"{name:24} {shown}")
+    click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
+
+
+def _show_all(all_found: list[tuple[dict[str, Any], str]]) -> None:
     from rich.table import Table
 
     if not all_found:
         say("no study is stored here")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("study", "trials", "complete", "pruned", "failed", "turned away", "workers"):
-        table.add_column(column, justify="left" if column == "study" else "right")
-    for found in all_found:
+    for column in (
+        "study",
+        "trials",
+        "complete",
+        "pruned",
+        "failed",
+        "turned away",
+        "workers",
+        "best so far",
+    ):
+        left = column in ("study", "best so far")
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+    for found, objective in all_found:
         states, budget = found["states"], found["budget"]
         table.add_row(
             found["name"],
@@ -156,5 +192,6 @@ def _show_all(all_found: list[dict[str, Any]]) -> None:
             *(str(states.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
             str(found["turned_away"]),
             str(found["workers"]),
+            best_so_far(found, objective),
         )
     console().print(table)

@@ -13,9 +13,10 @@ from satisfice.cli.errors import EXIT_FAILED, say, say_failed
 from satisfice.cli.output import notes_json, number, print_json
 
 if TYPE_CHECKING:
-    from satisfice.study import CheckResult, Rehearsal
+    from satisfice.study import Rehearsal
+    from satisfice.study.check import CheckResult, ConstraintShare
 
-
+_LEAST = 0.0001  # percent: less is told as a bound
 _ENDED = {
     "finished": "finished",
     "stopped": "stopped, as it was asked to,",
@@ -80,18 +81,45 @@ def check(study_file: str, samples: int, train: bool, time_limit: float, as_json
 
 
 def _show(name: str, result: CheckResult) -> None:
-    click.echo(f"study {name!r} is valid; of {result.samples} configurations drawn from its space")
+    drawn = "1 configuration" if result.samples == 1 else f"{result.samples} configurations"
+    click.echo(f"study {name!r} is valid; of {drawn} drawn from its space (in brackets: 95% interval)")
     for each in result.constraints:
         if each.share is None:
             click.echo(f"  {'–':>6}  {each.constraint}: known only after training")
             continue
         driver = f", driven by {each.driver}" if each.driver else ""
-        click.echo(f"  {each.share:6.1%}  {_fit(each.at_most)} {each.constraint}{driver}")
-    if result.broken:
         click.echo(
-            f"  {result.broken / result.samples:6.1%}  cannot be built or measured: {result.broken_by}"
+            f"  {_share(each.share):>6}  {_fit(each.at_most)} {each.constraint}"
+            f" {_interval(each.low, each.high)} from {_configurations(each)}{driver}"
         )
-    click.echo(f"  {result.together:6.1%}  {_fit(result.at_most)} all of them")
+    if result.broken:
+        share = _share(result.broken / result.samples)
+        click.echo(f"  {share:>6}  cannot be built or measured: {result.broken_by}")
+    if result.constraints:
+        span = _interval(result.low, result.high)
+        click.echo(f"  {_share(result.together):>6}  {_fit(result.at_most)} all of them {span}")
+    else:
+        click.echo("  the study has no constraint, so nothing is turned away for its size or speed")
+
+
+def _configurations(each: ConstraintShare) -> str:
+    kind = " measured" if each.measured else ""
+    return f"1 configuration{kind}" if each.samples == 1 else f"{each.samples} configurations{kind}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None or high is None else f"[{_share(low)} to {_share(high)}]"
+
+
+def _share(share: float) -> str:
+    """A percentage that is 0 or 100 only where the share is."""
+    text = f"{share:.1%}"
+    if text not in ("0.0%", "100.0%") or share in (0, 1):
+        return text
+    rest = 100 * min(share, 1 - share)
+    if rest < _LEAST:
+        return f"under {_LEAST:g}%" if share < 0.5 else f"over {100 - _LEAST:g}%"
+    return f"{rest:.2g}%" if share < 0.5 else f"{100 - rest:.7g}%"
 
 
 def _show_training(found: Rehearsal, names: Sequence[str]) -> None:

@@ -25,7 +25,8 @@ def delete_(name: str, storage: str | None, yes: bool) -> None:
     db = open_database(options.existing(storage))
     row = find(db, name)
     used = db.retrying(lambda: studies.count_trials(db, row["uuid"]))
-    options.confirm(f"delete the study {name!r} with its {used} trials?", yes=yes)
+    trials = "1 trial" if used == 1 else f"{used} trials"
+    options.confirm(f"delete the study {name!r} with its {trials}?", yes=yes)
     delete(db, row)
     click.echo(f"study {name!r} is deleted")
 
@@ -74,4 +75,5 @@ def import_(source: str, storage: str | None, as_json: bool) -> None:
     else:
         for study in imported:
             used = study.status()["budget"]["used"]
-            click.echo(f"imported study {study.name!r} with {used} trials")
+            trials = "1 trial" if used == 1 else f"{used} trials"
+            click.echo(f"imported study {study.name!r} with {trials}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -17,9 +18,11 @@ from satisfice.cli.errors import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
 
+    from satisfice.spec.constraint import Constraint
     from satisfice.study import ColumnNote
+
+_WIDE = 1000  # characters
 
 
 def plain(value: Any) -> Any:
@@ -94,33 +97,65 @@ def seconds(value: float | None) -> str:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A rich console; plain where the output is no terminal."""
+    """A rich console; plain where the output is no terminal, and then wide: a file has no edge to wrap at."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not made.is_terminal and "COLUMNS" not in os.environ:
+        made.width = _WIDE
+    return made
 
 
-def trial_table(
-    trials: Sequence[Any], metrics: Sequence[str], *, title: str, chosen: int | None = None
-) -> Table:
-    """Trials with the metrics that the study names, and the parameters that differ between them."""
+def print_trials(
+    trials: Sequence[Any],
+    metrics: Sequence[str],
+    *,
+    title: str,
+    chosen: int | None = None,
+    constraints: Sequence[Constraint] = (),
+) -> None:
+    """A table of trials: metrics in one unit each, the parameters that differ, and below those that do not.
+
+    Args:
+        trials: One row each.
+        metrics: Those that the study names.
+        title: Above the table.
+        chosen: Number of the trial to mark.
+        constraints: A metric is shown with as many digits as its bounds need.
+    """
     from rich.table import Table
 
+    from satisfice.choose.bounds import beside, metric_value
+    from satisfice.spec.metric import one_unit
+
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
-    varied = _varied([trial.params for trial in trials])
-    for name in ("trial", *metrics):
+    varied, same = _varied([trial.params for trial in trials])
+    shown = one_unit(metrics)
+    for name in ("trial", *shown):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("parameters", overflow="fold")  # one column: a dozen do not fit side by side
     for trial in trials:
         mark = " *" if trial.number == chosen else ""
-        cells = [number(trial.metrics.get(name)) for name in metrics]
-        params = [f"{name}={number(trial.params[name])}" for name in varied if name in trial.params]
-        table.add_row(f"{trial.number}{mark}", *cells, " ".join(params))
-    return table
+        cells = []
+        for name in shown:
+            value = metric_value(trial, name)
+            bounds = [c for c in constraints if c.metric == name]
+            cells.append(number(None) if value is None else beside(value, bounds))
+        table.add_row(f"{trial.number}{mark}", *cells, _pairs(trial.params, varied))
+    console().print(table)
+    if same:
+        click.echo(f"the same in all {len(trials)} trials: {_pairs(trials[0].params, same)}")
 
 
-def _varied(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
+def _pairs(params: Mapping[str, Any], names: Sequence[str]) -> str:
+    return " ".join(f"{name}={number(params[name])}" for name in names if name in params)
+
+
+def _varied(configurations: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
+    """Names of the parameters that differ between configurations, and of those that are the same in all."""
     names = dict.fromkeys(name for params in configurations for name in params)
     if len(configurations) == 1:
-        return list(names)
-    return [n for n in names if len({repr(params.get(n)) for params in configurations}) > 1]
+        return list(names), []
+    absent = object()
+    varied = [n for n in names if len({repr(params.get(n, absent)) for params in configurations}) > 1]
+    return varied, [n for n in names if n not in varied]

@@ -82,11 +82,16 @@ def dashboard(
         say("dashboard ended")
 
 
-def view_of(study: Study) -> tuple[StudyView, ReportContext]:
-    """A study as plots and sentences see it."""
+def view_of(study: Study, chosen: int | None = None) -> tuple[StudyView, ReportContext]:
+    """A study as plots and sentences see it.
+
+    Args:
+        study: The study.
+        chosen: The trial that they are about, where that is not the study's own choice.
+    """
     from satisfice.report.context import ReportContext, StudyView
 
-    context = ReportContext(**study.report_context())
+    context = ReportContext(**study.report_context(chosen))
     spec = study.spec
     view = StudyView(
         records=study.records(with_reports=True),

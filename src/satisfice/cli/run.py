@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from satisfice.cli import options
-from satisfice.cli.answers import show_status
+from satisfice.cli.answers import front_title
 from satisfice.cli.errors import EXIT_FAILED, exited, say, say_why
-from satisfice.cli.output import console, notes_json, number, print_json, trial_json, trial_table
+from satisfice.cli.output import notes_json, print_json, print_trials, trial_json
+from satisfice.cli.status import show_status
 from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _work(study: Study, again: str, workers: int, launcher: Launcher | None) -> 
 
 def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any]:
     """Choose, score the test split, write the report."""
-    result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}}
+    result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}, "default": None}
     try:
         result["best"] = trial_json(study.best())
     except NoFeasibleTrial as error:
@@ -126,14 +127,17 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
         result |= _confirmed(study)
     result["status"] = study.status()
-    result["notes"] = _notes(study)
+    result["headline"], result["notes"] = _words(study)
     result["data_notes"] = notes_json(study.data_notes())
     result["report"] = _report(study, directory, explicit=explicit)
     return result
 
 
 def _confirmed(study: Study) -> dict[str, Any]:
-    """The winner that still fits when it is measured again, with its test score; else why there is none."""
+    """The winner that still fits when it is measured again, with its test score; else why there is none.
+
+    Beside it the default configuration, or None where none was trained.
+    """
     confirmed = study.confirm()
     if confirmed["number"] is None:
         missed = " and ".join(dict.fromkeys(key for d in confirmed["dropped"] for key in d["violates"]))
@@ -141,17 +145,22 @@ def _confirmed(study: Study) -> dict[str, Any]:
         trials = "the one trial that fitted misses" if count == 1 else f"all {count} trials that fitted miss"
         failure = f"measured again, {trials} {missed} (a quiet host or a looser bound may help)"
         return {"best": None, "failure": failure}
-    chosen = next(r for r in study.records() if r.number == confirmed["number"])
-    return {"best": trial_json(chosen), "test": confirmed["test"]}
+    records = {r.number: r for r in study.records()}
+    scored = confirmed["default"]
+    default = None
+    if scored is not None:
+        default = {**trial_json(records[scored["number"]]), "test": scored["test"]}
+    return {"best": trial_json(records[confirmed["number"]]), "test": confirmed["test"], "default": default}
 
 
-def _notes(study: Study) -> list[str]:
-    """The report's own sentences: test score, against the default, turned away, pruned, close calls."""
+def _words(study: Study) -> tuple[str, list[str]]:
+    """The report's own headline, and its sentences below that."""
     from satisfice.cli.report import view_of
+    from satisfice.report.headline import headline
     from satisfice.report.summary import paragraphs
 
     view, context = view_of(study)
-    return paragraphs(view, context)
+    return headline(view, context), paragraphs(view, context)
 
 
 def _report(study: Study, directory: Path, *, explicit: bool) -> str | None:
@@ -168,20 +177,18 @@ def _show(study: Study, result: dict[str, Any]) -> None:
     """The result for people."""
     chosen = result["best"]
     if chosen is None:
-        show_status(result["status"])
+        show_status(result["status"], study.spec, ended=False)  # the notes below tell that
     else:
         front = study.pareto_front()
-        table = trial_table(
-            front, study.spec.metric_names, title="feasible Pareto front (* chosen)", chosen=chosen["number"]
+        print_trials(
+            front,
+            study.spec.metric_names,
+            title=f"{front_title(front, study.spec.objectives)} (* chosen)",
+            chosen=chosen["number"],
+            constraints=study.spec.constraints,
         )
-        console().print(table)
-        click.echo(_chosen_sentence(study, chosen))
+        click.echo(result["headline"].replace("Chosen:", "chosen:", 1))
     for sentence in result["notes"]:
         click.echo(sentence)
     if result["report"] is not None:
         click.echo(f"report: {result['report']}")
-
-
-def _chosen_sentence(study: Study, chosen: dict[str, Any]) -> str:
-    metrics = ", ".join(f"{name} {number(chosen['metrics'].get(name))}" for name in study.spec.metric_names)
-    return f"chosen: trial {chosen['number']} with {metrics}"

@@ -20,13 +20,16 @@ from satisfice.choose import (
     records_from_trials,
     space_from_optuna,
 )
+from satisfice.choose.bounds import beside, metric_value
 from satisfice.errors import NoFeasibleTrial
 from satisfice.report.all_figures import Titled, all_figures, history_figures, pareto_figures
 from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.figures import plain
-from satisfice.report.plot_data import show
-from satisfice.report.summary import headline, paragraphs
+from satisfice.report.headline import headline
+from satisfice.report.summary import paragraphs
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.metric import one_unit
+from satisfice.spec.trial import TrialRecord
 
 # A study by name, read from satisfice's own tables; None for one that satisfice did not make.
 Source = Callable[[str], "tuple[StudyView, ReportContext] | None"]
@@ -68,18 +71,23 @@ def best_numbers(view: StudyView) -> list[int]:
 
 def note(view: StudyView, context: ReportContext) -> str:
     """The study's note, in Markdown."""
-    lines = [f"### {_plain(headline(view))}", ""]
+    lines = [f"### {_plain(headline(view, context))}", ""]
     if view.constraints:
         lines += ["Constraints: " + ", ".join(f"`{c.key}`" for c in view.constraints) + ".", ""]
     lines += [f"- {_plain(p)}" for p in paragraphs(view, context)]
     front = pareto_front(view.judged, view.objectives, view.constraints)[:20]
     if front:
-        names = view.metric_names
+        names = one_unit(view.metric_names)
         lines += ["", "| trial | " + " | ".join(map(_plain, names)) + " |", "|---:" * (len(names) + 1) + "|"]
         for r in front:
-            cells = [show(r.metrics[n]) if n in r.metrics else "" for n in names]
+            cells = [_cell(r, n, view) for n in names]
             lines.append(f"| {r.number} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(record: TrialRecord, name: str, view: StudyView) -> str:
+    value = metric_value(record, name)
+    return "" if value is None else beside(value, [c for c in view.constraints if c.metric == name])
 
 
 def _plain(text: str) -> str:

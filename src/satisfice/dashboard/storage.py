@@ -24,7 +24,9 @@ from satisfice.choose import (
 )
 from satisfice.dashboard.insight import Insights, best_numbers, view_from_optuna
 from satisfice.errors import InputError
-from satisfice.report.context import StudyView
+from satisfice.report.context import StudyView, fits
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.trial import TrialRecord
 
 _OLD_KEY = "constraints"  # what the dashboard reads: a list of violations
 _NAMES_KEY = "study:metric_names"
@@ -209,7 +211,15 @@ def _told(trial: FrozenTrial) -> dict[str, Any]:
     record = records_from_trials([trial], unnamed)[0]
     constraints = constraints_from_optuna([trial], unnamed)
     values = {c.metric: record.metrics[c.metric] for c in constraints if c.metric in record.metrics}
-    return {"fits": "yes" if record.feasible else f"no: {describe_miss(record, constraints)}", **values}
+    return {"fits": _fits(record, constraints), **values}
+
+
+def _fits(record: TrialRecord, constraints: Sequence[Constraint]) -> str:
+    verdict, missed = fits(record, constraints), describe_miss(record, constraints)
+    if verdict is not None:
+        return "yes" if verdict else f"no: {missed}"
+    ended = {"PRUNED": "stopped early", "FAIL": "failed", "RUNNING": "still running"}.get(record.state.name)
+    return f"not known ({'; '.join(part for part in (ended, missed) if part) or 'no verdict yet'})"
 
 
 def _refuse() -> NoReturn:

@@ -134,7 +134,8 @@ def _curves(view: StudyView) -> list[Titled]:
         if isinstance(plot, Absent):
             out.append(_absent("curves", plot))
         else:
-            caption = f"{plot.left_out} earlier trials are not drawn." if plot.left_out else ""
+            trials = "One earlier trial is" if plot.left_out == 1 else f"{plot.left_out} earlier trials are"
+            caption = f"{trials} not drawn." if plot.left_out else ""
             title = f"{plot.metric} while training"
             out.append(Titled(group="curves", title=title, caption=caption, figure=figures.curves(plot)))
     return out

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from satisfice.choose import trial_violations
-from satisfice.choose.bounds import meets, metric_value
+from satisfice.choose.bounds import metric_value
 from satisfice.choose.candidate import averaged
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
@@ -29,6 +29,8 @@ class ReportContext:
     default: int | None = None  # number of the trial of the family's default configuration
     default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
+    default_test: Mapping[str, float] = field(default_factory=dict)  # of the default configuration's model
+    has_test: bool = False  # whether there is a test split to score
     notes: Sequence[str] = ()  # sentences for the reader, plain text
     data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
     host: str = ""  # where latencies were measured, in words; empty where none was
@@ -58,9 +60,7 @@ class StudyView:
     @cached_property
     def fitting(self) -> frozenset[int]:
         """Numbers of the COMPLETE trials among ``judged`` that meet every constraint."""
-        return frozenset(
-            r.number for r in self.judged if r.state == TrialState.COMPLETE and meets(r, self.constraints)
-        )
+        return frozenset(r.number for r in self.judged if self.fits(r))
 
     def trainings(self, number: int | None) -> int:
         """How many COMPLETE trials share the configuration of that one."""
@@ -70,19 +70,18 @@ class StudyView:
     @cached_property
     def feasible(self) -> frozenset[int]:
         """Numbers of the COMPLETE trials that meet every constraint."""
-        fit = (
-            r for r in self.complete if all(v <= 0 for v in trial_violations(r, self.constraints).values())
-        )
-        return frozenset(r.number for r in fit)
+        return frozenset(r.number for r in self.complete if self.fits(r))
+
+    def fits(self, record: TrialRecord) -> bool | None:
+        """Whether a trial fits; None where it has no verdict: see `fits`."""
+        return fits(record, self.constraints)
 
     def measured(self, metric: str) -> list[TrialRecord]:
         """Trials whose value of the metric is final and finite.
 
         What is known before training is final in any trial; a score of one that was stopped midway is not.
         """
-        known = METRICS.get(metric)
-        early = known is not None and known.known is not Known.AFTER
-        rows = self.records if early else self.complete
+        rows = self.records if is_early(metric) else self.complete
         return [r for r in rows if finite(r, metric) is not None]
 
     @cached_property
@@ -94,6 +93,28 @@ class StudyView:
     def record(self, number: int | None) -> TrialRecord | None:
         """The trial of that number, if there is one, as it is judged."""
         return next((r for r in (*self.judged, *self.records) if r.number == number), None)
+
+
+def fits(record: TrialRecord, constraints: Sequence[Constraint]) -> bool | None:
+    """Whether a trial fits; None where it has no verdict.
+
+    Only a complete trial fits. One that was stopped, failed or still runs misses a bound for certain where
+    the bound is on a metric that training does not change; that it meets all those says nothing of the model
+    that it would have become.
+    """
+    found = trial_violations(record, constraints)
+    if record.state == TrialState.COMPLETE and not record.pending:
+        missed = [v for v in found.values() if v > 0]
+        unknown = record.feasible is None and all(math.isinf(v) for v in missed)
+        return None if missed and unknown else not missed
+    fixed = [c for c in constraints if is_early(c.metric)]
+    return False if any(0 < found[c.key] < math.inf for c in fixed) else None
+
+
+def is_early(metric: str) -> bool:
+    """Whether the metric is known before training, and final."""
+    known = METRICS.get(metric)
+    return known is not None and known.known is not Known.AFTER
 
 
 def finite(record: TrialRecord, metric: str) -> float | None:

@@ -29,6 +29,7 @@ BLUE, SKY, ORANGE, GREY, GOLD, VIOLET = "#2f7ed8", "#86b6ec", "#e0592a", "#8a8f9
 # Kind: legend, colour, symbol, size
 _LOOK: dict[Kind, tuple[str, str, str, int]] = {
     "infeasible": ("does not fit", ORANGE, "x-thin", 8),
+    "unknown": ("not known whether it fits", GREY, "circle-open-dot", 8),
     "pruned": ("stopped early", GREY, "triangle-down-open", 7),
     "dominated": ("fits, dominated", SKY, "circle", 8),
     "other front": ("fits, on the front of all objectives", BLUE, "circle-open", 9),
@@ -281,6 +282,7 @@ def curves(plot: CurvesPlot) -> Figure:
     """One line a trial; those stopped early end in a cross."""
     look = {
         "other": ("still running or failed", GREY, 1.0),
+        "unknown": ("not known whether it fits", GREY, "circle-open-dot", 8),
         "pruned": ("stopped early", ORANGE, 1.2),
         "complete": ("complete", SKY, 1.2),
         "chosen": ("chosen", GOLD, 3.5),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import html
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from string import Template
 
 from satisfice.choose import pareto_front, trial_violations
-from satisfice.choose.bounds import metric_value
+from satisfice.choose.bounds import beside, metric_value
+from satisfice.choose.endings import kind_of
 from satisfice.report.all_figures import Group, Titled
 from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.headline import headline
 from satisfice.report.plot_data import show
-from satisfice.report.summary import comparison, headline, paragraphs, verdict
+from satisfice.report.summary import comparison, paragraphs, tested_first, verdict
+from satisfice.spec.metric import one_unit
 from satisfice.spec.trial import TrialRecord
 
 # File name without its ending: title in the navigation, heading, group of figures
@@ -78,7 +82,7 @@ def figure_section(titled: Titled) -> str:
 def index_body(view: StudyView, context: ReportContext, figures: Sequence[Titled]) -> str:
     """The page that answers: what was chosen, what it is worth, what it cost."""
     says = "".join(f"<li>{_e(p)}</li>" for p in paragraphs(view, context))
-    parts = [f"<h1>{_e(headline(view))}</h1>", _tiles(view, context)]
+    parts = [f"<h1>{_e(headline(view, context))}</h1>", _tiles(view, context)]
     if says:
         parts.append(f'<ul class="says">{says}</ul>')
     parts += [figure_section(f) for f in figures if f.group == "pareto"][:1]
@@ -91,18 +95,19 @@ def index_body(view: StudyView, context: ReportContext, figures: Sequence[Titled
 def _tiles(view: StudyView, context: ReportContext) -> str:
     status = context.status
     budget = status.get("budget", {})
-    states = status.get("states", {})
+    ended = Counter(map(kind_of, view.records))
+    fitting, away = len(view.feasible), int(status.get("turned_away", 0))
     tiles = [
         (f"{budget.get('used', 0):,} of {budget.get('trials', 0):,}", "trials of the budget used"),
-        (f"{len(view.feasible):,}", "complete trials that fit"),
-        (f"{int(status.get('turned_away', 0)):,}", "proposals turned away before training"),
-        (f"{int(states.get('PRUNED', 0)):,}", "trials stopped early"),
+        (f"{fitting:,}", "complete trial that fits" if fitting == 1 else "complete trials that fit"),
+        (f"{away:,}", f"{'proposal' if away == 1 else 'proposals'} turned away before training"),
     ]
-    if states.get("FAIL"):
-        tiles.append((f"{int(states['FAIL']):,}", "trials failed"))
-    if context.test_metrics:
-        name, value = next(iter(context.test_metrics.items()))
-        tiles.insert(0, (show(value), f"{name} on the test split"))
+    for kind in ("stopped early", "diverged", "failed"):
+        count = ended[kind]
+        if count or kind == "stopped early":
+            tiles += [(f"{count:,}", f"{'trial' if count == 1 else 'trials'} {kind}")]
+    for name in tested_first(view, context)[:1]:
+        tiles.insert(0, (show(context.test_metrics[name]), f"{name} on the test split"))
     return (
         '<div class="tiles">'
         + "".join(f'<div class="tile"><b>{_e(a)}</b><span>{_e(b)}</span></div>' for a, b in tiles)
@@ -124,7 +129,7 @@ def _front_section(view: StudyView) -> str:
 
 
 def _comparison_section(view: StudyView, context: ReportContext) -> str:
-    rows = comparison(view)
+    rows = comparison(view, context)
     if not rows:
         return ""
     lines = []
@@ -174,7 +179,7 @@ def trials_body(view: StudyView) -> str:
 
 def trial_table(view: StudyView, records: Iterable[TrialRecord], *, full: bool = False) -> str:
     """Trials with the metrics that the study names and their parameters; ``full``: also how they ended."""
-    names = [*view.metric_names, *view.space.names]
+    names = [*one_unit(view.metric_names), *view.space.names]
     heads = ["trial", *(["state", "fits"] if full else []), *names, *(["why it ended"] if full else [])]
     cells = [f"<th>{f'<button>{_e(h)}</button>' if full else _e(h)}</th>" for h in heads]
     rows = [_row(view, r, full=full) for r in records]
@@ -196,10 +201,11 @@ def _row(view: StudyView, record: TrialRecord, *, full: bool) -> str:
         tone = {"fits": "good", "does not fit": "bad"}.get(fits, "")
         cells += [f"<td>{record.state.name}</td>", f'<td class="{tone}">{fits}</td>']
     found = trial_violations(record, view.constraints)
-    for name in view.metric_names:
+    for name in one_unit(view.metric_names):
         value = metric_value(record, name)
-        missed = any(c.metric == name and found[c.key] > 0 for c in view.constraints) and value is not None
-        shown = "–" if value is None else show(value)
+        own = [c for c in view.constraints if one_unit([name, c.metric]) == [name]]
+        missed = value is not None and any(found[c.key] > 0 for c in own)
+        shown = "–" if value is None else beside(value, [c for c in own if c.metric == name])
         tone = ' class="bad"' if missed else ""
         cells.append(f'<td{tone} data-value="{"" if value is None else value}">{_e(shown)}</td>')
     for name in view.space.names:

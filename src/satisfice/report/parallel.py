@@ -46,8 +46,9 @@ def parallel_plot(view: StudyView) -> ParallelPlot | Absent:
         known = [v for v in values if v is not None]
         if len(known) == len(rows):
             metrics.append(_number_dimension(metric, known, log=wants_log(metric, known)))
-    fits = tuple(1.0 if r.number in view.feasible else 0.0 for r in rows)
-    verdict = Dimension(name="fits", values=fits, ticks=((0.0, "no"), (1.0, "yes")))
+    fits = tuple({True: 1.0, False: 0.0, None: 0.5}[view.fits(r)] for r in rows)
+    unknown = ((0.5, "not known"),) if 0.5 in fits else ()
+    verdict = Dimension(name="fits", values=fits, ticks=((0.0, "no"), *unknown, (1.0, "yes")))
     return ParallelPlot(
         dimensions=(*(d for d in parameters if d is not None), *metrics, verdict),
         colour=metrics[0],

@@ -12,12 +12,13 @@ from satisfice.choose import pareto_front
 from satisfice.choose.bounds import metric_value, number_text
 from satisfice.report.context import Absent, StudyView, finite
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.metric import METRICS
+from satisfice.spec.metric import METRICS, one_unit
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord, TrialState
 
-# On the front of both axes; on that of all objectives only; feasible but dominated; beyond a bound; stopped.
-Kind = Literal["front", "other front", "dominated", "infeasible", "pruned"]
+# On the front of both axes; on that of all objectives only; feasible but dominated; beyond a bound; without a
+# verdict yet; stopped.
+Kind = Literal["front", "other front", "dominated", "infeasible", "unknown", "pruned"]
 
 Span = tuple[float, float]  # lowest and highest value
 
@@ -97,11 +98,11 @@ def show(value: Any) -> str:
 
 
 def hover_text(record: TrialRecord, metrics: Sequence[str]) -> str:
-    """Trial, its state where it is not COMPLETE, its metrics, its parameters; one a line."""
+    """Trial, its state where it is not COMPLETE, its metrics in one unit each, its parameters; one a line."""
     lines = [f"trial {record.number}"]
     if record.state != TrialState.COMPLETE:
         lines.append(f"{record.state.name.lower()}{f': {record.reason}' if record.reason else ''}")
-    values = ((name, metric_value(record, name)) for name in metrics)
+    values = ((name, metric_value(record, name)) for name in one_unit(metrics))
     lines += [f"{name} {show(value)}" for name, value in values if value is not None]
     lines += [f"{name} = {show(value)}" for name, value in record.params.items()]
     return "\n".join(lines)
@@ -140,7 +141,7 @@ def _pareto_plot(view: StudyView, *, x: Objective, y: Objective) -> ParetoPlot |
             continue
         kind: Kind = "pruned"
         if r.state == TrialState.COMPLETE:
-            kind = _kind(r.number, in_pair, in_all if len(view.objectives) > 1 else set(), view.fitting)
+            kind = _kind(r, in_pair, in_all if len(view.objectives) > 1 else set(), view)
         points.append(
             Point(number=r.number, x=value_x, y=value_y, kind=kind, hover=hover_text(r, view.metric_names))
         )
@@ -185,12 +186,14 @@ def _within(value: float, span: Span) -> bool:
     return span[0] <= value <= span[1]
 
 
-def _kind(number: int, in_pair: set[int], in_all: set[int], feasible: frozenset[int]) -> Kind:
-    if number in in_pair:
+def _kind(record: TrialRecord, in_pair: set[int], in_all: set[int], view: StudyView) -> Kind:
+    if record.number in in_pair:
         return "front"
-    if number in in_all:
+    if record.number in in_all:
         return "other front"
-    return "dominated" if number in feasible else "infeasible"
+    if record.number in view.fitting:
+        return "dominated"
+    return "unknown" if view.fits(record) is None else "infeasible"
 
 
 def wants_log(metric: str, values: Sequence[float]) -> bool:
@@ -214,7 +217,7 @@ def _history(view: StudyView, objective: Objective) -> HistoryPlot | Absent:
         if value is None or r.state not in (TrialState.COMPLETE, TrialState.PRUNED):
             continue
         fits = r.number in view.fitting
-        kind: Kind = "dominated" if fits else "infeasible" if r.state == TrialState.COMPLETE else "pruned"
+        kind: Kind = _kind(r, set(), set(), view) if r.state == TrialState.COMPLETE else "pruned"
         if fits and (not best or objective.sign * value < objective.sign * best[-1][1]):
             best.append((r.number, value))
             kind = "front"

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 from optuna.distributions import CategoricalDistribution
 
-from satisfice.choose import trial_violations
 from satisfice.report.context import Absent, StudyView, finite
 from satisfice.report.gaussian_process import smooth
 from satisfice.report.plot_data import hover_text, show, wants_log
@@ -184,7 +183,7 @@ def _surface(
             number=r.number,
             x=_position(px, r.params[px.name]),
             y=_position(py, r.params[py.name]),
-            fits=_fits(r, view),
+            fits=view.fits(r),
             hover=hover_text(r, view.metric_names),
         )
         for r in rows
@@ -199,13 +198,6 @@ def _surface(
         bounds=tuple(bounds),
         chosen=view.chosen,
     )
-
-
-def _fits(record: TrialRecord, view: StudyView) -> bool | None:
-    found = trial_violations(record, view.constraints).values()
-    if all(v <= 0 for v in found):
-        return True
-    return False if any(0 < v < math.inf for v in found) else None
 
 
 def _axis(parameter: Parameter) -> Axis:

@@ -7,13 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from satisfice.choose import best, close_calls, describe_miss, nearest_miss, trial_violations
-from satisfice.choose.bounds import metric_value
-from satisfice.errors import NoFeasibleTrial
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.choose import close_calls, endings
+from satisfice.choose.bounds import beside_bound, metric_value
+from satisfice.choose.endings import grouped, joined, kind_of
+from satisfice.report.context import ReportContext, StudyView, is_early
+from satisfice.report.headline import is_predictive
 from satisfice.report.plot_data import show
-from satisfice.spec.metric import METRICS
+from satisfice.spec.metric import METRICS, one_unit
 from satisfice.spec.trial import TrialRecord, TrialState
+
+_REASONS = 5  # of failures and divergences that are told
+_GREATEST_CHANGE = 10.0  # from the default, that a percentage tells well
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,66 +31,55 @@ class Comparison:
     better: bool | None  # None: neither or not a metric
 
 
-def headline(view: StudyView) -> str:
-    """The one sentence to take away."""
-    chosen = view.record(view.chosen)
-    if chosen is not None:
-        goal, *others = view.objectives
-        parts = [f"{goal.metric} {_metric(chosen, goal.metric)}"]
-        bounded = {c.metric for c in view.constraints}
-        parts += [f"{o.metric} {_metric(chosen, o.metric)}" for o in others if o.metric not in bounded]
-        within = [
-            f"{c.metric} {_metric(chosen, c.metric)} {_sign(c.operator)} {c.bound:g}"
-            for c in view.constraints
-        ]
-        return f"Chosen: trial {chosen.number}, {_and(parts)}{f', with {_and(within)}' if within else ''}."
-    if not view.complete:
-        return _none_complete(view)
-    nearest = nearest_miss(view.records, view.constraints)
-    if nearest is None:
-        return "Nothing was chosen."
-    return f"Nothing fits. The nearest is trial {nearest.number}: {describe_miss(nearest, view.constraints)}."
-
-
-def _none_complete(view: StudyView) -> str:
-    if not any(r.state.is_finished() for r in view.records):
-        return "No trial is complete yet."
-    try:
-        best(view.records, view.objectives, view.constraints)
-    except NoFeasibleTrial as nothing:
-        said = [nothing.message, nothing.hint]
-    return " ".join(f"{text[0].upper()}{text[1:]}." for text in said if text)
-
-
-def _sign(operator: str) -> str:
-    return {"<=": "≤", ">=": "≥"}.get(operator, operator)
-
-
-def _metric(record: TrialRecord, name: str) -> str:
-    value = metric_value(record, name)
-    return "unknown" if value is None else show(value)
-
-
-def _and(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
-
-
 def paragraphs(view: StudyView, context: ReportContext) -> list[str]:
     """Sentences below the headline: test score, default, savings, what else was close, the caller's notes."""
-    out = []
-    if context.test_metrics:
-        scores = [f"{name} {show(value)}" for name, value in context.test_metrics.items()]
-        out.append(f"On the test split, scored once: {_and(scores)}.")
+    out = _tested(view, context)
     if (trainings := view.trainings(view.chosen)) > 1:
         out.append(f"Trial {view.chosen} was trained with {trainings} seeds: its figures are their means.")
     out += _against_default(view, context)
     out += _turned_away(context)
-    out += _pruned(view)
+    out += _ended_early(view)
     chosen = view.record(view.chosen)
     if chosen is not None:
         calls = close_calls(view.records, chosen, view.objectives, view.constraints)
         out += [call.sentence[0].upper() + call.sentence[1:] + "." for call in calls]
     return [*out, *context.notes]
+
+
+def tested_first(view: StudyView, context: ReportContext) -> list[str]:
+    """The metrics that have a test score: those that the study names first, in its order."""
+    named = [name for name in view.metric_names if name in context.test_metrics]
+    return list(dict.fromkeys([*named, *context.test_metrics]))
+
+
+def _tested(view: StudyView, context: ReportContext) -> list[str]:
+    """The test scores, and what they say against the choice."""
+    scored, default = context.test_metrics, context.default_test
+    if not scored:
+        return []
+    other = context.default is not None and context.default != view.chosen
+    both = []
+    for i, name in enumerate(tested_first(view, context)):
+        beside = other and name in default and (i == 0 or name in view.metric_names)
+        both.append(
+            f"{name} {show(scored[name])}"
+            + (f" (default configuration: {show(default[name])})" if beside else "")
+        )
+    out = [f"On the test split, scored once: {joined(both)}."]
+    goal = view.objectives[0]
+    if other and goal.metric in scored and goal.metric in default:
+        lost = goal.sign * (scored[goal.metric] - default[goal.metric])
+        if lost > 0:
+            out.append(
+                f"On the test split the default configuration is better, by {lost:.3g} of {goal.metric}."
+            )
+    missed = [c for c in view.constraints if c.metric in scored and not c.satisfied(scored[c.metric])]
+    out += [
+        f"On the test split {c.metric} is {beside_bound(scored[c.metric], c)}, which misses {c.key}; "
+        "validation, by which trials are judged, meets it."
+        for c in missed
+    ]
+    return out
 
 
 def _against_default(view: StudyView, context: ReportContext) -> list[str]:
@@ -98,16 +91,28 @@ def _against_default(view: StudyView, context: ReportContext) -> list[str]:
         return []
     if chosen.number == default.number:
         return ["The default configuration is the best that fits."]
+    if default.state != TrialState.COMPLETE or default.pending:
+        return [_unfinished(default)]
     mine, theirs = metric_value(chosen, goal.metric), metric_value(default, goal.metric)
     if mine is None or theirs is None:
         return [f"The default configuration (trial {default.number}) has no {goal.metric} to compare with."]
     verdict = "" if default.number in view.fitting else " and does not fit"
+    where = " on validation" if context.has_test and is_predictive(goal.metric) else ""
     gain = goal.sign * (theirs - mine)
     word = f"{abs(gain):.3g} {'better' if gain > 0 else 'worse'}" if gain else "no better"
-    reach = (
-        f"The default configuration (trial {default.number}) reaches {goal.metric} {show(theirs)}{verdict}"
-    )
-    return [f"{reach}; the chosen one is {word}."]
+    reached = f"reaches {goal.metric} {show(theirs)}{where}{verdict}"
+    return [f"The default configuration (trial {default.number}) {reached}; the chosen one is {word}."]
+
+
+def _unfinished(default: TrialRecord) -> str:
+    """What became of a default configuration that cannot be compared with."""
+    head = f"The default configuration (trial {default.number})"
+    kind = kind_of(default)
+    if kind is None:
+        waits = "waits until its latency is measured" if default.pending else "is not complete yet"
+        return f"{head} {waits}, so there is nothing to compare with."
+    told = {"failed": "failed", "diverged": "was stopped", "stopped early": "was stopped early"}[kind]
+    return f"{head} {told}{f': {default.reason}' if default.reason else ''}."
 
 
 def _turned_away(context: ReportContext) -> list[str]:
@@ -115,12 +120,11 @@ def _turned_away(context: ReportContext) -> list[str]:
     if not turned:
         return []
     by = context.status.get("turned_away_by_constraint", {})
-    detail = (
-        _and([f"{n:,} by {key}" for key, n in sorted(by.items(), key=lambda item: -item[1])]) if by else ""
-    )
-    plural = "proposal was" if turned == 1 else "proposals were"
+    detail = joined([f"{n:,} by {key}" for key, n in sorted(by.items(), key=lambda item: -item[1])])
     counts = f" ({detail})" if detail else ""
-    return [f"{turned:,} {plural} turned away before training{counts}: none trained a step."]
+    if turned == 1:
+        return [f"1 proposal was turned away before training{counts}: it trained no step."]
+    return [f"{turned:,} proposals were turned away before training{counts}: none trained a step."]
 
 
 def epochs_saved(records: Sequence[TrialRecord]) -> tuple[int, float]:
@@ -132,29 +136,37 @@ def epochs_saved(records: Sequence[TrialRecord]) -> tuple[int, float]:
     if not complete:
         return 0, math.nan
     usual = sorted(r.steps for r in complete)[len(complete) // 2]
-    saved = sum(max(0, usual - r.steps) for r in records if r.state == TrialState.PRUNED)
+    saved = sum(max(0, usual - r.steps) for r in records if kind_of(r) == "stopped early")
     timed = [(r.finished_at - r.started_at, r.steps) for r in complete if r.finished_at and r.started_at]
     if not timed:
         return saved, math.nan
     return saved, saved * sum(t.total_seconds() for t, _ in timed) / sum(n for _, n in timed)
 
 
-def _pruned(view: StudyView) -> list[str]:
-    pruned = [r for r in view.records if r.state == TrialState.PRUNED]
-    if not pruned:
-        return []
-    reasons: dict[str, int] = {}
-    for r in pruned:
-        reason = (r.reason or "stopped early").split(" at ")[0]
-        reasons[reason] = reasons.get(reason, 0) + 1
-    counted = sorted(reasons.items(), key=lambda item: -item[1])
-    why = counted[0][0] if len(counted) == 1 else _and([f"{n} {reason}" for reason, n in counted])
-    saved, seconds = epochs_saved(view.records)
-    trials = "trial was" if len(pruned) == 1 else "trials were"
-    text = f"{len(pruned)} {trials} stopped early" + ("" if why == "stopped early" else f" ({why})")
-    if saved:
-        text += f", which saved about {saved:,} epochs" + (f" ({duration(seconds)})" if seconds >= 1 else "")
-    return [text + "."]
+def _ended_early(view: StudyView) -> list[str]:
+    """Failures and divergences by reason, and what stopping early saved."""
+    found = [e for e in endings(view.records) if e.kind != "stopped early"]
+    out = [f"{e.sentence}." for e in found[:_REASONS]]
+    rest = sum(len(e.numbers) for e in found[_REASONS:])
+    if rest:
+        out.append(
+            f"{_trials(rest)} more failed or diverged for other reasons: the table of trials has each."
+        )
+    stopped = sum(kind_of(r) == "stopped early" for r in view.records)
+    if stopped:
+        saved, seconds = epochs_saved(view.records)
+        text = f"{_trials(stopped)} {'was' if stopped == 1 else 'were'} stopped early"
+        text += f" ({grouped(view.records, 'stopped early')})"
+        if saved:
+            epochs = "epoch" if saved == 1 else "epochs"
+            text += f", which saved about {saved:,} {epochs}"
+            text += f" ({duration(seconds)})" if seconds >= 1 else ""
+        out.append(text + ".")
+    return out
+
+
+def _trials(count: int) -> str:
+    return "1 trial" if count == 1 else f"{count:,} trials"
 
 
 def duration(seconds: float) -> str:
@@ -164,30 +176,28 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def comparison(view: StudyView) -> list[Comparison]:
-    """Chosen against default: the metrics that the study names first, other metrics, then parameters."""
+def comparison(view: StudyView, context: ReportContext | None = None) -> list[Comparison]:
+    """Chosen against default: the metrics that the study names first, other metrics, then parameters.
+
+    Scores on the test split come first, where the context has them. Of a default configuration that did not
+    complete, what training changes is left out: it is no final figure.
+    """
     chosen, default = view.record(view.chosen), view.record(view.default)
     if chosen is None or default is None or chosen.number == default.number:
         return []
     directions = {name: m.direction for name, m in METRICS.items()}
     directions |= {o.metric: o.direction for o in view.objectives}
-    names = dict.fromkeys([*view.metric_names, *chosen.metrics])
     rows = []
-    for name in names:
+    if context is not None:
+        for name in tested_first(view, context):
+            if name in view.metric_names and name in context.default_test:
+                figures = context.test_metrics[name], context.default_test[name]
+                rows.append(_compared(f"{name} (test split)", *figures, directions.get(name)))
+    for name in one_unit(view.metric_names, chosen.metrics):
         mine, theirs = metric_value(chosen, name), metric_value(default, name)
-        if mine is None or theirs is None:
-            continue
-        gain = (mine - theirs) * (1 if directions.get(name) == "maximize" else -1)
-        better = None if mine == theirs or name not in directions else gain > 0
-        rows.append(
-            Comparison(
-                name=name,
-                default=show(theirs),
-                chosen=show(mine),
-                change=_change(mine, theirs),
-                better=better,
-            )
-        )
+        final = default.state == TrialState.COMPLETE or is_early(name)
+        if mine is not None and theirs is not None and final:
+            rows.append(_compared(name, mine, theirs, directions.get(name)))
     for name in view.space.names:
         mine_text, theirs_text = _param(chosen.params, name), _param(default.params, name)
         if mine_text != "–" or theirs_text != "–":
@@ -195,21 +205,31 @@ def comparison(view: StudyView) -> list[Comparison]:
     return rows
 
 
+def _compared(name: str, mine: float, theirs: float, direction: str | None) -> Comparison:
+    better = None
+    if direction is not None and mine != theirs and not math.isnan(mine + theirs):
+        better = (mine > theirs) is (direction == "maximize")
+    change = _change(mine, theirs)
+    return Comparison(name=name, default=show(theirs), chosen=show(mine), change=change, better=better)
+
+
 def _param(params: Mapping[str, Any], name: str) -> str:
     return show(params[name]) if name in params else "–"
 
 
 def _change(mine: float, theirs: float) -> str:
+    gain = mine - theirs
     if mine == theirs:
         return "same"
-    if theirs == 0 or abs(mine - theirs) / abs(theirs) < 0.1:
-        return f"{mine - theirs:+.3g}"
-    return f"{(mine - theirs) / abs(theirs):+.0%}"
+    if theirs == 0 or not math.isfinite(gain) or not 0.1 <= abs(gain) / abs(theirs) < _GREATEST_CHANGE:
+        return f"{gain:+.3g}" if math.isfinite(gain) else ""
+    return f"{gain / abs(theirs):+.0%}"
 
 
 def verdict(record: TrialRecord, view: StudyView) -> str:
-    """``fits``, ``does not fit`` or ``unknown``, by the verdicts known."""
-    found = trial_violations(record, view.constraints).values()
-    if all(v <= 0 for v in found):
-        return "fits"
-    return "does not fit" if any(0 < v < math.inf for v in found) else "unknown"
+    """``fits`` or ``does not fit``: only complete trials fit. ``–`` where a trial has no verdict.
+
+    A trial that was stopped early may miss a bound on what is known before training; that it meets all those
+    known says nothing of the model it would have become.
+    """
+    return {True: "fits", False: "does not fit", None: "–"}[view.fits(record)]

@@ -105,9 +105,11 @@ def nothing_fits(
     # None of n fits: the share is below 3/n with 95% confidence (rule of three).
     upper = share if share > 0 else min(1.0, 3.0 / max(count, 1))
     seen = "screened" if drawn is None else "drawn"
+    none = (
+        "the one new configuration does not fit" if tried == 1 else f"none of {tried} new configurations fits"
+    )
     return NoFeasibleProposal(
-        f"none of {tried} new configurations fits ({count} {seen} so far); "
-        f"at most about {upper:.1%} of the space does",
+        f"{none} ({count} {seen} so far); at most about {100 * upper:.3g}% of the space does",
         feasible_share=upper,
         hint=f"{worst} turns most away" if worst else "",
     )

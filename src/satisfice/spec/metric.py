@@ -135,6 +135,28 @@ def convert(metrics: Mapping[str, float], names: Iterable[str] = ()) -> dict[str
     return out
 
 
+def one_unit(named: Iterable[str], others: Iterable[str] = ()) -> list[str]:
+    """The names, each once, without a second unit of a quantity that is named already.
+
+    Args:
+        named: In the order in which they are wanted; of two units the first stands.
+        others: Come after them; of several units of a quantity the default one stands.
+
+    >>> one_unit(["accuracy", "size_kb", "size_mb"], ["size_bytes", "latency_us", "latency_ms", "accuracy"])
+    ['accuracy', 'size_kb', 'latency_ms']
+    """
+    rest = list(others)
+    kept: dict[str, str] = {}
+    for name in named:
+        known = METRICS.get(name)
+        kept.setdefault(name if known is None else known.quantity, name)
+    for name in rest:
+        quantity = METRICS[name].quantity if name in METRICS else name
+        usual = DEFAULT_UNIT.get(quantity, name)
+        kept.setdefault(quantity, usual if usual in rest else name)
+    return list(kept.values())
+
+
 def quantities_of(names: Iterable[str]) -> set[str]:
     """The quantities of those of the metrics that satisfice knows.
 

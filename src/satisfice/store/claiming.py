@@ -155,7 +155,8 @@ class Claiming(StudyRows):
         )
 
     def _spent(self, study: sa.RowMapping) -> BudgetSpent:
-        return BudgetSpent(f"the budget of {study['trials_budget']} trials is spent")
+        count = study["trials_budget"]
+        return BudgetSpent(f"the budget of {count} {'trial' if count == 1 else 'trials'} is spent")
 
     def _is_full(self, connection: sa.Connection, study: sa.RowMapping, slot: int) -> bool:
         """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""

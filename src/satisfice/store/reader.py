@@ -20,7 +20,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
-from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away, workers
+from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away
 
 Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics
 
@@ -284,27 +284,6 @@ class Reader:
                 for key, count in json.loads(text).items():
                     totals[key] = totals.get(key, 0) + count
         return totals
-
-    def workers(self, alive_s: float) -> list[dict[str, Any]]:
-        """All workers that ever joined, with whether they are alive."""
-        now = self.db.now().label("now")
-        with self.db.read() as connection:
-            query = (
-                sa.select(workers, now)
-                .where(workers.c.study_uuid == self.uuid)
-                .order_by(workers.c.started_at)
-            )
-            return [
-                {
-                    "worker": row["uuid"][:8],
-                    "hostname": row["hostname"],
-                    "pid": row["pid"],
-                    "label": row["label"],
-                    "alive": row["ended_at"] is None and row["now"] - row["seen_at"] < alive_s,
-                    "ended": row["ended"],
-                }
-                for row in connection.execute(query).mappings()
-            ]
 
     def attempts(self) -> list[dict[str, Any]]:
         """Every attempt at every trial: who, when, from and to which step, and how it ended."""

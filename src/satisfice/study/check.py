@@ -17,6 +17,7 @@ from satisfice.study.screening import is_of_configuration
 
 _ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8
+_Z = 1.959963984540054  # of the normal distribution's 97.5%
 _BROKEN = ""  # the key, which no constraint has, of a configuration that cannot be built
 
 
@@ -28,6 +29,9 @@ class ConstraintShare:
     share: float | None  # of the space that fits; None: known only after training
     driver: str | None  # the parameter that decides most
     samples: int  # configurations that the share is from
+    low: float | None = None  # of the share's 95% interval (Wilson's); None where the share is
+    high: float | None = None
+    measured: bool = False  # the configurations were timed, or their memory was measured
     at_most: bool = (
         False  # only what surely misses is known before training (trees, forests): the share is a bound
     )
@@ -41,6 +45,8 @@ class CheckResult:
     together: float  # share that fits every constraint, as far as is known before training
     at_most: bool  # more is known only after training: the share is a bound
     constraints: Sequence[ConstraintShare]
+    low: float  # of the 95% interval of `together`; where something was measured, a wide one
+    high: float
     broken: int = 0  # configurations for which the task's code raised; they fit nothing
     broken_by: str | None = None  # what it raised first
 
@@ -89,11 +95,17 @@ def check_space(
     timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
     shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
-    together = len(fits) / n * (float(np.mean(measured)) if measured else 1.0)
+    low, high = wilson(len(fits), n)
+    together = len(fits) / n
+    if measured:  # of those that fit what is exact; the product of two intervals' ends holds both
+        some = wilson(sum(measured), len(measured))
+        together, low, high = together * float(np.mean(measured)), low * some[0], high * some[1]
     at_most = any(s.share is None or s.at_most for s in shares)
     return CheckResult(
         samples=n,
         together=together,
+        low=low,
+        high=high,
         at_most=at_most,
         constraints=shares,
         broken=len(raised),
@@ -101,17 +113,35 @@ def check_space(
     )
 
 
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson 1927): it holds near 0 and 1 too, and for few draws.
+
+    >>> wilson(0, 12)
+    (0.0, 0.24249400665524085)
+    """
+    z2 = _Z**2
+    centre = (successes + z2 / 2) / (n + z2)
+    half = _Z / (n + z2) * math.sqrt(successes * (n - successes) / n + z2 / 4)
+    return (
+        0.0 if successes == 0 else max(0.0, centre - half),
+        1.0 if successes == n else min(1.0, centre + half),
+    )
+
+
 def _to_time(evaluator: Evaluator, drawn: Sequence[dict[str, Any]], fits: Sequence[int]) -> list[int]:
-    """Draws that are timed: those of the first few architectures, each of which is measured once."""
+    """Draws that are timed: the first ones, as long as they are of few architectures, each measured once.
+
+    Later draws of the same architectures are left out: without those of others the share would be biased.
+    """
     if not evaluator.times:
         return []
     chosen: list[int] = []
     architectures: set[str] = set()
     for i in fits:
-        key = evaluator.architecture(drawn[i])
-        if key in architectures or len(architectures) < _ARCHITECTURES:
-            architectures.add(key)
-            chosen.append(i)
+        architectures.add(evaluator.architecture(drawn[i]))
+        if len(architectures) > _ARCHITECTURES:
+            break
+        chosen.append(i)
     return chosen
 
 
@@ -124,8 +154,10 @@ def _share(
 ) -> ConstraintShare:
     known = sum(key in e for e in exact)
     # Of trees and forests only the configurations that surely miss are known: the others may fit.
-    found = {i: e.get(key, 0.0) for i, e in enumerate(exact)} if known else {}
-    if not found:
+    # What could not be built is neither.
+    found = {i: e.get(key, 0.0) for i, e in enumerate(exact) if _BROKEN not in e} if known else {}
+    measured = not found
+    if measured:
         found = {i: t[key] for i, t in timed.items() if key in t}
     if not found:
         return ConstraintShare(constraint=key, share=None, driver=None, samples=0)
@@ -133,7 +165,17 @@ def _share(
     share = float((values <= 0).mean())
     driver = _driver(space, [drawn[i] for i in found], values) if len(values) > 3 * _BINS else None
     at_most = 0 < known < len(exact)
-    return ConstraintShare(constraint=key, share=share, driver=driver, samples=len(values), at_most=at_most)
+    low, high = wilson(int((values <= 0).sum()), len(values))
+    return ConstraintShare(
+        constraint=key,
+        share=share,
+        driver=driver,
+        samples=len(values),
+        low=low,
+        high=high,
+        measured=measured,
+        at_most=at_most,
+    )
 
 
 def _driver(space: SearchSpace, drawn: Sequence[dict[str, Any]], values: NDArray[np.float64]) -> str | None:

@@ -62,7 +62,7 @@ def judge(
     return Outcome(
         state=state,
         values=values,
-        metrics={k: v for k, v in found.items() if not (math.isnan(v) and state is TrialState.COMPLETE)},
+        metrics=dict(found),  # NaN too: whoever asks why nothing fits is told
         constraints=stored_violations(spec.constraints, judged),
         feasible=feasible,
         reason=reason,

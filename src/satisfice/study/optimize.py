@@ -33,6 +33,8 @@ class Optimizes(OptunaStudy):
         def status(self) -> dict[str, Any]:
             """See `Study`."""
 
+        def _counts(self) -> dict[str, Any]: ...
+
     def optimize(
         self,
         workers: int | Callable[[Any], Any] = 1,
@@ -64,7 +66,7 @@ class Optimizes(OptunaStudy):
             show_progress_bar: On standard error.
             func: The objective, by Optuna's name for it.
             engine: "local", "ray", "slurm", or a launcher.
-            progress: Called with `status` now and then.
+            progress: Called with the counts of `status` now and then.
             timeout_s: Stop after so long; what runs is given back.
 
         Raises:
@@ -88,13 +90,13 @@ class Optimizes(OptunaStudy):
                 )
             self._session  # noqa: B018  # enqueues the first trials before workers race for it
             run_workers(
-                self._opened, processes, engine, progress=progress, status=self.status, timeout_s=timeout_s
+                self._opened, processes, engine, progress=progress, status=self._counts, timeout_s=timeout_s
             )
             return
         may = allowance(n_trials, timeout)
         told = [as_callback(callback, self) for callback in callbacks or ()]
         if progress is not None:
-            told.append(lambda _trial, _state: progress(self.status()))
+            told.append(lambda _trial, _state: progress(self._counts()))
         sessions = [self._session, *(self._new_session(None) for _ in range(threads - 1))]
         self._running.append(may)
         try:
@@ -144,7 +146,7 @@ class Optimizes(OptunaStudy):
         self.__dict__.pop("_session", None)
 
     def _left(self, n_trials: int | None) -> int:
-        budget = self.status()["budget"]
+        budget = self._counts()["budget"]
         left: int = max(0, budget["trials"] - budget["used"])
         return left if n_trials is None else min(left, n_trials)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -72,5 +73,9 @@ def replay(session: Session, record: TrialRecord) -> dict[str, Any]:
         "number": record.number,
         "stored": compared,
         "metrics": again,
-        "same": all(again[name] == value for name, value in compared.items()),
+        "same": all(_equal(again[name], value) for name, value in compared.items()),
     }
+
+
+def _equal(again: float, stored: float) -> bool:
+    return again == stored or (math.isnan(again) and math.isnan(stored))

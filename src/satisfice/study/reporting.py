@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from satisfice.choose import best
+from satisfice.choose.bounds import number_text, share_text
+from satisfice.choose.endings import joined
 from satisfice.data import ColumnNote
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure.host import Host
@@ -17,24 +20,35 @@ from satisfice.store import data_notes, presence
 from satisfice.store.reader import Reader
 
 
-def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `satisfice.report.ReportContext`."""
+def context(
+    reader: Reader,
+    records: Sequence[TrialRecord],
+    status: Mapping[str, Any],
+    chosen: int | None = None,
+) -> dict[str, Any]:
+    """Arguments of `satisfice.report.ReportContext`.
+
+    Args:
+        reader: Of the study.
+        records: All its trials.
+        status: Its counts.
+        chosen: The trial that it is about, where that is not the study's own choice.
+    """
     stored = reader.study_row()["chosen"]
-    confirmed = json.loads(stored) if stored else None
-    dropped = confirmed["dropped"] if confirmed is not None else []
-    left = [r for r in records if r.number not in {d["number"] for d in dropped}]
-    try:
-        chosen = best(left, reader.spec.objectives, reader.spec.constraints).number
-    except NoFeasibleTrial:
-        chosen = None
+    confirmed = json.loads(stored) if stored else {}
+    dropped = confirmed.get("dropped", [])
+    if chosen is None:
+        chosen = _choice(reader, [r for r in records if r.number not in {d["number"] for d in dropped}])
     default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
-    test = confirmed["test"] if confirmed is not None and confirmed["number"] == chosen else {}
+    mine, theirs = _tested(confirmed, chosen), _tested(confirmed, default)
     notes = [
-        f"Trial {d['number']} was dropped: measured again, it misses {', '.join(d['violates'])}."
+        f"Trial {d['number']} was dropped: measured again, it misses {joined(d['violates'])}."
         for d in dropped
     ]
-    if confirmed is not None and confirmed["number"] == chosen and "untested" in confirmed:
-        notes.append(f"Trial {chosen} was not scored on the test split: {confirmed['untested']}.")
+    if "untested" in mine:
+        notes.append(f"Trial {chosen} was not scored on the test split: {mine['untested']}.")
+    if "untested" in theirs and default != chosen:
+        notes.append(f"The default configuration was not scored on the test split: {theirs['untested']}.")
     notes += [f"{status['waiting']}."] if status["waiting"] else []
     notes += [
         f"Changed in version {status['spec_version']} of the study: {said}." for said in status["changes"]
@@ -44,7 +58,9 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
         "chosen": chosen,
         "default": default,
         "default_reason": _default_reason(reader) if default is None else "",
-        "test_metrics": test,
+        "test_metrics": mine.get("test", {}),
+        "default_test": theirs.get("test", {}),
+        "has_test": reader.spec.model is not None or bool(mine.get("test")),
         "notes": notes,
         "data_notes": _data_notes(reader),
         "host": _measured_on(reader, records),
@@ -55,6 +71,19 @@ def _data_notes(reader: Reader) -> list[str]:
     with reader.db.look() as connection:
         found = data_notes.notes_of(connection, reader.rows, reader.study_row()["optuna_study_id"])
     return [str(ColumnNote(**{**note, "examples": tuple(note["examples"])})) for note in found]
+
+
+def _choice(reader: Reader, records: Sequence[TrialRecord]) -> int | None:
+    try:
+        return best(records, reader.spec.objectives, reader.spec.constraints).number
+    except NoFeasibleTrial:
+        return None
+
+
+def _tested(confirmed: Mapping[str, Any], number: int | None) -> Mapping[str, Any]:
+    """What `confirm` kept of a trial: ``test``, perhaps ``untested``; empty where it did not score it."""
+    found: list[Mapping[str, Any]] = [each for each in (confirmed, confirmed.get("default")) if each]
+    return next((each for each in found if number is not None and each["number"] == number), {})
 
 
 def _measured_on(reader: Reader, records: Sequence[TrialRecord]) -> str:
@@ -72,8 +101,15 @@ def _default_reason(reader: Reader) -> str:
             raised = {key for key in missed if key.endswith(" before training")}
             if raised:
                 return f"its code raised {' and '.join(sorted(raised))}"
-            return "it misses " + ", ".join(f"{key} by {value:.0%}" for key, value in missed.items())
+            bounds = {c.key: c.bound for c in reader.spec.constraints}
+            return "it misses " + joined([_missed(key, v, bounds[key]) for key, v in missed.items()])
     return ""
+
+
+def _missed(key: str, violation: float, bound: float) -> str:
+    if not math.isfinite(violation):
+        return key
+    return f"{key} by {share_text(violation) if bound else number_text(violation)}"
 
 
 def write(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path) -> Path:

@@ -23,7 +23,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.store.changing import history
 from satisfice.store.reader import Reader
-from satisfice.study.alike import SameFailure, stopped
+from satisfice.study.alike import SameFailure
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
@@ -32,8 +32,9 @@ from satisfice.study.objective import as_metrics
 from satisfice.study.opening import Opened, changed, check_data, delete
 from satisfice.study.optimize import Optimizes
 from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
-from satisfice.study.session import Session, lease_seconds
+from satisfice.study.session import Session
 from satisfice.study.starting import first_entries
+from satisfice.study.status import counts, whole
 from satisfice.study.stored import spec_of
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
@@ -361,41 +362,11 @@ class Study(Optimizes):
         return trials_frame(self.records(), self.spec.space)
 
     def status(self) -> dict[str, Any]:
-        """Counts by state, budget, workers alive, proposals turned away, trials that wait to be timed."""
-        return self._read(self._status)
+        """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
+        return self._read(lambda: whole(self._reader, self._reader.records()))
 
-    def _status(self) -> dict[str, Any]:
-        reader = self._reader
-        row = reader.study_row()
-        states, pending = reader.states()
-        workers = reader.workers(alive_s=max(60.0, 2 * min(lease_seconds(self._opened.db), 600.0)))
-        return {
-            "name": self.name,
-            "states": states,
-            "budget": {
-                "trials": row["trials_budget"],
-                "used": sum(states.values()),
-                "total_epochs": row["total_epochs_budget"],
-                "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
-                "timeout_s": row["timeout_s"],
-            },
-            "pending": pending,
-            "stopped": stopped(row, states),
-            "waiting": waiting_sentence(self.spec, pending),
-            "workers": sum(w["alive"] for w in workers),
-            "turned_away": row["turned_away"],
-            "turned_away_by_constraint": reader.turned_away(),
-            "elapsed_s": row["elapsed_s"],
-            "workers_detail": workers,
-            "spec_version": row["spec_version"],
-            "changes": self._said_changes(row["spec_version"]),
-        }
-
-    def _said_changes(self, version: int) -> list[str]:
-        """What the latest change of the study changed."""
-        if version == 1:
-            return []
-        return list(history(self._opened.db, self._opened.row["uuid"])[-1]["changes"])
+    def _counts(self) -> dict[str, Any]:
+        return self._read(lambda: counts(self._reader))
 
     def confirm(self) -> dict[str, Any]:
         """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
@@ -460,14 +431,18 @@ class Study(Optimizes):
         """
         from satisfice.study.reporting import write
 
-        return write(self._reader, self.records(with_reports=True), self.status(), Path(directory))
+        return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
 
-    def report_context(self) -> dict[str, Any]:
-        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`."""
+    def report_context(self, chosen: int | None = None) -> dict[str, Any]:
+        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`.
+
+        Args:
+            chosen: The trial that it is about, where that is not the study's own choice.
+        """
         from satisfice.study.reporting import context
 
-        records, status = self.records(), self.status()
-        return self._read(lambda: context(self._reader, records, status))
+        records, found = self.records(), self._counts()
+        return self._read(lambda: context(self._reader, records, found, chosen))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""

@@ -188,8 +188,9 @@ class Fit:
         )
 
     def _diverge(self, loss: float) -> None:
+        found = "NaN" if math.isnan(loss) else "infinite" if math.isinf(loss) else f"{loss:g}"
         raise Diverged(
-            f"the training loss is {loss:g} in epoch {self.epoch + 1}", hint="lower the learning rate"
+            f"the training loss is {found} in epoch {self.epoch + 1}", hint="lower the learning rate"
         )
 
     def _validate(self) -> dict[str, float]:

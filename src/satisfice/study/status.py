@@ -1,0 +1,81 @@
+"""What `status` tells of a study: counts for whoever watches it run, and the whole for whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from satisfice.choose import best, endings
+from satisfice.errors import NoFeasibleTrial
+from satisfice.spec.trial import TrialRecord
+from satisfice.store.changing import history
+from satisfice.store.crew import crew
+from satisfice.store.reader import Reader
+from satisfice.study.alike import stopped
+from satisfice.study.session import lease_seconds
+from satisfice.study.verdicts import waiting_sentence
+
+
+def counts(reader: Reader) -> dict[str, Any]:
+    """Counts by state, budget, workers, proposals turned away; the cost does not grow with the trials."""
+    row = reader.study_row()
+    states, pending = reader.states()
+    alive_s = max(60.0, 2 * min(lease_seconds(reader.db), 600.0))
+    workers, others = crew(reader.db, reader.uuid, alive_s)
+    return {
+        "name": reader.spec.name,
+        "states": states,
+        "budget": {
+            "trials": row["trials_budget"],
+            "used": sum(states.values()),
+            "total_epochs": row["total_epochs_budget"],
+            "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
+            "timeout_s": row["timeout_s"],
+        },
+        "pending": pending,
+        "stopped": stopped(row, states),
+        "waiting": waiting_sentence(reader.spec, pending),
+        "workers": sum(w["alive"] for w in workers),
+        "turned_away": row["turned_away"],
+        "turned_away_by_constraint": reader.turned_away(),
+        "elapsed_s": row["elapsed_s"],
+        "workers_detail": workers,
+        "running_elsewhere": others,
+        "spec_version": row["spec_version"],
+        "changes": _changes(reader, row["spec_version"]),
+    }
+
+
+def whole(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any]:
+    """The counts, the ``best`` trial so far, and how trials ended early (``endings``).
+
+    Args:
+        reader: Of the study.
+        records: All its trials.
+    """
+    return {
+        **counts(reader),
+        "best": _best(reader, records),
+        "endings": [
+            {"kind": e.kind, "trials": list(e.numbers), "sentence": e.sentence} for e in endings(records)
+        ],
+    }
+
+
+def _changes(reader: Reader, version: int) -> list[str]:
+    """What the latest change of the study changed."""
+    return [] if version == 1 else list(history(reader.db, reader.uuid)[-1]["changes"])
+
+
+def _best(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
+    try:
+        found = best(records, reader.spec.objectives, reader.spec.constraints)
+    except NoFeasibleTrial:
+        return None
+    return {
+        "number": found.number,
+        "params": dict(found.params),
+        "metrics": dict(found.metrics),
+        "feasible": found.feasible,
+        "state": found.state.name,
+    }
