@@ -43,6 +43,7 @@ class Key:
 Keys = Mapping[str, Key]
 
 LARGEST_INTEGER = 2**63 - 1  # of TOML and of every database
+LARGEST_EXACT = 2**53  # up to here a float, as which databases keep parameters, holds every integer
 _LARGEST_COUNT = 2**31 - 1  # of a column of integers
 
 TOP: Keys = {
@@ -246,4 +247,5 @@ TABLE_DOCS: Mapping[str, str] = {
     "measure": "How to measure latency, memory and throughput.",
 }
 
+TRAINING_TABLES = ("data", "model", "task")
 REQUIRED_TABLES = ("objectives", "space", "budget")

@@ -126,7 +126,8 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     row = content["study"]
     name = str(row["name"])
     stored = json.loads(row["spec"])
-    spec = parse_dict(stored, has_task=not ({"model", "task"} & stored.keys()), families=TRAINERS.get)
+    own = not ({"model", "task"} & stored.keys())
+    spec = parse_dict(stored, has_task=own, stored=True, families=TRAINERS.get)
     if db.retrying(lambda: studies.find(db, name)) is not None:
         raise studies.exists(name)
     study_uuid = uuid.uuid4().hex

@@ -50,19 +50,19 @@ class Opened:
 
 def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: bool) -> StudySpec:
     """A checked spec from a path, a dict or a spec."""
-    if isinstance(spec, StudySpec):
-        checked = spec
-    elif isinstance(spec, Mapping):
-        checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
-    else:
-        checked = parse_file(spec, families=TRAINERS.get)
-    file = str(checked.source) if checked.source is not None else None
     known = {
         "data.name": DATASETS.names(),
         "model.family": TRAINERS.names(),
         "search.sampler": SAMPLERS.names(),
         "search.pruner": PRUNERS.names(),
     }
+    if isinstance(spec, StudySpec):
+        checked = spec
+    elif isinstance(spec, Mapping):
+        checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get, known=known)
+    else:
+        checked = parse_file(spec, families=TRAINERS.get, known=known)
+    file = str(checked.source) if checked.source is not None else None
     check_names(checked, known, file=file)
     if checked.model is not None and checked.data is not None:
         registered = dataset_of(checked.data)
@@ -149,7 +149,7 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
     source = Path(row["source_dir"]) / f"{name}.toml" if row["source_dir"] else None
-    spec = parse_dict(content, source=source, has_task=own, families=TRAINERS.get)
+    spec = parse_dict(content, source=source, has_task=own, stored=True, families=TRAINERS.get)
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
