@@ -165,7 +165,7 @@ CASES = {
         'accuracy = ["maximize"]',
         "objectives.accuracy",
         "a list is not a direction",
-        'write "maximize" or "minimize"',
+        'write accuracy = "maximize"',
     ),
     "fixed value in the space": Case(
         LR,

@@ -13,9 +13,13 @@ from satisfice.spec.toml import assignment
 
 _OPERATORS: Mapping[str, str] = {
     **{name: name for name in ("<=", "<", ">=", ">")},
-    **dict.fromkeys(("=<", "≤", "⩽", "le", "lte", "max", "maximum", "upper", "high", "at_most", "at most"), "<="),
+    **dict.fromkeys(
+        ("=<", "≤", "⩽", "le", "lte", "max", "maximum", "upper", "high", "at_most", "at most"), "<="
+    ),
     **dict.fromkeys(("no more than", "up to", "upper_bound", "max_value", "limit", "ub"), "<="),
-    **dict.fromkeys(("=>", "≥", "⩾", "ge", "gte", "min", "minimum", "lower", "low", "at_least", "at least"), ">="),
+    **dict.fromkeys(
+        ("=>", "≥", "⩾", "ge", "gte", "min", "minimum", "lower", "low", "at_least", "at least"), ">="
+    ),
     **dict.fromkeys(("no less than", "lower_bound", "min_value", "lb"), ">="),
     **dict.fromkeys(("lt", "below", "under", "less than", "less_than", "smaller than"), "<"),
     **dict.fromkeys(("gt", "above", "over", "more than", "greater than", "greater_than", "larger than"), ">"),
@@ -26,6 +30,7 @@ _SPOKEN = re.compile(
     r"(?P<number>[+-]?(?:\d[\d_]*(?:[.,]\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>[A-Za-zµμ%]*)\s*",
     re.IGNORECASE,
 )
+_CLAUSE = re.compile(r"\s*([^<>=]+?)\s*((?:<=|>=|=<|=>|<|>)\s*[^<>=]+)")
 _BETWEEN = re.compile(
     r"\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*(?:<=?\s*\w*\s*<=?|\.\.+|-|–|to)\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*"
 )
@@ -51,10 +56,13 @@ _QUANTITIES: Mapping[str, str] = {
     **dict.fromkeys(("model_size", "file_size", "filesize", "disk_size", "disk", "weight"), "size"),
     **dict.fromkeys(("inference_time", "inference_latency", "prediction_time", "predict_time"), "latency"),
     **dict.fromkeys(("inference", "response_time", "delay", "runtime", "p50", "latency_p50"), "latency"),
-    **dict.fromkeys(("p95", "p95_latency", "latency_95", "p99", "latency_p99", "tail_latency"), "latency_p95"),
+    **dict.fromkeys(
+        ("p95", "p95_latency", "latency_95", "p99", "latency_p99", "tail_latency"), "latency_p95"
+    ),
     **dict.fromkeys(("ram", "peak_memory", "max_memory", "mem", "vram", "gpu_memory"), "memory"),
     **dict.fromkeys(("training_memory", "peak_train_memory"), "train_memory"),
 }
+_MIRRORED = str.maketrans("<>", "><")
 _SMALLEST_UNIT = {"size": "mb", "memory": "mb", "train_memory": "mb"}
 
 
@@ -94,8 +102,32 @@ def bound_line(metric: str, value: Any) -> str:
         if scaled is None or not math.isfinite(scaled[1]):
             return ""
         name, amount = scaled
+        if plain_metric(metric) in ("error", "error_rate"):  # its bound is one of accuracy on the other side
+            operator, amount = operator.translate(_MIRRORED), 1 - amount
         bounds.append(f"{operator} {amount:.12g}")
     return assignment(name, bounds[0] if len(bounds) == 1 else bounds)
+
+
+def clause_lines(value: Any) -> list[str]:
+    """The lines of [constraints] for a list of clauses or of tables; empty where their meaning is not plain.
+
+    >>> clause_lines(["size_mb <= 8", {"metric": "acc", "op": ">=", "value": 0.9}])
+    ['size_mb = "<= 8"', 'accuracy = ">= 0.9"']
+    """
+    items = value if isinstance(value, list) else [value]
+    lines = [_clause_line(item) for item in items]
+    return lines if all(lines) else []
+
+
+def _clause_line(item: Any) -> str:
+    if isinstance(item, str):
+        clause = _CLAUSE.fullmatch(item)
+        return bound_line(clause[1], clause[2]) if clause is not None else ""
+    if isinstance(item, Mapping):
+        metric = next((item[key] for key in ("metric", "name") if isinstance(item.get(key), str)), "")
+        rest = {key: bound for key, bound in item.items() if key not in ("metric", "name")}
+        return bound_line(metric, rest) if metric else ""
+    return ""
 
 
 def _parts(metric: str, value: Any) -> list[tuple[str, float, str]]:
@@ -130,14 +162,16 @@ def _numbers(low: Any, high: Any) -> list[tuple[str, float, str]]:
 
 
 def _spoken(metric: str, match: re.Match[str]) -> list[tuple[str, float, str]]:
-    named, number = match["metric"], match["number"].replace("_", "")
-    if named and match["operator"] is None:
-        return []
+    named, spoken, number = match["metric"], match["operator"], match["number"].replace("_", "")
+    if named and spoken is None:
+        if named.lower() not in _OPERATORS:
+            return []
+        spoken = named
     if "," in number:
         if re.search(r",\d{3}\b", number):
             return []  # a thousand, or a decimal comma
         number = number.replace(",", ".")
-    operator = _OPERATORS[match["operator"].lower()] if match["operator"] else _usual(metric)
+    operator = _OPERATORS[spoken.lower()] if spoken else _usual(metric)
     return [(operator, float(number), match["unit"].lower())]
 
 
@@ -166,8 +200,6 @@ def _scaled(metric: str, number: float, unit: str) -> tuple[str, float] | None:
     name, scale = meant
     if plain_metric(metric) in ("mse", "mean_squared_error", "squared_error", "l2_loss"):
         return (name, number**0.5) if number >= 0 and not unit else None
-    if plain_metric(metric) in ("error", "error_rate"):
-        return None  # its bound is one of accuracy on the other side
     known = METRICS[name]
     if unit == "%":
         return (name, number / 100) if known.upper == 1.0 else None

@@ -200,6 +200,10 @@ def _outside(value: Any, of: HyperparameterInfo, name: str = "") -> tuple[str, s
     meant = known_value(value) if isinstance(value, str) else value
     if isinstance(value, str) and of.problem_with(meant) is not None:
         meant = {"true": True, "false": False}.get(value.lower(), number_in(value))
+    if isinstance(value, int) and value in (0, 1) and of.problem_with(bool(value)) is None:
+        meant = bool(value)
+    if isinstance(value, list) and value and name and all(of.problem_with(v) is None for v in value):
+        return problem, f"choices belong in [space]: write {assignment(name, value)} there"
     if of.problem_with(meant) is None:
         line = assignment(name, meant) if name else toml_value(meant)
         return problem, f"write {line}; it takes {of.allowed}"

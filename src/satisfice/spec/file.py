@@ -87,6 +87,8 @@ def _line_advice(text: str, message: str) -> str:
     if word is not None and "Invalid value" in message:
         value = _CONSTANTS.get(word[1].lower(), f'"{word[1]}"')
         return f"write {key} = {value}" if word[1] != "None" else f"leave {key} out"
+    if re.search(r"[\[,{=]\s*(True|False|None)\b", line):
+        return "write true and false in lower case, and leave out what is None"
     if re.search(r"=\s*['\"]?\s*[<>]", line) is None and re.match(r"^[\w.-]+\s*(<=|>=|<|>)\s*[\d.]", line):
         name, operator, bound = re.split(r"\s*(<=|>=|<|>)\s*", line, maxsplit=1)
         return f'write {name} = "{operator} {bound}"'

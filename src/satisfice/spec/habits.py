@@ -5,6 +5,7 @@ Nothing here is accepted: each entry becomes the advice of an error.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -24,7 +25,8 @@ class Advice(NamedTuple):
 # Other words for tables, by lower-case name.
 _TABLES: Mapping[str, str] = {
     **dict.fromkeys(
-        ("parameters", "params", "hyperparameters", "hyper_parameters", "hparams", "param_grid", "grid"), "space"
+        ("parameters", "params", "hyperparameters", "hyper_parameters", "hparams", "param_grid", "grid"),
+        "space",
     ),
     **dict.fromkeys(("search_space", "param_space", "param_distributions", "parameter_space"), "space"),
     **dict.fromkeys(("objective", "metrics", "metric", "goals", "targets"), "objectives"),
@@ -39,12 +41,30 @@ _TABLES: Mapping[str, str] = {
 # Other words for keys: the table they belong in ("" is the top of the file), and their name there.
 _KEYS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("n_trials", "max_trials", "num_trials", "n_iter", "n_calls", "num_samples", "max_evals", "iterations"),
+        (
+            "n_trials",
+            "max_trials",
+            "num_trials",
+            "n_iter",
+            "n_calls",
+            "num_samples",
+            "max_evals",
+            "iterations",
+        ),
         ("budget", "trials"),
     ),
     **dict.fromkeys(("max_epochs", "n_epochs", "num_epochs", "nb_epoch", "nb_epochs"), ("budget", "epochs")),
     **dict.fromkeys(
-        ("timeout_s", "timeout_seconds", "time_limit", "time_budget", "time_budget_s", "max_time", "max_runtime"),
+        (
+            "timeout_s",
+            "timeout_seconds",
+            "time_limit",
+            "time_budget",
+            "time_budget_s",
+            "max_time",
+            "max_runtime",
+        )
+        + ("timeout_minutes", "timeout_min", "timeout_hours", "timeout_h", "time_limit_minutes", "max_hours"),
         ("budget", "timeout"),
     ),
     **dict.fromkeys(("random_state", "random_seed", "rng_seed"), ("", "seed")),
@@ -67,20 +87,41 @@ _KEYS: Mapping[str, tuple[str, str]] = {
 
 # What the command line says, not the file.
 _OPTIONS: Mapping[str, str] = {
-    **dict.fromkeys(("n_jobs", "workers", "n_workers", "num_workers"), "give it on the command line: --workers N"),
+    **dict.fromkeys(
+        ("n_jobs", "workers", "n_workers", "num_workers"), "give it on the command line: --workers N"
+    ),
     **dict.fromkeys(("storage", "storage_url", "database"), "give it on the command line: --storage URL"),
     **dict.fromkeys(("load_if_exists", "resume"), "leave it out: a stored study goes on where it stopped"),
     **dict.fromkeys(("device", "gpu", "cuda"), "leave it out, and set SATISFICE_DEVICE"),
+    **dict.fromkeys(
+        ("n_startup_trials", "multivariate", "n_ei_candidates", "constant_liar", "population_size"),
+        "leave it out: a sampler is chosen by its name alone",
+    ),
+    **dict.fromkeys(
+        ("n_warmup_steps", "reduction_factor", "min_resource", "max_resource", "grace_period"),
+        "leave it out: a pruner is chosen by its name alone",
+    ),
     **dict.fromkeys(("verbose", "show_progress_bar"), "leave it out: progress is shown on a terminal"),
 }
 
-_METRIC_KEYS = ("objective", "metric", "metrics", "scoring", "monitor", "score", "target_metric", "objective_metric")
+_METRIC_KEYS = (
+    "objective",
+    "metric",
+    "metrics",
+    "scoring",
+    "monitor",
+    "score",
+    "target_metric",
+    "objective_metric",
+)
 _DIRECTION_KEYS = ("direction", "directions", "mode", "goal")
 _FAMILY_KEYS = ("name", "type", "kind", "algorithm", "estimator", "class")  # in [model]
 
 # Other words for hyperparameters: the first that the family has is meant.
 HYPERPARAMETERS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("lr", "eta", "learning_rate_init", "alpha_lr", "step_size", "base_lr"), ("learning_rate",)),
+    **dict.fromkeys(
+        ("lr", "eta", "learning_rate_init", "alpha_lr", "step_size", "base_lr"), ("learning_rate",)
+    ),
     **dict.fromkeys(
         ("n_estimators", "num_trees", "n_trees", "num_boost_round", "iterations", "num_iterations"),
         ("trees", "rounds"),
@@ -88,11 +129,28 @@ HYPERPARAMETERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("max_iter", "n_iter"), ("max_iter", "rounds")),
     **dict.fromkeys(("batch", "bs", "minibatch_size", "mini_batch_size"), ("batch_size",)),
     **dict.fromkeys(
-        ("units", "n_units", "num_units", "hidden_size", "hidden_dim", "hidden_units", "neurons", "n_neurons"),
+        (
+            "units",
+            "n_units",
+            "num_units",
+            "hidden_size",
+            "hidden_dim",
+            "hidden_units",
+            "neurons",
+            "n_neurons",
+        ),
         ("width",),
     ),
     **dict.fromkeys(
-        ("n_layers", "num_layers", "layers", "depth", "n_hidden_layers", "num_hidden_layers", "hidden_layer_sizes"),
+        (
+            "n_layers",
+            "num_layers",
+            "layers",
+            "depth",
+            "n_hidden_layers",
+            "num_hidden_layers",
+            "hidden_layer_sizes",
+        ),
         ("hidden_layers", "blocks", "max_depth"),
     ),
     **dict.fromkeys(("filters", "n_filters", "num_filters", "out_channels"), ("channels",)),
@@ -106,11 +164,11 @@ HYPERPARAMETERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("lr_schedule", "lr_scheduler", "scheduler"), ("schedule",)),
     **dict.fromkeys(("solver", "optim", "opt"), ("optimizer",)),
     **dict.fromkeys(("batchnorm", "use_batch_norm", "batch_normalization"), ("batch_norm",)),
-    **dict.fromkeys(("c", "lambda", "regularization", "reg"), ("alpha", "l2")),
+    **dict.fromkeys(("lambda", "regularization", "reg", "penalty_strength"), ("alpha", "l2")),
     **dict.fromkeys(("warmup", "warmup_steps"), ("warmup_epochs",)),
 }
 _EPOCHS = ("epochs", "max_epochs", "n_epochs", "num_epochs", "nb_epoch", "max_iter", "training_epochs")
-_INVERSE = "C of scikit-learn is the inverse: alpha = 1 / (C * rows)"
+_INVERSE = {"alpha": "C of scikit-learn is its inverse: alpha = 1 / (C * rows)"}
 
 # Other words for values of hyperparameters and of [search], by lower case without "_" and "-".
 _VALUES: Mapping[str, str] = {
@@ -159,7 +217,9 @@ def key_advice(path: str, key: str, value: Any, content: Mapping[str, Any]) -> A
     word = key.lower().replace("-", "_")
     if not path and isinstance(value, Mapping) and word in _TABLES:
         near = nearest(key, list(TABLE_DOCS))
-        said = f"did you mean '{near}'?" if near == _TABLES[word] else f"the table is called [{_TABLES[word]}]"
+        said = (
+            f"did you mean '{near}'?" if near == _TABLES[word] else f"the table is called [{_TABLES[word]}]"
+        )
         return Advice(said, _TABLES[word])
     if path in ("", "search", "budget") and word in (*_METRIC_KEYS, *_DIRECTION_KEYS):
         return Advice(objective_advice(content), "" if path else "objectives")
@@ -172,11 +232,19 @@ def key_advice(path: str, key: str, value: Any, content: Mapping[str, Any]) -> A
         return Advice(f"{text}: write {line} there" if line else text, where if not path else "")
     if word in _KEYS:
         home, name = _KEYS[word]
+        if (
+            name == "timeout"
+            and word.endswith(("minutes", "hours", "min", "h"))
+            and isinstance(value, int | float)
+        ):
+            value = f"{value:g}{'h' if word.endswith(('hours', 'h')) else 'm'}"
         return Advice(_line(home, path, name, _value(word, value)), name if home == path else home)
     if word in _OPTIONS:
         return Advice(_OPTIONS[word])
-    if not path and isinstance(value, Mapping) and set(value) & set(TABLE_DOCS):
-        return Advice(f"a study file has no [{key}] around it: write its tables at the top")
+    ours = HYPERPARAMETERS.get(word, (word,))[0]
+    if not path and (word in HYPERPARAMETERS or any(word in names for names in HYPERPARAMETERS.values())):
+        home = "space" if isinstance(value, Mapping | list) else "model"
+        return Advice(f"{_line(home, path, ours, value)}, where hyperparameters belong")
     if path and key in TABLE_DOCS:
         return Advice(f"[{key}] is a table of its own: write [{key}], not [{path}.{key}]")
     return None
@@ -186,13 +254,20 @@ def _value(word: str, value: Any) -> Any:
     """A value as our key takes it."""
     if isinstance(value, str) and value.strip().isdigit():
         return int(value)
-    return known_value(value) if isinstance(value, str) and word in ("algorithm", "algo", "strategy") else value
+    return (
+        known_value(value) if isinstance(value, str) and word in ("algorithm", "algo", "strategy") else value
+    )
 
 
-def objective_advice(content: Mapping[str, Any]) -> str:
-    """The lines of [objectives] that ``objective = "accuracy"``, ``directions = [...]`` and the like mean."""
+def objective_advice(content: Mapping[str, Any], *more: str) -> str:
+    """The lines of [objectives] that ``objective = "accuracy"``, ``directions = [...]`` and the like mean.
+
+    Args:
+        content: Keys and values.
+        more: Further keys whose value may be the metric.
+    """
     lower = {str(key).lower(): value for key, value in content.items()}
-    found = next((lower[key] for key in (*_METRIC_KEYS, "name") if lower.get(key)), None)
+    found = next((lower[key] for key in (*_METRIC_KEYS, *more) if lower.get(key)), None)
     ways = next((lower[key] for key in _DIRECTION_KEYS if lower.get(key)), None)
     names = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     lines = []
@@ -218,8 +293,10 @@ def table_advice(name: str, value: Any) -> str:
     if name == "objectives" and isinstance(value, str | list) and value:
         items = value if isinstance(value, list) else [value]
         if all(isinstance(item, str) for item in items):
-            return f"write [objectives] on a line of its own, and below {', '.join(map(objective_line, items))}"
-        rows = [objective_advice(item) for item in items if isinstance(item, Mapping)]
+            return (
+                f"write [objectives] on a line of its own, and below {', '.join(map(objective_line, items))}"
+            )
+        rows = [objective_advice(item, "name") for item in items if isinstance(item, Mapping)]
         if rows:
             return " and ".join(dict.fromkeys(rows))
     simple = {"data": "name", "model": "family", "task": "entry", "budget": "trials"}
@@ -227,8 +304,7 @@ def table_advice(name: str, value: Any) -> str:
         file = name == "data" and str(value).lower().endswith((".csv", ".parquet"))
         line = assignment("file" if file else simple[name], value)
         return f"write [{name}] on a line of its own, and below {line}"
-    example = {"constraints": 'size_mb = "<= 8"'}.get(name, "its keys")
-    return f"write [{name}] on a line of its own and {example} below"
+    return f"write [{name}] on a line of its own and its keys below"
 
 
 def home_of(name: str, value: Any) -> str:
@@ -253,14 +329,39 @@ def hyperparameter_advice(name: str, value: Any, known: Collection[str], table: 
     """
     word = name.lower().replace("-", "_")
     if word in _EPOCHS and not (word in HYPERPARAMETERS and set(HYPERPARAMETERS[word]) & set(known)):
-        count = value if isinstance(value, int) else value.get("high", 30) if isinstance(value, Mapping) else 30
+        count = (
+            value if isinstance(value, int) else value.get("high", 30) if isinstance(value, Mapping) else 30
+        )
         return f"epochs are the budget of a trial: {_line('budget', table, 'epochs', count)}"
+    if name == "C":
+        ours = next((n for n in ("alpha", "l2") if n in known), None)
+        return f"write {ours} instead; {_INVERSE.get(ours, 'C is its inverse')}" if ours is not None else ""
     ours = next((n for n in HYPERPARAMETERS.get(word, ()) if n in known), None)
-    if ours is not None and word == "c" and ours == "alpha":
-        return f"write {ours} instead; {_INVERSE}"
     if ours is not None:
-        return f"write {assignment(ours, value) or ours}" if value is not None else f"write {ours}"
+        return f"write {assignment(ours, value) or ours}"
+    if table == "model" and word in _FAMILY_KEYS:
+        return "leave it out: family names the model"
+    if word in HYPERPARAMETERS:
+        return f"leave it out, for nothing here is like it; known: {', '.join(sorted(known))}"
     return home_of(name, value) or _OPTIONS.get(word, "")
+
+
+def time_line(name: str, value: str) -> str:
+    """``timeout = "10m"`` for a time in other words, such as "10 minutes", "0:10:00" or "600"; else empty."""
+    clock = re.fullmatch(r"\s*(\d+):(\d{1,2})(?::(\d{1,2}))?\s*", value)
+    if clock is not None and clock[3] is not None:
+        parts = zip(clock.groups(), "hms", strict=True)
+        return assignment(name, "".join(f"{int(n)}{unit}" for n, unit in parts if int(n)))
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", value):
+        number = float(value)
+        return assignment(name, int(number) if number.is_integer() else number)
+    words = re.findall(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)", value)
+    if not words or re.sub(r"(\d+(?:\.\d+)?)\s*[A-Za-z]+|and|,|\s", "", value):
+        return ""
+    units = [(n, unit[0].lower()) for n, unit in words]
+    if [unit for _, unit in units] != [unit for unit in "dhms" if unit in {u for _, u in units}]:
+        return ""
+    return assignment(name, "".join(f"{n}{unit}" for n, unit in units))
 
 
 def known_value(value: str) -> str:
@@ -280,7 +381,9 @@ def plain_metric(name: str) -> str:
 # Other words for metrics, by `plain_metric`.
 METRIC_NAMES: Mapping[str, str] = {
     **{name: name for name in METRICS},
-    **dict.fromkeys(("acc", "accuracy_score", "categorical_accuracy", "top1", "error", "error_rate"), "accuracy"),
+    **dict.fromkeys(
+        ("acc", "accuracy_score", "categorical_accuracy", "top1", "error", "error_rate"), "accuracy"
+    ),
     **dict.fromkeys(("balanced_accuracy_score", "balanced_acc", "bacc"), "balanced_accuracy"),
     **dict.fromkeys(("f1_score", "f1score", "f1_macro", "macro_f1", "f1_weighted", "f_score"), "f1"),
     **dict.fromkeys(("auc", "auroc", "roc_auc_score", "roc", "rocauc", "auc_roc"), "roc_auc"),
@@ -293,7 +396,15 @@ METRIC_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("mean_absolute_error", "absolute_error", "l1_loss"), "mae"),
     **dict.fromkeys(("r2_score", "r_squared", "rsquared", "r^2", "explained_variance"), "r2"),
     **dict.fromkeys(
-        ("params", "parameters", "n_params", "num_params", "num_parameters", "param_count", "parameter_count"),
+        (
+            "params",
+            "parameters",
+            "n_params",
+            "num_params",
+            "num_parameters",
+            "param_count",
+            "parameter_count",
+        ),
         "n_parameters",
     ),
     **dict.fromkeys(("flop", "macs", "gflops", "mflops", "operations"), "flops"),

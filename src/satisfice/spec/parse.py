@@ -134,6 +134,7 @@ def _read(
         SpecError: A key of the top is no string, or the tables do not go together.
     """
     attempt = top.problems.attempt
+    _check_outline(top)
     meant = top.check_keys(grammar.TOP, tuple(grammar.TABLE_DOCS))
     _check_tables(top, meant)
     name = attempt(lambda: _name(top)) if "name" in top.content or "name" not in meant else None
@@ -178,6 +179,20 @@ def _section(top: Table, name: str, read: Callable[[Table], T | None]) -> T | No
     if not isinstance(given, Mapping) or (name not in top.content and name in grammar.REQUIRED_TABLES):
         return None  # told already
     return top.problems.attempt(lambda: read(top.child(name)))
+
+
+def _check_outline(top: Table) -> None:
+    """Refuse what is no study at all in one sentence, not in one for each table."""
+    if not top.content:
+        tables = ", ".join(f"[{name}]" for name in ("data", "model", *grammar.REQUIRED_TABLES))
+        raise top.error("is empty", hint=f'write name = "my-study" and the tables {tables}')
+    if set(top.content) & {"name", *grammar.TABLE_DOCS}:
+        return
+    for key, value in top.content.items():
+        inner = value.get("satisfice", value) if isinstance(value, Mapping) else {}
+        if isinstance(inner, Mapping) and set(inner) & set(grammar.TABLE_DOCS):
+            hint = "move its keys to the top of the file, and write [space] for what is a table of it"
+            raise top.error(f"a study file has no [{key}] around it", hint=hint)
 
 
 def _check_tables(top: Table, meant: Collection[str]) -> None:
@@ -225,7 +240,9 @@ def _check_names(top: Table, space: SearchSpace, model: ModelSpec | None, metric
         key = f"space.{name}"
         with top.problems.kept():
             if model is not None and name in model.fixed:
-                raise top.error("is fixed in [model] and searched here", key=key, hint="remove one of the two")
+                raise top.error(
+                    "is fixed in [model] and searched here", key=key, hint="remove one of the two"
+                )
             if name in metrics:
                 raise top.error("is the name of a metric as well", key=key, hint="rename the parameter")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from satisfice.errors import InputError, SpecError
 from satisfice.registry import did_you_mean
-from satisfice.spec.bounds import bound_line, meant_metric
+from satisfice.spec.bounds import bound_line, clause_lines, meant_metric
 from satisfice.spec.constraint import Constraint, parse_bound
 from satisfice.spec.grammar import DIRECTIONS
 from satisfice.spec.habits import home_of, objective_advice, objective_line
@@ -21,7 +21,6 @@ _LONGEST_NAME = 200
 _NUMBER_WITH_UNIT = re.compile(
     r"\s*(<=|>=|<|>)\s*([+-]?[\d._]+(?:[eE][+-]?\d+)?)\s*(?![eE][+-]?\d)([A-Za-z%µμ].*?)\s*"
 )
-_CLAUSE = re.compile(r"\s*([^<>=]+?)\s*((?:<=|>=|<|>)\s*[^<>=]+)")
 _AS_WRITTEN = 'it as size_mb = "<= 8"'
 # Quantities that exist in several units, longest name first so that "train_memory" is not taken for "memory".
 _QUANTITIES = sorted({m.quantity for m in METRICS.values() if m.name != m.quantity}, key=len, reverse=True)
@@ -66,7 +65,7 @@ def _check_not_reversed(table: Table) -> None:
                 f"{show(value)} is not a direction", key=key, hint=f"write {' and '.join(lines)}"
             )
         if lower in ("metric", "metrics", "name", "names", "objective"):
-            advice = objective_advice(table.content).removesuffix(" under [objectives]")
+            advice = objective_advice(table.content, lower).removesuffix(" under [objectives]")
             raise table.error(f"{show(value)} is not a direction", key=key, hint=advice)
 
 
@@ -121,9 +120,12 @@ def _direction_hint(metric: str, direction: Any) -> str:
     word = str(direction).lower()
     if isinstance(direction, str) and word[:3] in ("max", "min"):
         return f'write {metric} = "{word[:3]}imize"'
+    known = METRICS.get(metric)
+    usual = f"write {assignment(metric, known.direction)}" if known else 'write "maximize" or "minimize"'
     if isinstance(direction, str) and direction.strip()[:1] in ("<", ">"):
-        return 'write "maximize" or "minimize" here, and the bound under [constraints]'
-    return 'write "maximize" or "minimize"'
+        line = bound_line(metric, direction)
+        return f"{usual}, and the bound under [constraints]{f': {line}' if line else ''}"
+    return usual
 
 
 def _check_metric(table: Table, metric: str, allowed: Collection[str] | None, value: Any) -> None:
@@ -133,8 +135,7 @@ def _check_metric(table: Table, metric: str, allowed: Collection[str] | None, va
             f"the name is longer than {_LONGEST_NAME} characters", key=metric, hint="shorten it"
         )
     if re.search(r"[<>=\x00-\x1f\x7f]", metric):
-        clause = _CLAUSE.fullmatch(metric)
-        line = bound_line(clause[1], clause[2]) if clause is not None else ""
+        line = next(iter(clause_lines(metric)), "")
         raise table.error(
             "a metric's name holds no <, > or =", key=metric, hint=f"write {line or _AS_WRITTEN}"
         )
@@ -198,6 +199,9 @@ def _bound(table: Table, metric: str, value: Any) -> Constraint:
             hint = f"write {line}" if line else error.hint
             raise table.error(error.message, key=metric, hint=hint) from None
         hint = _unit_hint(metric, unit[1], unit[2], unit[3])
+        if line:
+            count = unit[3].lower() in ("%", "k", "m", "b", "g", "t")
+            hint = f"write {line}" if count else f"the unit belongs to the metric's name: write {line}"
         raise table.error(f"{show(value)} holds a unit", key=metric, hint=hint) from None
 
 

@@ -244,9 +244,7 @@ def _condition(
         )
     for value in values:
         if not of.contains(value):
-            raise table.error(
-                f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of)
-            )
+            raise table.error(f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of))
     return tuple(of.clip(value) for value in values)
 
 

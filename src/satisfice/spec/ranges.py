@@ -131,10 +131,12 @@ def _from_object(value: Any) -> dict[str, Any] | list[Any] | None:
         return _span(value[0], value[-1], "int", step=value.step)
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)
-    kind = getattr(getattr(value, "dist", None), "name", None)
-    args = getattr(value, "args", ())
-    if kind in ("loguniform", "reciprocal") and len(args) == 2:
+    name = getattr(getattr(value, "dist", None), "name", None)
+    args: tuple[Any, ...] = getattr(value, "args", ())
+    if len(args) != 2:
+        return None
+    if name in ("loguniform", "reciprocal"):
         return _span(*args, "loguniform")
-    if kind == "uniform" and len(args) == 2:
+    if name == "uniform":
         return _span(args[0], args[0] + args[1], "float")
-    return _span(args[0], args[1] - 1, "int") if kind == "randint" and len(args) == 2 else None
+    return _span(args[0], args[1] - 1, "int") if name == "randint" else None

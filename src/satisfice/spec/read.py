@@ -16,6 +16,7 @@ import numpy as np
 from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean, nearest
 from satisfice.spec import habits
+from satisfice.spec.bounds import clause_lines
 from satisfice.spec.grammar import LARGEST_INTEGER, Key, Keys, Kind
 from satisfice.spec.toml import assignment
 
@@ -88,9 +89,11 @@ class Problems:
 
     def attempt(self, make: Callable[[], T]) -> T | None:
         """What ``make`` returns; None where it raised an error, which is kept."""
-        with self.kept():
+        try:
             return make()
-        return None
+        except SpecError as error:
+            self._found += error.problems
+            return None
 
     def tell(self, order: Sequence[str] = ()) -> None:
         """Raise what was found, if anything.
@@ -133,7 +136,11 @@ class Table:
         """
         value = self.content.get(key, {})
         if not isinstance(value, Mapping):
-            fix = habits.table_advice(key, value) if not self.path else "write { key = value }"
+            fix = "write { key = value }"
+            if not self.path:
+                lines = clause_lines(value) if key == "constraints" else []
+                below = f"write [{key}] on a line of its own, and below {' and '.join(lines)}"
+                fix = below if lines else habits.table_advice(key, value)
             raise self.error(f"must be a table, not {show(value)}", key=key, hint=fix)
         return self.at(value, self.where(key))
 
@@ -233,10 +240,11 @@ class Table:
         if isinstance(value, str):
             match = _DURATION.fullmatch(value.strip().lower())
             if match is None or not any(match.groups()):
+                line = habits.time_line(name, value)
                 raise self.error(
                     f"{show(value)} is not a time",
                     key=name,
-                    hint='write "10m", "90s", "1h30m" or a number of seconds',
+                    hint=f"write {line}" if line else 'write "10m", "90s", "1h30m" or a number of seconds',
                 )
             value = sum(float(n) * s for n, s in zip(match.groups(), _SECONDS, strict=True) if n)
         if value <= 0:
