@@ -64,10 +64,17 @@ def is_number(value: Any) -> bool:
 
 
 def is_scalar(value: Any) -> bool:
-    """Whether it is a string, a finite number that databases hold, or a bool."""
+    """Whether it is a text, a finite number that databases hold, or a bool."""
     if isinstance(value, int):
         return abs(value) <= LARGEST_INTEGER
-    return isinstance(value, str) or (isinstance(value, float) and math.isfinite(value))
+    if isinstance(value, str):
+        return is_text(value)
+    return isinstance(value, float) and math.isfinite(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether it is whole characters: half of a pair (a lone surrogate) is no text that can be stored."""
+    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 class Problems:
@@ -310,4 +317,6 @@ def _type_problem(value: Any, key: Key) -> str:
         return f"{show(value)} is too large"
     if isinstance(value, str) and not value.strip():
         return "must not be empty"
+    if isinstance(value, str) and not is_text(value):
+        return "holds half of a character (a lone surrogate)"
     return ""

@@ -18,7 +18,7 @@ from satisfice.spec.entry import load_task
 from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
-from satisfice.store import migrate, studies
+from satisfice.store import capacity, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
@@ -130,16 +130,31 @@ def create(
     made = task_of(checked, task)
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
-    content = to_dict(checked)
-    if db.retrying(lambda: studies.find(db, checked.name)) is None:
-        db.retrying(lambda: studies.create(db, checked, content, data))
-    row = find(db, checked.name)
-    _check_same(row, checked, content, data)
+    try:
+        return _opened(db, _stored(db, checked, data), checked, lambda: made)
+    except BaseException:
+        db.close()
+        raise
+
+
+def _stored(db: Database, spec: StudySpec, data: str | None) -> Mapping[str, Any]:
+    """Our row of the study, which is stored unless it is there.
+
+    Raises:
+        SpecError: The database cannot hold it.
+        StudyChanged: Another one of that name is there.
+    """
+    content = to_dict(spec)
+    if db.retrying(lambda: studies.find(db, spec.name)) is None:
+        db.retrying(lambda: capacity.check_study(db, spec))
+        db.retrying(lambda: studies.create(db, spec, content, data))
+    row = find(db, spec.name)
+    _check_same(row, spec, content, data)
     if json.loads(row["spec"])["budget"] != content["budget"]:
         uuid = row["uuid"]
-        db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
-        row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made)
+        db.retrying(lambda: studies.change_budget(db, uuid, spec.budget, content))
+        row = find(db, spec.name)
+    return row
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:

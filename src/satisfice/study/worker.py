@@ -23,7 +23,7 @@ from satisfice.errors import (
     SatisficeError,
     StorageLost,
 )
-from satisfice.store import presence
+from satisfice.store import capacity, presence
 from satisfice.study.session import Session
 from satisfice.study.trial import Preempted, Trial, as_floats
 from satisfice.study.verdicts import Verdicts
@@ -92,6 +92,7 @@ class Worker:
 
     def _join(self) -> bool:
         s = self._session
+        capacity.check_label(s.db, self._label)
         return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
 
     def _loop(self) -> str:
