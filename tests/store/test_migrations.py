@@ -298,8 +298,8 @@ NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "next"
+down_revision = "HEAD"
 branch_labels = None
 depends_on = None
 
@@ -315,7 +315,7 @@ def downgrade() -> None:
         batch.drop_column("gpu")
 """
 BROKEN_REVISION = (
-    NEXT_REVISION.replace('"0002"', '"0003"').replace('"0001"', '"0002"').replace('"gpu"', '"seen_at"')
+    NEXT_REVISION.replace('"next"', '"after"').replace('"HEAD"', '"next"').replace('"gpu"', '"seen_at"')
 )
 
 
@@ -331,34 +331,37 @@ def future(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_an_older_database_is_upgraded_without_loss(storage_url: str, future: Path) -> None:
+    head = migrate.head()
     with opened(storage_url) as db:
         migrate.ensure_ready(db)
         add_worker(db)
         # Through a copy of the table where SQLite needs it.
         text = NEXT_REVISION.replace("RECREATE", '"always"' if db.dialect == "sqlite" else '"auto"')
-        (future / "0002_gpu.py").write_text(text)
+        (future / "next_gpu.py").write_text(text.replace("HEAD", head))
         migrate._revisions.cache_clear()
 
         migrate.ensure_ready(db)
-        assert migrate.current(db) == "0002"
+        assert migrate.current(db) == "next"
         query = sa.text("SELECT hostname, seen_at, gpu FROM satisfice_workers")
         with db.read() as connection:
             assert connection.execute(query).all() == [("box", 2.5, "none")]
-        migrate.downgrade(db, "0001")
+        migrate.downgrade(db, head)
         with db.read() as connection:
             assert connection.execute(sa.select(workers.c.hostname)).scalars().all() == ["box"]
 
 
 def test_a_migration_that_fails_leaves_the_last_good_revision(storage_url: str, future: Path) -> None:
+    head = migrate.head()
     with opened(storage_url) as db:
         migrate.ensure_ready(db)
         add_worker(db)
-        (future / "0002_gpu.py").write_text(NEXT_REVISION.replace("RECREATE", '"auto"'))
-        (future / "0003_broken.py").write_text(BROKEN_REVISION.replace("RECREATE", '"never"'))
+        text = NEXT_REVISION.replace("RECREATE", '"auto"')
+        (future / "next_gpu.py").write_text(text.replace("HEAD", head))
+        (future / "then_broken.py").write_text(BROKEN_REVISION.replace("RECREATE", '"never"'))
         migrate._revisions.cache_clear()
         with pytest.raises(sa.exc.DBAPIError):
             migrate.ensure_ready(db)
-        assert migrate.current(db) == "0002"
+        assert migrate.current(db) == "next"
         with db.read() as connection:
             assert connection.execute(sa.text("SELECT gpu FROM satisfice_workers")).scalars().all() == [
                 "none"

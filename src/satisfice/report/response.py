@@ -84,12 +84,12 @@ def encode(parameter: Parameter, value: Any) -> float:
     if isinstance(d, CategoricalDistribution):
         position = next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value)
         return position / max(1, len(d.choices) - 1)
-    low, high = float(getattr(d, "low", 0.0)), float(getattr(d, "high", 1.0))
+    low, high = getattr(d, "low", 0.0), getattr(d, "high", 1.0)
     if low == high:
         return 0.0
     if getattr(d, "log", False):
         return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-    return (float(value) - low) / (high - low)
+    return float((value - low) / (high - low))  # of integers, beyond 2**53 too, exact
 
 
 def design(view: StudyView, rows: Sequence[TrialRecord]) -> Floats:

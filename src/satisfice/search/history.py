@@ -23,6 +23,7 @@ from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
 _GREATEST = float(np.finfo(np.float32).max)  # of a report: beyond, as where it is infinite, it says nothing
+_LAST = 10**13  # where the number of steps is not known: steps may be those of an environment, or tokens
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
 
 
@@ -32,7 +33,7 @@ def checkpoints(max_steps: int | None) -> tuple[int, ...]:
     >>> checkpoints(30)
     (1, 2, 4, 6, 9, 14, 21)
     """
-    end = 10_000 if max_steps is None else max_steps
+    end = _LAST if max_steps is None else max_steps
     out: list[int] = []
     step = 1
     while step < end:
@@ -78,9 +79,9 @@ class History:
             "raw": np.full((capacity, d), np.nan),
             "metrics": np.full((capacity, k), np.nan),
             "feasible": np.full(capacity, -1, dtype=np.int8),  # 1, 0, or -1: not known
-            "steps": np.zeros(capacity, dtype=np.int32),
+            "steps": np.zeros(capacity, dtype=np.int64),
             "curves": np.full((capacity, g, t), np.nan, dtype=np.float32),
-            "curve_step": np.zeros((capacity, g), dtype=np.int32),
+            "curve_step": np.zeros((capacity, g), dtype=np.int64),
         }
         for name, array in fresh.items():
             if self._n:
@@ -91,9 +92,9 @@ class History:
     _raw: Array
     _metrics: Array
     _feasible: NDArray[np.int8]
-    _steps: NDArray[np.int32]
+    _steps: NDArray[np.int64]
     _curves: NDArray[np.float32]
-    _curve_step: NDArray[np.int32]
+    _curve_step: NDArray[np.int64]
 
     def _row(self, number: int) -> int:
         if number >= len(self._state):
@@ -160,7 +161,7 @@ class History:
         return self._feasible[: self._n]
 
     @property
-    def steps(self) -> NDArray[np.int32]:
+    def steps(self) -> NDArray[np.int64]:
         """Last reported step. Shape [n]."""
         return self._steps[: self._n]
 
@@ -170,7 +171,7 @@ class History:
         return self._curves[: self._n]
 
     @property
-    def curve_step(self) -> NDArray[np.int32]:
+    def curve_step(self) -> NDArray[np.int64]:
         """Step of the report that `curves` holds, 0 where there is none. Shape [n, g]."""
         return self._curve_step[: self._n]
 

@@ -43,7 +43,6 @@ class Key:
 Keys = Mapping[str, Key]
 
 LARGEST_INTEGER = 2**63 - 1  # of TOML and of every database
-LARGEST_EXACT = 2**53  # up to here a float, as which databases keep parameters, holds every integer
 _LARGEST_COUNT = 2**31 - 1  # of a column of integers
 
 TOP: Keys = {

@@ -11,7 +11,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.registry import did_you_mean
-from satisfice.spec.grammar import LARGEST_EXACT, LARGEST_INTEGER, RANGE
+from satisfice.spec.grammar import LARGEST_INTEGER, RANGE
 from satisfice.spec.habits import home_of, hyperparameter_advice
 from satisfice.spec.ranges import is_foreign, range_line
 from satisfice.spec.read import Table, is_scalar, show
@@ -157,8 +157,6 @@ def _range(entry: Table, meant: Collection[str] = ()) -> IntDistribution | Float
     if math.isinf(float(high) - float(low)):
         raise entry.error(f"{low} to {high} is too wide", hint="bring the ends closer together")
     whole = isinstance(low, int) and isinstance(high, int)
-    if whole:
-        _check_exact(entry, low, high)
     if whole and step is not None and step != int(step):
         raise entry.error(
             f"must be an integer where low and high are integers, not {step}",
@@ -170,22 +168,6 @@ def _range(entry: Table, meant: Collection[str] = ()) -> IntDistribution | Float
     if whole:
         return IntDistribution(low, high, log=log, step=1 if step is None else int(step))
     return FloatDistribution(float(low), float(high), log=log, step=None if step is None else float(step))
-
-
-def _check_exact(entry: Table, low: int, high: int) -> None:
-    """Refuse integers that a database keeps as another number: Optuna stores parameters as floats."""
-    far = next((end for end in (low, high) if abs(end) > LARGEST_EXACT), None)
-    if far is None or entry.stored:
-        return
-    key = "low" if far == low else "high"
-    hint = "search a string among choices, or a float: write it with a decimal point"
-    if high - low <= LARGEST_EXACT:
-        hint = f"write {{ low = 0, high = {high - low} }} and add {low} in your own code"
-    raise entry.error(
-        f"{far} is beyond {LARGEST_EXACT}, where databases no longer tell neighbouring integers apart",
-        key=key,
-        hint=hint,
-    )
 
 
 def _check_step(entry: Table, low: float, high: float, step: float) -> None:

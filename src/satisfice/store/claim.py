@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
+EXACT_KEY = "exact"  # in a stored proposal: integers that Optuna's column of floats does not hold, by name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
