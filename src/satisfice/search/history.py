@@ -24,7 +24,16 @@ from satisfice.spec.trial import TrialRecord
 ABSENT = -1
 _GREATEST = float(np.finfo(np.float32).max)  # of a report: beyond, as where it is infinite, it says nothing
 _LAST = 10**13  # where the number of steps is not known: steps may be those of an environment, or tokens
+_TAME = 1e150
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
+
+
+def _tamed(value: float) -> float:
+    """The value, or beyond 1e150 one in the same order whose square is finite; NaN and infinity as they are."""
+    size = abs(value)
+    if not _TAME < size < math.inf:
+        return value
+    return math.copysign(_TAME * (1.0 + math.log10(size / _TAME)), value)
 
 
 def checkpoints(max_steps: int | None) -> tuple[int, ...]:
@@ -113,7 +122,7 @@ class History:
             for name, value in record.metrics.items():
                 column = self.metric_column.get(name)
                 if column is not None:
-                    self._metrics[i, column] = value
+                    self._metrics[i, column] = _tamed(value)
             self._feasible[i] = -1 if record.feasible is None else int(record.feasible)
             self._steps[i] = max(self._steps[i], record.steps)
             for step, metrics in record.reports.items():

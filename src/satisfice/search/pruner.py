@@ -226,10 +226,10 @@ def _loss(
         return 0.0
     low, high = finished[front].min(axis=0), finished[front].max(axis=0)
     width = np.where(high > low, high - low, np.maximum(np.ptp(finished, axis=0), 1e-12))
-    reference = high + 0.1 * width
+    reference = (high - low) / width + 0.1
     kept = np.delete(finished, front[lost], axis=0)
-    volume = moocore.hypervolume((finished - low) / width, ref=(reference - low) / width)
-    left = moocore.hypervolume((kept - low) / width, ref=(reference - low) / width)
+    volume = moocore.hypervolume((finished - low) / width, ref=reference)
+    left = moocore.hypervolume((kept - low) / width, ref=reference)
     return float(1.0 - left / volume)
 
 

@@ -18,7 +18,7 @@ from optuna.distributions import (
 
 Params = Mapping[str, Any]
 
-_SQUARED = 1e150  # the square of a greater number is infinite, and samplers square
+_SQUARED = 1e150  # the square of a greater number is infinite (of its inverse: 0), and samplers square
 EXACT = 2**53  # up to here a float holds every integer
 
 
@@ -36,7 +36,7 @@ class Parameter:
     def numeric(self) -> BaseDistribution:
         """The distribution of raw values, which are floats that may be squared.
 
-        Integers beyond 2**53 are counted from `low`; floats near the greatest are divided by a power of two.
+        Integers beyond 2**53 are counted from `low`; floats near the greatest or the least are divided by a power of two.
 
         A range wider than 2**53 stays as it is: a raw value then stands for several integers. A narrower one
         so far from zero is searched evenly also where it is logarithmic: its ends differ by less than 2 times.
@@ -54,9 +54,10 @@ class Parameter:
     @cached_property
     def _scale(self) -> float:
         d = self.distribution
-        if not isinstance(d, FloatDistribution) or d.log or max(abs(d.low), abs(d.high)) < _SQUARED:
+        if not isinstance(d, FloatDistribution) or d.log:
             return 1.0
-        return float(2.0 ** (math.frexp(max(abs(d.low), abs(d.high)))[1] - 1))
+        most = max(abs(d.low), abs(d.high))
+        return 1.0 if 1 / _SQUARED < most < _SQUARED or most == 0 else float(2.0 ** (math.frexp(most)[1] - 1))
 
     def to_raw(self, value: Any) -> float:
         """A value of the distribution as a float of `numeric`: the index of a choice, or a number."""
