@@ -2,7 +2,7 @@
 
 SatisficeError                what went wrong, in one sentence, and a hint
 ├── InputError                the input is wrong; nothing was written (exit code 2)
-│   ├── SpecError             a study file or dict
+│   ├── SpecError             a study file or dict; tells every problem of it (`.problems`)
 │   ├── DataError             a data set or data file
 │   ├── StorageError          the storage URL, its database, its migrations
 │   │   └── StorageRefused    no server answers at its address: it may be about to
@@ -70,6 +70,8 @@ class InputError(SatisficeError):
 class SpecError(InputError):
     """A study file or dict is wrong.
 
+    One error may tell several problems: `message`, `key` and `hint` are those of the first.
+
     Args:
         message: What is wrong.
         file: The study file, or None for a dict.
@@ -81,11 +83,26 @@ class SpecError(InputError):
         super().__init__(message, hint=hint)
         self.key = key
         self.file = file
+        self._others: tuple[SpecError, ...] = ()
+
+    @classmethod
+    def of(cls, problems: Sequence[SpecError]) -> SpecError:
+        """One error that tells all of ``problems`` (at least one)."""
+        first, *others = problems
+        error = cls(first.message, key=first.key, file=first.file, hint=first.hint)
+        error._others = tuple(others)
+        return error
+
+    @property
+    def problems(self) -> tuple[SpecError, ...]:
+        """Every problem as an error of its own, in the order of the file."""
+        first = SpecError(self.message, key=self.key, file=self.file, hint=self.hint)
+        return (first, *self._others)
 
     def __str__(self) -> str:
-        """File, key, sentence, fix."""
+        """File, key, sentence, fix; one line for each problem."""
         where = ": ".join(part for part in (self.file or "study", self.key) if part)
-        return f"{where}: {super().__str__()}"
+        return "\n".join([f"{where}: {super().__str__()}", *map(str, self._others)])
 
 
 class DataError(InputError):

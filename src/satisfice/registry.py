@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from collections.abc import Collection
 from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
@@ -68,7 +69,17 @@ class Registry(Generic[T]):
 
 def did_you_mean(word: str, known: list[str]) -> str:
     """A hint that names the nearest known words, or all of them."""
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    near = nearest(word, known)
+    if near is not None:
+        return f"did you mean {near!r}?"
     return "known: " + ", ".join(sorted(known))
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The known word that is most like ``word``, whatever its case; None where none is like it."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    if close:
+        return str(close[0])
+    lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.5)
+    return lower[close[0]] if close else None

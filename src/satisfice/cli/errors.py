@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import click
 
-from satisfice.errors import SatisficeError, TrialsFailAlike
+from satisfice.errors import SatisficeError, SpecError, TrialsFailAlike
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -83,6 +83,10 @@ def explain(error: BaseException) -> int:
     if isinstance(error, click.ClickException):
         say(_usage_sentence(error))
         return EXIT_INPUT
+    if isinstance(error, SpecError):
+        for problem in error.problems:
+            say(str(problem))
+        return error.exit_code
     if isinstance(error, SatisficeError):
         say_why(error)
         return error.exit_code

@@ -117,10 +117,18 @@ def is_early(metric: str) -> bool:
     return known is not None and known.known is not Known.AFTER
 
 
+FARTHEST = 1e300
+
+
 def finite(record: TrialRecord, metric: str) -> float | None:
-    """The metric if it is known and finite."""
+    """The metric if it is known and finite, as it is drawn: one beyond ``FARTHEST`` stands there."""
     value = metric_value(record, metric)
-    return value if value is not None and math.isfinite(value) else None
+    return drawn(value) if value is not None and math.isfinite(value) else None
+
+
+def drawn(value: float) -> float:
+    """The value where a plot shows it: two of them must have a difference. Labels say what it really is."""
+    return min(max(value, -FARTHEST), FARTHEST)
 
 
 @dataclass(frozen=True, kw_only=True)

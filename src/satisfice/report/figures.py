@@ -166,7 +166,8 @@ def _span(span: Span, bounds: Sequence[Constraint], *, log: bool) -> list[float]
             at = math.log10(c.bound) if log else c.bound
             low, high = (min(low, at), max(high, at)) if low - reach <= at <= high + reach else (low, high)
     pad = 0.06 * (high - low) or 0.1 * abs(high) or 1.0
-    return [low - pad, high + pad]
+    low, high = low - pad, high + pad
+    return [max(low, -323.0), min(high, 308.0)] if log else [low, high]  # 10 to more is no number
 
 
 def _bounds(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from satisfice.choose import pareto_front
 from satisfice.choose.bounds import metric_value, number_text
-from satisfice.report.context import Absent, StudyView, finite
+from satisfice.report.context import Absent, StudyView, drawn, finite
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, one_unit
 from satisfice.spec.study import Objective
@@ -257,7 +257,8 @@ def curves_plots(view: StudyView, *, most: int = 120) -> list[CurvesPlot | Absen
 def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot | Absent:
     curves = []
     for r in view.records:
-        at = {s: v[metric] for s, v in sorted(r.reports.items()) if metric in v and math.isfinite(v[metric])}
+        reported = ((s, v[metric]) for s, v in sorted(r.reports.items()) if metric in v)
+        at = {s: drawn(value) for s, value in reported if math.isfinite(value)}
         if at:
             curves.append(
                 Curve(
@@ -273,12 +274,12 @@ def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot | Absent:
     chosen = [c for c in curves if c.kind == "chosen"]
     rest = [c for c in curves if c.kind != "chosen"]
     kept = rest[max(0, len(rest) - most + len(chosen)) :]
-    drawn = (*kept, *chosen)
+    lines = (*kept, *chosen)
     return CurvesPlot(
         metric=metric,
-        log=wants_log(metric, [v for c in drawn for v in c.values]),
-        curves=drawn,
-        left_out=len(curves) - len(drawn),
+        log=wants_log(metric, [v for c in lines for v in c.values]),
+        curves=lines,
+        left_out=len(curves) - len(lines),
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from optuna.distributions import CategoricalDistribution
 
-from satisfice.report.context import Absent, StudyView, finite
+from satisfice.report.context import FARTHEST, Absent, StudyView, finite
 from satisfice.report.gaussian_process import smooth
 from satisfice.report.plot_data import hover_text, show, wants_log
 from satisfice.spec.constraint import Constraint
@@ -83,12 +83,12 @@ def encode(parameter: Parameter, value: Any) -> float:
     if isinstance(d, CategoricalDistribution):
         position = next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value)
         return position / max(1, len(d.choices) - 1)
-    low, high = float(getattr(d, "low", 0.0)), float(getattr(d, "high", 1.0))
+    low, high = getattr(d, "low", 0.0), getattr(d, "high", 1.0)
     if low == high:
         return 0.0
     if getattr(d, "log", False):
         return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-    return (float(value) - low) / (high - low)
+    return float((value - low) / (high - low))  # of integers, beyond 2**53 too, exact
 
 
 def design(view: StudyView, rows: Sequence[TrialRecord]) -> Floats:
@@ -114,7 +114,7 @@ def importances(view: StudyView, metric: str) -> Importances | Absent:
     y, _ = _target(metric, rows)
     if np.ptp(y) == 0:
         return Absent(title=title, sentence=f"{metric} is the same in every trial.")
-    x = design(view, rows)
+    x, y = design(view, rows), y / _unit_of(y)
     forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, oob_score=True, random_state=0)
     forest.fit(x, y)  # with 100 trees every trial is out of some bag
     raw = permutation_importance(forest, x, y, n_repeats=5, random_state=0).importances_mean
@@ -135,6 +135,18 @@ def importances(view: StudyView, metric: str) -> Importances | Absent:
 def _too_few(metric: str, n: int) -> str:
     have = {0: "No trial has", 1: "Only one trial has"}.get(n, f"Only {n} trials have")
     return f"{have} a value of {metric}; at least {_FEWEST} are needed."
+
+
+def _unit_of(values: Floats) -> float:
+    """What to divide values by, so that they can be squared; 1 where they can as they are."""
+    most = float(np.abs(values).max(initial=0.0))
+    return most if most > 1e150 else 1.0
+
+
+def _smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
+    """`smooth`, also of values that cannot be squared."""
+    unit = _unit_of(y)
+    return np.asarray(np.clip(smooth(x, y / unit, grid), -FARTHEST / unit, FARTHEST / unit) * unit)
 
 
 def _target(metric: str, rows: Sequence[TrialRecord]) -> tuple[Floats, bool]:
@@ -168,15 +180,16 @@ def _surface(
     y, log = _target(metric, rows)
     grid = _grid(px, py, axis_x, axis_y)
     shape = (len(axis_y.positions), len(axis_x.positions))
-    z = smooth(_pair(px, py, rows), y, grid).reshape(shape)
+    z = _smooth(_pair(px, py, rows), y, grid).reshape(shape)
+    z = np.clip(z, -300.0, 300.0) if log else z  # 10 to the power of it is a number
     bounds = []
     for constraint in view.constraints:
         judged = [r for r in rows if finite(r, constraint.metric) is not None]
         values, log_bound = _target(constraint.metric, judged)
         if len(judged) < _FEWEST or np.ptp(values) == 0:
             continue
-        at = smooth(_pair(px, py, judged), values, grid).reshape(shape)
-        over = np.vectorize(constraint.violation)(10**at if log_bound else at)
+        at = _smooth(_pair(px, py, judged), values, grid).reshape(shape)
+        over = np.vectorize(constraint.violation)(10 ** np.minimum(at, 300.0) if log_bound else at)
         bounds.append((constraint, tuple(map(tuple, over.tolist()))))
     marks = tuple(
         Mark(

@@ -77,7 +77,7 @@ class Encoder:
         row = np.full(len(self.parameters), np.nan)
         for j, p in enumerate(self.parameters):
             if p.name in params and p.contains(params[p.name]):
-                row[j] = p.distribution.to_internal_repr(params[p.name])
+                row[j] = p.to_raw(params[p.name])
         return row
 
     def params(self, row: Array) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Encoder:
         out: dict[str, Any] = {}
         for j, p in enumerate(self.parameters):
             if not math.isnan(row[j]):
-                out[p.name] = p.distribution.to_external_repr(float(row[j]))
+                out[p.name] = p.from_raw(float(row[j]))
         return out
 
     # -- pools ---------------------------------------------------------------------------------------------
@@ -152,8 +152,7 @@ class Encoder:
         out = {}
         for name, values in parameter.when.items():
             parent = self.parameters[self.column[name]]
-            to_raw = parent.distribution.to_internal_repr
-            out[self.column[name]] = tuple(float(to_raw(v)) for v in values if parent.contains(v))
+            out[self.column[name]] = tuple(parent.to_raw(v) for v in values if parent.contains(v))
         return out
 
 
@@ -172,7 +171,7 @@ def _bounds(d: FloatDistribution | IntDistribution) -> tuple[float, float]:
 
 
 def _values(p: Parameter, q: Array) -> Array:
-    d = p.distribution
+    d = p.numeric
     if isinstance(d, CategoricalDistribution):
         return np.minimum(np.floor(q * len(d.choices)), len(d.choices) - 1)
     assert isinstance(d, FloatDistribution | IntDistribution)
@@ -186,7 +185,7 @@ def _values(p: Parameter, q: Array) -> Array:
 
 
 def _quantiles(p: Parameter, raw: Array) -> Array:
-    d = p.distribution
+    d = p.numeric
     if isinstance(d, CategoricalDistribution):
         return (raw + 0.5) / len(d.choices)
     assert isinstance(d, FloatDistribution | IntDistribution)
@@ -196,7 +195,7 @@ def _quantiles(p: Parameter, raw: Array) -> Array:
 
 
 def _unit(p: Parameter, raw: Array, *, ordered: bool) -> Array:
-    d = p.distribution
+    d = p.numeric
     if isinstance(d, CategoricalDistribution):
         if ordered:
             return np.where(np.isnan(raw), INACTIVE, raw / (len(d.choices) - 1))
@@ -205,6 +204,8 @@ def _unit(p: Parameter, raw: Array, *, ordered: bool) -> Array:
     low, high, x = float(d.low), float(d.high), raw
     if d.log:
         low, high, x = math.log(low), math.log(high), np.log(raw)
+    if not high > low:  # neighbouring floats may have one logarithm
+        return np.full(raw.shape, INACTIVE)
     return np.where(np.isnan(raw), INACTIVE, (x - low) / (high - low))
 
 

@@ -23,7 +23,17 @@ from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
 _GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
+_LAST = 10**13  # where the number of steps is not known: steps may be those of an environment, or tokens
+_TAME = 1e150
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
+
+
+def _tamed(value: float) -> float:
+    """The value, or beyond 1e150 one in the same order whose square is finite; NaN and infinity as they are."""
+    size = abs(value)
+    if not _TAME < size < math.inf:
+        return value
+    return math.copysign(_TAME * (1.0 + math.log10(size / _TAME)), value)
 
 
 def checkpoints(max_steps: int | None) -> tuple[int, ...]:
@@ -32,7 +42,7 @@ def checkpoints(max_steps: int | None) -> tuple[int, ...]:
     >>> checkpoints(30)
     (1, 2, 4, 6, 9, 14, 21)
     """
-    end = 10_000 if max_steps is None else max_steps
+    end = _LAST if max_steps is None else max_steps
     out: list[int] = []
     step = 1
     while step < end:
@@ -78,9 +88,9 @@ class History:
             "raw": np.full((capacity, d), np.nan),
             "metrics": np.full((capacity, k), np.nan),
             "feasible": np.full(capacity, -1, dtype=np.int8),  # 1, 0, or -1: not known
-            "steps": np.zeros(capacity, dtype=np.int32),
+            "steps": np.zeros(capacity, dtype=np.int64),
             "curves": np.full((capacity, g, t), np.nan),
-            "curve_step": np.zeros((capacity, g), dtype=np.int32),
+            "curve_step": np.zeros((capacity, g), dtype=np.int64),
         }
         for name, array in fresh.items():
             if self._n:
@@ -91,9 +101,9 @@ class History:
     _raw: Array
     _metrics: Array
     _feasible: NDArray[np.int8]
-    _steps: NDArray[np.int32]
+    _steps: NDArray[np.int64]
     _curves: Array
-    _curve_step: NDArray[np.int32]
+    _curve_step: NDArray[np.int64]
 
     def _row(self, number: int) -> int:
         if number >= len(self._state):
@@ -112,7 +122,7 @@ class History:
             for name, value in record.metrics.items():
                 column = self.metric_column.get(name)
                 if column is not None:
-                    self._metrics[i, column] = value
+                    self._metrics[i, column] = _tamed(value)
             self._feasible[i] = -1 if record.feasible is None else int(record.feasible)
             self._steps[i] = max(self._steps[i], record.steps)
             for step, metrics in record.reports.items():
@@ -160,7 +170,7 @@ class History:
         return self._feasible[: self._n]
 
     @property
-    def steps(self) -> NDArray[np.int32]:
+    def steps(self) -> NDArray[np.int64]:
         """Last reported step. Shape [n]."""
         return self._steps[: self._n]
 
@@ -170,7 +180,7 @@ class History:
         return self._curves[: self._n]
 
     @property
-    def curve_step(self) -> NDArray[np.int32]:
+    def curve_step(self) -> NDArray[np.int64]:
         """Step of the report that `curves` holds, 0 where there is none. Shape [n, g]."""
         return self._curve_step[: self._n]
 

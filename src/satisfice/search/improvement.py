@@ -64,7 +64,8 @@ class Improvement:
 
     def _heights(self, y: Array) -> Array:
         """Length along each direction, to the power m. Shape [..., l]."""
-        gap = np.maximum((self._reference - y) / self._range, 0.0)
+        # The upper end keeps powers finite: an objective may be worse than others by any factor.
+        gap = np.clip((self._reference - y) / self._range, 0.0, 10.0 ** (200.0 / self._m))
         height = gap[..., 0, None] / self._directions[:, 0]
         for i in range(1, self._m):
             np.minimum(height, gap[..., i, None] / self._directions[:, i], out=height)

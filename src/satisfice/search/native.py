@@ -60,7 +60,8 @@ class NativeSampler:
         if self._memory is None:
             self._memory = ScreenMemory(self._problem, history.encoder)
         self._mirror(history)
-        with warnings.catch_warnings():
+        # At the ends of what floats hold, densities are zero and their logarithms infinite: that is right.
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore", category=optuna.exceptions.ExperimentalWarning)
             self._study.sampler = self._make(int(rng.integers(2**31)))
             return self._ask(history, screen, rng)
@@ -116,7 +117,8 @@ class NativeSampler:
         params: dict[str, Any] = {}
         for p in self._problem.space.ordered:
             if self._problem.space.is_active(p, params):
-                params[p.name] = trial._suggest(p.name, p.distribution)  # noqa: SLF001  # the one for any distribution
+                suggested = trial._suggest(p.name, p.numeric)  # noqa: SLF001  # the one for any distribution
+                params[p.name] = p.from_raw(p.numeric.to_internal_repr(suggested))
         return params
 
     def _set_constraints(self, trial: optuna.Trial, answer: Screened) -> None:
@@ -170,13 +172,17 @@ class NativeSampler:
         self._mirrored[number] = (trial_id, True)
 
     def _add(self, history: History, number: int, state: TrialState) -> int:
-        params = history.encoder.params(history.raw[number])
+        raw, encoder = history.raw[number], history.encoder
+        known = {p.name: p for j, p in enumerate(encoder.parameters) if np.isfinite(raw[j])}
+        params = {
+            name: p.numeric.to_external_repr(float(raw[encoder.column[name]])) for name, p in known.items()
+        }
         state, values = self._values(history, number, state)
         trial: FrozenTrial = create_trial(
             state=state,
             values=values,
             params=params,
-            distributions={name: self._problem.space.by_name[name].distribution for name in params},
+            distributions={name: p.numeric for name, p in known.items()},
             system_attrs={f"constraints:{k}": v for k, v in self._constraints(history, number).items()},
         )
         study = self._study

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,6 +18,8 @@ Operator = Literal["<=", "<", ">=", ">"]
 
 # A strict bound met with equality is violated, by an amount that no measurement confuses with another.
 _STRICT_EQUALITY = 1e-12
+
+_LARGEST = sys.float_info.max
 
 _NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
 _BOUND = re.compile(rf"^\s*(<=|>=|<|>)\s*({_NUMBER})\s*$")
@@ -45,15 +48,19 @@ class Constraint:
         """How far the value misses the bound: satisfied exactly if <= 0.
 
         The difference is divided by the bound's size (by 1 for a bound of zero), so that violations of
-        different metrics compare. NaN violates by infinity.
+        different metrics compare. NaN violates by infinity; a finite value by a finite number.
         """
         if math.isnan(value):
             return math.inf
-        scale = abs(self.bound) or 1.0
-        excess = (value - self.bound) if self.is_upper else (self.bound - value)
+        value, scale, sign = float(value), abs(self.bound) or 1.0, 1.0 if self.is_upper else -1.0
+        excess = sign * (value - self.bound)
         if excess == 0 and self.operator in ("<", ">"):
             return _STRICT_EQUALITY
-        return excess / scale
+        if math.isinf(value):
+            return excess
+        if math.isinf(excess):  # of finite numbers far from each other
+            return min(max(sign * (value / scale - self.bound / scale), -_LARGEST), _LARGEST)
+        return min(max(excess / scale, -_LARGEST), _LARGEST)
 
     def satisfied(self, value: float) -> bool:
         """Whether the value meets the bound."""

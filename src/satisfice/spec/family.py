@@ -5,17 +5,21 @@ The families themselves live in `satisfice.train`, which this package may not im
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean
+from satisfice.spec.constraint import Constraint
+from satisfice.spec.habits import hyperparameter_advice, known_value
 from satisfice.spec.metric import METRICS
-from satisfice.spec.read import show
-from satisfice.spec.space import Parameter
-from satisfice.spec.study import StudySpec
+from satisfice.spec.read import number_in, show
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.spec.study import DataSpec, ModelSpec, Objective, SearchOptions, StudySpec
+from satisfice.spec.toml import assignment, toml_value
 
 
 class HyperparameterInfo(Protocol):
@@ -49,6 +53,25 @@ class FamilyInfo(Protocol):
         """Of "classification" and "regression", those it can learn."""
 
 
+Known = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parts:
+    """What a family and the registries are asked about: of a study that may be wrong elsewhere."""
+
+    data: DataSpec | None
+    model: ModelSpec | None
+    search: SearchOptions | None
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    space: SearchSpace
+
+
+def _parts(spec: StudySpec) -> Parts:
+    return Parts(**{name: getattr(spec, name) for name in Parts.__slots__})
+
+
 def check_against(
     spec: StudySpec, info: FamilyInfo, data_task: str | None = None, *, file: str | None = None
 ) -> None:
@@ -62,16 +85,14 @@ def check_against(
 
     Raises:
         SpecError: A hyperparameter is unknown or may take a value that the family does not allow; a metric is
-            not measured by the family or does not go with the data.
+            not measured by the family or does not go with the data. It tells all of these.
     """
     assert spec.model is not None
     file = file or (str(spec.source) if spec.source is not None else None)
-    family = spec.model.family
-    for key, problem, hint in _problems(spec, family, info, data_task):
-        raise SpecError(problem, key=key, file=file, hint=hint)
+    _tell(_problems(_parts(spec), spec.model, info, data_task), file)
 
 
-def check_names(spec: StudySpec, known: Mapping[str, Collection[str]], *, file: str | None = None) -> None:
+def check_names(spec: StudySpec, known: Known, *, file: str | None = None) -> None:
     """Check names against registries that this package may not import.
 
     Args:
@@ -80,56 +101,113 @@ def check_names(spec: StudySpec, known: Mapping[str, Collection[str]], *, file: 
         file: How errors name the study file; by default the spec's source.
 
     Raises:
-        SpecError: A name is not known; the hint names the nearest.
+        SpecError: Names are not known; the hints name the nearest.
     """
-    used = {
-        "data.name": spec.data.name if spec.data is not None else None,
-        "model.family": spec.model.family if spec.model is not None else None,
-        "search.sampler": spec.search.sampler,
-        "search.pruner": spec.search.pruner,
-    }
     file = file or (str(spec.source) if spec.source is not None else None)
+    _tell(_unknown_names(_parts(spec), known), file)
+
+
+def check_parts(parts: Parts, info: FamilyInfo | None, known: Known, *, file: str | None = None) -> None:
+    """`check_names` and, where the family is known, `check_against` for what is right so far.
+
+    Raises:
+        SpecError: As they do.
+    """
+    found = list(_unknown_names(parts, {k: v for k, v in known.items() if k != "model.family"}))
+    if parts.model is not None and info is not None:
+        found += _problems(parts, parts.model, info, None)
+    _tell(found, file)
+
+
+def _tell(found: Iterable[tuple[str, str, str]], file: str | None) -> None:
+    """Raise the problems, if there are any, once for each key.
+
+    Raises:
+        SpecError: All of them.
+    """
+    errors = {
+        key: SpecError(problem, key=key, file=file, hint=hint) for key, problem, hint in reversed(list(found))
+    }
+    if errors:
+        raise SpecError.of(list(reversed(errors.values())))
+
+
+def _unknown_names(parts: Parts, known: Known) -> Iterator[tuple[str, str, str]]:
+    """Dotted key, problem and hint."""
+    used = {
+        "data.name": parts.data.name if parts.data is not None else None,
+        "model.family": parts.model.family if parts.model is not None else None,
+        "search.sampler": parts.search.sampler if parts.search is not None else None,
+        "search.pruner": parts.search.pruner if parts.search is not None else None,
+    }
     for key, names in known.items():
         name = used[key]
         if name is not None and name not in names:
-            raise SpecError(
-                f"{show(name)} is not known", key=key, file=file, hint=did_you_mean(name, list(names))
-            )
+            meant = known_value(name)
+            hint = f'write {key.partition(".")[2]} = "{meant}"' if meant in names else None
+            yield key, f"{show(name)} is not known", hint or did_you_mean(name, list(names))
 
 
 def _problems(
-    spec: StudySpec, family: str, info: FamilyInfo, data_task: str | None
+    parts: Parts, model: ModelSpec, info: FamilyInfo, data_task: str | None
 ) -> Iterator[tuple[str, str, str]]:
     """Dotted key, problem and hint."""
-    assert spec.model is not None
-    for name, value in spec.model.fixed.items():
+    family = model.family
+    for name, value in model.fixed.items():
         of = info.hyperparameters.get(name)
-        problem = _unknown(name, family, info) if of is None else _outside(value, of)
+        unknown = of is None and _unknown(name, family, info, value, "model")
+        problem = unknown or (_outside(value, of, name) if of is not None else None)
         if problem is not None:
             yield f"model.{name}", *problem
-    for p in spec.space:
+    for p in parts.space:
         of = info.hyperparameters.get(p.name)
-        problem = _unknown(p.name, family, info) if of is None else _range_outside(p, of)
+        unknown = of is None and _unknown(p.name, family, info, _written(p), "space")
+        problem = unknown or (_range_outside(p, of) if of is not None else None)
         if problem is not None:
             yield f"space.{p.name}", *problem
-    task = data_task or (spec.data.task if spec.data is not None else None)
+    task = data_task or (parts.data.task if parts.data is not None else None)
     if task is not None and task not in info.tasks:
         hint = f"it learns {' and '.join(sorted(info.tasks))}"
         yield "model.family", f"{show(family)} does not learn {task}", hint
-    for o in spec.objectives:
+    for o in parts.objectives:
         yield from _metric(f"objectives.{o.metric}", o.metric, family, info, task)
-    for c in spec.constraints:
+    for c in parts.constraints:
         yield from _metric(f"constraints.{c.metric}", c.metric, family, info, task)
 
 
-def _unknown(name: str, family: str, info: FamilyInfo) -> tuple[str, str]:
-    return f"is not a hyperparameter of {show(family)}", did_you_mean(name, list(info.hyperparameters))
+def _unknown(name: str, family: str, info: FamilyInfo, value: Any, table: str) -> tuple[str, str]:
+    hint = hyperparameter_advice(name, value, info.hyperparameters, table)
+    return (
+        f"is not a hyperparameter of {show(family)}",
+        hint or did_you_mean(name, list(info.hyperparameters)),
+    )
 
 
-def _outside(value: Any, of: HyperparameterInfo) -> tuple[str, str] | None:
-    """Problem and hint of one value."""
+def _written(p: Parameter) -> Any:
+    """A parameter as the study file says it."""
+    d = p.distribution
+    if isinstance(d, CategoricalDistribution):
+        return list(d.choices)
+    assert isinstance(d, IntDistribution | FloatDistribution)
+    return {"low": d.low, "high": d.high} | ({"log": True} if d.log else {})
+
+
+def _outside(value: Any, of: HyperparameterInfo, name: str = "") -> tuple[str, str] | None:
+    """Problem and hint of one value; with ``name`` the hint is the line to write, where one is meant."""
     problem = of.problem_with(value)
-    return None if problem is None else (problem, f"it takes {of.allowed}")
+    if problem is None:
+        return None
+    meant = known_value(value) if isinstance(value, str) else value
+    if isinstance(value, str) and of.problem_with(meant) is not None:
+        meant = {"true": True, "false": False}.get(value.lower(), number_in(value))
+    if isinstance(value, int) and value in (0, 1) and of.problem_with(bool(value)) is None:
+        meant = bool(value)
+    if isinstance(value, list) and value and name and all(of.problem_with(v) is None for v in value):
+        return problem, f"choices belong in [space]: write {assignment(name, value)} there"
+    if of.problem_with(meant) is None:
+        line = assignment(name, meant) if name else toml_value(meant)
+        return problem, f"write {line}; it takes {of.allowed}"
+    return problem, f"it takes {of.allowed}"
 
 
 def _range_outside(p: Parameter, of: HyperparameterInfo) -> tuple[str, str] | None:

@@ -246,4 +246,5 @@ TABLE_DOCS: Mapping[str, str] = {
     "measure": "How to measure latency, memory and throughput.",
 }
 
+TRAINING_TABLES = ("data", "model", "task")
 REQUIRED_TABLES = ("objectives", "space", "budget")

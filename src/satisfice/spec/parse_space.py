@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.registry import did_you_mean
-from satisfice.spec.grammar import RANGE
+from satisfice.spec.grammar import LARGEST_INTEGER, RANGE
+from satisfice.spec.habits import home_of, hyperparameter_advice
+from satisfice.spec.ranges import is_foreign, range_line
 from satisfice.spec.read import Table, is_scalar, show
 from satisfice.spec.space import Parameter, SearchSpace
+
+Start = tuple[Mapping[str, Any], ...]
 
 _LONGEST_NAME = 200  # of a parameter or metric: Optuna's key columns hold 512 characters
 _FORMS = "write { low = 0.0, high = 0.5 } or a list of choices"
 
 
 def read_space(table: Table) -> SearchSpace:
-    """The search space.
+    """The search space, of the parameters that are right; errors of the others are kept.
 
     Raises:
-        SpecError: Something in it is wrong.
+        SpecError: It has no parameter, or one whose name is none.
     """
     table.texts()
     if not table.content:
@@ -30,33 +35,48 @@ def read_space(table: Table) -> SearchSpace:
             "has no parameter",
             hint="name at least one, for instance learning_rate = { low = 1e-4, high = 1e-1, log = true }",
         )
-    parameters = [_parameter(table, name, value) for name, value in table.content.items()]
+    kept, attempt = table.problems.kept, table.problems.attempt
+    made = [attempt(partial(_parameter, table, name, value)) for name, value in table.content.items()]
+    parameters = [p for p in made if p is not None]
+    refused = frozenset(table.content) - {p.name for p in parameters}
     by_name = {p.name: p for p in parameters}
     parameters = [
-        Parameter(name=p.name, distribution=p.distribution, when=_conditions(table, p, by_name))
+        Parameter(name=p.name, distribution=p.distribution, when=_conditions(table, p, by_name, refused))
         for p in parameters
     ]
     by_name = {p.name: p for p in parameters}
+    before = len(table.problems)
+    told: set[str] = set()
     for p in parameters:
-        _check_circle(table, p, by_name)
-    for p in parameters:
-        _check_reachable(table, p, by_name)
+        with kept():
+            _check_circle(table, p, by_name, told)
+    for p in parameters if len(table.problems) == before else []:  # a circle has no end to walk to
+        with kept():
+            _check_reachable(table, p, by_name)
     return SearchSpace(parameters=tuple(parameters))
 
 
-def _parameter(table: Table, name: str, value: Any) -> Parameter:
-    """A parameter with its distribution; ``when`` still as written."""
+def _parameter(table: Table, name: str, value: Any) -> Parameter | None:
+    """A parameter with its distribution, ``when`` still as written; None where errors were kept."""
     if len(name) > _LONGEST_NAME:
         raise table.error(f"the name is longer than {_LONGEST_NAME} characters", key=name, hint="shorten it")
     if isinstance(value, list | tuple):
         return Parameter(name=name, distribution=_categorical(table, name, value))
     if not isinstance(value, Mapping):
+        line = range_line(name, value)
+        elsewhere = home_of(name, value) if is_scalar(value) else ""
         raise table.error(
             f"must be a range or a list of choices, not {show(value)}",
             key=name,
-            hint=f"{_FORMS}; a fixed value belongs in [model]",
+            hint=f"write {line}" if line else elsewhere or f"{_FORMS}; a fixed value belongs in [model]",
         )
     entry = table.child(name)
+    before = len(table.problems)
+    if not set(value) - {"when"}:
+        raise entry.error("has neither low and high nor choices", hint=_FORMS)
+    if is_foreign(value):
+        _refuse_foreign(entry, name, value)
+    distribution: BaseDistribution | None = None
     if "choices" in value:
         for key in value:
             if key in RANGE:
@@ -64,11 +84,23 @@ def _parameter(table: Table, name: str, value: Any) -> Parameter:
                     "stands beside `choices`", key=key, hint="give either choices or low and high"
                 )
         entry.check_keys({}, ("choices", "when"))
-        distribution: BaseDistribution = _categorical(table, f"{name}.choices", value["choices"])
+        distribution = _categorical(table, f"{name}.choices", value["choices"])
     else:
-        entry.check_keys(RANGE, ("choices", "when"))
-        distribution = _range(entry)
-    return Parameter(name=name, distribution=distribution, when=entry.child("when").content)
+        meant = entry.check_keys(RANGE, ("choices", "when"))
+        if "choices" not in meant:
+            distribution = _range(entry, meant)
+    when = entry.child("when").content
+    if distribution is None or len(table.problems) > before:
+        return None
+    return Parameter(name=name, distribution=distribution, when=when)
+
+
+def _refuse_foreign(entry: Table, name: str, value: Mapping[str, Any]) -> None:
+    """Refuse a parameter that is written as another tool has it, in one sentence."""
+    line = range_line(name, value)
+    foreign = next(str(key) for key in value if is_foreign({key: None}))
+    if line:
+        raise entry.error("unknown key", key=foreign, hint=f"write {line}")
 
 
 def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution:
@@ -78,6 +110,9 @@ def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution
         )
     if not values:
         raise table.error("has no choice", key=key, hint="name at least one value")
+    line = "" if table.stored else range_line(key, values)
+    if line:
+        raise table.error("is a list of choices, not a range", key=key, hint=f"write {line}")
     _check_scalars(table, key, values)
     return CategoricalDistribution(tuple(values))
 
@@ -86,8 +121,13 @@ def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) 
     """Strings, finite numbers, bools or None, and none twice: ``1``, ``1.0`` and ``true`` are one."""
     for index, value in enumerate(values):
         if value is not None and not is_scalar(value):
+            large = isinstance(value, int)
             raise table.error(
-                f"{show(value)} is not a value", key=key, hint="use strings, finite numbers, true or false"
+                f"{show(value)} is not a value",
+                key=key,
+                hint=f"integers end at {LARGEST_INTEGER}: write it as a string"
+                if large
+                else "use strings, finite numbers, true or false",
             )
         for earlier in values[:index]:
             if earlier == value:
@@ -97,9 +137,13 @@ def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) 
                 raise table.error(same, key=key, hint="remove one of them")
 
 
-def _range(entry: Table) -> IntDistribution | FloatDistribution:
-    read = entry.section(RANGE)
+def _range(entry: Table, meant: Collection[str] = ()) -> IntDistribution | FloatDistribution | None:
+    """The range; None where errors were kept."""
+    before = len(entry.problems)
+    read = entry.section(RANGE, meant)
     low, high, step, log = read["low"], read["high"], read["step"], read["log"]
+    if len(entry.problems) > before or low is None or high is None:
+        return None
     if low > high:
         raise entry.error(f"low {low} is above high {high}", hint="swap them")
     if log and low <= 0:
@@ -141,39 +185,49 @@ def _check_step(entry: Table, low: float, high: float, step: float) -> None:
         )
 
 
-def _conditions(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> dict[str, tuple[Any, ...]]:
-    """``when``, checked against the parents."""
+def _conditions(
+    table: Table, p: Parameter, by_name: Mapping[str, Parameter], refused: Collection[str]
+) -> dict[str, tuple[Any, ...]]:
+    """``when``, checked against the parents; what is wrong is kept, and so is a parent that was refused."""
     conditions: dict[str, tuple[Any, ...]] = {}
     for parent, values in p.when.items():
-        key = f"{p.name}.when.{parent}"
-        if parent not in by_name:
-            raise table.error(
-                f"{show(parent)} is not a parameter of the space",
-                key=key,
-                hint=did_you_mean(str(parent), list(by_name)),
-            )
-        if not isinstance(values, list | tuple) or not values:
-            example = values if is_scalar(values) else "sgd"
-            raise table.error(
-                f"must be a list of values, not {show(values)}",
-                key=key,
-                hint=f"write {parent} = [{show(example)}]",
-            )
-        _check_scalars(table, key, values)
-        of = by_name[parent]
-        if isinstance(of.distribution, FloatDistribution):
-            raise table.error(
-                f"{show(parent)} is a float, which hardly ever equals a listed value",
-                key=key,
-                hint=f"make {parent} a list of choices or an int",
-            )
-        for value in values:
-            if not of.contains(value):
-                raise table.error(
-                    f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of)
-                )
-        conditions[parent] = tuple(of.clip(value) for value in values)
+        if parent in refused:
+            continue
+        with table.problems.kept():
+            conditions[parent] = _condition(table, p.name, parent, values, by_name)
     return conditions
+
+
+def _condition(
+    table: Table, name: str, parent: Any, values: Any, by_name: Mapping[str, Parameter]
+) -> tuple[Any, ...]:
+    """The values of one parent."""
+    key = f"{name}.when.{parent}"
+    if parent not in by_name:
+        raise table.error(
+            f"{show(parent)} is not a parameter of the space",
+            key=key,
+            hint=did_you_mean(str(parent), list(by_name)),
+        )
+    if not isinstance(values, list | tuple) or not values:
+        example = values if is_scalar(values) else "sgd"
+        raise table.error(
+            f"must be a list of values, not {show(values)}",
+            key=key,
+            hint=f"write {parent} = [{show(example)}]",
+        )
+    _check_scalars(table, key, values)
+    of = by_name[parent]
+    if isinstance(of.distribution, FloatDistribution):
+        raise table.error(
+            f"{show(parent)} is a float, which hardly ever equals a listed value",
+            key=key,
+            hint=f"make {parent} a list of choices or an int",
+        )
+    for value in values:
+        if not of.contains(value):
+            raise table.error(f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of))
+    return tuple(of.clip(value) for value in values)
 
 
 def _takes(p: Parameter) -> str:
@@ -186,12 +240,13 @@ def _takes(p: Parameter) -> str:
     return f"it takes {kind} from {d.low} to {d.high}{steps}"
 
 
-def _check_circle(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> None:
-    """Refuse a parameter that depends on itself, directly or through others."""
+def _check_circle(table: Table, p: Parameter, by_name: Mapping[str, Parameter], told: set[str]) -> None:
+    """Refuse a parameter that depends on itself, directly or through others; ``told`` are those of a circle."""
 
     def walk(path: tuple[str, ...]) -> None:
         for parent in by_name[path[-1]].when:
-            if parent == p.name:
+            if parent == p.name and not told & set(path):
+                told.update(path)
                 raise table.error(
                     f"depends on itself: {' -> '.join((*path, parent))}",
                     key=f"{p.name}.when",
@@ -221,38 +276,50 @@ def _check_reachable(table: Table, p: Parameter, by_name: Mapping[str, Parameter
     gather(p.name)
 
 
-def read_start(table: Table, space: SearchSpace) -> tuple[Mapping[str, Any], ...]:
-    """``search.start``: each entry checked against the space.
+def read_start(table: Table, space: SearchSpace, entries: Sequence[Any], refused: Collection[str]) -> Start:
+    """``search.start``: each entry checked against the space; what is wrong is kept.
 
-    Raises:
-        SpecError: An entry names an unknown or inactive parameter, or a value outside its distribution.
+    Args:
+        table: [search].
+        space: The parameters that are right.
+        entries: What stands there.
+        refused: Names of parameters that are not: nothing more is said of them.
     """
-    entries = table.content.get("start", ())
-    return tuple(
-        _start(Table(entry, f"{table.path}.start[{i}]", table.file), space) for i, entry in enumerate(entries)
-    )
+    out = []
+    for i, content in enumerate(entries):
+        with table.problems.kept():
+            out.append(_start(table.at(content, f"{table.path}.start[{i}]"), space, refused))
+    return tuple(out)
 
 
-def _start(entry: Table, space: SearchSpace) -> dict[str, Any]:
+def _start(entry: Table, space: SearchSpace, refused: Collection[str]) -> dict[str, Any]:
     entry.texts()
     out: dict[str, Any] = {}
     for name, value in entry.content.items():
-        if name not in space.by_name:
-            raise entry.error(
-                "is not a parameter of the space", key=name, hint=did_you_mean(name, list(space.by_name))
-            )
-        p = space.by_name[name]
-        if not (value is None or is_scalar(value)) or not p.contains(value):
-            raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=_takes(p))
-        for parent, values in p.when.items():
-            if parent in entry.content and entry.content[parent] not in values:
-                raise entry.error(
-                    f"is not active when {parent} is {show(entry.content[parent])}",
-                    key=name,
-                    hint="leave it out here",
-                )
-        is_float = isinstance(p.distribution, FloatDistribution)
-        out[name] = (
-            float(value) if is_float else int(value) if isinstance(p.distribution, IntDistribution) else value
-        )
+        if name in refused:
+            continue
+        with entry.problems.kept():
+            out[name] = _start_value(entry, space, name, value)
     return out
+
+
+def _start_value(entry: Table, space: SearchSpace, name: str, value: Any) -> Any:
+    if name not in space.by_name:
+        advice = hyperparameter_advice(name, value, space.names, "search")
+        raise entry.error(
+            "is not a parameter of the space",
+            key=name,
+            hint=advice or did_you_mean(name, list(space.by_name)),
+        )
+    p = space.by_name[name]
+    if not (value is None or is_scalar(value)) or not p.contains(value):
+        raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=_takes(p))
+    for parent, values in p.when.items():
+        if parent in entry.content and entry.content[parent] not in values:
+            raise entry.error(
+                f"is not active when {parent} is {show(entry.content[parent])}",
+                key=name,
+                hint="leave it out here",
+            )
+    is_float = isinstance(p.distribution, FloatDistribution)
+    return float(value) if is_float else int(value) if isinstance(p.distribution, IntDistribution) else value

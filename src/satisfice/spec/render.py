@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.errors import SpecError
 from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.space import Parameter
 from satisfice.spec.study import StudySpec
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+from satisfice.spec.toml import toml_key, toml_value
 
 
 def to_dict(spec: StudySpec) -> dict[str, Any]:
@@ -100,25 +96,7 @@ def to_toml(spec: StudySpec) -> str:
     lines: list[str] = []
     for name, value in to_dict(spec).items():
         if isinstance(value, Mapping):
-            lines += ["", f"[{name}]", *(f"{_key(k)} = {_toml(v)}" for k, v in value.items())]
+            lines += ["", f"[{name}]", *(f"{toml_key(k)} = {toml_value(v)}" for k, v in value.items())]
         else:
-            lines.append(f"{name} = {_toml(value)}")
+            lines.append(f"{name} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if _BARE_KEY.fullmatch(name) else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    if value is None:
-        raise SpecError("a study file cannot say None", key="space", hint="keep this study as a Python dict")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }" if value else "{}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return repr(value)

@@ -18,6 +18,9 @@ from optuna.distributions import (
 
 Params = Mapping[str, Any]
 
+_SQUARED = 1e150  # the square of a greater number is infinite (of its inverse: 0), and samplers square
+EXACT = 2**53  # up to here a float holds every integer
+
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
@@ -28,6 +31,55 @@ class Parameter:
     when: Mapping[str, tuple[Any, ...]] = field(
         default_factory=dict
     )  # parent -> values; several parents mean AND
+
+    @cached_property
+    def numeric(self) -> BaseDistribution:
+        """The distribution of raw values, which are floats that may be squared.
+
+        Integers beyond 2**53 are counted from `low`; floats near the greatest or the least are divided by a power of two.
+
+        A range wider than 2**53 stays as it is: a raw value then stands for several integers. A narrower one
+        so far from zero is searched evenly also where it is logarithmic: its ends differ by less than 2 times.
+        """
+        d = self.distribution
+        if isinstance(d, FloatDistribution) and self._scale != 1.0:
+            step = None if d.step is None else d.step / self._scale
+            return FloatDistribution(d.low / self._scale, d.high / self._scale, step=step)
+        if not isinstance(d, IntDistribution) or max(abs(d.low), abs(d.high)) <= EXACT:
+            return d
+        if d.log and d.low <= EXACT:
+            return d
+        return IntDistribution(0, d.high - d.low, step=d.step) if d.high - d.low <= EXACT else d
+
+    @cached_property
+    def _scale(self) -> float:
+        d = self.distribution
+        if not isinstance(d, FloatDistribution) or d.log:
+            return 1.0
+        most = max(abs(d.low), abs(d.high))
+        return 1.0 if 1 / _SQUARED < most < _SQUARED or most == 0 else float(2.0 ** (math.frexp(most)[1] - 1))
+
+    def to_raw(self, value: Any) -> float:
+        """A value of the distribution as a float of `numeric`: the index of a choice, or a number."""
+        d = self.distribution
+        if self.numeric is d:
+            return float(d.to_internal_repr(value))
+        return float(value - d.low) if isinstance(d, IntDistribution) else float(value / self._scale)
+
+    def from_raw(self, raw: float) -> Any:
+        """The value of a raw value; an integer is one of the range, also where floats have gaps."""
+        d = self.distribution
+        if isinstance(d, FloatDistribution) and self.numeric is not d:
+            return min(max(raw * self._scale, d.low), d.high)
+        if not isinstance(d, IntDistribution):
+            return d.to_external_repr(raw)
+        return self._nearest_integer(int(raw) + (0 if self.numeric is d else d.low))
+
+    def _nearest_integer(self, value: int) -> int:
+        d = self.distribution
+        assert isinstance(d, IntDistribution)
+        inside = min(max(value, d.low), d.high) - d.low
+        return d.low + d.step * ((2 * inside + d.step) // (2 * d.step)) if d.step > 1 else d.low + inside
 
     @property
     def cardinality(self) -> float:
@@ -71,10 +123,10 @@ class Parameter:
         d = self.distribution
         if isinstance(d, CategoricalDistribution):
             return _nearest_choice(value, d.choices)
-        number = min(max(float(value), d.low), d.high)  # type: ignore[attr-defined]  # int and float have bounds
         if isinstance(d, IntDistribution):
-            return d.low + d.step * round((number - d.low) / d.step)
+            return self._nearest_integer(round(min(max(value, d.low), d.high)))
         assert isinstance(d, FloatDistribution)
+        number = min(max(float(value), d.low), d.high)
         return number if d.step is None else d.low + d.step * round((number - d.low) / d.step)
 
     def contains(self, value: Any) -> bool:
@@ -84,7 +136,10 @@ class Parameter:
             return any(type(value) is type(c) and value == c for c in d.choices)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return False
-        if isinstance(d, IntDistribution) and value != int(value):
+        if isinstance(d, IntDistribution):
+            whole = int(value)
+            return whole == value and d.low <= whole <= d.high and (whole - d.low) % d.step == 0
+        if float(value) != value:  # an integer that no float is
             return False
         return bool(d._contains(float(value)))  # noqa: SLF001  # the only spelling of "contains" that Optuna has
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
+EXACT_KEY = "exact"  # in a stored proposal: integers that Optuna's column of floats does not hold, by name
+
 
 class SpecMoved(Exception):  # no error: whoever meets it reads the spec and goes on
     """The study's spec was changed; nothing was written. Read it again, then repeat."""

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import BudgetSpent, LeaseLost
-from satisfice.store.claim import Begun, Claim, TurnedAway, dump, slot_seed
+from satisfice.store.claim import EXACT_KEY, Begun, Claim, TurnedAway, dump, slot_seed
+from satisfice.store.optuna_rows import lost
 from satisfice.store.phase import Phase
 from satisfice.store.study_rows import StudyRows
 from satisfice.store.tables import attempts, queue, slots, studies
@@ -245,9 +246,10 @@ class Claiming(StudyRows):
             SpecMoved: The study's spec was changed: the trial was screened by another one.
             LeaseLost: The lease ran out meanwhile and somebody else took the slot.
         """
+        exact = lost(self.space, params)
         columns = {
             "metrics": dump(metrics),
-            "proposal": json.dumps(dict(proposal)),
+            "proposal": json.dumps({**proposal, **({EXACT_KEY: exact} if exact else {})}),
             "replicate_of": replicate_of,
             "measured_on": measured_on,
         }

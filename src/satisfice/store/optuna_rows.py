@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from optuna.distributions import distribution_to_json
+from optuna.distributions import BaseDistribution, IntDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.errors import StudyNotFound
@@ -174,7 +174,7 @@ class OptunaRows:
                 {
                     "trial_id": trial_id,
                     "param_name": name,
-                    "param_value": distribution.to_internal_repr(value),
+                    "param_value": _internal(distribution, value),
                     "distribution_json": distribution_to_json(distribution),
                 }
             )
@@ -325,6 +325,27 @@ class OptunaRows:
                 if moved:
                     connection.execute(sa.insert(table), moved)
         return ids
+
+
+def _internal(distribution: BaseDistribution, value: Any) -> float:
+    """A value as Optuna stores it: a float, of an integer beyond 2**53 one nearby that is not outside."""
+    stored = float(distribution.to_internal_repr(value))
+    if isinstance(distribution, IntDistribution):
+        if stored > distribution.high:
+            stored = math.nextafter(stored, -math.inf)
+        if stored < distribution.low:
+            stored = math.nextafter(stored, math.inf)
+    return stored
+
+
+def lost(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, int]:
+    """Integers that Optuna's column of floats does not hold: they are kept beside it."""
+    return {
+        name: value
+        for name, value in params.items()
+        if isinstance(space.by_name[name].distribution, IntDistribution)
+        and int(_internal(space.by_name[name].distribution, value)) != value
+    }
 
 
 def _chunks(ids: Iterable[int], size: int = 500) -> Iterable[list[int]]:

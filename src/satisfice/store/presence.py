@@ -59,8 +59,9 @@ def hosts_labelled(db: Database, label: str) -> list[str]:
     w = workers.c
     latest = sa.func.max(w.started_at).desc()
     with db.read() as connection:
-        query = sa.select(w.host).where(w.label == label).group_by(w.host).order_by(latest, w.host)
-        return list(connection.execute(query).scalars())
+        query = sa.select(w.host, w.label).where(w.label == label).group_by(w.host, w.label)
+        found = connection.execute(query.order_by(latest, w.host))
+        return [host for host, labelled in found if labelled == label]  # MySQL takes "A" for "a"
 
 
 def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> None:

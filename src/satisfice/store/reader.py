@@ -17,6 +17,7 @@ from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
+from satisfice.store.claim import EXACT_KEY
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
@@ -214,12 +215,14 @@ class Reader:
         self, row: Any, raw: Mapping[str, float], by_step: Mapping[int, Mapping[str, float]]
     ) -> TrialRecord:
         metrics = convert(json.loads(row.metrics or "{}"), self.spec.metric_names)
+        proposal = json.loads(row.proposal or "{}")
+        exact = proposal.pop(EXACT_KEY, {})
         whole = row._mapping  # noqa: SLF001  # how SQLAlchemy names its public mapping
         return TrialRecord(
             number=row.number,
             state=_state(row.phase, row.state),
             params={
-                q.name: q.distribution.to_external_repr(raw[q.name])
+                q.name: exact.get(q.name, q.distribution.to_external_repr(raw[q.name]))
                 for q in self.spec.space.parameters
                 if q.name in raw
             },
@@ -229,7 +232,7 @@ class Reader:
             reports=by_step,
             steps=row.last_step,
             reason=row.reason,
-            proposal=json.loads(row.proposal or "{}"),
+            proposal=proposal,
             seed=row.seed,
             replicate_of=row.replicate_of,
             attempts=row.attempt,

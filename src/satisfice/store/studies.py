@@ -25,7 +25,8 @@ def find(db: Database, name: str) -> Mapping[str, Any] | None:
             .mappings()
             .first()
         )
-        return None if row is None else dict(row)
+        # MySQL takes upper and lower case for the same.
+        return None if row is None or row["name"] != name else dict(row)
 
 
 def names(db: Database) -> list[str]:

@@ -68,7 +68,7 @@ studies = sa.Table(
     sa.Column("timeout_s", Seconds),
     sa.Column("slots", sa.Integer, nullable=False, default=0),  # slots ever claimed
     sa.Column(
-        "epochs_reserved", sa.Integer, nullable=False, default=0
+        "epochs_reserved", sa.BigInteger, nullable=False, default=0
     ),  # done, or promised to running trials
     sa.Column("elapsed_s", Seconds, nullable=False, default=0.0),  # while any worker was active
     sa.Column("last_active_at", Seconds),
@@ -97,7 +97,7 @@ slots = sa.Table(
     sa.Column("lease_owner", Uuid),  # worker; NULL when nobody holds it
     sa.Column("lease_token", Uuid),  # changes with every claim: a worker that woke up late has an old one
     sa.Column("lease_until", Seconds),
-    sa.Column("last_step", sa.Integer, nullable=False, default=0),
+    sa.Column("last_step", sa.BigInteger, nullable=False, default=0),
     sa.Column("epochs_reserved", sa.Integer, nullable=False, default=0),
     sa.Column("metrics", LongText),  # JSON by metric name, as told and as known before training
     sa.Column("feasible", sa.Boolean),
@@ -145,8 +145,8 @@ attempts = sa.Table(
     sa.Column("ended_at", Seconds),
     sa.Column("outcome", sa.String(12)),  # told, preempted, lost, died; NULL while it runs
     sa.Column("reason", Words(500)),
-    sa.Column("first_step", sa.Integer, nullable=False),
-    sa.Column("last_step", sa.Integer),
+    sa.Column("first_step", sa.BigInteger, nullable=False),
+    sa.Column("last_step", sa.BigInteger),
 )
 
 queue = sa.Table(

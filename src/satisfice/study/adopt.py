@@ -23,11 +23,11 @@ from satisfice.choose import (
     records_from_trials,
     space_from_optuna,
 )
-from satisfice.errors import InputError, SpecError, StorageError, StudyChanged
+from satisfice.errors import InputError, SpecError, StorageError
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.spec.trial import TrialRecord
-from satisfice.store import studies, tables
+from satisfice.store import capacity, studies, tables
 from satisfice.store.claim import dump, slot_seed
 from satisfice.store.engine import Database
 from satisfice.store.failures import short_reason
@@ -77,9 +77,10 @@ def adopt_all(source: str, storage: str | None) -> list[str]:
         with closing(open_database(storage)) as db:
             for study in found:
                 try:
+                    db.retrying(partial(_check_room, study, db))
                     db.retrying(partial(adopt, study, db, uuid.uuid4().hex))
                     adopted.append(study.spec.name)
-                except StudyChanged as error:
+                except InputError as error:
                     hindered.append(error)
     if not adopted and len(hindered) == 1:
         raise hindered[0]
@@ -161,6 +162,30 @@ def _check(spec: StudySpec, trials: Sequence[FrozenTrial]) -> None:
                 raise InputError(
                     f"{sentence}: trial {trial.number} has a {name} = {value!r} that others forbid"
                 )
+
+
+def _check_room(study: Adoptable, db: Database) -> None:
+    """See that the database can hold it.
+
+    Raises:
+        InputError: It cannot.
+    """
+    sentence = f"the Optuna study {study.spec.name!r} cannot be adopted"
+    try:
+        capacity.check_study(db, study.spec)
+    except SpecError as error:
+        raise InputError(f"{sentence}: {error.key}: {error.message}", hint=error.hint) from None
+    rows = (
+        {
+            "row": {"number": trial.number},
+            "trial_user_attributes": [
+                {"key": key, "value_json": json.dumps(value)} for key, value in trial.user_attrs.items()
+            ],
+            "trial_intermediate_values": [{"step": step} for step in trial.intermediate_values],
+        }
+        for trial in study.trials
+    )
+    capacity.check_trials(db, study.spec.name, rows)
 
 
 def adopt(study: Adoptable, db: Database, study_uuid: str) -> None:

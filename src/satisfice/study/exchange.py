@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from satisfice.errors import InputError, StudyNotFound
 from satisfice.spec import parse_dict
 from satisfice.spec.study import StudySpec
-from satisfice.store import data_notes, studies, tables
+from satisfice.store import capacity, data_notes, studies, tables
 from satisfice.store.artefacts import artefacts_of
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
@@ -151,9 +151,12 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     row = content["study"]
     name = str(row["name"])
     stored = json.loads(row["spec"])
-    spec = parse_dict(stored, has_task=not ({"model", "task"} & stored.keys()), families=TRAINERS.get)
+    own = not ({"model", "task"} & stored.keys())
+    spec = parse_dict(stored, has_task=own, stored=True, families=TRAINERS.get)
     if db.retrying(lambda: studies.find(db, name)) is not None:
         raise studies.exists(name)
+    db.retrying(lambda: capacity.check_study(db, spec))
+    db.retrying(lambda: capacity.check_trials(db, name, content["trials"]))
     study_uuid = uuid.uuid4().hex
     artefacts = artefacts_of(db.url, study_uuid)
     try:

@@ -21,7 +21,7 @@ from satisfice.spec.entry import load_task
 from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
-from satisfice.store import data_notes, migrate, studies
+from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
 from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
@@ -62,12 +62,13 @@ class Opened:
 
 def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: bool) -> StudySpec:
     """A checked spec from a path, a dict or a spec."""
+    known = _registered()
     if isinstance(spec, StudySpec):
         checked = spec
     elif isinstance(spec, Mapping):
-        checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get)
+        checked = parse_dict(spec, has_task=has_task, families=TRAINERS.get, known=known)
     else:
-        checked = parse_file(spec, families=TRAINERS.get)
+        checked = parse_file(spec, families=TRAINERS.get, known=known)
     _check_registered(checked)
     return checked
 
@@ -75,19 +76,31 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
 def _parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
     """A checked spec from a file's content with what was added to it."""
     file = str(like.source) if like.source is not None else None
-    checked = parse_dict(content, source=like.source, file=file, has_task=has_task, families=TRAINERS.get)
+    checked = parse_dict(
+        content,
+        source=like.source,
+        file=file,
+        has_task=has_task,
+        stored=True,  # what was accepted once is
+        families=TRAINERS.get,
+        known=_registered(),
+    )
     _check_registered(checked)
     return checked
 
 
-def _check_registered(checked: StudySpec) -> None:
-    file = str(checked.source) if checked.source is not None else None
-    known = {
+def _registered() -> dict[str, list[str]]:
+    """Names that a spec may use, by key."""
+    return {
         "data.name": DATASETS.names(),
         "model.family": TRAINERS.names(),
         "search.sampler": SAMPLERS.names(),
         "search.pruner": PRUNERS.names(),
     }
+
+
+def _check_registered(checked: StudySpec) -> None:
+    known, file = _registered(), str(checked.source) if checked.source is not None else None
     check_names(checked, known, file=file)
     if checked.model is not None and checked.data is not None:
         registered = dataset_of(checked.data)
@@ -175,6 +188,7 @@ def create(
     if stored is not None and wanted.new:
         raise studies.exists(checked.name)
     if stored is None:
+        db.retrying(lambda: capacity.check_study(db, checked))
         db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
         _keep_notes(db, find(db, checked.name), made)
     ready = Prepared(spec=checked, task=made, data=data)

@@ -29,7 +29,9 @@ def spec_of(row: Mapping[str, Any], source: Path | None = None) -> StudySpec:
     content = json.loads(row["spec"])
     if source is None and row["source_dir"]:
         source = Path(row["source_dir"]) / f"{row['name']}.toml"
-    spec = parse_dict(content, source=source, has_task=needs_task(content), families=TRAINERS.get)
+    spec = parse_dict(
+        content, source=source, has_task=needs_task(content), stored=True, families=TRAINERS.get
+    )
     return as_stored(row, spec)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
+from satisfice.search.history import checkpoints
 from satisfice.spec.metric import updated
 from satisfice.study.checkpoint import Checkpoints, kept_model, save_model
 from satisfice.study.optuna_trial import OptunaTrial, report_of
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from satisfice.study.session import Session
 
 _FLUSH_S = 2.0  # reports wait at most so long before others can see them
-_LAST_STEP = 2**31 - 1  # that every database counts to
+_LAST_STEP = 2**63 - 1  # that every database counts to
 _AWAY_S = 5.0  # between tries to reach a database that is away
 
 
@@ -73,6 +74,7 @@ class Trial(OptunaTrial):
         self.sending = threading.Lock()  # held by whoever stores what is pending
         self._session = session
         self._last_step = claim.last_step
+        self._reached = claim.last_step  # by the report before the last one
         self._flushed_at = self._checked_at = self.renewed_at = time.monotonic()
         self._away_until = 0.0  # no other try before
         self._slept = False  # past its lease, and has not heard since whether the trial is still its own
@@ -98,10 +100,13 @@ class Trial(OptunaTrial):
         self._check()
         step, metrics = report_of(args, given, self.objective_names)
         if not is_step(step):
-            raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
+            raise BadReport(f"step = {step!r:.80} is no step", hint=_step_hint(step))
         values = as_floats(metrics)
         self.metrics = updated(self.metrics, values)
-        self._last_step = int(step)
+        # Judged where a step that trials are judged at is reached, or passed by since the report before.
+        reached, self._last_step = max(self._reached, self._last_step), int(step)
+        if self._last_step != reached:
+            self._reached = reached
         self.pending.append((int(step), values))
         # At the steps where trials are judged, whoever judges must see this report.
         if self._is_decision_step() or (self.is_due and not self.kept):
@@ -126,8 +131,11 @@ class Trial(OptunaTrial):
             self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
 
     def _is_decision_step(self) -> bool:
-        session = self._session
-        return self._last_step > 0 and session.pruner.is_decision_step(self._last_step, session.max_steps)
+        is_one, most = self._session.pruner.is_decision_step, self._session.max_steps
+        passed = (step for step in checkpoints(most) if self._reached < step < self._last_step)
+        return self._last_step > 0 and (
+            is_one(self._last_step, most) or any(is_one(step, most) for step in passed)
+        )
 
     @property
     def is_due(self) -> bool:
@@ -247,6 +255,12 @@ class Trial(OptunaTrial):
             self._renewed()
         elif not self.kept:
             self._try(self._renew)
+
+
+def _step_hint(step: Any) -> str:
+    if isinstance(step, int) and step > _LAST_STEP:
+        return f"steps end at {_LAST_STEP}"
+    return "count epochs, or steps of your own, by whole numbers from 1"
 
 
 def is_step(step: Any) -> bool:

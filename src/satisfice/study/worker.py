@@ -26,7 +26,7 @@ from satisfice.errors import (
     StorageLost,
 )
 from satisfice.launch.worker_process import WORKER_VARIABLE
-from satisfice.store import presence
+from satisfice.store import capacity, presence
 from satisfice.study.alike import SameFailure
 from satisfice.study.session import Session
 from satisfice.study.trial import Preempted, Trial, as_floats
@@ -137,6 +137,7 @@ class Worker:
 
     def _join(self) -> bool:
         s = self._session
+        capacity.check_label(s.db, self._label)
         return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
 
     def _loop(self) -> str:
