@@ -8,11 +8,11 @@ import os
 import sys
 import tempfile
 import traceback
-from urllib.parse import quote, unquote, urlsplit
 
 import click
 
 from satisfice.errors import SatisficeError
+from satisfice.store.secret import passwords
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -23,13 +23,8 @@ _secrets: set[str] = set()
 
 
 def keep_secret(url: str | None) -> None:
-    """Remember the password of a storage URL, so that no message of this process shows it."""
-    try:
-        password = urlsplit(url or "").password
-    except ValueError:
-        return
-    if password:
-        _secrets.update({password, unquote(password), quote(unquote(password), safe="")})
+    """Remember the passwords of a storage URL, so that no message of this process shows them."""
+    _secrets.update(passwords(url or ""))
 
 
 def without_secrets(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import shell_complete
 
+from satisfice.cli import answer
 from satisfice.cli.errors import explain
 from satisfice.registry import did_you_mean
 
@@ -91,6 +92,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         code = 0
     except BaseException as error:  # noqa: BLE001  # the outermost wall: everything becomes a sentence and a code
         code = explain(error)
+    if arguments is not None:  # called by a program that goes on
+        answer.release()
     sys.exit(code)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
+from satisfice.cli import answer
 from satisfice.cli.errors import keep_secret, say
 from satisfice.errors import InputError, StudyNotFound
 
@@ -36,10 +37,18 @@ storage = click.option(
     callback=_note_storage,
     help="sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
 )
+def _reserve_output(_context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
+    if value:
+        answer.reserve()  # before any code of others is imported
+    return value
+
+
 as_json = click.option(
     "--json",
     "as_json",
     is_flag=True,
+    is_eager=True,
+    callback=_reserve_output,
     help="Print one JSON document on standard output, and nothing else there.",
 )
 label = click.option(
@@ -150,9 +159,9 @@ def existing(url: str | None) -> str | None:
 
 def or_default(url: str | None) -> str:
     """The URL given, else the environment's, else SQLite in the working directory."""
-    from satisfice.store.url import DEFAULT_URL, ENVIRONMENT_VARIABLE
+    from satisfice.store.url import DEFAULT_URL, given
 
-    return url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    return given(url) or DEFAULT_URL
 
 
 def open_study(name: str, url: str | None) -> Study:

@@ -10,8 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from satisfice.cli import answer
 from satisfice.cli.errors import without_secrets
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)))
+    answer.give(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)) + "\n")
 
 
 def trial_json(trial: Any) -> dict[str, Any]:

@@ -48,11 +48,13 @@ def run(
     options.quiet()
     launcher = _launcher(workers, engine)
     _check_report_dir(report_dir)
+    started_in = Path.cwd()  # training code may leave it
     study = create_study(study_file, storage=options.or_default(storage))
     failure = _work(study, study_file, workers, launcher)
-    result = _conclude(
-        study, Path(report_dir or Path(_REPORTS) / study.name), explicit=report_dir is not None
-    )
+    directory = Path(_REPORTS) / study.name if report_dir is None else Path(report_dir)
+    result = _conclude(study, started_in / directory, explicit=report_dir is not None)
+    if result["report"] is not None:
+        result["report"] = str(directory / Path(result["report"]).name)
     if as_json:
         print_json(result)
     else:

@@ -20,7 +20,7 @@ from satisfice.store import sqlite
 from satisfice.store.aside import Aside
 from satisfice.store.failures import COMES_BACK, away, permanent, refuses, short_reason
 from satisfice.store.servers import lets_go
-from satisfice.store.url import is_memory, masked
+from satisfice.store.url import for_optuna, is_memory, masked
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class Database:
         if self._optuna is None:
             arguments = self._engine_arguments()
             arguments.pop("isolation_level", None)
-            url = self.url.render_as_string(hide_password=False)
+            url = for_optuna(self.url)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
                 self._optuna = RDBStorage(url, engine_kwargs=arguments, skip_table_creation=True)

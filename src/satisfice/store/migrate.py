@@ -29,7 +29,7 @@ from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import SCHEMA_VERSION
 from satisfice.store.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.tables import VERSION_TABLE, metadata
-from satisfice.store.url import masked
+from satisfice.store.url import for_optuna, masked
 
 if sys.platform != "win32":
     import fcntl
@@ -179,7 +179,7 @@ def _open_optuna(db: Database) -> None:
         arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
-        storage = RDBStorage(db.url.render_as_string(hide_password=False), engine_kwargs=arguments)
+        storage = RDBStorage(for_optuna(db.url), engine_kwargs=arguments)
     storage.remove_session()
     if not db.in_memory:
         storage.engine.dispose()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
@@ -19,10 +20,10 @@ from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
-from satisfice.store.artefacts import Artefacts, artefacts_of
+from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import MEMORY, resolve
+from satisfice.store.url import MEMORY, given, resolve
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.train import TRAINERS, make_task
 
@@ -107,13 +108,15 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
     return found
 
 
-def open_database(storage: str | None, *, default: str | None = None) -> Database:
+def open_database(storage: str | sa.URL | None) -> Database:
     """A reachable database with its tables."""
-    url = resolve(storage if storage is not None else default)
+    url = storage if isinstance(storage, sa.URL) else resolve(storage)
     if url.get_backend_name() == "sqlite" and url.database:
         folder = Path(url.database).parent
         if not folder.is_dir():
-            raise InputError(f"the folder {folder} of the storage does not exist", hint="create it first")
+            literal = "~" in folder.parts
+            hint = "~ means nothing in a URL: write the whole path" if literal else "create it first"
+            raise InputError(f"the folder {folder} of the storage does not exist", hint=hint)
     db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
     db.check_reachable()
     migrate.ensure_ready(db)
@@ -125,11 +128,14 @@ def create(
 ) -> Opened:
     """Create a study, or open it: a larger budget continues it, another change is refused."""
     checked = read_spec(spec, has_task=task is not None)
+    # Own code may change the working directory: relative paths are made absolute before it runs.
+    address = resolve(given(storage) or MEMORY)
+    root = artefacts_root(address)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
     data = prepare(checked, made)
-    db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
+    db = open_database(address)
     content = to_dict(checked)
     if db.retrying(lambda: studies.find(db, checked.name)) is None:
         db.retrying(lambda: studies.create(db, checked, content, data))
@@ -139,12 +145,14 @@ def create(
         uuid = row["uuid"]
         db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
         row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made)
+    return _opened(db, row, checked, lambda: made, root)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
-    db = open_database(storage)
+    address = resolve(storage)
+    root = artefacts_root(address)
+    db = open_database(address)
     row = find(db, name)
     content = json.loads(row["spec"])
     own = not ({"model", "task"} & content.keys())
@@ -153,8 +161,8 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
-        return _opened(db, row, spec, lambda: made)
-    return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+        return _opened(db, row, spec, lambda: made, root)
+    return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]), root)
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:
@@ -186,8 +194,10 @@ class _Untrainable:
         )
 
 
-def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:
-    artefacts = artefacts_of(db.url, row["uuid"])
+def _opened(
+    db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task], root: Path | None
+) -> Opened:
+    artefacts = artefacts_in(root, row["uuid"])
     rows = db.retrying(lambda: OptunaRows(db.engine))
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 

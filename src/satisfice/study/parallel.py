@@ -11,6 +11,7 @@ from satisfice.errors import InputError, StorageLost
 from satisfice.launch import Death, Job, Launcher, make_launcher
 from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
+from satisfice.store.url import address
 from satisfice.study.opening import Opened
 
 _PROGRESS_S = 1.0
@@ -42,7 +43,7 @@ def run_workers(
     launcher = make_launcher(engine) if isinstance(engine, str) else engine
     job = Job(
         study=opened.spec.name,
-        storage=opened.db.url.render_as_string(hide_password=False),
+        storage=address(opened.db.url),
         workers=workers,
         timeout_s=timeout_s,
     )

@@ -25,6 +25,7 @@ from satisfice.errors import (
 )
 from satisfice.store import presence
 from satisfice.study.session import Session
+from satisfice.study.surroundings import Surroundings
 from satisfice.study.trial import Preempted, Trial, as_floats
 from satisfice.study.verdicts import Verdicts
 
@@ -78,12 +79,14 @@ class Worker:
         keeper = threading.Thread(target=self._keep_leases, daemon=True)
         if not session.db.in_memory:
             keeper.start()
+        surroundings = Surroundings()
         try:
-            reason = self._loop()
+            reason = self._loop(surroundings)
         except SatisficeError as error:
             reason = str(error)
             raise
         finally:
+            surroundings.close()
             self._ended.set()
             if not session.db.in_memory:
                 keeper.join(timeout=5)
@@ -94,12 +97,13 @@ class Worker:
         s = self._session
         return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
 
-    def _loop(self) -> str:
+    def _loop(self, surroundings: Surroundings) -> str:
         pause = _POLL_S[0]
         while not self._stop.is_set():
             self._verdicts.settle(self._stop)
             try:
-                trial = self._session.ask()
+                with surroundings:
+                    trial = self._session.ask()
             except BudgetSpent as spent:
                 if not spent.others_hold:
                     self._verdicts.settle(self._stop)  # what was told since
@@ -113,7 +117,8 @@ class Worker:
                 self._verdicts.settle(self._stop)
                 raise
             pause = _POLL_S[0]
-            self._one(trial)
+            with surroundings:
+                self._one(trial)
             if self._broken is not None:
                 said = str(self._broken).partition("\n")[0]
                 raise AcceleratorLost(
