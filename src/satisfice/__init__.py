@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StudyChanged,
         StudyNotFound,
         TrialFinished,
+        WorkersFailed,
     )
     from satisfice.search.optuna_pruner import SatisficePruner
     from satisfice.search.optuna_sampler import SatisficeSampler
@@ -56,7 +57,7 @@ _HOMES = {
         *("AcceleratorLost", "BadArtefact", "BadReport", "BudgetSpent", "DataError", "Diverged", "InputError"),
         *("LeaseLost", "MissingExtra", "NoFeasibleProposal", "NoFeasibleTrial", "SatisficeError"),
         *("SpecError", "StorageError", "StorageLost", "StorageRefused", "StudyChanged", "StudyNotFound"),
-        *("TrialFinished",),
+        *("TrialFinished", "WorkersFailed"),
     ),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
@@ -87,6 +88,7 @@ __all__ = [
     "Trial",
     "TrialFinished",
     "TrialRecord",
+    "WorkersFailed",
     "__version__",
     "create_study",
     "delete_study",

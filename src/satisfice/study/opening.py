@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Opened:
     spec: StudySpec
     make_task: Callable[[], Task]
     artefacts: Artefacts
+    given: object | None = None  # the task object that was passed, where the spec names none
 
     @cached_property
     def task(self) -> Task:
@@ -145,7 +146,7 @@ def create(
         uuid = row["uuid"]
         db.retrying(lambda: studies.change_budget(db, uuid, checked.budget, content))
         row = find(db, checked.name)
-    return _opened(db, row, checked, lambda: made, root)
+    return replace(_opened(db, row, checked, lambda: made, root), given=task)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -161,7 +162,7 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
-        return _opened(db, row, spec, lambda: made, root)
+        return replace(_opened(db, row, spec, lambda: made, root), given=task)
     return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]), root)
 
 

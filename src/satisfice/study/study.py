@@ -19,12 +19,14 @@ from satisfice.spec.study import Objective
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
+from satisfice.store.url import masked
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened, check_data, delete
+from satisfice.study.opening import Opened, check_data, delete, load
 from satisfice.study.parallel import run_workers
+from satisfice.study.pickling import Reference, reference
 from satisfice.study.session import Session, lease_seconds
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
@@ -50,6 +52,26 @@ class Study:
         self._opened = opened
         self.spec = opened.spec
         self.name = opened.spec.name
+
+    def __repr__(self) -> str:
+        """Name and storage, without a password."""
+        return f"Study({self.name!r}, storage={masked(self._opened.db.url)!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., Study], Reference]:
+        """Pickled as a reference: who loads it opens the study by its storage and name.
+
+        Raises:
+            InputError: It lives in memory, or its task cannot be pickled.
+        """
+        return _reopened, reference(self._opened)
+
+    def __copy__(self) -> Study:
+        """Another handle on the same study; in memory too."""
+        return Study(self._opened)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Study:
+        """A study is never duplicated by a copy: see `__copy__`."""
+        return Study(self._opened)
 
     @cached_property
     def _session(self) -> Session:
@@ -342,3 +364,7 @@ class Study:
     def delete(self) -> None:
         """Remove the study with its artefacts."""
         delete(self._opened.db, self._opened.row, self._opened.artefacts)
+
+
+def _reopened(name: str, storage: str | None, task: object | None) -> Study:
+    return Study(load(name, storage, task))
