@@ -11,8 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from satisfice.errors import InputError
-from satisfice.errors import WorkersFailed
+from satisfice.errors import InputError, WorkersFailed
 from satisfice.launch.job import Cause, Death, Ended, Job, classify
 from satisfice.launch.local import LocalProcess
 from satisfice.launch.supervise import supervise

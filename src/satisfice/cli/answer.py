@@ -38,7 +38,7 @@ _reserved: _Reserved | None = None
 
 def reserve() -> None:
     """From here on only `give` writes to standard output; all else goes to standard error."""
-    global _reserved  # noqa: PLW0603  # as the process has one standard output
+    global _reserved  # as the process has one standard output
     if _reserved is not None:
         return
     stream = sys.stdout
@@ -66,12 +66,12 @@ def give(text: str) -> None:
 
 def release() -> None:
     """Undo `reserve`, for a program that goes on after a command."""
-    global _reserved  # noqa: PLW0603
+    global _reserved
     if _reserved is None:
         return
     with contextlib.suppress(AttributeError, OSError, ValueError):
         sys.stdout.flush()
-    sys.stdout = _reserved.stream  # type: ignore[assignment]  # None where it was None
+    sys.stdout = _reserved.stream  # None where it was None
     if _reserved.descriptor is not None:
         os.dup2(_reserved.descriptor, 1)
         os.close(_reserved.descriptor)

@@ -106,11 +106,15 @@ def _usage_sentence(error: click.ClickException) -> str:
 def _unexpected(error: BaseException) -> int:
     log = ""
     if not os.environ.get(DEBUG_VARIABLE):
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="satisfice-error-", suffix=".log", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(without_secrets("".join(traceback.format_exception(error))))
-            log = f"; the traceback is in {file.name} (or set {DEBUG_VARIABLE}=1)"
-    words = " ".join(str(error).split())[:300]
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="satisfice-error-", suffix=".log", delete=False, encoding="utf-8"
+            ) as file:
+                file.write(without_secrets("".join(traceback.format_exception(error))))
+                log = f"; the traceback is in {file.name} (or set {DEBUG_VARIABLE}=1)"
+        except OSError:  # that disk is full too
+            log = f"; {DEBUG_VARIABLE}=1 shows the traceback"
+    said = getattr(error, "orig", None) or error  # what the database said, without the statement
+    words = " ".join(str(said).split())[:300]
     say(f"unexpected {type(error).__name__}: {words}{log}")
     return EXIT_FAILED

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
-from satisfice.cli import answer
 from satisfice.cli.errors import keep_secret, say
 from satisfice.errors import InputError, StudyNotFound
 
@@ -37,18 +36,12 @@ storage = click.option(
     callback=_note_storage,
     help="sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
 )
-def _reserve_output(_context: click.Context, _parameter: click.Parameter, value: bool) -> bool:
-    if value:
-        answer.reserve()  # before any code of others is imported
-    return value
 
 
 as_json = click.option(
     "--json",
     "as_json",
     is_flag=True,
-    is_eager=True,
-    callback=_reserve_output,
     help="Print one JSON document on standard output, and nothing else there.",
 )
 label = click.option(
@@ -100,15 +93,24 @@ def check_question(maximize: str | None, minimize: str | None, where: Sequence[s
         parse_clause(clause)
 
 
+def not_empty(option: str, text: str) -> str:
+    """What an option names: an unset shell variable gives an empty text.
+
+    Raises:
+        InputError: It is empty.
+    """
+    if not text.strip():
+        raise InputError(f"{option} is empty", hint="name a place, or leave the option out")
+    return text
+
+
 def check_folder(option: str, name: str) -> Path:
     """The folder that an option names, after a try whether files can be written there; it is not made yet.
 
     Raises:
         InputError: They cannot.
     """
-    if not name.strip():
-        raise InputError(f"{option} names no folder", hint=f"for instance {option} reports")
-    folder = Path(name)
+    folder = Path(not_empty(option, name))
     # What lies below the nearest folder that stands would be made in it.
     standing = next(f for f in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(f))
     if not standing.is_dir():

@@ -14,7 +14,7 @@ from satisfice.cli import options
 from satisfice.cli.answers import show_status
 from satisfice.cli.errors import EXIT_FAILED, exited, say
 from satisfice.cli.output import console, number, print_json, trial_json, trial_table
-from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
+from satisfice.errors import CannotWrite, InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
 if TYPE_CHECKING:
     from satisfice.launch.job import Launcher
@@ -61,9 +61,9 @@ def run(
         _show(study, result)
     if failure is not None:
         say(str(failure))
-    if result["best"] is None:
+    if "failure" in result and result["failure"] != str(failure):
         say(result["failure"])
-    if failure is not None or result["best"] is None:
+    if failure is not None or "failure" in result:
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -124,10 +124,16 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
         result["nearest"] = trial_json(error.nearest) if error.nearest is not None else None
     else:
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
-        result |= _confirmed(study)
+        try:
+            result |= _confirmed(study)
+        except CannotWrite as error:  # the answer is known, and only its test score cannot be kept
+            result["failure"] = str(error)
     result["status"] = study.status()
     result["notes"] = _notes(study)
-    result["report"] = _report(study, directory, explicit=explicit)
+    try:
+        result["report"] = _report(study, directory, explicit=explicit)
+    except CannotWrite as error:
+        result |= {"report": None, "failure": str(error)}
     return result
 
 

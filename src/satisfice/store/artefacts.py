@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from satisfice.errors import InputError
 from satisfice.store.url import is_memory
+from satisfice.store.whole import writing
 
 ENVIRONMENT_VARIABLE = "SATISFICE_ARTEFACTS"
 
@@ -71,21 +72,26 @@ class Artefacts:
         return self.folder / f"{number:06d}"
 
     def put(self, number: int, name: str, content: bytes) -> Path:
-        """Write a file atomically."""
+        """Write a file atomically.
+
+        Raises:
+            CannotWrite: The disk is full or read-only, or this user may not write there.
+        """
         folder = self._trial(number)
-        self._root.mkdir(mode=self._mode, parents=True, exist_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            target = folder / name
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        target = folder / name
+        with writing(target):
+            self._root.mkdir(mode=self._mode, parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
         return target
 
     def find(self, number: int, pattern: str) -> list[Path]:

@@ -39,7 +39,7 @@ def passwords(url: str) -> set[str]:
 
 
 def hidden(url: str) -> str:
-    """The URL as it was written, without its query, and with ``***`` for all between the user and the last @."""
+    """The URL without its query, and with ``***`` for all between the user name and the last @."""
     if is_sqlite(url):
         return url
     scheme, _, rest = url.partition("://")

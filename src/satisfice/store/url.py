@@ -139,7 +139,7 @@ def address(url: sa.URL) -> str:
 
 
 def for_optuna(url: sa.URL) -> str:
-    """The URL as text that Optuna reads, which parses it as SQLAlchemy does and fills it in like a template."""
+    """The URL as text for Optuna, which parses it as SQLAlchemy does and fills it in like a template."""
     text = address(url)
     if url.get_backend_name() == "sqlite" and not is_memory(url):
         encoded = quote(str(url.database))

@@ -16,6 +16,7 @@ from satisfice.errors import (
     AcceleratorLost,
     BadReport,
     BudgetSpent,
+    CannotWrite,
     Diverged,
     InputError,
     LeaseLost,
@@ -24,6 +25,7 @@ from satisfice.errors import (
     StorageLost,
 )
 from satisfice.store import presence
+from satisfice.store.whole import disk_full
 from satisfice.study.session import Session
 from satisfice.study.surroundings import Surroundings
 from satisfice.study.trial import Preempted, Trial, as_floats
@@ -161,21 +163,34 @@ class Worker:
         except BadReport as error:  # what its training code handed over is its own fault
             return self._failed(trial, error)
         except SatisficeError as error:
-            if session.spec.model is None:  # a person's own code may raise any of them
+            own = session.spec.model is None  # a person's own code may raise any of them
+            if own and not isinstance(error, CannotWrite):  # the next trial would meet the same full disk
                 return self._failed(trial, error)
             self._give_back(trial)
             raise
         except MemoryError:
             return self._died(trial, "out of memory")
         except Exception as error:  # noqa: BLE001  # whatever a person's training code raises fails this trial only
-            if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
-                return self._died(trial, "out of memory")
-            if type(error).__name__ == "AcceleratorError":  # torch's: CUDA refuses all that follows
-                self._broken = error
-            return self._failed(trial, error)
+            return self._raised(trial, error)
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
             raise
+
+    def _raised(self, trial: Trial, error: Exception) -> TrialState | None:
+        """Training code raised; called while the error is handled.
+
+        Raises:
+            CannotWrite: The disk is full: the trial is given back, since the next one would meet the same.
+        """
+        full = disk_full(error)
+        if full is not None:
+            self._give_back(trial)
+            raise full from error
+        if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
+            return self._died(trial, "out of memory")
+        if type(error).__name__ == "AcceleratorError":  # torch's: CUDA refuses all that follows
+            self._broken = error
+        return self._failed(trial, error)
 
     def _failed(self, trial: Trial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""
