@@ -114,11 +114,13 @@ class _Stream:
 
     def restore(self) -> None:
         """Make it the standard stream again, opened anew where training code has closed it."""
-        if self._stream is not None and self._copy is not None and self._stream.closed:
+        if self._copy is not None and not _is_open(self._descriptor):
             os.dup2(self._copy, self._descriptor)
+        if self._stream is not None and self._copy is not None and self._stream.closed:
             self._stream = open(  # noqa: SIM115  # lasts as long as the process
                 self._descriptor, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
             )
+            setattr(sys, f"__{self._name}__", self._stream)
         setattr(sys, self._name, self._stream)
 
     def close(self) -> None:
@@ -126,6 +128,14 @@ class _Stream:
         if self._copy is not None:
             os.close(self._copy)
             self._copy = None
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 class _TorchSettings:

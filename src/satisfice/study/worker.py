@@ -64,6 +64,7 @@ class Worker:
         self._current: Trial | None = None
         self._broken: Exception | None = None  # what the GPU said last in this process
         self._ended = threading.Event()
+        self._surroundings: Surroundings
         self._verdicts = Verdicts(session)
 
     def run(self) -> str:
@@ -81,14 +82,14 @@ class Worker:
         keeper = threading.Thread(target=self._keep_leases, daemon=True)
         if not session.db.in_memory:
             keeper.start()
-        surroundings = Surroundings()
+        self._surroundings = Surroundings()
         try:
-            reason = self._loop(surroundings)
+            reason = self._loop()
         except SatisficeError as error:
             reason = str(error)
             raise
         finally:
-            surroundings.close()
+            self._surroundings.close()
             self._ended.set()
             if not session.db.in_memory:
                 keeper.join(timeout=5)
@@ -99,12 +100,12 @@ class Worker:
         s = self._session
         return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
 
-    def _loop(self, surroundings: Surroundings) -> str:
+    def _loop(self) -> str:
         pause = _POLL_S[0]
         while not self._stop.is_set():
             self._verdicts.settle(self._stop)
             try:
-                with surroundings:
+                with self._surroundings:
                     trial = self._session.ask()
             except BudgetSpent as spent:
                 if not spent.others_hold:
@@ -119,8 +120,7 @@ class Worker:
                 self._verdicts.settle(self._stop)
                 raise
             pause = _POLL_S[0]
-            with surroundings:
-                self._one(trial)
+            self._one(trial)
             if self._broken is not None:
                 said = str(self._broken).partition("\n")[0]
                 raise AcceleratorLost(
@@ -148,7 +148,8 @@ class Worker:
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session
         try:
-            metrics = session.task.train(trial.params, trial)
+            with self._surroundings:
+                metrics = session.task.train(trial.params, trial)
             stopped = trial.stop_reason is not None
             state = TrialState.PRUNED if stopped else TrialState.COMPLETE
             after = {} if stopped else self._after(trial)
