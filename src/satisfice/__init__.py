@@ -9,9 +9,33 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from satisfice.errors import (
+        AcceleratorLost,
+        BadArtefact,
+        BadReport,
+        BudgetSpent,
+        CannotWrite,
+        DataError,
+        Diverged,
+        InputError,
+        LeaseLost,
+        MissingExtra,
+        NoFeasibleProposal,
+        NoFeasibleTrial,
+        SatisficeError,
+        SpecError,
+        StorageError,
+        StorageLost,
+        StorageRefused,
+        StudyChanged,
+        StudyNotFound,
+        TrialFinished,
+        TrialsFailAlike,
+        WorkersFailed,
+    )
     from satisfice.search.optuna_pruner import SatisficePruner
     from satisfice.search.optuna_sampler import SatisficeSampler
-    from satisfice.spec import StudySpec
+    from satisfice.spec import StudySpec, TrialRecord
     from satisfice.study import (
         Study,
         Trial,
@@ -24,19 +48,30 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_STUDY = "satisfice.study"
+# Module -> the public names that it defines.
 _HOMES = {
-    "Study": _STUDY,
-    "Trial": _STUDY,
-    "create_study": _STUDY,
-    "delete_study": _STUDY,
-    "import_study": _STUDY,
-    "list_studies": _STUDY,
-    "load_study": _STUDY,
-    "StudySpec": "satisfice.spec",
-    "SatisficeSampler": "satisfice.search.optuna_sampler",
-    "SatisficePruner": "satisfice.search.optuna_pruner",
+    "satisfice.study": (
+        *("Study", "Trial", "create_study", "delete_study", "import_study", "list_studies", "load_study"),
+    ),
+    "satisfice.spec": ("StudySpec", "TrialRecord"),
+    "satisfice.search": ("SatisficePruner", "SatisficeSampler"),
+    "satisfice.errors": (
+        *(
+            "AcceleratorLost",
+            "BadArtefact",
+            "BadReport",
+            "BudgetSpent",
+            "CannotWrite",
+            "DataError",
+            "Diverged",
+            "InputError",
+        ),
+        *("LeaseLost", "MissingExtra", "NoFeasibleProposal", "NoFeasibleTrial", "SatisficeError"),
+        *("SpecError", "StorageError", "StorageLost", "StorageRefused", "StudyChanged", "StudyNotFound"),
+        *("TrialFinished", "TrialsFailAlike", "WorkersFailed"),
+    ),
 }
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 # Habits from Optuna: what stands for them.
 _INSTEAD = {
@@ -51,11 +86,34 @@ _INSTEAD = {
 }
 
 __all__ = [
+    "AcceleratorLost",
+    "BadArtefact",
+    "BadReport",
+    "BudgetSpent",
+    "CannotWrite",
+    "DataError",
+    "Diverged",
+    "InputError",
+    "LeaseLost",
+    "MissingExtra",
+    "NoFeasibleProposal",
+    "NoFeasibleTrial",
+    "SatisficeError",
     "SatisficePruner",
     "SatisficeSampler",
+    "SpecError",
+    "StorageError",
+    "StorageLost",
+    "StorageRefused",
     "Study",
+    "StudyChanged",
+    "StudyNotFound",
     "StudySpec",
     "Trial",
+    "TrialFinished",
+    "TrialRecord",
+    "TrialsFailAlike",
+    "WorkersFailed",
     "__version__",
     "create_study",
     "delete_study",
@@ -67,7 +125,12 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name (PEP 562)."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
     plain = f"module 'satisfice' has no attribute {name!r}"
     raise AttributeError(f"{plain}: {_INSTEAD[name]}" if name in _INSTEAD else plain, name=name)
+
+
+def __dir__() -> list[str]:
+    """The public names too, before they are loaded: notebooks complete them."""
+    return sorted({*globals(), *__all__})

@@ -18,6 +18,8 @@ SatisficeError                what went wrong, in one sentence, and a hint
 ├── Diverged                  a training went to NaN or away from any solution; its trial is PRUNED
 ├── LeaseLost                 another worker took the trial over
 ├── TrialFinished             the trial was told before
+├── CannotWrite               the disk is full or read-only, or this user may not write there
+├── WorkersFailed             no worker was left, and none of them finished
 ├── StorageLost               the database stayed away longer than the stated patience
 └── AcceleratorLost           nothing more can be computed on the GPU in this process (exit code 70)
 
@@ -213,6 +215,14 @@ class LeaseLost(SatisficeError):
 
 class TrialFinished(SatisficeError):
     """The trial was told before."""
+
+
+class WorkersFailed(SatisficeError):
+    """No worker was left, and none of them finished."""
+
+
+class CannotWrite(SatisficeError):
+    """The system does not let us write a file: the disk is full or read-only, or permission is missing."""
 
 
 class StorageLost(SatisficeError):

@@ -63,7 +63,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         (["run", "toy.toml", "--report", "toy.toml"], "toy.toml is no folder"),
         (["run", "toy.toml", "--report", "toy.toml/deep/er"], "toy.toml is no folder"),
         (["run", "toy.toml", "--report", "/proc/x"], "--report /proc/x: nothing can be written in /"),
-        (["run", "toy.toml", "--report", ""], "--report names no folder"),
+        (["run", "toy.toml", "--report", ""], "--report is empty"),
         (["report", "toy", "--output", "/proc/x"], "--output /proc/x: nothing can be written in /"),
         (["export", "toy", "--output", "missing/toy.zip"], "there is no folder missing (create it first)"),
         (["export", "toy", "--output", "/proc/toy.zip"], "nothing can be written in /"),

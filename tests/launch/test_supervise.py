@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from satisfice.errors import InputError
-from satisfice.launch.job import Cause, Death, Ended, Job, WorkersFailed, classify
+from satisfice.errors import InputError, WorkersFailed
+from satisfice.launch.job import Cause, Death, Ended, Job, classify
 from satisfice.launch.local import LocalProcess
 from satisfice.launch.supervise import supervise
 from satisfice.launch.worker_process import with_parent

@@ -43,7 +43,7 @@ def test_a_worker_that_lost_its_trial_cannot_replace_the_model_that_counts(
     artefacts = study._opened.artefacts
     save_model(artefacts, lost.number, 1, write(tmp_path, "first.bin", "too late"))  # as it fell asleep
     assert other.model_file(0).read_text() == "the one that scored"
-    assert other.save_model(0, tmp_path / "shipped").read_text() == "the one that scored"
+    assert other.save_model(0, tmp_path / "shipped.bin").read_text() == "the one that scored"
 
 
 def test_a_trial_that_goes_on_keeps_the_model_it_saved_before(sqlite_url: str, tmp_path: Path) -> None:

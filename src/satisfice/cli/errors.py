@@ -8,11 +8,11 @@ import os
 import sys
 import tempfile
 import traceback
-from urllib.parse import quote, unquote, urlsplit
 
 import click
 
 from satisfice.errors import SatisficeError, SpecError, TrialsFailAlike
+from satisfice.store.secret import passwords
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2
@@ -23,13 +23,8 @@ _secrets: set[str] = set()
 
 
 def keep_secret(url: str | None) -> None:
-    """Remember the password of a storage URL, so that no message of this process shows it."""
-    try:
-        password = urlsplit(url or "").password
-    except ValueError:
-        return
-    if password:
-        _secrets.update({password, unquote(password), quote(unquote(password), safe="")})
+    """Remember the passwords of a storage URL, so that no message of this process shows them."""
+    _secrets.update(passwords(url or ""))
 
 
 def without_secrets(text: str) -> str:
@@ -127,11 +122,15 @@ def _usage_sentence(error: click.ClickException) -> str:
 def _unexpected(error: BaseException) -> int:
     log = ""
     if not os.environ.get(DEBUG_VARIABLE):
-        with tempfile.NamedTemporaryFile(
-            "w", prefix="satisfice-error-", suffix=".log", delete=False, encoding="utf-8"
-        ) as file:
-            file.write(without_secrets("".join(traceback.format_exception(error))))
-            log = f"; the traceback is in {file.name} (or set {DEBUG_VARIABLE}=1)"
-    words = " ".join(str(error).split())[:300]
+        try:
+            with tempfile.NamedTemporaryFile(
+                "w", prefix="satisfice-error-", suffix=".log", delete=False, encoding="utf-8"
+            ) as file:
+                file.write(without_secrets("".join(traceback.format_exception(error))))
+                log = f"; the traceback is in {file.name} (or set {DEBUG_VARIABLE}=1)"
+        except OSError:  # that disk is full too
+            log = f"; {DEBUG_VARIABLE}=1 shows the traceback"
+    said = getattr(error, "orig", None) or error  # what the database said, without the statement
+    words = " ".join(str(said).split())[:300]
     say(f"unexpected {type(error).__name__}: {words}{log}")
     return EXIT_FAILED

@@ -38,7 +38,7 @@ def delete_(name: str, storage: str | None, yes: bool) -> None:
 @options.as_json
 def export(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
     """Write a study to one file, to take it to another database."""
-    path = Path(f"{name}.satisfice.zip" if output is None else output)
+    path = Path(f"{name}.satisfice.zip" if output is None else options.not_empty("--output", output))
     if path.is_dir():
         raise InputError(f"--output {path} is a folder", hint="name a file in it")
     if path.exists():
@@ -64,7 +64,7 @@ def import_(source: str, storage: str | None, as_json: bool) -> None:
     from satisfice.cli.errors import keep_secret
     from satisfice.study import import_study
 
-    keep_secret(source)
+    keep_secret(options.not_empty("FILE|URL", source))
     if "://" not in source and not Path(source).is_file():
         raise InputError(f"{source}: no such file", hint="give an exported file or a database URL")
     options.quiet()

@@ -14,6 +14,7 @@ from typing import NoReturn
 import click
 from click.shell_completion import shell_complete
 
+from satisfice.cli import answer
 from satisfice.cli.errors import explain
 from satisfice.registry import did_you_mean
 
@@ -85,12 +86,17 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     completion = os.environ.get("_SATISFICE_COMPLETE")  # set by the shell, for Tab
     if completion:
         sys.exit(shell_complete(cli, {}, "satisfice", "_SATISFICE_COMPLETE", completion))
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        with cli.make_context("satisfice", sys.argv[1:] if arguments is None else arguments) as context:
+        if "--json" in words:
+            answer.reserve()  # before any code of others is imported
+        with cli.make_context("satisfice", words) as context:
             cli.invoke(context)
         code = 0
     except BaseException as error:  # noqa: BLE001  # the outermost wall: everything becomes a sentence and a code
         code = explain(error)
+    if arguments is not None:  # called by a program that goes on
+        answer.release()
     sys.exit(code)
 
 

@@ -38,6 +38,8 @@ storage = click.option(
     callback=_note_storage,
     help="sqlite:///file.db, postgresql://…, mysql://…  [default: SATISFICE_STORAGE, else satisfice.db]",
 )
+
+
 as_json = click.option(
     "--json",
     "as_json",
@@ -166,15 +168,24 @@ def check_question(maximize: str | None, minimize: str | None, where: Sequence[s
         parse_clause(clause)
 
 
+def not_empty(option: str, text: str) -> str:
+    """What an option names: an unset shell variable gives an empty text.
+
+    Raises:
+        InputError: It is empty.
+    """
+    if not text.strip():
+        raise InputError(f"{option} is empty", hint="name a place, or leave the option out")
+    return text
+
+
 def check_folder(option: str, name: str) -> Path:
     """The folder that an option names, after a try whether files can be written there; it is not made yet.
 
     Raises:
         InputError: They cannot.
     """
-    if not name.strip():
-        raise InputError(f"{option} names no folder", hint=f"for instance {option} reports")
-    folder = Path(name)
+    folder = Path(not_empty(option, name))
     # What lies below the nearest folder that stands would be made in it.
     standing = next(f for f in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(f))
     if not standing.is_dir():
@@ -225,9 +236,9 @@ def existing(url: str | None) -> str | None:
 
 def or_default(url: str | None) -> str:
     """The URL given, else the environment's, else SQLite in the working directory."""
-    from satisfice.store.url import DEFAULT_URL, ENVIRONMENT_VARIABLE
+    from satisfice.store.url import DEFAULT_URL, given
 
-    return url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    return given(url) or DEFAULT_URL
 
 
 def open_study(name: str, url: str | None) -> Study:

@@ -12,8 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from satisfice.cli import answer
 from satisfice.cli.errors import without_secrets
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def plain(value: Any) -> Any:
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
-    click.echo(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)))
+    answer.give(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)) + "\n")
 
 
 def trial_json(trial: Any) -> dict[str, Any]:
@@ -144,7 +143,7 @@ def print_trials(
         table.add_row(f"{trial.number}{mark}", *cells, _pairs(trial.params, varied))
     console().print(table)
     if same:
-        click.echo(f"the same in all {len(trials)} trials: {_pairs(trials[0].params, same)}")
+        answer.give(f"the same in all {len(trials)} trials: {_pairs(trials[0].params, same)}\n")
 
 
 def _pairs(params: Mapping[str, Any], names: Sequence[str]) -> str:

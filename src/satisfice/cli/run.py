@@ -15,7 +15,7 @@ from satisfice.cli.answers import front_title
 from satisfice.cli.errors import EXIT_FAILED, exited, say, say_why
 from satisfice.cli.output import notes_json, print_json, print_trials, trial_json
 from satisfice.cli.status import show_status
-from satisfice.errors import InputError, MissingExtra, NoFeasibleTrial, SatisficeError
+from satisfice.errors import CannotWrite, InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 
 if TYPE_CHECKING:
     from satisfice.launch.job import Launcher
@@ -48,23 +48,25 @@ def run(
     options.quiet()
     launcher = _launcher(workers, {key: given.pop(key) for key in options.ENGINE})
     _check_report_dir(report_dir)
+    started_in = Path.cwd()  # training code may leave it
     study = options.define_study(study_file, storage, given)
     for note in study.data_notes():
         say(f"data: {note}")
     again = quote(study_file) + (f" --name {quote(study.name)}" if given["name"] is not None else "")
     failure = _work(study, again, workers, launcher)
-    result = _conclude(
-        study, Path(report_dir or Path(_REPORTS) / study.name), explicit=report_dir is not None
-    )
+    directory = Path(_REPORTS) / study.name if report_dir is None else Path(report_dir)
+    result = _conclude(study, started_in / directory, explicit=report_dir is not None)
+    if result["report"] is not None:
+        result["report"] = str(directory / Path(result["report"]).name)
     if as_json:
         print_json(result)
     else:
         _show(study, result)
     if failure is not None:
         say_why(failure)
-    if result["best"] is None:
+    if "failure" in result and (failure is None or result["failure"] != str(failure)):
         say(result["failure"])
-    if failure is not None or result["best"] is None:
+    if failure is not None or "failure" in result:
         click.get_current_context().exit(EXIT_FAILED)
 
 
@@ -125,11 +127,17 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
         result["nearest"] = trial_json(error.nearest) if error.nearest is not None else None
     else:
         result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
-        result |= _confirmed(study)
+        try:
+            result |= _confirmed(study)
+        except CannotWrite as error:  # the answer is known, and only its test score cannot be kept
+            result["failure"] = str(error)
     result["status"] = study.status()
     result["headline"], result["notes"] = _words(study)
     result["data_notes"] = notes_json(study.data_notes())
-    result["report"] = _report(study, directory, explicit=explicit)
+    try:
+        result["report"] = _report(study, directory, explicit=explicit)
+    except CannotWrite as error:
+        result |= {"report": None, "failure": str(error)}
     return result
 
 

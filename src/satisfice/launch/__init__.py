@@ -4,7 +4,8 @@ The workers pull their trials from the database. A launcher knows nothing of tri
 launchers: any engine that starts processes and restarts the dead will do.
 """
 
+from satisfice.errors import WorkersFailed
 from satisfice.launch.catalog import LAUNCHERS, make_launcher
-from satisfice.launch.job import Cause, Death, Ended, Job, Launcher, WorkersFailed
+from satisfice.launch.job import Cause, Death, Ended, Job, Launcher
 
 __all__ = ["LAUNCHERS", "Cause", "Death", "Ended", "Job", "Launcher", "WorkersFailed", "make_launcher"]

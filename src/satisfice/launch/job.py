@@ -10,8 +10,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from satisfice.errors import SatisficeError
-
 GRACE_S = 10.0  # between asking a worker to stop and killing it
 
 # Exit codes of a worker, beside 0 (the budget is spent), 1 (it failed) and 2 (its input is wrong).
@@ -108,10 +106,6 @@ class Death:
         return (
             f"worker {self.seat + 1} ended: {self.ended.cause.value}{detail}; {then}; log: {self.ended.log}"
         )
-
-
-class WorkersFailed(SatisficeError):
-    """No worker was left, and none of them finished."""
 
 
 class Launcher(Protocol):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import uuid4
 
-from satisfice.errors import InputError
-from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job, WorkersFailed
+from satisfice.errors import InputError, WorkersFailed
+from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job
 
 TICK_S = 0.2
 _QUICK_S = 30.0  # a worker that ends sooner has got nowhere

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from satisfice.report import pages
@@ -41,9 +41,8 @@ def write_report(
         default=context.default,
     )
     figures = all_figures(view)
-    directory.mkdir(parents=True, exist_ok=True)
-    (directory / "plotly.min.js").write_text(script, encoding="utf-8")
     footer = f"Measured on {context.host}." if context.host else ""
+    texts = {"plotly.min.js": script}
     for name, (_, heading, group) in pages.PAGES.items():
         if name == "index":
             body = pages.index_body(view, context, figures)
@@ -53,5 +52,21 @@ def write_report(
             sections = "\n".join(pages.figure_section(f) for f in figures if f.group == group)
             body = f"<h1>{heading}</h1>\n{sections}"
         page = pages.render(name, body, study=spec.name, footer=footer, plots='class="plot' in body)
-        (directory / f"{name}.html").write_text(page, encoding="utf-8")
+        texts[f"{name}.html"] = page
+    _write_all(directory, texts)
     return directory / "index.html"
+
+
+def _write_all(directory: Path, texts: Mapping[str, str]) -> None:
+    """Write every file or none: a disk that runs full leaves an earlier report as it was."""
+    directory.mkdir(parents=True, exist_ok=True)
+    parts = {directory / f".part-{name}": directory / name for name in texts}
+    try:
+        for part, path in parts.items():
+            part.write_text(texts[path.name], encoding="utf-8")
+        for part, path in parts.items():
+            part.replace(path)
+    except BaseException:
+        for part in parts:
+            part.unlink(missing_ok=True)
+        raise

@@ -48,3 +48,8 @@ def __getattr__(name: str) -> Any:
 
         return SatisficePruner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names too, before they are loaded."""
+    return sorted({*globals(), *__all__})

@@ -96,6 +96,14 @@ class MeasureOptions:
     on: str | None = None  # only workers with this label measure
 
 
+def _here() -> Path:
+    """The working directory; where it was deleted, what stands for it."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudySpec:
     """A checked study."""
@@ -114,11 +122,12 @@ class StudySpec:
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
     # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
     canonical: bool = field(default=True, compare=False)
+    made_in: Path = field(default_factory=_here, compare=False, repr=False)  # own code may leave it later
 
     @property
     def base_dir(self) -> Path:
         """Folder that relative paths start from."""
-        return self.source.parent if self.source is not None else Path.cwd()
+        return self.source.parent.absolute() if self.source is not None else self.made_in
 
     @property
     def metric_names(self) -> tuple[str, ...]:

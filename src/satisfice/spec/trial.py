@@ -41,3 +41,9 @@ class TrialRecord:
     worker: str | None = None
     measured_on: str | None = None  # fingerprint of the host that measured latency
     pending: bool = False  # trained and told; a worker of the measuring host class has yet to time it
+
+    def __repr__(self) -> str:
+        """What a person asks for first; the other fields are there by name."""
+        shown = {"params": dict(self.params), "metrics": dict(self.metrics), "feasible": self.feasible}
+        fields = ", ".join(f"{name}={value!r}" for name, value in shown.items())
+        return f"TrialRecord(number={self.number}, state={self.state.name}, {fields})"

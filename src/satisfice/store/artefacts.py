@@ -14,24 +14,44 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from satisfice.errors import InputError
 from satisfice.store.url import is_memory
+from satisfice.store.whole import writing
 
 ENVIRONMENT_VARIABLE = "SATISFICE_ARTEFACTS"
 
 
+def artefacts_root(url: sa.URL) -> Path | None:
+    """The folder of all studies of a database, absolute; None for one in memory, whose study has its own.
+
+    Raises:
+        InputError: The environment variable is empty.
+    """
+    root = os.environ.get(ENVIRONMENT_VARIABLE)
+    if root is not None:
+        if not root.strip():
+            raise InputError(f"{ENVIRONMENT_VARIABLE} is empty", hint="name a folder, or unset it")
+        return Path(root).absolute()
+    if is_memory(url):
+        return None
+    if url.get_backend_name() == "sqlite":
+        return Path(f"{url.database}.artefacts")
+    return Path.home() / ".local" / "share" / "satisfice" / "artefacts"
+
+
 def artefacts_of(url: sa.URL, study_uuid: str) -> Artefacts:
     """Where a study's files are. Those of a study in memory go with the object returned."""
-    root = os.environ.get(ENVIRONMENT_VARIABLE)
-    if root:
-        return Artefacts(Path(root), study_uuid)
-    if is_memory(url):
-        temporary = Path(tempfile.gettempdir()) / f"satisfice-{uuid.uuid4().hex}"
-        made = Artefacts(temporary, study_uuid, mode=0o700)
-        weakref.finalize(made, shutil.rmtree, temporary, ignore_errors=True)
-        return made
-    if url.get_backend_name() == "sqlite":
-        return Artefacts(Path(f"{url.database}.artefacts"), study_uuid)
-    return Artefacts(Path.home() / ".local" / "share" / "satisfice" / "artefacts", study_uuid)
+    return artefacts_in(artefacts_root(url), study_uuid)
+
+
+def artefacts_in(root: Path | None, study_uuid: str) -> Artefacts:
+    """A study's files below this root; without one in a folder that goes with the object returned."""
+    if root is not None:
+        return Artefacts(root, study_uuid)
+    temporary = Path(tempfile.gettempdir()) / f"satisfice-{uuid.uuid4().hex}"
+    made = Artefacts(temporary, study_uuid, mode=0o700)
+    weakref.finalize(made, shutil.rmtree, temporary, ignore_errors=True)
+    return made
 
 
 class Artefacts:
@@ -52,21 +72,26 @@ class Artefacts:
         return self.folder / f"{number:06d}"
 
     def put(self, number: int, name: str, content: bytes) -> Path:
-        """Write a file atomically."""
+        """Write a file atomically.
+
+        Raises:
+            CannotWrite: The disk is full or read-only, or this user may not write there.
+        """
         folder = self._trial(number)
-        self._root.mkdir(mode=self._mode, parents=True, exist_ok=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            target = folder / name
-            Path(temporary).replace(target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        target = folder / name
+        with writing(target):
+            self._root.mkdir(mode=self._mode, parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=".part-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(temporary).replace(target)
+            except BaseException:
+                Path(temporary).unlink(missing_ok=True)
+                raise
         return target
 
     def find(self, number: int, pattern: str) -> list[Path]:

@@ -9,18 +9,19 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
-from satisfice.errors import StorageError, StorageLost, StorageRefused
+from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
 from satisfice.store import sqlite
 from satisfice.store.aside import Aside
-from satisfice.store.failures import COMES_BACK, away, permanent, refuses, short_reason
+from satisfice.store.failures import COMES_BACK, away, is_locked, permanent, refuses, short_reason
 from satisfice.store.servers import lets_go
-from satisfice.store.url import is_memory, masked
+from satisfice.store.url import for_optuna, is_memory, masked
 
 T = TypeVar("T")
 
@@ -115,7 +116,7 @@ class Database:
         if self._optuna is None:
             arguments = self._engine_arguments()
             arguments.pop("isolation_level", None)
-            url = self.url.render_as_string(hide_password=False)
+            url = for_optuna(self.url)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
                 self._optuna = RDBStorage(url, engine_kwargs=arguments, skip_table_creation=True)
@@ -205,7 +206,8 @@ class Database:
 
         Raises:
             StorageLost: The patience ran out.
-            StorageError: The disk is full or the database is read-only: waiting would not help.
+            CannotWrite: The disk of the database is full: waiting would not help.
+            StorageError: The database is read-only or damaged: waiting would not help.
         """
         patience = self.patience_s if patience_s is None else patience_s
         started = time.monotonic()
@@ -217,18 +219,56 @@ class Database:
                 error = raised.__cause__ if isinstance(raised, StorageInternalError) else raised
                 if not isinstance(error, sa.exc.DBAPIError):
                     raise
-                lasting = permanent(error)
+                lasting = self._lasting(error)
                 if lasting is not None:
-                    raise StorageError(f"{lasting[0]}: {masked(self.url)}", hint=lasting[1]) from None
+                    raise lasting from None
                 if not away(error):
                     raise
                 if time.monotonic() - started >= patience:
-                    raise StorageLost(
-                        f"the database {masked(self.url)} was away for more than {patience:g} s",
-                        hint="start the worker again when it is back",
-                    ) from None
+                    raise self._lost(error, patience) from None
                 time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
                 pause = min(pause * 2, 5.0)
+
+    def _lasting(self, error: sa.exc.DBAPIError) -> CannotWrite | StorageError | None:
+        """The error to raise where waiting would not help."""
+        found = permanent(error)
+        if found is None:
+            return None
+        kind = CannotWrite if found.full else StorageError
+        return kind(f"{found.said}: {masked(self.url)}", hint=found.hint)
+
+    def _lost(self, error: sa.exc.DBAPIError, patience_s: float) -> StorageLost:
+        if is_locked(error):
+            return StorageLost(
+                f"another process has kept the database {masked(self.url)} locked for more than "
+                f"{patience_s:g} s",
+                hint="end that process, or its open transaction",
+            )
+        return StorageLost(
+            f"the database {masked(self.url)} was away for more than {patience_s:g} s",
+            hint="start the worker again when it is back",
+        )
+
+    @contextmanager
+    def in_words(self) -> Iterator[None]:
+        """Statements that are not repeated: what waiting does not mend is said in one sentence.
+
+        Raises:
+            CannotWrite: The disk of the database is full.
+            StorageError: The database is read-only, damaged, locked, or none of satisfice.
+        """
+        try:
+            yield
+        except (sa.exc.DBAPIError, StorageInternalError) as raised:
+            error = raised.__cause__ if isinstance(raised, StorageInternalError) else raised
+            if not isinstance(error, sa.exc.DBAPIError):
+                raise
+            lasting = self._lasting(error)
+            if lasting is not None:
+                raise lasting from None
+            if is_locked(error):
+                raise self._lost(error, sqlite.BUSY_TIMEOUT_S) from None
+            raise
 
     def promptly(self, action: Callable[[], T]) -> T:
         """Run ``action`` where nothing may wait long for a database that is away: training must go on.
@@ -252,6 +292,8 @@ class Database:
 
         Raises:
             StorageRefused: No server answers there.
+            StorageLost: Another process keeps the file locked.
+            CannotWrite: Its disk is full.
             StorageError: It cannot be opened for another reason. The password is never part of a sentence.
         """
         deadline = time.monotonic() + self.patience_s
@@ -265,12 +307,17 @@ class Database:
                     continue
                 lasting = permanent(error)
                 if lasting is not None:
-                    said = f"cannot open the storage {masked(self.url)}: {lasting[0]}"
-                    raise StorageError(said, hint=lasting[1]) from None
-                said = f"cannot open the storage {masked(self.url)}: {short_reason(error)}"
+                    said = f"cannot open the storage {masked(self.url)}: {lasting.said}"
+                    raise (CannotWrite if lasting.full else StorageError)(said, hint=lasting.hint) from None
+                if is_locked(error):
+                    raise self._lost(error, sqlite.BUSY_TIMEOUT_S) from None
+                said = f"cannot open the storage {masked(self.url)}: "
                 if self.dialect == "sqlite":
                     hint = "check that it is a file of SQLite, or a new one in a folder that can be written"
-                    raise StorageError(said, hint=hint) from None
+                    seen = sqlite.why_not_opened(Path(str(self.url.database)))
+                    reason, hint = seen or (short_reason(error), hint)
+                    raise StorageError(said + reason, hint=hint) from None
+                said += short_reason(error)
                 hint = "check that the server runs, and the URL's host, name and credentials"
                 raise (StorageRefused if refuses(error) else StorageError)(said, hint=hint) from None
             else:

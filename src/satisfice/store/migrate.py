@@ -26,10 +26,11 @@ from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError
 from satisfice.store.engine import Database
+from satisfice.store.foreign import refuse_foreign
 from satisfice.store.optuna_rows import SCHEMA_VERSION
 from satisfice.store.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.tables import VERSION_TABLE, metadata
-from satisfice.store.url import masked
+from satisfice.store.url import for_optuna, masked
 
 if sys.platform != "win32":
     import fcntl
@@ -57,8 +58,9 @@ def ensure_ready(db: Database) -> None:
     db.check_reachable()
     if _is_ready(db):  # it was away for a moment
         return
-    with _alone(db):
+    with db.in_words(), _alone(db):
         _refuse_newer(db)
+        refuse_foreign(db)
         _create_optuna_tables(db)
         _upgrade(db, "head")
 
@@ -70,7 +72,7 @@ def upgrade(db: Database, revision: str = "head") -> None:
         StorageError: It cannot be reached, the revision is unknown, or the tables are of a newer satisfice.
     """
     db.check_reachable()
-    with _alone(db):
+    with db.in_words(), _alone(db):
         _upgrade(db, revision)
 
 
@@ -81,7 +83,7 @@ def downgrade(db: Database, revision: str) -> None:
         StorageError: It cannot be reached, the revision is unknown, or the tables are of a newer satisfice.
     """
     db.check_reachable()
-    with _alone(db):
+    with db.in_words(), _alone(db):
         _refuse_newer(db)
         _run(db, alembic.command.downgrade, revision)
 
@@ -95,7 +97,7 @@ def current(db: Database) -> str | None:
     if db.dialect == "sqlite" and not db.in_memory and not Path(str(db.url.database)).exists():
         return None  # connecting would create the file
     db.check_reachable()
-    with db.read() as connection:
+    with db.in_words(), db.read() as connection:
         if not sa.inspect(connection).has_table(VERSION_TABLE):
             return None
         revision: str | None = connection.execute(sa.select(_version.c.version_num)).scalar()
@@ -179,7 +181,7 @@ def _open_optuna(db: Database) -> None:
         arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
-        storage = RDBStorage(db.url.render_as_string(hide_password=False), engine_kwargs=arguments)
+        storage = RDBStorage(for_optuna(db.url), engine_kwargs=arguments)
     storage.remove_session()
     if not db.in_memory:
         storage.engine.dispose()

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import time
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 BUSY_TIMEOUT_S = 60.0
 _LOOK_AGAIN_S = (0.0005, 0.004)  # at the write lock
+
+
+def why_not_opened(path: Path) -> tuple[str, str] | None:
+    """What keeps SQLite from opening a file, and what to do about it; None where that cannot be seen."""
+    if path.is_dir():
+        return "it is a folder", f"name a file in it, for instance sqlite:///{path / 'satisfice.db'}"
+    if not os.access(path.parent, os.W_OK):
+        return (
+            f"its folder {path.parent} cannot be written, and SQLite keeps files beside its own",
+            "let this user write there, or copy the database to another folder",
+        )
+    if path.exists() and not os.access(path, os.R_OK | os.W_OK):
+        return "this user may not read and write the file", "have its permissions changed"
+    return None
 
 
 def pragmas(connection: Any, _record: Any) -> None:

@@ -1,20 +1,29 @@
-"""Storage URLs: defaults, drivers, and passwords that are never shown."""
+"""Storage URLs: defaults, drivers, paths of SQLite files, and passwords that are never shown."""
 
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
 from satisfice.errors import MissingExtra, StorageError
+from satisfice.store.secret import hidden, splits_at_an_at
 
 DEFAULT_URL = "sqlite:///satisfice.db"
 ENVIRONMENT_VARIABLE = "SATISFICE_STORAGE"
 MEMORY = "sqlite://"
 
-_SQLITE = ("sqlite", "sqlite+pysqlite")
+_SQLITE = re.compile(r"sqlite(?:\+pysqlite)?://(?P<rest>.*)", re.DOTALL)
+# Options of SQLite and its driver, as people write them behind a path. Any other ? belongs to the path.
+_SQLITE_OPTIONS = re.compile(
+    r"(?:timeout=[\d.]+|detect_types=\d+|cached_statements=\d+|isolation_level=\w*|mode=(?:ro|rwc?|memory)"
+    r"|cache=(?:shared|private)|(?:uri|check_same_thread|immutable|nolock)=(?:true|false|[01]))",
+    re.IGNORECASE,
+)
 # Bare names get the driver that our extras install.
 _DRIVERS = {
     "postgresql": ("postgresql+psycopg", "psycopg", "postgres"),
@@ -27,30 +36,55 @@ _DRIVERS = {
 }
 
 
+def given(url: str | None) -> str | None:
+    """The URL to use: the argument, else ``SATISFICE_STORAGE``, else None.
+
+    Raises:
+        StorageError: It is empty. An unset shell variable must not lead to another database in silence.
+    """
+    text, where = url, "the storage"
+    if text is None:
+        text, where = os.environ.get(ENVIRONMENT_VARIABLE), ENVIRONMENT_VARIABLE
+    if text is not None and not text.strip():
+        hint = f"for instance {DEFAULT_URL}"
+        raise StorageError(f"{where} is empty", hint=hint if url is not None else f"{hint}, or unset it")
+    return text
+
+
 def resolve(url: str | None) -> sa.URL:
     """The URL to use: the argument, else ``SATISFICE_STORAGE``, else SQLite in the working directory.
 
     Raises:
-        StorageError: It is no database URL, or a kind of database that is not supported.
+        StorageError: It is empty, no database URL, or a kind of database that is not supported.
         MissingExtra: Its driver is not installed.
     """
-    text = url or os.environ.get(ENVIRONMENT_VARIABLE) or DEFAULT_URL
+    text = given(url) or DEFAULT_URL
+    file = _SQLITE.fullmatch(text)
+    return _sqlite_file(file["rest"]) if file is not None else _server(text)
+
+
+def _server(text: str) -> sa.URL:
+    if splits_at_an_at(text):
+        raise StorageError(
+            f"the password in the storage URL {hidden(text)} holds an @", hint="write %40 for each @ in it"
+        )
     try:
         parsed = sa.make_url(text)
     except sa.exc.ArgumentError:
+        is_path = ":" not in text and text.strip().endswith((".db", ".sqlite", ".sqlite3"))
+        example = f"sqlite:///{text.strip()}" if is_path else f"{DEFAULT_URL} or postgresql://user@host/name"
+        raise StorageError("the storage URL is not a database URL", hint=f"for instance {example}") from None
+    except ValueError:  # not repeated: where the user name was forgotten, it is the password
         raise StorageError(
-            "the storage URL is not a database URL",
-            hint=f"for instance {DEFAULT_URL} or postgresql://user@host/name",
+            "the storage URL has a port that is no number",
+            hint="write scheme://user:password@host:port/name, with %3A for a colon in the user name",
         ) from None
-    if parsed.drivername in _SQLITE:
-        return _sqlite_file(parsed)
     if parsed.drivername not in _DRIVERS:
         bare = parsed.get_backend_name()
-        known = bare in _DRIVERS or bare in _SQLITE
         raise StorageError(
             f"the storage {parsed.drivername!r} is not supported",
             hint=f"leave the driver out: {bare}://..."
-            if known
+            if bare in (*_DRIVERS, "sqlite")
             else "use sqlite, postgresql, mysql or mariadb",
         )
     drivername, module, extra = _DRIVERS[parsed.drivername]
@@ -59,29 +93,75 @@ def resolve(url: str | None) -> sa.URL:
     return parsed.set(drivername=drivername)
 
 
-def _sqlite_file(url: sa.URL) -> sa.URL:
-    """The URL with an absolute path, or of a database in memory.
+def _sqlite_file(rest: str) -> sa.URL:
+    """The URL of a file, with an absolute path, or of a database in memory.
+
+    Args:
+        rest: What follows ``sqlite://``. Behind its first slash all of it is the path: also ?, # and %.
 
     Raises:
-        StorageError: It names a host, or is SQLite's own kind of URI.
+        StorageError: It names a host, options, or is SQLite's own kind of URI.
     """
-    if url.host is not None:
-        path = "/".join(part for part in (url.host, url.database) if part)
+    if rest and not rest.startswith("/"):
+        path = hidden(f"sqlite://{rest}").removeprefix("sqlite://")
         raise StorageError(
             f"the storage sqlite://{path} names a host, which SQLite has none of",
             hint=f"three slashes before a relative path, four before an absolute one: sqlite:///{path}",
         )
-    if is_memory(url):
-        return sa.make_url(MEMORY)
-    if str(url.database).startswith("file:"):
+    path = rest[1:]
+    if path.startswith("file:"):
         raise StorageError("the storage is a URI of SQLite's own", hint="write sqlite:///path/to/file.db")
-    return url.set(database=str(Path(str(url.database)).absolute()))
+    plain, question, options = path.partition("?")
+    if question and all(_SQLITE_OPTIONS.fullmatch(part) for part in options.split("&")):
+        raise StorageError(
+            f"the storage sqlite:///{path} has options of SQLite, which satisfice sets itself",
+            hint=f"write sqlite:///{plain}",
+        )
+    if "\0" in path:
+        raise StorageError("the path of the storage holds a null character", hint="take it out")
+    if path in ("", ":memory:"):
+        return sa.make_url(MEMORY)
+    return sa.URL.create("sqlite", database=str(_as_meant(path).absolute()))
 
 
-def masked(url: sa.URL | str) -> str:
+def _as_meant(path: str) -> Path:
+    """The path as it is written; decoded where only that leads somewhere, since SQLAlchemy 2.1 decodes it."""
+    written, decoded = Path(path), Path(unquote(path))
+    if written.exists() or decoded == written:
+        return written
+    leads = decoded.exists() or (decoded.parent.is_dir() and not written.parent.is_dir())
+    return decoded if leads else written
+
+
+def address(url: sa.URL) -> str:
+    """The URL as text, with its password: `resolve` reads it back, in a worker for instance."""
+    return _of_file(url) or url.render_as_string(hide_password=False)
+
+
+def for_optuna(url: sa.URL) -> str:
+    """The URL as text for Optuna, which parses it as SQLAlchemy does and fills it in like a template."""
+    text = address(url)
+    if url.get_backend_name() == "sqlite" and not is_memory(url):
+        encoded = quote(str(url.database))
+        # Version 2.1 of SQLAlchemy decodes the path and 2.0 does not.
+        readings = (text, f"sqlite:///{encoded}")
+        right = [each for each in readings if _parts(sa.make_url(each)) == _parts(url)]
+        text = right[0] if right else f"sqlite:///file:{encoded}?uri=true"
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _parts(url: sa.URL) -> tuple[str | None, object]:
+    return url.database, url.query
+
+
+def _of_file(url: sa.URL) -> str | None:
+    """The URL of a SQLite file with its path as it is; SQLAlchemy would encode a part of it."""
+    return None if url.get_backend_name() != "sqlite" or is_memory(url) else f"sqlite:///{url.database}"
+
+
+def masked(url: sa.URL) -> str:
     """The URL with the password replaced by ``***``, without the query, which may hold secrets too."""
-    parsed = sa.make_url(url)
-    return parsed.set(query={}).render_as_string(hide_password=True)
+    return _of_file(url) or url.set(query={}).render_as_string(hide_password=True)
 
 
 def is_memory(url: sa.URL) -> bool:

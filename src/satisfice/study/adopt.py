@@ -34,7 +34,7 @@ from satisfice.store.failures import short_reason
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
 from satisfice.store.study_rows import dump_reports
-from satisfice.store.url import masked, resolve
+from satisfice.store.url import for_optuna, masked, resolve
 from satisfice.study.opening import open_database
 
 _HINT = "give the URL of an Optuna storage"
@@ -101,7 +101,7 @@ def _opened(source: str) -> Iterator[RDBStorage]:
     url = resolve(source)
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
         raise StorageError(f"there is no database at {url.database}", hint=_HINT)
-    text = url.render_as_string(hide_password=False)
+    text = for_optuna(url)
     theirs: RDBStorage | None = None
     try:
         with warnings.catch_warnings():

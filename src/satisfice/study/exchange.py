@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import uuid
 import zipfile
 import zlib
@@ -22,6 +21,7 @@ from satisfice.store import capacity, data_notes, studies, tables
 from satisfice.store.artefacts import artefacts_of
 from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.whole import writing, written_whole
 from satisfice.study.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
 from satisfice.study.stored import optuna_order
@@ -45,18 +45,11 @@ _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "
 def export(opened: Opened, path: Path) -> None:
     """Write everything of a study to a zip file: rows as JSON, Optuna's trials, artefacts."""
     content = opened.db.retrying(lambda: _content(opened))
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".part-", delete=False) as part:
-        pass
-    try:
-        with zipfile.ZipFile(part.name, "w", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("study.json", json.dumps(content))
-            folder = opened.artefacts.folder
-            for artefact in sorted(folder.rglob("model*")) if folder.is_dir() else []:
-                file.write(artefact, f"artefacts/{artefact.relative_to(folder)}")
-        Path(part.name).replace(path)
-    except BaseException:
-        Path(part.name).unlink(missing_ok=True)
-        raise
+    with written_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("study.json", json.dumps(content))
+        folder = opened.artefacts.folder
+        for artefact in sorted(folder.rglob("model*")) if folder.is_dir() else []:
+            file.write(artefact, f"artefacts/{artefact.relative_to(folder)}")
 
 
 def _content(opened: Opened) -> dict[str, Any]:
@@ -160,7 +153,8 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     study_uuid = uuid.uuid4().hex
     artefacts = artefacts_of(db.url, study_uuid)
     try:
-        _unpack(file, artefacts.folder)
+        with writing(artefacts.folder):
+            _unpack(file, artefacts.folder)
         db.retrying(lambda: _insert(db, study_uuid, spec, content))
     except (zipfile.BadZipFile, zlib.error) as error:
         artefacts.discard_all()

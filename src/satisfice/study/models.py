@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
 from satisfice.spec.task import BuildsModule
 from satisfice.spec.trial import TrialRecord
+from satisfice.store.whole import written_whole
 from satisfice.study.checkpoint import kept_model
 from satisfice.study.opening import Opened
 from satisfice.study.weights import from_safetensors
@@ -48,6 +51,30 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
 
 
 def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
-    """Copy the file that ships."""
-    shutil.copyfile(model_file(opened, record), path)
+    """Write the model of a trial in the format that the path's suffix names, whole or not at all.
+
+    Raises:
+        InputError: The trial kept no model, it cannot be written in that format, or not to that place.
+    """
+    kept = model_file(opened, record)
+    writers = _writers(kept)
+    write = writers.get(path.suffix.lower())
+    if write is None:
+        names = " or ".join(repr(suffix) if suffix else "none" for suffix in writers)
+        raise InputError(
+            f"the model of trial {record.number} cannot be written as {path.name!r}: the suffix names the "
+            f"format, and what can be written is {names}",
+            hint=f"for instance {path.with_suffix(next(iter(writers))).name!r}",
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent}", hint="create it first")
+    with written_whole(path) as part:
+        write(part)
     return path
+
+
+def _writers(kept: Path) -> Mapping[str, Callable[[Path], object]]:
+    """By suffix in lower case: what writes a kept model in that format. A kept file is copied as it is."""
+    return {kept.suffix.lower(): partial(shutil.copyfile, kept)}

@@ -13,6 +13,8 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeGuard
 
+import sqlalchemy as sa
+
 from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
@@ -22,13 +24,14 @@ from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import capacity, data_notes, migrate, studies
-from satisfice.store.artefacts import Artefacts, artefacts_of
+from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
 from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.store.url import MEMORY, is_memory, masked, resolve
+from satisfice.store.url import given as given_url
 from satisfice.study import changes
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.study.never_known import never_known
@@ -49,6 +52,7 @@ class Opened:
     make_task: Callable[[], Task]
     artefacts: Artefacts
     changes: tuple[str, ...] = ()  # what opening it changed, in sentences
+    given: object | None = None  # the task object that was passed, where the spec names none
 
     @cached_property
     def task(self) -> Task:
@@ -146,13 +150,15 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
     return found
 
 
-def open_database(storage: str | None, *, default: str | None = None) -> Database:
+def open_database(storage: str | sa.URL | None) -> Database:
     """A reachable database with its tables."""
-    url = resolve(storage if storage is not None else default)
+    url = storage if isinstance(storage, sa.URL) else resolve(storage)
     if url.get_backend_name() == "sqlite" and url.database:
         folder = Path(url.database).parent
         if not folder.is_dir():
-            raise InputError(f"the folder {folder} of the storage does not exist", hint="create it first")
+            literal = "~" in folder.parts
+            hint = "~ means nothing in a URL: write the whole path" if literal else "create it first"
+            raise InputError(f"the folder {folder} of the storage does not exist", hint=hint)
     db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
     db.check_reachable()
     migrate.ensure_ready(db)
@@ -174,14 +180,17 @@ def create(
     given = wanted.apply(spec, checked)
     if given is not None:
         checked = _parsed(given, checked, has_task=has_task)
+    # Own code may change the working directory: relative paths are made absolute before it runs.
+    address = resolve(given_url(storage) or MEMORY)
+    root = artefacts_root(address)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
     unknowable = never_known(checked, made, file=_file(checked))
-    if unknowable is not None and not _is_stored(checked.name, storage):
+    if unknowable is not None and not _is_stored(checked.name, address):
         raise unknowable
     data = prepare(checked, made)
-    db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
+    db = open_database(address)
     held = file_budget if wanted.budget else None
     best = _best_of(db, wanted)
     stored = db.retrying(lambda: studies.find(db, checked.name))
@@ -194,7 +203,7 @@ def create(
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
     lifted = [key for key, value in wanted.budget.items() if value is None]
-    opened = _continued(db, ready, content, task, storage, held, lifted)
+    opened = replace(_continued(db, root, ready, content, task, storage, held, lifted), given=task)
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
@@ -240,6 +249,7 @@ class Prepared:
 
 def _continued(
     db: Database,
+    root: Path | None,
     ready: Prepared,
     given: Mapping[str, Any] | None,
     task: object | None,
@@ -251,6 +261,7 @@ def _continued(
 
     Args:
         db: The database.
+        root: Folder of the artefacts.
         ready: As the file says.
         given: The file's content, options included; None where the spec is whole.
         task: As passed to `create`.
@@ -280,7 +291,7 @@ def _continued(
         _check_same(row, now.spec, stored, storage)
         _check_data(row, now.spec, now.data)
         if not changes.any_between(stored, to_dict(now.spec)):
-            return replace(_opened(db, row, now.spec, partial(_same, now.task)), changes=said)
+            return replace(_opened(db, row, now.spec, partial(_same, now.task), root), changes=said)
         said = change(db, row, now.spec, held)
 
 
@@ -351,28 +362,27 @@ def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]
         return lost_under(connection, uuid, keys)
 
 
-def _is_stored(name: str, storage: str | None) -> bool:
+def _is_stored(name: str, url: sa.URL) -> bool:
     """Whether a study of that name is there; no database is made to find out."""
-    url = resolve(
-        storage if storage is not None else (None if os.environ.get("SATISFICE_STORAGE") else MEMORY)
-    )
     if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
         return False
-    with closing(open_database(storage)) as db:
+    with closing(open_database(url)) as db:
         return db.retrying(lambda: studies.find(db, name)) is not None
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
     """Open a stored study by name."""
-    db = open_database(storage)
+    address = resolve(storage)
+    root = artefacts_root(address)
+    db = open_database(address)
     row = find(db, name)
     own = needs_task(json.loads(row["spec"]))
     spec = spec_of(row)
     given = _Untrainable() if own and task is None else task
     if given is not None:
         made = task_of(spec, given)
-        return _opened(db, row, spec, lambda: made)
-    return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]))
+        return replace(_opened(db, row, spec, lambda: made, root), given=task)
+    return _opened(db, row, spec, lambda: task_of(spec, None, row["source_dir"]), root)
 
 
 def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
@@ -420,8 +430,10 @@ def can_be_replaced(task: Task) -> bool:
     return isinstance(task, ObjectiveTask | _Untrainable)
 
 
-def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task]) -> Opened:
-    artefacts = artefacts_of(db.url, row["uuid"])
+def _opened(
+    db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task], root: Path | None
+) -> Opened:
+    artefacts = artefacts_in(root, row["uuid"])
     rows = db.retrying(lambda: OptunaRows(db.engine))
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from satisfice.errors import InputError, StorageLost
-from satisfice.launch import Death, Job, Launcher, WorkersFailed, make_launcher
+from satisfice.errors import InputError, StorageLost, WorkersFailed
+from satisfice.launch import Death, Job, Launcher, make_launcher
 from satisfice.store.engine import Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.reader import Reader
+from satisfice.store.url import address
 from satisfice.study.alike import SameFailure
 from satisfice.study.opening import Opened, ledger_of
 
@@ -45,7 +46,7 @@ def run_workers(
     launcher = make_launcher(engine) if isinstance(engine, str) else engine
     job = Job(
         study=opened.spec.name,
-        storage=opened.db.url.render_as_string(hide_password=False),
+        storage=address(opened.db.url),
         workers=workers,
         timeout_s=timeout_s,
     )

@@ -18,6 +18,7 @@ from satisfice.measure.host import Host
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes, presence
 from satisfice.store.reader import Reader
+from satisfice.store.whole import writing
 
 
 def context(
@@ -113,8 +114,13 @@ def _missed(key: str, violation: float, bound: float) -> str:
 
 
 def write(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path) -> Path:
-    """Write the report. The report layer lies above this one, so it is looked up by name."""
+    """Write the report. The report layer lies above this one, so it is looked up by name.
+
+    Raises:
+        CannotWrite: The folder cannot be written.
+    """
     report = importlib.import_module("satisfice.report")
     arguments = reader.db.retrying(lambda: context(reader, records, status))
-    index: Path = report.write_report(reader.spec, records, report.ReportContext(**arguments), directory)
+    with writing(directory):
+        index: Path = report.write_report(reader.spec, records, report.ReportContext(**arguments), directory)
     return index

@@ -23,14 +23,16 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.store.changing import history
 from satisfice.store.reader import Reader
+from satisfice.store.url import masked
 from satisfice.study.alike import SameFailure
 from satisfice.study.check import CheckResult, check_space
 from satisfice.study.confirm import confirm
 from satisfice.study.frame import trials_frame
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.objective import as_metrics
-from satisfice.study.opening import Opened, changed, check_data, delete
+from satisfice.study.opening import Opened, changed, check_data, delete, load
 from satisfice.study.optimize import Optimizes
+from satisfice.study.pickling import Reference, reference
 from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.session import Session
 from satisfice.study.starting import first_entries
@@ -59,6 +61,26 @@ class Study(Optimizes):
         self.name = opened.spec.name
         self._asked: dict[int, Trial] = {}  # by number, what `ask` gave and nobody has told
         self._running: list[Allowance] = []  # of the calls of `optimize` under way
+
+    def __repr__(self) -> str:
+        """Name and storage, without a password."""
+        return f"Study({self.name!r}, storage={masked(self._opened.db.url)!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., Study], Reference]:
+        """Pickled as a reference: who loads it opens the study by its storage and name.
+
+        Raises:
+            InputError: It lives in memory, or its task cannot be pickled.
+        """
+        return _reopened, reference(self._opened)
+
+    def __copy__(self) -> Study:
+        """Another handle on the same study; in memory too."""
+        return Study(self._opened)
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Study:
+        """A study is never duplicated by a copy: see `__copy__`."""
+        return Study(self._opened)
 
     @cached_property
     def _session(self) -> Session:
@@ -453,3 +475,7 @@ class Study(Optimizes):
     def delete(self) -> None:
         """Remove the study with its artefacts."""
         delete(self._opened.db, self._opened.row, self._opened.artefacts)
+
+
+def _reopened(name: str, storage: str | None, task: object | None) -> Study:
+    return Study(load(name, storage, task))

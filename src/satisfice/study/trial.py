@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from satisfice.errors import BadReport, LeaseLost, StorageLost, TrialFinished
+from satisfice.errors import BadReport, InputError, LeaseLost, StorageLost, TrialFinished
 from satisfice.search.history import checkpoints
 from satisfice.spec.metric import updated
 from satisfice.study.checkpoint import Checkpoints, kept_model, save_model
@@ -80,6 +80,22 @@ class Trial(OptunaTrial):
         self._slept = False  # past its lease, and has not heard since whether the trial is still its own
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
         self.pending = self._checkpoints.reports(after=claim.last_step)
+
+    def __repr__(self) -> str:
+        """Number and parameters, and the metrics known so far."""
+        return f"Trial(number={self.number}, params={dict(self.params)!r}, metrics={self.metrics!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """No copy of a trial can exist: this process holds its lease.
+
+        Raises:
+            InputError: Always; says what to hand on instead.
+        """
+        raise InputError(
+            f"trial {self.number} cannot be pickled or copied, because this process holds its lease",
+            hint="hand on trial.number and trial.params, and report and tell here; "
+            "or pickle the study, and ask in the other process",
+        )
 
     @overload
     def report(self, step: int, metrics: Mapping[str, float]) -> None: ...

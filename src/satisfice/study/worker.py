@@ -18,6 +18,7 @@ from satisfice.errors import (
     AcceleratorLost,
     BadReport,
     BudgetSpent,
+    CannotWrite,
     Diverged,
     InputError,
     LeaseLost,
@@ -27,8 +28,10 @@ from satisfice.errors import (
 )
 from satisfice.launch.worker_process import WORKER_VARIABLE
 from satisfice.store import capacity, presence
+from satisfice.store.whole import disk_full
 from satisfice.study.alike import SameFailure
 from satisfice.study.session import Session
+from satisfice.study.surroundings import Surroundings
 from satisfice.study.trial import Preempted, Trial, as_floats
 from satisfice.study.verdicts import Verdicts
 
@@ -103,6 +106,7 @@ class Worker:
         self._current: Trial | None = None
         self._broken: Exception | None = None  # what the GPU said last in this process
         self._ended = threading.Event()
+        self._surroundings: Surroundings
         self._verdicts = Verdicts(session)
         self._same_failure = SameFailure(session.db, session.reader)
 
@@ -122,6 +126,7 @@ class Worker:
         keeper = threading.Thread(target=self._keep_leases, daemon=True)
         if not session.db.in_memory:
             keeper.start()
+        self._surroundings = Surroundings()
         try:
             self._same_failure.begin(anew=WORKER_VARIABLE not in os.environ)
             reason = self._loop()
@@ -129,6 +134,7 @@ class Worker:
             reason = str(error)
             raise
         finally:
+            self._surroundings.close()
             self._ended.set()
             if not session.db.in_memory:
                 keeper.join(timeout=5)
@@ -147,7 +153,8 @@ class Worker:
             if not self._allowance.take():
                 return "it did what it was asked for"
             try:
-                trial = self._session.ask()
+                with self._surroundings:
+                    trial = self._session.ask()
             except BudgetSpent as spent:
                 self._allowance.give_back()
                 if not spent.others_hold:
@@ -196,7 +203,9 @@ class Worker:
     def _train(self, trial: Trial) -> TrialState | None:
         session = self._session
         try:
-            return self._finish(trial, session.task.train(dict(trial.params), trial))  # a copy: it may change
+            with self._surroundings:
+                metrics = session.task.train(dict(trial.params), trial)  # a copy: it may change
+            return self._finish(trial, metrics)
         except (Diverged, optuna.TrialPruned) as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
         except Preempted:
@@ -207,18 +216,15 @@ class Worker:
         except BadReport as error:  # what its training code handed over is its own fault
             return self._failed(trial, error)
         except SatisficeError as error:
-            if session.spec.model is None:  # a person's own code may raise any of them
+            own = session.spec.model is None  # a person's own code may raise any of them
+            if own and not isinstance(error, CannotWrite):  # the next trial would meet the same full disk
                 return self._failed(trial, error)
             self._give_back(trial)
             raise
         except MemoryError:
             return self._died(trial, "out of memory")
         except Exception as error:  # noqa: BLE001  # whatever a person's training code raises fails this trial only
-            if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
-                return self._died(trial, "out of memory")
-            if type(error).__name__ == "AcceleratorError":  # torch's: CUDA refuses all that follows
-                self._broken = error
-            return self._failed(trial, error)
+            return self._raised(trial, error)
         except BaseException:  # an interrupt, an exit: not the trial's fault
             self._give_back(trial)
             raise
@@ -233,6 +239,22 @@ class Worker:
         if state is TrialState.FAIL:
             logger.warning("trial %d failed: %s", trial.number, trial.reason)
         return state
+
+    def _raised(self, trial: Trial, error: Exception) -> TrialState | None:
+        """Training code raised; called while the error is handled.
+
+        Raises:
+            CannotWrite: The disk is full: the trial is given back, since the next one would meet the same.
+        """
+        full = disk_full(error)
+        if full is not None:
+            self._give_back(trial)
+            raise full from error
+        if type(error).__name__ == "OutOfMemoryError":  # torch's; torch need not be imported
+            return self._died(trial, "out of memory")
+        if type(error).__name__ == "AcceleratorError":  # torch's: CUDA refuses all that follows
+            self._broken = error
+        return self._failed(trial, error)
 
     def _failed(self, trial: Trial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""
