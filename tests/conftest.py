@@ -36,6 +36,18 @@ def _no_settings_of_the_person() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _a_quiet_of_our_own() -> Iterator[None]:
+    """Measure in turn with each other, not with whoever else measures on this machine."""
+    usual = tempfile.gettempdir()
+    folder = tempfile.TemporaryDirectory(prefix="sf-", ignore_cleanup_errors=True)
+    with pytest.MonkeyPatch.context() as patch, folder as own:
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", usual)  # pytest keeps its folders for whoever looks at them
+        patch.setenv("TMPDIR", own)
+        patch.setattr(tempfile, "tempdir", own)
+        yield
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A SQLite file that does not exist yet."""
