@@ -7,8 +7,10 @@ import shutil
 import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -36,6 +38,18 @@ def _no_settings_of_the_person() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _a_quiet_of_our_own() -> Iterator[None]:
+    """Measure in turn with each other, not with whoever else measures on this machine."""
+    usual = tempfile.gettempdir()
+    folder = tempfile.TemporaryDirectory(prefix="sf-", ignore_cleanup_errors=True)
+    with pytest.MonkeyPatch.context() as patch, folder as own:
+        patch.setenv("PYTEST_DEBUG_TEMPROOT", usual)  # pytest keeps its folders for whoever looks at them
+        patch.setenv("TMPDIR", own)
+        patch.setattr(tempfile, "tempdir", own)
+        yield
+
+
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
     """A SQLite file that does not exist yet."""
@@ -52,10 +66,7 @@ def postgres_server() -> Iterator[sa.URL]:
         # A short path: a socket's name may have 107 characters.
         folder = Path(tempfile.mkdtemp(prefix="pg-"))
         with pytest.MonkeyPatch.context() as patch:  # it gives the server ten seconds to start
-            pgexec = pgserver.pgexec
-            patch.setattr(
-                pgserver, "pgexec", lambda *a, **options: pgexec(*a, **{**options, "timeout": None})
-            )
+            patch.setattr(pgserver, "pgexec", partial(_without_timeout, pgserver.__dict__["pgexec"]))
             patch.setenv("PGCTLTIMEOUT", "600")
             server = pgserver.get_server(folder / "data", cleanup_mode="delete")
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
@@ -94,6 +105,10 @@ def storage_url(request: pytest.FixtureRequest) -> str:
     """Each kind of database in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+def _without_timeout(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    return function(*arguments, **{**options, "timeout": None})
 
 
 def _execute(url: sa.URL, *statements: str) -> None:

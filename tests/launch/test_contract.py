@@ -123,7 +123,7 @@ class Watched:
 
 def test_a_killed_worker_is_replaced_and_its_trial_done(launcher: Launcher, defined: Define) -> None:
     """The study frees the dead worker's trial at once: the lease itself would outlive this test."""
-    study, _ = defined(0.2)
+    study, _ = defined(0.1)
     deaths: list[Death] = []
     killed: list[int] = []
 
