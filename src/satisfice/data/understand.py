@@ -17,8 +17,10 @@ from satisfice.data.learn_target import learn_target
 from satisfice.data.parse import spelled
 from satisfice.data.raw import RawData, Task
 from satisfice.data.reading import as_series, is_text, read_cells
-from satisfice.data.table import TableEncoder
+from satisfice.data.table import Column, TableEncoder
 from satisfice.errors import DataError
+
+_MUCH = 0.05  # share of the rows with rare categories that is worth a note
 
 
 def understand(raw: RawData, task: Task | None, where: str) -> RawData:
@@ -42,18 +44,21 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
         if each.why:
             notes.append(_left_as_text(name, each))
     for name, cells in found.items():
-        if name not in learnt and cells.unread:
-            notes.append(_endless(name, cells.unread))
+        never = int(items[name].notna().sum()) - cells.known if rules[name].kind == "moment" else 0
+        if name not in learnt and (cells.unread or never):
+            notes.append(_endless(name, cells.unread, never))
     return replace(
         raw, items=pd.DataFrame(read, index=items.index), target=target, rules=rules, notes=tuple(notes)
     )
 
 
 def unused(train: RawData, preprocessor: TableEncoder | ImageScaler) -> list[ColumnNote]:
-    """A note on each column of which no feature came."""
+    """A note on each column of which no feature came, or of which many values became one."""
     if isinstance(preprocessor, ImageScaler) or not isinstance(train.items, pd.DataFrame):
         return []
-    return [_ignored(train.items[name]) for name in preprocessor.ignored]
+    items = train.items
+    gathered = [_gathered(items[c.name], c) for c in preprocessor.columns if c.rare]
+    return [_ignored(items[name]) for name in preprocessor.ignored] + [g for g in gathered if g is not None]
 
 
 def _rule_of(series: pd.Series[Any]) -> Rule:
@@ -74,13 +79,32 @@ def _left_as_text(name: str, learnt: Learnt) -> ColumnNote:
     )
 
 
-def _endless(name: str, unread: Counter[str]) -> ColumnNote:
+def _endless(name: str, unread: Counter[str], never: int) -> ColumnNote:
+    """Of a column that has a type."""
+    reason = f"has {never} dates outside the years 1678 to 2261: they count as missing"
+    if not never:
+        reason = f"has {unread.total()} infinite values: they count as missing"
     return ColumnNote(
         column=name,
         what="coerced",
-        reason=f"has {unread.total()} infinite values: they count as missing",
-        count=unread.total(),
+        reason=reason,
+        count=never or unread.total(),
         examples=tuple(unread)[:3],
+    )
+
+
+def _gathered(series: pd.Series[Any], column: Column) -> ColumnNote | None:
+    """Many rows whose categories are each too rare for a feature."""
+    rare = series[~series.isin(column.categories or ()) & series.notna()]
+    if len(rare) < _MUCH * len(series):
+        return None
+    return ColumnNote(
+        column=column.name,
+        what="read",
+        reason=f"has {rare.nunique()} values that are too rare for features of their own: they count as one",
+        count=len(rare),
+        examples=tuple(str(value) for value in rare.unique()[:3]),
+        remedy="group them where that is too many",
     )
 
 
