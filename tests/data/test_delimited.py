@@ -225,8 +225,6 @@ def test_typed_columns_are_used_or_named(tmp_path: Path) -> None:
             "money": [Decimal(f"{v:.2f}") for v in x],
             "day": [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(n)],
             "never": np.array(never, "M8[us]"),
-                ["9999-12-31" if i % 5 == 0 else f"2024-02-{1 + i % 9:02d}" for i in range(n)], "M8[us]"
-            ),
             "zoned": pd.date_range("2024-01-01", periods=n, freq="5h", tz="Europe/Berlin"),
             "span": pd.to_timedelta(np.arange(n), unit="h"),
             "list": [[i, i + 1] for i in range(n)],
