@@ -256,6 +256,25 @@ def test_typed_columns_are_used_or_named(tmp_path: Path) -> None:
     assert {type(label) for label in splits.classes} == {bool}
 
 
+def test_target_and_columns_settle_each_other(tmp_path: Path) -> None:
+    prices = [f"{1 + abs(float(row[0])):.3f}".replace(".", ",") for row in ROWS]
+
+    def put(header: str, *columns: list[str]) -> Any:
+        lines = [header, *map(";".join, zip(*columns, strict=True))]
+        (tmp_path / "d.csv").write_text("\n".join(lines))
+        return load(DataSpec(file="d.csv", target="y"), tmp_path, 0)
+
+    counts = [str(i) for i in range(len(ROWS))]
+    with pytest.raises(DataError, match="the target 'y' has commas that may mark decimals or thousands"):
+        put("x;y", counts, prices)
+    points, commas = [row[1] for row in ROWS], [row[1].replace(".", ",") for row in ROWS]
+    assert min(put("x;y", points, prices).train.y) > 1000
+    assert max(put("x;y", commas, prices).train.y) < 10
+    beside_target = put("y;x", commas, prices)
+    assert {note.column: note.what for note in beside_target.notes} == {"y": "read", "x": "read"}
+    assert beside_target.preprocessor.feature_names == ["x"]
+
+
 def test_long_cells_are_shown_short(tmp_path: Path) -> None:
     rows = [f"{v[0]},{'text ' * 500}{i},{v[2]}" for i, v in enumerate(ROWS)]
     (tmp_path / "d.csv").write_text("\n".join(["x,essay,y", *rows]))

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from satisfice.data.cells import Rule
-from satisfice.data.columns import ColumnNote, Learnt
+from satisfice.data.columns import ColumnNote, Habits, Learnt
 from satisfice.data.image import ImageScaler
-from satisfice.data.learn import learn_columns
-from satisfice.data.learn_target import learn_target
+from satisfice.data.learn import habits_of, learn, learn_columns
+from satisfice.data.learn_target import MOST_CLASSES, learn_target
 from satisfice.data.parse import spelled
 from satisfice.data.raw import RawData, Task
 from satisfice.data.reading import as_series, is_text, read_cells
@@ -29,12 +29,14 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
     Raises:
         DataError: A row has no target, or one that is no number among numbers.
     """
-    target, said = _target(raw, task, where)
+    beside = learn(str(raw.target.name), raw.target.tolist()) if is_text(raw.target) else None
+    items = raw.items.rename(columns=str) if isinstance(raw.items, pd.DataFrame) else pd.DataFrame()
+    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
+    learnt = learn_columns(texts, [] if beside is None else [beside])
+    habits = habits_of([*learnt.values(), *([] if beside is None else [beside])])
+    target, said = _target(raw, task, where, habits)
     if not isinstance(raw.items, pd.DataFrame):
         return replace(raw, target=target, notes=(*raw.notes, *said))
-    items = raw.items.rename(columns=str)
-    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
-    learnt = learn_columns(texts)
     rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
     found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
     read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
@@ -131,12 +133,14 @@ def _ignored(series: pd.Series[Any]) -> ColumnNote:
     )
 
 
-def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
+def _target(
+    raw: RawData, task: Task | None, where: str, habits: Habits
+) -> tuple[pd.Series[Any], list[ColumnNote]]:
     """The target as values of its own type."""
     series = raw.target
     if not is_text(series):
         return series, []
-    learnt = learn_target(str(series.name), series.tolist(), task)
+    learnt = learn_target(str(series.name), series.tolist(), task, habits)
     if learnt.unread:
         shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
         count = sum(learnt.unread.values())
@@ -158,6 +162,8 @@ def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any]
             f"{where}: {count} rows have no value in the target {series.name!r}{named}", hint=hint
         )
     values = learnt.values
+    if learnt.why and (task == "regression" or len(set(values)) > MOST_CLASSES):
+        raise DataError(f"{where}: the target {series.name!r} {learnt.why}", hint=learnt.remedy)
     kinds = {type(value) for value in values}
     dtype: Any = {frozenset({int}): np.int64, frozenset({float}): np.float64, frozenset({bool}): bool}.get(
         frozenset(kinds), object
