@@ -23,7 +23,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 ├── StorageLost               the database stayed away longer than the stated patience
 └── AcceleratorLost           nothing more can be computed on the GPU in this process (exit code 70)
 
-UnreadCells is a warning: single values of rows to predict count as missing.
+UnreadCells is a warning: single values of rows to predict count as missing, or are new to the model.
 """
 
 from __future__ import annotations
@@ -230,7 +230,7 @@ class StorageLost(SatisficeError):
 
 
 class UnreadCells(UserWarning):
-    """Single values of rows to predict cannot be read; they count as missing."""
+    """Single values of rows to predict cannot be read and count as missing, or training never saw them."""
 
 
 class AcceleratorLost(SatisficeError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import datetime as dt
 import gzip
 import io
 import lzma
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +210,74 @@ def test_a_clean_file_gives_the_same_features_in_both_readings(tmp_path: Path) -
     assert first.classes == second.classes
     assert second.train.x == pytest.approx(first.train.x, abs=1e-6)
     assert [note.column for note in second.notes] == ["id"]
+
+
+def test_typed_columns_are_used_or_named(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rng = np.random.default_rng(6)
+    n = 80
+    x = rng.normal(size=n)
+    never = ["9999-12-31" if i % 5 == 0 else f"2024-02-{1 + i % 9:02d}" for i in range(n)]
+    frame = pd.DataFrame(
+        {
+            "x": x,
+            "endless": np.where(np.arange(n) == 3, np.inf, x),
+            "money": [Decimal(f"{v:.2f}") for v in x],
+            "day": [dt.date(2024, 1, 1) + dt.timedelta(days=i) for i in range(n)],
+            "never": np.array(never, "M8[us]"),
+            "zoned": pd.date_range("2024-01-01", periods=n, freq="5h", tz="Europe/Berlin"),
+            "span": pd.to_timedelta(np.arange(n), unit="h"),
+            "list": [[i, i + 1] for i in range(n)],
+            "kind": pd.Categorical(rng.choice(["a", "b"], n)),
+            "whole": pd.array([None if i == 5 else i for i in range(n)], dtype="Int64"),
+            "maybe": pd.array([None if i == 5 else bool(i % 2) for i in range(n)], dtype="boolean"),
+            "comma": [f"{v:.3f}".replace(".", ",") for v in x],
+            "many": [f"v{i}" if i % 2 else "usual" for i in range(n)],
+            "y": x > 0,
+        }
+    )
+    frame.to_parquet(tmp_path / "d.parquet")
+    splits: Any = load(DataSpec(file="d.parquet", target="y"), tmp_path, 0)
+    used = {column.name for column in splits.preprocessor.columns}
+    notes = {note.column: note for note in splits.notes}
+    assert used == set(frame.columns) - {"y", "span", "list"}
+    assert {name: notes[name].what for name in notes} == {
+        "endless": "coerced",
+        "never": "coerced",
+        "comma": "read",
+        "many": "read",
+        "span": "ignored",
+        "list": "ignored",
+    }
+    assert "1 infinite values" in notes["endless"].reason
+    assert "16 dates outside the years" in notes["never"].reason
+    assert "too rare for features of their own" in notes["many"].reason
+    assert np.isfinite(splits.train.x).all()
+    assert {type(label) for label in splits.classes} == {bool}
+
+
+def test_target_and_columns_settle_each_other(tmp_path: Path) -> None:
+    prices = [f"{1 + abs(float(row[0])):.3f}".replace(".", ",") for row in ROWS]
+
+    def put(header: str, *columns: list[str]) -> Any:
+        lines = [header, *map(";".join, zip(*columns, strict=True))]
+        (tmp_path / "d.csv").write_text("\n".join(lines))
+        return load(DataSpec(file="d.csv", target="y"), tmp_path, 0)
+
+    counts = [str(i) for i in range(len(ROWS))]
+    with pytest.raises(DataError, match="the target 'y' has commas that may mark decimals or thousands"):
+        put("x;y", counts, prices)
+    points, commas = [row[1] for row in ROWS], [row[1].replace(".", ",") for row in ROWS]
+    assert min(put("x;y", points, prices).train.y) > 1000
+    assert max(put("x;y", commas, prices).train.y) < 10
+    beside_target = put("y;x", commas, prices)
+    assert {note.column: note.what for note in beside_target.notes} == {"y": "read", "x": "read"}
+    assert beside_target.preprocessor.feature_names == ["x"]
+
+
+def test_long_cells_are_shown_short(tmp_path: Path) -> None:
+    rows = [f"{v[0]},{'text ' * 500}{i},{v[2]}" for i, v in enumerate(ROWS)]
+    (tmp_path / "d.csv").write_text("\n".join(["x,essay,y", *rows]))
+    (note,) = load(DataSpec(file="d.csv", target="y"), tmp_path, 0).notes
+    assert (note.column, note.what) == ("essay", "ignored")
+    assert len(str(note)) < 500

@@ -139,6 +139,29 @@ def test_single_cells_that_cannot_be_read_are_missing_and_counted():
     assert MODEL.unread == {}
 
 
+def test_values_that_training_never_saw_are_told():
+    new = TABLE.copy()
+    new.loc[4, "code"] = "z"
+    with pytest.warns(UnreadCells, match=r"training never saw: 1 of column 'code' \(such as 'z'\)"):
+        MODEL.predict(new)
+    assert MODEL.unseen == {"code": {"z": 1}}
+    gathers = weighed(TABLE.assign(code=["a", "b"] * 28 + list("cdef")))
+    gathers.predict(TABLE.assign(code=["a"] * 50 + ["z"] * 10))  # they go where rare ones went
+    assert gathers.unseen == {}
+    with pytest.warns(UnreadCells, match=r"training never saw: 60 of column 'code'"):
+        gathers.predict(TABLE.assign(code="z"))
+
+
+def test_a_series_may_be_the_only_column():
+    model = weighed(TABLE[["x"]])
+    assert model.predict_proba(TABLE.x) == pytest.approx(model.predict_proba(TABLE))
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(InputError, match="two columns named 'x'"):
+        MODEL.predict(TABLE.assign(**{" x": 1.0}).rename(columns={" x": "x"}))
+
+
 def test_an_array_of_rows_has_no_names():
     with pytest.raises(InputError, match="has no names of columns"):
         MODEL.predict(np.zeros((3, 4)))

@@ -202,7 +202,7 @@ def refusal(rule: Rule, cells: Cells) -> tuple[str, str] | None:
     if bad <= share * n:
         return None
     kind = {"number": "number", "moment": "date"}.get(rule.kind, rule.kind)
-    what = f"holds {texts[0]!r}, which is no {kind} as in training ({bad} of {n} values)"
+    what = f"holds {texts[0][:60]!r}, which is no {kind} as in training ({bad} of {n} values)"
     return what, f"write {told(rule)}"
 
 

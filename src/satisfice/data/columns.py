@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from satisfice.data.cells import Rule, read
 
 FEW = 0.05  # share of the values up to which single unreadable ones count as missing
+_LONG = 60  # characters of a cell that are shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,10 @@ class ColumnNote:
     count: int = 0  # rows concerned
     examples: tuple[str, ...] = ()
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        """Examples are shown short."""
+        object.__setattr__(self, "examples", tuple(text[:_LONG] for text in self.examples))
 
     def __str__(self) -> str:
         """One sentence."""
@@ -95,4 +100,9 @@ def lost(texts: Texts, bad: Mapping[str, int], kind: str) -> list[ColumnNote]:
 
 def examples(texts: Mapping[str, int]) -> str:
     """The most frequent ones, quoted."""
-    return ", ".join(repr(t) for t in sorted(texts, key=lambda t: -texts[t])[:3])
+    return ", ".join(repr(t[:_LONG]) for t in sorted(texts, key=lambda t: -texts[t])[:3])
+
+
+def worth_keeping(bad: Mapping[str, int]) -> tuple[str, ...]:
+    """The texts that a rule knows as missing from then on: the most frequent, of those that are short."""
+    return tuple(t for t in sorted(bad, key=lambda t: -bad[t]) if len(t) <= _LONG)[:20]

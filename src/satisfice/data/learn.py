@@ -18,18 +18,28 @@ from satisfice.data.learn_numbers import learn_numbers, plain_numbers
 from satisfice.data.parse import spelled
 
 
-def learn_columns(columns: Mapping[str, Sequence[Any]]) -> dict[str, Learnt]:
-    """The rule of every column of texts, by its name; what one column leaves open, the others may settle."""
+def learn_columns(columns: Mapping[str, Sequence[Any]], beside: Sequence[Learnt] = ()) -> dict[str, Learnt]:
+    """The rule of every column of texts, by its name; what one leaves open, the others may settle.
+
+    Args:
+        columns: The cells of each.
+        beside: Columns of the same table that are learnt on their own, such as the target.
+    """
     found = {name: learn(name, cells) for name, cells in columns.items()}
-    marks = {f.certain for f in found.values() if f.rule.kind == "number" and f.certain}
-    orders = {f.certain for f in found.values() if f.rule.kind == "moment" and f.certain}
-    habits = Habits(
-        decimal=marks.pop() if len(marks) == 1 else "", order=orders.pop() if len(orders) == 1 else ""
-    )
+    habits = habits_of([*found.values(), *beside])
     for name, each in found.items():
         if each.open and getattr(habits, each.open):
             found[name] = learn(name, columns[name], habits)
     return found
+
+
+def habits_of(found: Sequence[Learnt]) -> Habits:
+    """What the columns of a table prove together; nothing where they contradict each other."""
+    marks = {f.certain for f in found if f.rule.kind == "number" and f.certain}
+    orders = {f.certain for f in found if f.rule.kind == "moment" and f.certain}
+    return Habits(
+        decimal=marks.pop() if len(marks) == 1 else "", order=orders.pop() if len(orders) == 1 else ""
+    )
 
 
 def learn(name: str, cells: Sequence[Any], habits: Habits | None = None) -> Learnt:

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 
 from satisfice.data.cells import ISO, Rule, read_clean
-from satisfice.data.columns import FEW, ColumnNote, Habits, Learnt, Texts, lost, read_texts, unsure
+from satisfice.data.columns import (
+    FEW,
+    ColumnNote,
+    Habits,
+    Learnt,
+    Texts,
+    lost,
+    read_texts,
+    unsure,
+    worth_keeping,
+)
 from satisfice.data.parse import BLANK, MOMENT, moment
 
 
@@ -65,7 +75,7 @@ def learn_moments(texts: Texts, habits: Habits) -> Learnt | None:
                 examples=tuple(never)[:3],
             )
         )
-    rule = replace(rule, missing=tuple(bad)[:20])
+    rule = replace(rule, missing=worth_keeping(bad))
     return Learnt(rule=rule, certain=rule.order, notes=(*notes, *lost(texts, {**bad, **blank}, "dates")))
 
 

@@ -11,7 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from satisfice.data.cells import Rule
-from satisfice.data.columns import FEW, ColumnNote, Habits, Learnt, Texts, examples, lost, read_texts, unsure
+from satisfice.data.columns import (
+    FEW,
+    ColumnNote,
+    Habits,
+    Learnt,
+    Texts,
+    examples,
+    lost,
+    read_texts,
+    unsure,
+    worth_keeping,
+)
 from satisfice.data.parse import SIGNS, pattern
 
 _CODES = frozenset(
@@ -82,7 +93,7 @@ def learn_numbers(texts: Texts, habits: Habits) -> Learnt | None:
         without = f" without {rule.unit!r}" if rule.unit else ""
         why = f"holds numbers and texts{without} ({examples(bad)})" if share <= 0.5 else ""
         return unsure(why, "for numbers, write them in one way, and leave empty what is unknown")
-    rule = replace(rule, missing=tuple(sorted(bad, key=lambda t: -bad[t])[:20]))
+    rule = replace(rule, missing=worth_keeping(bad))
     notes = _number_notes(texts, rule, bad, blank, bool(padded))
     return Learnt(rule=rule, certain=certain, notes=notes, open="decimal" if unsettled else "")
 

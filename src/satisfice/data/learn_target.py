@@ -16,7 +16,7 @@ from satisfice.data.learn import learn
 from satisfice.data.parse import spelled
 
 _WHOLE = re.compile(r"[+-]?[0-9]+")
-_MOST_CLASSES = 20
+MOST_CLASSES = 20  # of which a word for "no value" may be one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class LearntTarget:
     missing: Mapping[str, int]  # texts taken for "no value", and how often; "" for an empty cell
     unread: Mapping[str, int]  # texts among numbers
     notes: tuple[ColumnNote, ...] = ()
+    why: str = ""  # why texts that look like numbers are none
+    remedy: str = ""
 
 
 def learn_target(
@@ -40,7 +42,7 @@ def learn_target(
     counts = Counter("" if c is None else c for c in stripped)
     words = {w: n for w, n in counts.items() if w and spelled(w) is None}
     real = {t: n for t, n in counts.items() if t and t not in words}
-    classes = task != "regression" and len(real) <= _MOST_CLASSES
+    classes = task != "regression" and len(real) <= MOST_CLASSES
     kept = {w for w, n in words.items() if classes and n >= max(3, min(real.values(), default=0))}
     learnt = learn(name, [c for c in stripped if c in real], habits)
     notes = [
@@ -65,6 +67,8 @@ def learn_target(
             missing=lost,
             unread={},
             notes=tuple(notes),
+            why=learnt.why,
+            remedy=learnt.remedy,
         )
     notes += [note for note in learnt.notes if note.what == "read"]
     plain = rule == Rule() and all(map(_WHOLE.fullmatch, real))

@@ -45,7 +45,7 @@ def spelled(cell: Any) -> str | None:
     if isinstance(cell, str):
         text = cell.strip()
         return None if text in MISSING else text
-    if cell is None or cell != cell or str(cell) in MISSING or str(cell) == "NaT":  # NaN differs from itself
+    if cell is None or str(cell) in MISSING or str(cell) == "NaT":
         return None
     if not isinstance(cell, bool) and isinstance(cell, float) and math.isfinite(cell) and cell == int(cell):
         return str(int(cell))

@@ -10,15 +10,17 @@ import numpy as np
 import pandas as pd
 
 from satisfice.data.cells import Rule
-from satisfice.data.columns import ColumnNote, Learnt
+from satisfice.data.columns import ColumnNote, Habits, Learnt
 from satisfice.data.image import ImageScaler
-from satisfice.data.learn import learn_columns
-from satisfice.data.learn_target import learn_target
+from satisfice.data.learn import habits_of, learn, learn_columns
+from satisfice.data.learn_target import MOST_CLASSES, learn_target
 from satisfice.data.parse import spelled
 from satisfice.data.raw import RawData, Task
 from satisfice.data.reading import as_series, is_text, read_cells
-from satisfice.data.table import TableEncoder
+from satisfice.data.table import Column, TableEncoder
 from satisfice.errors import DataError
+
+_MUCH = 0.05  # share of the rows with rare categories that is worth a note
 
 
 def understand(raw: RawData, task: Task | None, where: str) -> RawData:
@@ -27,12 +29,14 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
     Raises:
         DataError: A row has no target, or one that is no number among numbers.
     """
-    target, said = _target(raw, task, where)
+    beside = learn(str(raw.target.name), raw.target.tolist()) if is_text(raw.target) else None
+    items = raw.items.rename(columns=str) if isinstance(raw.items, pd.DataFrame) else pd.DataFrame()
+    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
+    learnt = learn_columns(texts, [] if beside is None else [beside])
+    habits = habits_of([*learnt.values(), *([] if beside is None else [beside])])
+    target, said = _target(raw, task, where, habits)
     if not isinstance(raw.items, pd.DataFrame):
         return replace(raw, target=target, notes=(*raw.notes, *said))
-    items = raw.items.rename(columns=str)
-    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
-    learnt = learn_columns(texts)
     rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
     found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
     read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
@@ -42,18 +46,21 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
         if each.why:
             notes.append(_left_as_text(name, each))
     for name, cells in found.items():
-        if name not in learnt and cells.unread:
-            notes.append(_endless(name, cells.unread))
+        never = int(items[name].notna().sum()) - cells.known if rules[name].kind == "moment" else 0
+        if name not in learnt and (cells.unread or never):
+            notes.append(_endless(name, cells.unread, never))
     return replace(
         raw, items=pd.DataFrame(read, index=items.index), target=target, rules=rules, notes=tuple(notes)
     )
 
 
 def unused(train: RawData, preprocessor: TableEncoder | ImageScaler) -> list[ColumnNote]:
-    """A note on each column of which no feature came."""
+    """A note on each column of which no feature came, or of which many values became one."""
     if isinstance(preprocessor, ImageScaler) or not isinstance(train.items, pd.DataFrame):
         return []
-    return [_ignored(train.items[name]) for name in preprocessor.ignored]
+    items = train.items
+    gathered = [_gathered(items[c.name], c) for c in preprocessor.columns if c.rare]
+    return [_ignored(items[name]) for name in preprocessor.ignored] + [g for g in gathered if g is not None]
 
 
 def _rule_of(series: pd.Series[Any]) -> Rule:
@@ -74,13 +81,32 @@ def _left_as_text(name: str, learnt: Learnt) -> ColumnNote:
     )
 
 
-def _endless(name: str, unread: Counter[str]) -> ColumnNote:
+def _endless(name: str, unread: Counter[str], never: int) -> ColumnNote:
+    """Of a column that has a type."""
+    reason = f"has {never} dates outside the years 1678 to 2261: they count as missing"
+    if not never:
+        reason = f"has {unread.total()} infinite values: they count as missing"
     return ColumnNote(
         column=name,
         what="coerced",
-        reason=f"has {unread.total()} infinite values: they count as missing",
-        count=unread.total(),
+        reason=reason,
+        count=never or unread.total(),
         examples=tuple(unread)[:3],
+    )
+
+
+def _gathered(series: pd.Series[Any], column: Column) -> ColumnNote | None:
+    """Many rows whose categories are each too rare for a feature."""
+    rare = series[~series.isin(column.categories or ()) & series.notna()]
+    if len(rare) < _MUCH * len(series):
+        return None
+    return ColumnNote(
+        column=column.name,
+        what="read",
+        reason=f"has {rare.nunique()} values that are too rare for features of their own: they count as one",
+        count=len(rare),
+        examples=tuple(str(value) for value in rare.unique()[:3]),
+        remedy="group them where that is too many",
     )
 
 
@@ -107,12 +133,14 @@ def _ignored(series: pd.Series[Any]) -> ColumnNote:
     )
 
 
-def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any], list[ColumnNote]]:
+def _target(
+    raw: RawData, task: Task | None, where: str, habits: Habits
+) -> tuple[pd.Series[Any], list[ColumnNote]]:
     """The target as values of its own type."""
     series = raw.target
     if not is_text(series):
         return series, []
-    learnt = learn_target(str(series.name), series.tolist(), task)
+    learnt = learn_target(str(series.name), series.tolist(), task, habits)
     if learnt.unread:
         shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
         count = sum(learnt.unread.values())
@@ -134,6 +162,8 @@ def _target(raw: RawData, task: Task | None, where: str) -> tuple[pd.Series[Any]
             f"{where}: {count} rows have no value in the target {series.name!r}{named}", hint=hint
         )
     values = learnt.values
+    if learnt.why and (task == "regression" or len(set(values)) > MOST_CLASSES):
+        raise DataError(f"{where}: the target {series.name!r} {learnt.why}", hint=learnt.remedy)
     kinds = {type(value) for value in values}
     dtype: Any = {frozenset({int}): np.int64, frozenset({float}): np.float64, frozenset({bool}): bool}.get(
         frozenset(kinds), object

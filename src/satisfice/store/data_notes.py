@@ -12,7 +12,7 @@ from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 
 KEY = "satisfice:data_notes"
-_MOST = 200  # of one study: more are no news
+_LONGEST = 60_000  # characters that fit into Optuna's column on every database
 
 
 def put(db: Database, rows: OptunaRows, study_id: int, notes: Sequence[Mapping[str, Any]]) -> None:
@@ -29,9 +29,19 @@ def insert(
 ) -> None:
     """Keep the notes, given Optuna's id of the study; of none, nothing."""
     if notes:
-        text = json.dumps([dict(note) for note in notes[:_MOST]])
-        row = {"study_id": study_id, "key": KEY, "value_json": text}
+        row = {"study_id": study_id, "key": KEY, "value_json": _fitting(notes)}
         connection.execute(sa.insert(rows.study_attributes), row)
+
+
+def _fitting(notes: Sequence[Mapping[str, Any]]) -> str:
+    """As JSON; where there are too many, the last one says how many were left out."""
+    kept = [dict(note) for note in notes]
+    text = json.dumps(kept)
+    while len(text) > _LONGEST:
+        kept = kept[: int(len(kept) * 0.9)]
+        reason = f"{len(notes) - len(kept)} more notes on columns were left out"
+        text = json.dumps([*kept, {"column": "", "what": "read", "reason": reason, "examples": []}])
+    return text
 
 
 def notes_of(connection: sa.Connection, rows: OptunaRows, study_id: int) -> list[dict[str, Any]]:

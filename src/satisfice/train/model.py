@@ -21,6 +21,7 @@ from satisfice.train.shipping import Header
 Items = pd.DataFrame | pd.Series | Mapping[str, Any] | Sequence[Mapping[str, Any]] | NDArray[Any]
 
 _FAR = 1e12  # standard deviations from the training rows, where arithmetic in float32 means nothing
+_MANY = 10  # rows of which one at least should be known to training
 _CHUNK = 1024  # items at a time, to bound memory
 
 
@@ -35,6 +36,8 @@ class ShippedModel:
     core: Any  # torch module, or a callable from arrays to arrays
     # Of the latest call: by column the texts that could not be read and counted as missing, and how often.
     unread: dict[str, dict[str, int]] = field(default_factory=dict)
+    # Of the latest call: by column the categories that training never saw, where it had no rare ones.
+    unseen: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -68,7 +71,7 @@ class ShippedModel:
                     hint="channels first; one channel may be left out",
                 )
             return preprocessor.transform(images)
-        frame = _rows(items)
+        frame = _rows(items, {column.name for column in preprocessor.columns})
         names = {str(name).strip(): name for name in frame.columns}
         frame = frame.rename(columns={name: stripped for stripped, name in names.items() if stripped != name})
         lacking = [c.name for c in preprocessor.columns if c.name not in frame]
@@ -76,6 +79,11 @@ class ShippedModel:
             raise InputError(
                 f"the items lack {', '.join(map(repr, dict.fromkeys(lacking)))}",
                 hint="give rows with the columns that the model was trained on",
+            )
+        twice = frame.columns[frame.columns.duplicated()]
+        if len(twice):
+            raise InputError(
+                f"the items have two columns named {str(twice[0])!r}", hint="rename or remove one"
             )
         read, found = preprocessor.read(frame)
         self._check_cells(preprocessor, found)
@@ -99,14 +107,26 @@ class ShippedModel:
                 raise DataError(f"column {name!r} {refused[0]}", hint=refused[1])
             if cells.unread:
                 self.unread[name] = dict(cells.unread)
-        if self.unread:
-            told = [
-                f"{sum(texts.values())} of column {name!r} (such as {next(iter(texts))!r})"
-                for name, texts in self.unread.items()
-            ]
-            warnings.warn(
-                f"values that cannot be read count as missing: {', '.join(told)}", UnreadCells, stacklevel=4
-            )
+        self._check_categories(preprocessor, found)
+        for what, cells_by_column in (
+            ("values that cannot be read count as missing", self.unread),
+            ("values that training never saw", self.unseen),
+        ):
+            if cells_by_column:
+                told = [
+                    f"{sum(texts.values())} of column {name!r} (such as {next(iter(texts))[:60]!r})"
+                    for name, texts in cells_by_column.items()
+                ]
+                warnings.warn(f"{what}: {', '.join(told)}", UnreadCells, stacklevel=5)
+
+    def _check_categories(self, preprocessor: TableEncoder, found: Mapping[str, Cells]) -> None:
+        """Tell values that have no feature to go to; and where not one value of many is known."""
+        self.unseen.clear()
+        gathers = {column.name for column in preprocessor.columns if column.rare}
+        for name, cells in found.items():
+            none_known = cells.known >= _MANY and cells.unseen.total() == cells.known
+            if cells.unseen and (name not in gathers or none_known):
+                self.unseen[name] = dict(cells.unseen)
 
     def outputs(self, items: Items) -> NDArray[np.float64]:
         """Probabilities (n, k), or values (n,) in the target's unit."""
@@ -138,13 +158,15 @@ def _labels(classes: tuple[Any, ...]) -> NDArray[Any]:
     return labels
 
 
-def _rows(items: Any) -> pd.DataFrame:
-    """A table's rows as a frame.
+def _rows(items: Any, names: set[str]) -> pd.DataFrame:
+    """A table's rows as a frame, whose columns should have these names.
 
     Raises:
         InputError: It is an array, whose columns have no names, or its columns differ in length.
     """
     if isinstance(items, pd.Series):
+        if items.name in names and not names & set(items.index):
+            return items.to_frame()
         return pd.DataFrame([items.to_dict()])
     if isinstance(items, Mapping):
         single = all(isinstance(value, str) or not hasattr(value, "__len__") for value in items.values())
