@@ -41,7 +41,7 @@ def test_what_hidden_layers_would_be_like_decides_nothing_where_there_are_none(
 
 def test_each_hyperparameter_that_decides_something_is_told_apart(make_spec: Any) -> None:
     task = bound(make_spec("mlp", "wine"))
-    one = {"hidden_layers": 1}
+    one: dict[str, Any] = {"hidden_layers": 1}
     others = [one | {"width": 3}, one | {"activation": "tanh"}, one | {"batch_norm": True}]
     assert len({repr(keys(task, params)) for params in [one, *others, {"hidden_layers": 0}]}) == 5
 
