@@ -17,6 +17,10 @@ from satisfice.train.plan import AveragePool, Plan
 BEFORE = ("latency", "pipeline_latency", "throughput", "memory")
 
 
+def bound(spec: Any) -> Any:
+    return make_task(spec)
+
+
 def keys(task: Any, params: dict[str, Any]) -> list[Any]:
     return [task.measured_as(params, quantity) for quantity in BEFORE]
 
@@ -27,7 +31,7 @@ def keys(task: Any, params: dict[str, Any]) -> list[Any]:
 def test_what_hidden_layers_would_be_like_decides_nothing_where_there_are_none(
     make_spec: Any, idle: dict[str, Any]
 ) -> None:
-    task = make_task(make_spec("mlp", "wine"))
+    task = bound(make_spec("mlp", "wine"))
     bare = {"hidden_layers": 0}
     assert task.architecture(bare | idle) == task.architecture(bare)
     assert keys(task, bare | idle) == keys(task, bare)
@@ -36,28 +40,28 @@ def test_what_hidden_layers_would_be_like_decides_nothing_where_there_are_none(
 
 
 def test_each_hyperparameter_that_decides_something_is_told_apart(make_spec: Any) -> None:
-    task = make_task(make_spec("mlp", "wine"))
-    one = {"hidden_layers": 1}
+    task = bound(make_spec("mlp", "wine"))
+    one: dict[str, Any] = {"hidden_layers": 1}
     others = [one | {"width": 3}, one | {"activation": "tanh"}, one | {"batch_norm": True}]
     assert len({repr(keys(task, params)) for params in [one, *others, {"hidden_layers": 0}]}) == 5
 
 
 def test_a_fixed_value_is_that_of_the_search_and_a_whole_number_has_one_spelling(make_spec: Any) -> None:
-    searched = make_task(make_spec("mlp", "wine"))
-    fixed = make_task(make_spec("mlp", "wine", hidden_layers=2.0, width=32))
+    searched = bound(make_spec("mlp", "wine"))
+    fixed = bound(make_spec("mlp", "wine", hidden_layers=2.0, width=32))
     assert fixed.architecture({}) == searched.architecture({"hidden_layers": 2, "width": 32})
     assert keys(fixed, {}) == keys(searched, {"hidden_layers": 2, "width": 32.0})
     assert fixed.profile({}) == searched.profile({"hidden_layers": 2, "width": 32})
 
 
 def test_other_data_make_another_key(make_spec: Any) -> None:
-    wine, titanic = make_task(make_spec("mlp", "wine")), make_task(make_spec("mlp", "titanic"))
+    wine, titanic = bound(make_spec("mlp", "wine")), bound(make_spec("mlp", "titanic"))
     assert wine.architecture({}) == titanic.architecture({})
     assert all(a != b for a, b in zip(keys(wine, {}), keys(titanic, {}), strict=True))
 
 
 def test_the_file_of_a_canonical_network_predicts_as_before(make_spec: Any, tmp_path: Any) -> None:
-    task = make_task(make_spec("mlp", "wine"))
+    task = bound(make_spec("mlp", "wine"))
     params = {"hidden_layers": 0, "width": 7, "activation": "gelu", "batch_norm": True}
     model = task.untrained(params)
     task.save(params, model, tmp_path / "model.safetensors")
@@ -66,7 +70,7 @@ def test_the_file_of_a_canonical_network_predicts_as_before(make_spec: Any, tmp_
 
 
 def test_a_study_stored_before_keeps_its_architectures(make_spec: Any) -> None:
-    task = make_task(replace(make_spec("mlp", "wine"), canonical=False))
+    task = bound(replace(make_spec("mlp", "wine"), canonical=False))
     assert task.architecture({"hidden_layers": 0, "width": 7, "batch_norm": True}) == {
         "hidden_layers": 0,
         "width": 7,
@@ -144,7 +148,7 @@ def test_architectures_of_equal_dense_networks_come_out_equal(a: dict[str, Any],
 
 
 def test_limits_of_trees_that_never_bind_change_neither_file_nor_key(make_spec: Any, new_trial: Any) -> None:
-    task = make_task(make_spec("boosting", "wine"))
+    task = bound(make_spec("boosting", "wine"))
     loose = [
         {"rounds": 2, "max_depth": d, "max_leaves": leaves} for d, leaves in ((0, 0), (900, 0), (0, 9999))
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from satisfice.errors import SpecError
@@ -17,6 +18,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import BuildsModule, Predicts, Profiles, Reloads, Task
 
 _MOST_FUNCTIONS = 500  # that are read to see what a task returns
+_MOST_NAMES = 1000  # in a collection; a larger one holds data
 _INSTALLED = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 _BUILD = "build(params) and example_input(params)"
 _PREDICT = "predictor(params, model) and architecture(params)"
@@ -111,10 +113,12 @@ def _said(task: object) -> set[str]:
 
 def _functions(value: Any) -> Iterator[FunctionType]:
     """Functions behind what a class or a module holds."""
-    value = getattr(value, "__func__", value)
-    if isinstance(value, property):
+    if isinstance(value, MethodType | classmethod | staticmethod):
+        value = value.__func__
+    elif isinstance(value, property):
         value = value.fget
-    value = getattr(value, "func", value) if not isinstance(value, FunctionType) else value
+    elif isinstance(value, functools.partial | functools.partialmethod | functools.cached_property):
+        value = value.func
     if isinstance(value, FunctionType):
         yield from (f for f in (value, getattr(value, "__wrapped__", None)) if isinstance(f, FunctionType))
         return
@@ -128,7 +132,7 @@ def _strings(value: Any, depth: int = 3) -> Iterator[str]:
     """Strings in a value that code refers to: the names of metrics may stand in a tuple of its own."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict | list | tuple | set | frozenset) and depth:
+    elif isinstance(value, dict | list | tuple | set | frozenset) and depth and len(value) <= _MOST_NAMES:
         for each in [*value, *value.values()] if isinstance(value, dict) else value:
             yield from _strings(each, depth - 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import threading
@@ -149,7 +150,7 @@ def rehearse(evaluator: Evaluator, *, threads: int = 1, time_limit_s: float = TI
             kept_model=trial.model_path is not None,
             problem=problem,
             traceback=text,
-            notes=tuple(_notes(spec, trial, ended)),
+            notes=tuple(_notes(spec, trial, ended, found)),
         )
 
 
@@ -244,7 +245,10 @@ def _problem(
     return None, None
 
 
-def _notes(spec: StudySpec, trial: _Trial, ended: str) -> Iterator[str]:
+def _notes(spec: StudySpec, trial: _Trial, ended: str, found: Mapping[str, float]) -> Iterator[str]:
+    for name in spec.metric_names:
+        if not math.isfinite(found.get(name, 0.0)):
+            yield f"{name} is {found[name]:g}: a trial that ends so counts as diverged, or as one that misses"
     if ended in ("stopped", "out of time"):
         yield "what train does after the last epoch was not tried"
     if not trial.reported and ended == "finished":
