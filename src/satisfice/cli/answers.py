@@ -135,6 +135,8 @@ def show_status(found: Mapping[str, Any]) -> None:
         click.echo(f"             {count} by {constraint}")
     if found.get("elapsed_s") is not None:
         click.echo(f"worked       {seconds(found['elapsed_s'])}")
+    for i, sentence in enumerate(found.get("changes", [])):
+        click.echo(f"{'changed' if i == 0 else '':12} {sentence}")
 
 
 def _show_all(all_found: list[dict[str, Any]]) -> None:

@@ -35,9 +35,8 @@ def context(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str,
     if confirmed is not None and confirmed["number"] == chosen and "untested" in confirmed:
         notes.append(f"Trial {chosen} was not scored on the test split: {confirmed['untested']}.")
     notes += [f"{status['waiting']}."] if status["waiting"] else []
-    notes += [
-        f"Changed in version {status['spec_version']} of the study: {said}." for said in status["changes"]
-    ]
+    judged = [said for said in status["changes"] if not said.startswith("budget: ")]
+    notes += [f"Changed in version {status['spec_version']} of the study: {said}." for said in judged]
     return {
         "status": status,
         "chosen": chosen,
