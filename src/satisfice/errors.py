@@ -9,6 +9,7 @@ SatisficeError                what went wrong, in one sentence, and a hint
 │   ├── StudyNotFound
 │   ├── StudyChanged          same name, another spec or other data
 │   ├── BadArtefact           a model file or checkpoint is damaged, or of another kind
+│   ├── SeveralObjectives     asked of a study with several objectives what only one has; a RuntimeError too
 │   ├── BadReport             training code reported or returned what is no number; its trial is FAIL
 │   └── MissingExtra          an optional dependency is not installed
 ├── BudgetSpent               `ask`: no slot of the budget is left
@@ -129,6 +130,10 @@ class StudyChanged(InputError):
 
 class BadArtefact(InputError):
     """A model file or a checkpoint is damaged, or of another kind."""
+
+
+class SeveralObjectives(InputError, RuntimeError):
+    """A study with several objectives was asked what only one has; as in Optuna a RuntimeError."""
 
 
 class BadReport(InputError):

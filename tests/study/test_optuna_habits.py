@@ -314,3 +314,19 @@ def test_the_pruner_by_hand_where_optuna_refuses() -> None:
     assert pruner.should_prune(trial) is False
     assert delete_study is satisfice.delete_study
     assert load_study is satisfice.load_study
+
+
+def test_an_attribute_error_of_a_persons_code_is_not_mistaken() -> None:
+    class Broken(Sized):
+        def defaults(self) -> dict[str, Any]:
+            return self.nowhere  # type: ignore[attr-defined, no-any-return]
+
+    study = create_study(SPEC, task=Broken())
+    with pytest.raises(AttributeError, match="'Broken' object has no attribute 'nowhere'"):
+        study.ask()
+
+
+def test_callbacks_that_nobody_would_call_are_refused(sqlite_url: str) -> None:
+    study = create_study(SPEC, storage=sqlite_url, task=objective)
+    with pytest.raises(InputError, match="callbacks are called in this process"):
+        study.optimize(workers=2, callbacks=[lambda trial, state: None])

@@ -47,6 +47,8 @@ def show_status(found: Mapping[str, Any], spec: StudySpec, *, ended: bool = True
         _line("", f"{count} by {constraint}")
     if found.get("elapsed_s") is not None:
         _line("worked", seconds(found["elapsed_s"]))
+    for i, sentence in enumerate(found["changes"]):
+        _line("changed" if i == 0 else "", sentence)
 
 
 def best_so_far(found: Mapping[str, Any], objective: str) -> str:

@@ -241,7 +241,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "objectives": 'Metrics to optimise: metric = "maximize" or "minimize". The first is `best`\'s default.',
     "constraints": 'Metrics that must meet a bound: metric = "<= 0.5", or a list of two bounds.',
     "space": "What is searched: a range, a list of choices, or either with `when`.",
-    "budget": "What the study may spend; the one part of a stored study that may be changed later.",
+    "budget": "What the study may spend; may be changed later.",
     "search": "How to search.",
     "measure": "How to measure latency, memory and throughput.",
 }

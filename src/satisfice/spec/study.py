@@ -68,7 +68,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """What the study may spend: the one part of a stored study that may be changed later."""
+    """What the study may spend; may be changed later."""
 
     trials: int  # exact, over all workers
     epochs: int | None = None  # at most, for one trial

@@ -20,10 +20,24 @@ _SAMPLERS = {
 _PRUNERS = {"NopPruner": "none"}
 
 
-def hint_for(owner: str, name: str, instead: Mapping[str, str]) -> AttributeError:
-    """The error for an attribute that is not there, so that ``hasattr`` stays right."""
-    plain = f"{owner!r} object has no attribute {name!r}"
-    return AttributeError(f"{plain}: {instead[name]}" if name in instead else plain, name=name)
+def attribute(owner: object, kind: str, name: str, instead: Mapping[str, str]) -> Any:
+    """What ``__getattr__`` of a study or a trial does.
+
+    Args:
+        owner: The study or trial.
+        kind: Its class, for the sentence.
+        name: The attribute that was not found.
+        instead: What stands for names of Optuna's.
+
+    Raises:
+        AttributeError: There is none, so that ``hasattr`` stays right; or a property raised it.
+    """
+    for each in type(owner).__mro__:
+        if hasattr(each.__dict__.get(name), "__get__"):
+            # A property is there: what it ran into, perhaps in a person's code, is raised as it was.
+            return each.__dict__[name].__get__(owner, type(owner))
+    plain = f"{kind!r} object has no attribute {name!r}"
+    raise AttributeError(f"{plain}: {instead[name]}" if name in instead else plain, name=name)
 
 
 def refuse_search_objects(**given: Any) -> None:

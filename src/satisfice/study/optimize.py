@@ -88,6 +88,11 @@ class Optimizes(OptunaStudy):
                     "n_trials and timeout bound the trials of this process, and other processes are to work",
                     hint="use n_jobs=, timeout_s=, or study.change(budget={'trials': ...})",
                 )
+            if callbacks:
+                raise InputError(
+                    "callbacks are called in this process, and other processes are to work",
+                    hint="give progress=, or n_jobs= for threads of this process",
+                )
             self._session  # noqa: B018  # enqueues the first trials before workers race for it
             run_workers(
                 self._opened, processes, engine, progress=progress, status=self._counts, timeout_s=timeout_s

@@ -9,8 +9,8 @@ import optuna
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from satisfice.errors import InputError
-from satisfice.study.habits import hint_for
+from satisfice.errors import SeveralObjectives
+from satisfice.study.habits import attribute
 
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
@@ -31,10 +31,6 @@ _INSTEAD = {
     "sampler": 'the study names it: [search] sampler = "tpe"; study.spec.search.sampler reads it',
     "pruner": 'the study names it: [search] pruner = "auto"; study.spec.search.pruner reads it',
 }
-
-
-class SeveralObjectives(InputError, RuntimeError):
-    """Asked of a study with several objectives what only a single one has; as in Optuna a RuntimeError."""
 
 
 class OptunaStudy:
@@ -62,7 +58,7 @@ class OptunaStudy:
 
     def __getattr__(self, name: str) -> Any:
         """Name what stands for a habit that has no place here."""
-        raise hint_for("Study", name, _INSTEAD)
+        return attribute(self, "Study", name, _INSTEAD)
 
     def __iter__(self) -> Iterator[optuna.Study]:
         """Optuna's plots take a study of its own class, or several studies: this one, as Optuna's."""

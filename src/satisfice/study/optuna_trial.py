@@ -10,7 +10,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.errors import BadReport, InputError
-from satisfice.study.habits import hint_for
+from satisfice.study.habits import attribute
 
 if TYPE_CHECKING:
     from satisfice.store.claim import Claim
@@ -44,7 +44,7 @@ class OptunaTrial:
 
     def __getattr__(self, name: str) -> Any:
         """Name what stands for a habit that has no place here."""
-        raise hint_for("Trial", name, _INSTEAD)
+        return attribute(self, "Trial", name, _INSTEAD)
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -51,9 +51,8 @@ def context(
     if "untested" in theirs and default != chosen:
         notes.append(f"The default configuration was not scored on the test split: {theirs['untested']}.")
     notes += [f"{status['waiting']}."] if status["waiting"] else []
-    notes += [
-        f"Changed in version {status['spec_version']} of the study: {said}." for said in status["changes"]
-    ]
+    judged = [said for said in status["changes"] if not said.startswith("budget: ")]
+    notes += [f"Changed in version {status['spec_version']} of the study: {said}." for said in judged]
     return {
         "status": status,
         "chosen": chosen,

@@ -398,6 +398,7 @@ class Study(Optimizes):
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
+        self._read(self._refresh)
         return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
 
     def data_notes(self) -> list[ColumnNote]:
