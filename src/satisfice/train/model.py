@@ -38,6 +38,11 @@ class ShippedModel:
         """The bare model's output for prepared items; of a regression in spreads from the target's centre."""
         return self.core(items)
 
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,) in the target's unit, for at least one prepared item."""
+        out = predict(self.core, x, classify=self.header.task == "classification")
+        return out if self.header.target is None else self.header.target.restore(out)
+
     def prepare(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float32]:
         """Raw items (rows of a table; images (n, [channels,] height, width)) to model input.
 
@@ -64,23 +69,16 @@ class ShippedModel:
             )
         return preprocessor.transform(frame)
 
-    def outputs(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
-        """Probabilities (n, k), or values (n,) in the target's unit."""
-        x, header = self.prepare(items), self.header
-        classify = header.task == "classification"
-        if not len(x):
-            return np.empty((0, len(self.classes)) if classify else 0)
-        out = predict(self.core, x, classify=classify)
-        return out if header.target is None else header.target.restore(out)
-
     def predict_proba(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities, shape (n, k), in the order of `classes`."""
-        return self.outputs(items)
+        x = self.prepare(items)
+        return predict(self.core, x, classify=True) if len(x) else np.empty((0, len(self.classes)))
 
     def predict(self, items: pd.DataFrame | NDArray[Any]) -> NDArray[Any]:
         """Class labels, or values for regression; shape (n,)."""
         if self.header.task == "regression":
-            return self.outputs(items)
+            x = self.prepare(items)
+            return self.outputs(x) if len(x) else np.empty(0)
         labels = np.empty(len(self.classes), dtype=object)
         labels[:] = self.classes
         chosen: NDArray[Any] = labels[self.predict_proba(items).argmax(axis=1)]
