@@ -205,3 +205,11 @@ def test_a_time_split_without_a_class_in_the_past_is_refused(tmp_path: Any) -> N
     _write(tmp_path, "a,when,label\n" + "".join(f"{i},{i},{'x' if i < 20 else 'y'}\n" for i in range(30)))
     with pytest.raises(DataError, match="the training fold has 1 of 2 classes"):
         load(_spec(time="when"), tmp_path, 0)
+
+
+def test_a_target_that_is_constant_while_training_is_refused(csv: Any) -> None:
+    frame = _frame()
+    frame["price"] = np.where(frame["seen"] < frame["seen"].quantile(0.7, "lower"), 7.3, frame["price"])
+    frame.to_csv(csv / "data.csv", index=False)
+    with pytest.raises(DataError, match=r"the same value in all \d+ rows of the training fold"):
+        load(_spec(target="price", time="seen", task="regression"), csv, 0)

@@ -78,6 +78,17 @@ def test_infinity_makes_no_class_of_numbers() -> None:
         encode_target(target, None, None, "data")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_pixels_that_are_no_numbers_are_refused(value: float) -> None:
+    images = np.zeros((3, 1, 2, 2))
+    images[0, 0] = [[1, 2], [3, 4]]
+    scaler = fit_images(images)
+    images[2, 0, 1, 1] = value
+    for call in (fit_images, scaler.transform):
+        with pytest.raises(DataError, match="pixels that are NaN or infinite"):
+            call(images)
+
+
 def test_a_channel_that_was_constant_says_nothing() -> None:
     images = np.random.default_rng(0).normal(size=(9, 2, 3, 3))
     images[:, 1] = 5.0

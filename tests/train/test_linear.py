@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 
+from satisfice.spec.study import DataSpec
 from satisfice.train import make_task as make_any_task
 
 make_task: Any = make_any_task  # its family's own methods are under test
@@ -68,3 +70,16 @@ def test_extreme_scores_do_not_overflow() -> None:
         proba = LinearModel(weight, np.zeros(rows, np.float32), True)(x)
         assert np.isfinite(proba).all()
         assert proba.sum(axis=1) == pytest.approx(1)
+
+
+def test_one_quantity_in_two_units_gets_one_weight(make_spec: Any, new_trial: Any, tmp_path: Any) -> None:
+    """Rounding to float32 tells the columns apart; weights that live on that would be huge, and cancel."""
+    rng = np.random.default_rng(0)
+    metres = rng.normal(size=200) + 3.0
+    frame = pd.DataFrame({"metres": metres, "feet": metres / 0.3048, "z": rng.normal(size=200)})
+    frame["y"] = metres + rng.normal(size=200)
+    frame.to_csv(tmp_path / "lengths.csv", index=False)
+    data = DataSpec(file=str(tmp_path / "lengths.csv"), target="y", task="regression")
+    core = _fit(make_task(make_spec("linear", data, "r2")), new_trial, tmp_path, penalty="none")
+    assert core.weight[0, 0] == pytest.approx(core.weight[0, 1], rel=1e-3)
+    assert 0.2 < core.weight[0, 0] < 0.6

@@ -135,6 +135,20 @@ def test_a_table_in_hard_units(name: str, task: str, make_spec: Any, new_trial: 
     _compare(before, after, HARD["y"] if task == "regression" else SAME)
 
 
+@pytest.mark.parametrize("name", ["forest", "boosting"])
+@pytest.mark.parametrize("power", [-8, 9])
+def test_trees_grow_alike_where_rows_and_columns_are_tied(
+    name: str, power: int, make_spec: Any, new_trial: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """Whole numbers as target, and columns that part the rows alike: rounding must decide no tie."""
+    tied = TABLE.assign(y=TABLE["y"].round() * 3 + 70, gaps=TABLE["count"] * 2, skewed=TABLE["level"] ** 3)
+    monkeypatch.setitem(globals(), "TABLE", tied)
+    chosen = {"y": Unit(power), "count": Unit(3), "level": Unit(-5)}
+    before = _train(tmp_path, make_spec, new_trial, name, "regression", {})
+    after = _train(tmp_path, make_spec, new_trial, name, "regression", chosen)
+    assert Unit(power).back(after[0]) == pytest.approx(before[0], rel=1e-9)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["regression", "classification"])
 @pytest.mark.parametrize("name", [name for name in SMALL if name != "cnn"])

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data.scale import centre_and_spread_of, standardise
+from satisfice.errors import DataError
 
 Floats = NDArray[np.float32]
 
@@ -37,12 +38,17 @@ class ImageScaler:
         return int(np.prod(self.shape))
 
     def transform(self, images: NDArray[Any]) -> Floats:
-        """Images to zero mean and unit variance by channel; same shape, float32."""
+        """Images to zero mean and unit variance by channel; same shape, float32.
+
+        Raises:
+            DataError: A pixel is NaN or infinite.
+        """
         out = np.empty(images.shape, np.float32)
         for at in range(0, len(images), _CHUNK):
             chunk = images[at : at + _CHUNK]
             for channel, (mean, scale) in enumerate(zip(self.mean, self.scale, strict=True)):
                 pixels = chunk[:, channel].astype(self.mean.dtype)
+                _refuse_no_numbers(pixels)
                 out[at : at + _CHUNK, channel] = (
                     standardise(pixels, float(mean), float(scale))
                     if self.mean.dtype == np.float64
@@ -65,12 +71,23 @@ class ImageScaler:
 
 
 def fit_images(images: NDArray[Any]) -> ImageScaler:
-    """Learn the scaler from the training fold."""
+    """Learn the scaler from the training fold.
+
+    Raises:
+        DataError: A pixel is NaN or infinite.
+    """
 
     def parts(channel: int) -> Iterator[NDArray[np.float64]]:
         for at in range(0, len(images), _CHUNK):
-            yield images[at : at + _CHUNK, channel].astype(np.float64)
+            pixels = images[at : at + _CHUNK, channel].astype(np.float64)
+            _refuse_no_numbers(pixels)
+            yield pixels
 
     learnt = [centre_and_spread_of(partial(parts, channel)) for channel in range(images.shape[1])]
     mean, scale = (np.array(numbers) for numbers in zip(*learnt, strict=True))
     return ImageScaler(shape=tuple(images.shape[1:]), mean=mean, scale=scale)
+
+
+def _refuse_no_numbers(pixels: NDArray[Any]) -> None:
+    if not np.isfinite(pixels).all():
+        raise DataError("the images hold pixels that are NaN or infinite", hint="leave out those images")

@@ -110,7 +110,7 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     _check_classes(values, folds, len(target.classes), where)
     train = raw.take(folds.train)
     preprocessor = _fit(train, where)
-    scale = fit_target(values[folds.train]) if target.task == "regression" else None
+    scale = _fit_scale(values[folds.train], where) if target.task == "regression" else None
 
     def prepare(rows: NDArray[np.int64]) -> Fold:
         items: Any = raw.take(rows).items
@@ -210,6 +210,16 @@ def _fit(train: RawData, where: str) -> Preprocessor:
             f"{where} has no column to learn from", hint="every column is constant or different in every row"
         )
     return encoder
+
+
+def _fit_scale(target: NDArray[np.float64], where: str) -> TargetScale:
+    scale = fit_target(target)
+    if scale.spread == 0:
+        raise DataError(
+            f"{where}: the target has the same value in all {len(target)} rows of the training fold",
+            hint="choose other shares, or do not split by time",
+        )
+    return scale
 
 
 def _check_classes(codes: NDArray[Any], folds: Folds, n_classes: int, where: str) -> None:

@@ -219,8 +219,8 @@ class FamilyTask(ABC):
         A model from a file prepares the rows itself, as it will where it is used.
         """
         if isinstance(model, ShippedModel):
-            test = self.splits.raw_test
-            return score(self.splits.task, self.splits.test.y, model.outputs(test.items))
+            x = model.header.preprocessor.transform(self.splits.raw_test.items)  # type: ignore[arg-type]  # of the matching kind
+            return score(self.splits.task, self.splits.test.y, model.outputs(x))
         return self._score(model, self.splits.test)
 
     def _score(self, core: Any, fold: Fold) -> dict[str, float]:

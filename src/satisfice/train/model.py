@@ -48,6 +48,11 @@ class ShippedModel:
         """The bare model's output for prepared items; of a regression in spreads from the target's centre."""
         return self.core(items)
 
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,) in the target's unit, for at least one prepared item."""
+        out = predict(self.core, x, classify=self.header.task == "classification")
+        return out if self.header.target is None else self.header.target.restore(out)
+
     def prepare(self, items: Items) -> NDArray[np.float32]:
         """Raw items to model input.
 
@@ -128,23 +133,16 @@ class ShippedModel:
             if cells.unseen and (name not in gathers or none_known):
                 self.unseen[name] = dict(cells.unseen)
 
-    def outputs(self, items: Items) -> NDArray[np.float64]:
-        """Probabilities (n, k), or values (n,) in the target's unit."""
-        x, header = self.prepare(items), self.header
-        classify = header.task == "classification"
-        if not len(x):
-            return np.empty((0, len(self.classes)) if classify else 0)
-        out = predict(self.core, x, classify=classify)
-        return out if header.target is None else header.target.restore(out)
-
     def predict_proba(self, items: Items) -> NDArray[np.float64]:
         """Probabilities, shape (n, k), in the order of `classes`."""
-        return self.outputs(items)
+        x = self.prepare(items)
+        return predict(self.core, x, classify=True) if len(x) else np.empty((0, len(self.classes)))
 
     def predict(self, items: Items) -> NDArray[Any]:
         """Class labels, of the type that they have in the data, or values for regression; shape (n,)."""
         if self.header.task == "regression":
-            return self.outputs(items)
+            x = self.prepare(items)
+            return self.outputs(x) if len(x) else np.empty(0)
         chosen: NDArray[Any] = _labels(self.classes)[self.predict_proba(items).argmax(axis=1)]
         return chosen
 
