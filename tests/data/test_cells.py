@@ -123,6 +123,11 @@ def test_other_columns_settle_what_one_leaves_open() -> None:
     beside = learn_columns({"sure": sure, "open": open_, "dotted": dotted})
     assert beside["open"].rule == Rule(decimal=",")
     assert beside["dotted"].rule == Rule(decimal=",", thousands=".")
+    assert "'.' between thousands" in beside["dotted"].notes[0].reason
+    euros = [f"{text} €" for text in dotted]
+    assert learn_columns({"euros": euros})["euros"].rule == Rule(unit="€")
+    rule = Rule(decimal=",", thousands=".", unit="€")
+    assert learn_columns({"sure": sure, "euros": euros})["euros"].rule == rule
     unsure = ["03/04/2024", "05/06/2024"] * 60
     dates = {"sure": [d.strftime("%m/%d/%Y") for d in DAYS], "unsure": unsure}
     assert learn_columns(dates)["unsure"].rule.order == "mdy"
