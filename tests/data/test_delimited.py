@@ -130,6 +130,7 @@ PACKED = gzip.compress(_text().encode())
         (_text().replace("x", "größe").encode("latin-1"), "is not text in UTF-8"),
         (b"%PDF-1.7 ...", "is a PDF document"),
         (b"<!doctype html><html>", "is an HTML page"),
+        (b"<?xml version='1.0'?><Workbook>", "is an XML document"),
         (b'[{"x": 1, "y": 2}]', "is JSON, not CSV"),
         (b'{"x": 1, "y": 2}\n{"x": 1, "y": 2}\n', "is JSON, not CSV"),
         (bytes(range(256)) * 20, "holds binary data"),
