@@ -71,6 +71,12 @@ def test_check_tells_what_becomes_of_columns(folder: Path) -> None:
     assert cell["sentence"].startswith("column 'cell' has 1 of 120")
 
 
+def test_define_tells_it(folder: Path) -> None:
+    out, err = satisfice(folder, "define", "notes.toml", "--json", "--storage", "sqlite:///s.db")
+    assert [note["column"] for note in json.loads(out)["data_notes"]] == ["kwh", "day", "cell", "user"]
+    assert all(sentence in err for sentence in SAYS)
+
+
 def test_run_and_its_report_tell_it(folder: Path) -> None:
     storage = ("--storage", "sqlite:///s.db")
     out, err = satisfice(folder, "run", "notes.toml", "--json", *storage)

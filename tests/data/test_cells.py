@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satisfice.data import cells as cells_module
+from satisfice.data import parse as parse_module
 from satisfice.data.cells import Rule, read, refusal
 from satisfice.data.learn import learn, learn_columns
 from satisfice.data.learn_target import learn_target
@@ -117,6 +123,11 @@ def test_other_columns_settle_what_one_leaves_open() -> None:
     beside = learn_columns({"sure": sure, "open": open_, "dotted": dotted})
     assert beside["open"].rule == Rule(decimal=",")
     assert beside["dotted"].rule == Rule(decimal=",", thousands=".")
+    assert "'.' between thousands" in beside["dotted"].notes[0].reason
+    euros = [f"{text} €" for text in dotted]
+    assert learn_columns({"euros": euros})["euros"].rule == Rule(unit="€")
+    rule = Rule(decimal=",", thousands=".", unit="€")
+    assert learn_columns({"sure": sure, "euros": euros})["euros"].rule == rule
     unsure = ["03/04/2024", "05/06/2024"] * 60
     dates = {"sure": [d.strftime("%m/%d/%Y") for d in DAYS], "unsure": unsure}
     assert learn_columns(dates)["unsure"].rule.order == "mdy"
@@ -350,3 +361,13 @@ def test_spelling() -> None:
     assert [spelled(cell) for cell in cells] == [
         *("a", None, None, None, None, None, "1", "1.5", "True", "3", "2024-01-02")
     ]
+
+
+@pytest.mark.parametrize("module", [cells_module, parse_module])
+def test_the_reader_needs_nothing_but_numpy(module: ModuleType) -> None:
+    assert module.__file__ is not None
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    imported += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
+    roots = {name.split(".")[0] for name in imported if name != "satisfice.data.parse"}
+    assert roots - set(sys.stdlib_module_names) <= {"numpy"}

@@ -12,7 +12,7 @@ import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import explain, say
-from satisfice.cli.output import print_json
+from satisfice.cli.output import notes_json, print_json
 from satisfice.errors import SatisficeError, StorageRefused
 from satisfice.launch.job import EXIT_PREEMPTED, EXIT_UNEXPECTED
 from satisfice.launch.resources import thread_environment
@@ -39,7 +39,7 @@ def define(study_file: str, storage: str | None, as_json: bool, **given: Any) ->
     for note in study.data_notes():
         say(f"data: {note}")
     if as_json:
-        print_json(study.status())
+        print_json({**study.status(), "data_notes": notes_json(study.data_notes())})
         return
     click.echo(f"study {study.name!r} is defined; start workers with: satisfice worker {study.name}")
 

@@ -32,6 +32,8 @@ _ELSE = (  # how files begin that are no text, and what to do
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
     (b"<!DOCTYPE", "an HTML page", "download the file itself"),
     (b"<html", "an HTML page", "download the file itself"),
+    (b"<table", "an HTML table", "export the table as CSV"),
+    (b"<?xml", "an XML document", "export the table as CSV"),
 )
 
 

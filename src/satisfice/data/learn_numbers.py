@@ -72,15 +72,16 @@ def learn_numbers(texts: Texts, habits: Habits) -> Learnt | None:
         return Learnt(rule=Rule(kind="category"), why="holds numbers with leading zeros")
     plain = all(map(_PLAIN.fullmatch, texts.counts))
     dotted = [t for t in texts.counts if "." in t] if plain else []
-    unsettled = bool(dotted) and all(_grouped(t, ".") for t in dotted)
     if plain:
-        rule = Rule(decimal=",", thousands=".") if unsettled and habits.decimal == "," else Rule()
-        certain = "." if dotted and not unsettled else ""
+        grouped = bool(dotted) and all(_grouped(t, ".") for t in dotted)
+        rule = Rule(decimal=",", thousands=".") if grouped and habits.decimal == "," else Rule()
+        certain = "." if dotted and not grouped else ""
     else:
         found = _convention(texts, habits)
         if isinstance(found, Learnt) or found is None:
             return found
         rule, certain = found
+    unsettled = not certain and any("." in text for text in texts.counts)
     values, unread = read_texts(rule, texts)
     bad = {t: texts.counts[t] for t in unread}
     blank = {t: texts.counts[t] for t, v in values.items() if v != v and t not in bad}  # NaN
@@ -102,7 +103,8 @@ def _number_notes(
     texts: Texts, rule: Rule, bad: Mapping[str, int], blank: Mapping[str, int], padded: bool
 ) -> tuple[ColumnNote, ...]:
     notes = []
-    shown = [t for t in texts.counts if t not in bad and t not in blank and not _PLAIN.fullmatch(t)]
+    good = [t for t in texts.counts if t not in bad and t not in blank]
+    shown = [t for t in good if not (rule.decimal == "." and _PLAIN.fullmatch(t))]
     if shown and (rule.decimal, rule.thousands, rule.unit) != (".", "", ""):
         parts = [f"{rule.decimal!r} as the decimal mark"]
         parts += [f"{rule.thousands!r} between thousands"] if rule.thousands else []

@@ -21,6 +21,13 @@ def is_text(series: pd.Series[Any]) -> bool:
     )
 
 
+def is_settled(rule: Rule, series: pd.Series[Any]) -> bool:
+    """Whether a column holds finite or missing numbers already, as the encoder takes them."""
+    if rule.kind != "number" or not isinstance(series.dtype, np.dtype) or series.dtype.kind not in "iufb":
+        return False
+    return series.dtype.kind != "f" or not bool(np.isinf(series.to_numpy()).any())
+
+
 def read_cells(rule: Rule, series: pd.Series[Any]) -> Cells:
     """A column of a table by its rule."""
     if isinstance(series.dtype, pd.DatetimeTZDtype):

@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.cells import Cells, Rule
-from satisfice.data.reading import as_series, is_text, lost_texts, read_cells
+from satisfice.data.reading import as_series, is_settled, is_text, lost_texts, read_cells
 from satisfice.data.scale import distance, standardise
 from satisfice.data.shape import Shape, fit_shape, signed_log
 
@@ -104,9 +104,14 @@ class TableEncoder:
         names = dict.fromkeys(column.name for column in self.columns)
         if not self.rules:
             return frame, self._unread_by_pandas(frame)
-        found = {name: read_cells(self.rules[name], frame[name]) for name in names}
+        # Numbers that are such already are left alone: prediction of one row must be quick.
+        rest = [name for name in names if not is_settled(self.rules[name], frame[name])]
+        if not rest:
+            return frame, {}
+        found = {name: read_cells(self.rules[name], frame[name]) for name in rest}
         read = {name: as_series(self.rules[name], cells, frame.index) for name, cells in found.items()}
-        return pd.DataFrame(read, index=frame.index), found
+        kept = {name: frame[name] for name in names if name not in read}
+        return pd.DataFrame(kept | read, index=frame.index), found
 
     def rule_of(self, name: str) -> Rule:
         """How a column is read; of the first reading, what comes nearest."""
