@@ -57,6 +57,13 @@ def whole(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any]:
     }
 
 
+def turned_away_sentence(count: int) -> str:
+    """How many proposals did not fit before training; empty where all did."""
+    if not count:
+        return ""
+    return f"{'1 proposal was' if count == 1 else f'{count:,} proposals were'} turned away before training"
+
+
 def _best(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
     try:
         found = best(records, reader.spec.objectives, reader.spec.constraints)

@@ -26,7 +26,7 @@ from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete
 from satisfice.study.parallel import run_workers
 from satisfice.study.session import Session
-from satisfice.study.status import counts, whole
+from satisfice.study.status import counts, turned_away_sentence, whole
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
 from satisfice.study.worker import Callback, Worker
@@ -228,7 +228,8 @@ class Study:
             )
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
-            error.hint = "; ".join(part for part in (waiting, error.hint) if part)
+            away = "" if records else turned_away_sentence(self._counts()["turned_away"])
+            error.hint = "; ".join(part for part in (waiting, away, error.hint) if part)
             raise
 
     def pareto_front(
