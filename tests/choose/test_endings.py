@@ -64,11 +64,13 @@ def test_a_divergence_without_an_epoch_is_told_with_the_last_step() -> None:
 
 
 def test_the_parameter_that_sets_divergences_apart_is_named() -> None:
-    bad = [pruned(n, "diverged: loss is NaN", gain=5.0 + n, other=n % 2) for n in range(4)]
-    good = [complete(4 + n, gain=float(n), other=n % 2) for n in range(4)]
-    assert sentences(*bad, *good) == ["4 trials diverged: loss was NaN, gain 5 to 8"]
-    mixed = [complete(4 + n, gain=5.5 + n, other=n % 2) for n in range(4)]
-    assert sentences(*bad, *mixed) == ["4 trials diverged: loss was NaN"]
+    bad = [pruned(n, "diverged: loss is NaN", gain=5.0 + n, other=n % 2) for n in range(6)]
+    good = [complete(6 + n, gain=n - 1.0, other=n % 2) for n in range(6)]
+    assert sentences(*bad, *good) == ["6 trials diverged: loss was NaN, gain 5 to 10"]
+    mixed = [complete(6 + n, gain=5.5 + n, other=n % 2) for n in range(6)]
+    assert sentences(*bad, *mixed) == ["6 trials diverged: loss was NaN"]
+    # Three of six may be apart by chance.
+    assert sentences(*bad[3:], *good[:3]) == ["3 trials diverged: loss was NaN"]
 
 
 def test_failures_with_equal_reasons_are_one_group_the_largest_first() -> None:

@@ -189,8 +189,9 @@ def test_run_again_only_reports(finished: tuple[Path, dict[str, Any]]) -> None:
 
 
 def test_report_of_a_stored_study(finished: tuple[Path, dict[str, Any]]) -> None:
-    folder, _ = finished
+    folder, result = finished
     done = satisfice(folder, "report", "toy", "--output", "elsewhere", "--json")
+    assert json.loads(done.stdout)["headline"] == result["headline"]
     index = folder / json.loads(done.stdout)["report"]
     assert index.parent == folder / "elsewhere"
     assert "toy" in index.read_text()

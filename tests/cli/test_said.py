@@ -13,7 +13,7 @@ import pytest
 
 import satisfice
 from satisfice.cli.main import main
-from satisfice.errors import Diverged
+from satisfice.errors import Diverged, NoFeasibleProposal
 
 Train = Callable[[Mapping[str, Any], Any], Mapping[str, float]]
 
@@ -63,7 +63,7 @@ def test_a_study_that_nobody_worked_on(said: Callable[..., str], sqlite_url: str
     text = said("status", "own")
     assert "budget 0 of 1 trials used" in text
     assert "trials none yet" in text
-    assert "best so far no trial has a verdict yet" in text
+    assert "best so far no trial yet" in text
     assert "workers 0 alive\n" in text
     assert "turned away 0 proposals before training" in text
     found = json.loads(said("status", "own", "--json"))
@@ -143,6 +143,25 @@ def test_a_metric_that_is_nan_in_every_trial_is_named(said: Callable[..., str], 
     assert all(math.isnan(r.metrics["cost"]) and r.feasible is False for r in made.records())
     assert json.loads(said("status", "own", "--json"))["best"] is None
     assert "no complete trial fits" in said("status", "own")
+
+
+def test_where_all_proposals_are_turned_away_the_answer_counts_them(
+    said: Callable[..., str], sqlite_url: str
+) -> None:
+    spec = {
+        "name": "own",
+        "objectives": {"score": "maximize"},
+        "constraints": {"cost": "<= 1"},
+        "space": {"x": [1, 2]},
+        "budget": {"trials": 1},
+    }
+    task = SimpleNamespace(train=lambda *_: {}, profile=lambda params: {"cost": 2.0})
+    with pytest.raises(NoFeasibleProposal):
+        satisfice.create_study(spec, storage=sqlite_url, task=task).optimize()
+    away = json.loads(said("status", "own", "--json"))["turned_away"]
+    assert away > 1
+    text = f"satisfice: no trial has begun ({away} proposals were turned away before training)"
+    assert said("best", "own", code=1) == text
 
 
 def test_a_metric_that_was_never_reported_is_named(said: Callable[..., str], sqlite_url: str) -> None:

@@ -251,6 +251,16 @@ def test_the_comparison_has_test_scores_first_and_no_figure_that_is_not_final() 
     assert names == ["latency_ms", "size_mb", "x"]
 
 
+def test_of_several_seeds_the_mean_and_the_trials_own_figure_are_told() -> None:
+    again = replace(record(2, accuracy=0.93), replicate_of=1)
+    shown = view([CHOSEN, again], {"accuracy": "maximize"}, chosen=1)
+    text = "Trial 1 was trained with 2 seeds and is judged by their means: accuracy 0.95, by itself 0.97."
+    assert paragraphs(shown, context()) == [text]
+    assert headline(shown, context()) == "Chosen: trial 1, accuracy 0.95."
+    tested = context(has_test=True, test_metrics={"accuracy": 0.9})
+    assert f"{text} The test split scored its own model." in paragraphs(shown, tested)
+
+
 def test_changes_too_large_for_a_percentage_are_differences() -> None:
     pairs = [(2.0, 1.0), (1.05, 1.0), (5000.0, 1.0), (1.0, 0.0), (-1.0, -2.0), (1.0, 1.0)]
     changes = []

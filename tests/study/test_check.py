@@ -116,6 +116,35 @@ def test_what_is_measured_rests_on_a_few_configurations_and_says_so() -> None:
     assert result.low <= result.together <= result.high
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"measure": {"on": "edge-box"}}, "measured by workers of the label 'edge-box' only"),
+        (
+            {"constraints": {"cost": "< 0", "latency_ms": "<= 5"}},
+            "not measured, since no configuration drawn fits the bounds that cost nothing to check",
+        ),
+        ({"constraints": {"latency_ms": "<= 5", "score": ">= 1"}}, "known only after training"),
+    ],
+)
+def test_a_share_that_is_not_known_says_why(changes: dict[str, Any], said: str) -> None:
+    class Told(Timed):
+        def profile(self, params: dict[str, Any]) -> dict[str, float]:
+            return {"cost": params["width"]}
+
+    spec = {
+        "name": "timed",
+        "objectives": {"score": "maximize"},
+        "constraints": {"latency_ms": "<= 5"},
+        "space": {"width": [1]},
+        "budget": {"trials": 1},
+        **changes,
+    }
+    result = satisfice.create_study(spec, storage="sqlite://", task=Told()).check(n=5)
+    assert result.constraints[-1].share is None
+    assert result.constraints[-1].unknown == said
+
+
 def test_a_share_is_shown_as_nothing_or_all_only_where_it_is() -> None:
     texts = [_share(share) for share in (0.0, 1e-9, 0.0004, 0.5, 0.9996, 0.9999999, 1.0)]
     assert texts == ["0.0%", "under 0.0001%", "0.04%", "50.0%", "99.96%", "over 99.9999%", "100.0%"]

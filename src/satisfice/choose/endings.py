@@ -22,6 +22,7 @@ _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _DIVERGED = "diverged"
 _LEARNING_RATES = ("learning_rate", "lr", "eta", "step_size")
 _SEPARATES = 0.8  # probability that a diverged trial has the larger (or smaller) value, to be worth a word
+_SURPRISING = 2.5  # standard deviations that the ranks must differ by
 _NAMED = 4  # trials, and groups of one kind, that are named one by one
 
 
@@ -154,13 +155,19 @@ def _present(records: Sequence[TrialRecord], name: str) -> list[float]:
 
 
 def _apart(inside: Sequence[float], outside: Sequence[float]) -> float:
-    """Probability that a value of the one group lies beyond one of the other, on the better side."""
-    if len(inside) < 3 or len(outside) < 3:
+    """Probability that a value of the one group lies beyond one of the other, on the better side.
+
+    -inf where chance would do as much in one of some eighty parameters (the rank-sum test of Mann and Whitney
+    1947, by its normal approximation).
+    """
+    n, m = len(inside), len(outside)
+    if not n or not m:
         return -math.inf
     rest = np.sort(outside)
     below = np.searchsorted(rest, inside, side="left") + np.searchsorted(rest, inside, side="right")
-    above = float(below.mean()) / (2 * len(outside))
-    return max(above, 1 - above)
+    above = float(below.mean()) / (2 * m)
+    surprise = abs(above - 0.5) * math.sqrt(12 * n * m / (n + m + 1))
+    return max(above, 1 - above) if surprise > _SURPRISING else -math.inf
 
 
 def grouped(records: Sequence[TrialRecord], kind: Kind) -> str:

@@ -147,6 +147,7 @@ def _show_best(
     from satisfice.choose.bounds import beside, metric_value
     from satisfice.cli.report import view_of
     from satisfice.report.headline import headline
+    from satisfice.report.summary import seeds
     from satisfice.spec.metric import one_unit
 
     maximize, minimize, where = question
@@ -155,6 +156,8 @@ def _show_best(
     view, context = view_of(study, chosen=trial.number)
     order = (goal, *(o for o in objectives if o.metric != goal.metric))
     click.echo(headline(replace(view, objectives=order, constraints=constraints), context))
+    for said in seeds(view, context):
+        click.echo(said)
     for said in context.notes:
         if said.startswith(f"Trial {trial.number} was dropped"):
             click.echo(said)

@@ -85,7 +85,7 @@ def _show(name: str, result: CheckResult) -> None:
     click.echo(f"study {name!r} is valid; of {drawn} drawn from its space (in brackets: 95% interval)")
     for each in result.constraints:
         if each.share is None:
-            click.echo(f"  {'–':>6}  {each.constraint}: known only after training")
+            click.echo(f"  {'–':>6}  {each.constraint}: {each.unknown}")
             continue
         driver = f", driven by {each.driver}" if each.driver else ""
         click.echo(

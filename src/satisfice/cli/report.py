@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 def report(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
     """Write plots and tables of a stored study as pages that open offline."""
     directory = options.check_folder("--output", f"reports/{name}" if output is None else output)
-    index = options.open_study(name, storage).report(directory)
+    from satisfice.report.headline import headline
+
+    study = options.open_study(name, storage)
+    index = study.report(directory)
+    said = headline(*view_of(study))
     if as_json:
-        print_json({"name": name, "report": str(index)})
+        print_json({"name": name, "headline": said, "report": str(index)})
     else:
+        click.echo(said)
         click.echo(f"report: {index}")
 
 

@@ -55,6 +55,8 @@ def best_so_far(found: Mapping[str, Any], objective: str) -> str:
     """The best trial of a status in a few words."""
     best = found["best"]
     if best is None:
+        if not any(found["states"].values()):
+            return "no trial yet"
         done = found["states"].get("COMPLETE", 0) - found["pending"]
         return "no complete trial fits" if done > 0 else "no trial has a verdict yet"
     return f"{objective} {number(best['metrics'].get(objective))} (trial {best['number']})"

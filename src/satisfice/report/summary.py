@@ -34,8 +34,7 @@ class Comparison:
 def paragraphs(view: StudyView, context: ReportContext) -> list[str]:
     """Sentences below the headline: test score, default, savings, what else was close, the caller's notes."""
     out = _tested(view, context)
-    if (trainings := view.trainings(view.chosen)) > 1:
-        out.append(f"Trial {view.chosen} was trained with {trainings} seeds: its figures are their means.")
+    out += seeds(view, context)
     out += _against_default(view, context)
     out += _turned_away(context)
     out += _ended_early(view)
@@ -44,6 +43,20 @@ def paragraphs(view: StudyView, context: ReportContext) -> list[str]:
         calls = close_calls(view.records, chosen, view.objectives, view.constraints)
         out += [call.sentence[0].upper() + call.sentence[1:] + "." for call in calls]
     return [*out, *context.notes]
+
+
+def seeds(view: StudyView, context: ReportContext) -> list[str]:
+    """That the chosen configuration was trained with several seeds, and what that means for its figures."""
+    trainings, goal = view.trainings(view.chosen), view.objectives[0].metric
+    mean = view.record(view.chosen)
+    own = next((r for r in view.records if r.number == view.chosen), None)
+    if trainings < 2 or mean is None or own is None:
+        return []
+    judged, single = metric_value(mean, goal), metric_value(own, goal)
+    text = f"Trial {view.chosen} was trained with {trainings} seeds and is judged by their means"
+    if judged is not None and single is not None:
+        text += f": {goal} {show(judged)}, by itself {show(single)}"
+    return [text + (". The test split scored its own model." if context.test_metrics else ".")]
 
 
 def tested_first(view: StudyView, context: ReportContext) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.spec.constraint import violations
+from satisfice.spec.constraint import Constraint, violations
+from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
 from satisfice.study.known import Evaluator
 from satisfice.study.screening import is_of_configuration
@@ -26,11 +27,12 @@ class ConstraintShare:
     """One constraint."""
 
     constraint: str  # its key
-    share: float | None  # of the space that fits; None: known only after training
+    share: float | None  # of the space that fits; None: it is not known, see `unknown`
     driver: str | None  # the parameter that decides most
     samples: int  # configurations that the share is from
     low: float | None = None  # of the share's 95% interval (Wilson's); None where the share is
     high: float | None = None
+    unknown: str | None = None  # why there is no share
     measured: bool = False  # the configurations were timed, or their memory was measured
     at_most: bool = (
         False  # only what surely misses is known before training (trees, forests): the share is a bound
@@ -93,7 +95,11 @@ def check_space(
         raise raised[0]
     fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
     timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
-    shares = [_share(spec.space, drawn, key, exact, timed) for key in (c.key for c in spec.constraints)]
+    shares = [_share(spec.space, drawn, c.key, exact, timed) for c in spec.constraints]
+    shares = [
+        s if s.share is not None else replace(s, unknown=_unknown(evaluator, c, bool(fits)))
+        for s, c in zip(shares, spec.constraints, strict=True)
+    ]
     measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
     low, high = wilson(len(fits), n)
     together = len(fits) / n
@@ -176,6 +182,17 @@ def _share(
         measured=measured,
         at_most=at_most,
     )
+
+
+def _unknown(evaluator: Evaluator, constraint: Constraint, some_fit: bool) -> str:
+    """Why nothing is known of a constraint before training."""
+    metric = METRICS.get(constraint.metric)
+    if metric is not None and metric.known is Known.UNTRAINED:
+        if not evaluator.measures:
+            return f"measured by workers of the label {evaluator.spec.measure.on!r} only"
+        if not some_fit:
+            return "not measured, since no configuration drawn fits the bounds that cost nothing to check"
+    return "known only after training"
 
 
 def _driver(space: SearchSpace, drawn: Sequence[dict[str, Any]], values: NDArray[np.float64]) -> str | None:

@@ -67,6 +67,13 @@ def _changes(reader: Reader, version: int) -> list[str]:
     return [] if version == 1 else list(history(reader.db, reader.uuid)[-1]["changes"])
 
 
+def turned_away_sentence(count: int) -> str:
+    """How many proposals did not fit before training; empty where all did."""
+    if not count:
+        return ""
+    return f"{'1 proposal was' if count == 1 else f'{count:,} proposals were'} turned away before training"
+
+
 def _best(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
     try:
         found = best(records, reader.spec.objectives, reader.spec.constraints)

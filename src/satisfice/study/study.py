@@ -36,7 +36,7 @@ from satisfice.study.pickling import Reference, reference
 from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.session import Session
 from satisfice.study.starting import first_entries
-from satisfice.study.status import counts, whole
+from satisfice.study.status import counts, turned_away_sentence, whole
 from satisfice.study.stored import spec_of
 from satisfice.study.trial import Trial
 from satisfice.study.verdicts import waiting_sentence
@@ -345,7 +345,8 @@ class Study(Optimizes):
             )
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
-            error.hint = "; ".join(part for part in (waiting, error.hint) if part)
+            away = "" if records else turned_away_sentence(self._counts()["turned_away"])
+            error.hint = "; ".join(part for part in (waiting, away, error.hint) if part)
             raise
 
     def pareto_front(
