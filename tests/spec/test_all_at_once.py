@@ -1,4 +1,4 @@
-"""Every independent error of a study file is told, in the order of the file, and nothing that follows from one."""
+"""Every independent error of a study file is told, in its order, and nothing that follows from one."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_all_of_them_in_the_order_of_the_file(tmp_path: Path) -> None:
     assert all(line.startswith(f"{path}: {key}: ") for line, key in zip(lines, KEYS, strict=True))
     assert all(line.endswith(")") for line in lines)
     assert all(problem.problems == (problem,) or len(problem.problems) == 1 for problem in error.problems)
-    again: SpecError = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    again: SpecError = pickle.loads(pickle.dumps(error))
     assert str(again) == str(error)
 
 

@@ -240,7 +240,11 @@ def test_what_training_returns_decides_the_state(metrics: Any, state: str, reaso
         ("one", {"accuracy": 0.5}, "step = 'one' is no step"),
         (-1, {"accuracy": 0.5}, "step = -1 is no step"),
         (math.inf, {"accuracy": 0.5}, "step = inf is no step"),
-        (2**63, {"accuracy": 0.5}, "step = 9223372036854775808 is no step (steps end at 9223372036854775807)"),
+        (
+            2**63,
+            {"accuracy": 0.5},
+            "step = 9223372036854775808 is no step (steps end at 9223372036854775807)",
+        ),
         (1, 0.5, "metrics = 0.5 is no dict"),
         (1, {3: 0.5}, "3 is no metric's name"),
     ],

@@ -1,4 +1,4 @@
-"""Integers beyond 2**53, where floats have gaps: they stay inside their bounds, and are what was asked for."""
+"""Integers beyond 2**53, where floats have gaps: inside their bounds, and what was asked for."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def test_every_value_is_one_of_the_range(span: dict[str, Any]) -> None:
     of = space(span)
     (p,) = of
     encoder, rng = Encoder(of), np.random.default_rng(0)
-    rows = encoder.raw_from_quantiles(np.r_[encoder.draw(500, rng), np.zeros((1, 1)), np.full((1, 1), 1 - 1e-16)])
+    rows = encoder.raw_from_quantiles(
+        np.r_[encoder.draw(500, rng), np.zeros((1, 1)), np.full((1, 1), 1 - 1e-16)]
+    )
     drawn = [encoder.params(row)["a"] for row in rows] + [p.from_unit(u) for u in (0.0, 0.5, 1 - 1e-16)]
     drawn += [p.clip(v) for v in (0, span["low"], span["high"], 2**70, -(2**70), LOW + 0.5, 1e300, -1e300)]
     step = span.get("step", 1)

@@ -23,7 +23,7 @@ from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
 _GREATEST = float(np.finfo(np.float32).max)  # of a report: beyond, as where it is infinite, it says nothing
-_LAST = 10**13  # where the number of steps is not known: steps may be those of an environment, or tokens
+_LAST = 10**13  # where nobody says how many: steps may be those of an environment, or tokens
 _TAME = 1e150
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
 

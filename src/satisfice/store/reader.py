@@ -17,8 +17,8 @@ from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
-from satisfice.store.engine import Database
 from satisfice.store.claim import EXACT_KEY
+from satisfice.store.engine import Database
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.phase import Phase
 from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away, workers

@@ -23,7 +23,7 @@ from satisfice.choose import (
     records_from_trials,
     space_from_optuna,
 )
-from satisfice.errors import InputError, SpecError, StorageError, StudyChanged
+from satisfice.errors import InputError, SpecError, StorageError
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.spec.trial import TrialRecord

@@ -260,8 +260,8 @@ def as_floats(metrics: Mapping[str, Any]) -> dict[str, float]:
             raise BadReport(f"{name!r:.200} is no metric's name", hint="name metrics by strings")
         try:
             out[name] = float(value)
-        except (TypeError, ValueError):
-            raise BadReport(f"metric {name} = {value!r} is no number", hint="return floats") from None
+        except (TypeError, ValueError, OverflowError):
+            raise BadReport(f"metric {name} = {value!r:.80} is no number", hint="return floats") from None
     return out
 
 
