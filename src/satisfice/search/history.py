@@ -29,7 +29,7 @@ _RATIO = 1.5  # each checkpoint comes at least this much later than the one befo
 
 
 def _tamed(value: float) -> float:
-    """The value, or beyond 1e150 one in the same order whose square is finite; NaN and infinity as they are."""
+    """The value; beyond 1e150 one in the same order whose square is finite. NaN and infinity stay."""
     size = abs(value)
     if not _TAME < size < math.inf:
         return value
