@@ -1,4 +1,4 @@
-"""Every independent error of a study file is told, in the order of the file, and nothing that follows from one."""
+"""Every independent error of a study file is told, in its order, and nothing that follows from one."""
 
 from __future__ import annotations
 

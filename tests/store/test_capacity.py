@@ -148,7 +148,7 @@ def test_a_label_must_fit(url: str) -> None:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[str]:
+def elsewhere(tmp_path: Path) -> str:
     """An Optuna study in SQLite, with parameters, attributes and a step that not every database holds."""
     url = f"sqlite:///{tmp_path}/optuna.db"
     study = optuna.create_study(storage=url, study_name="theirs")
@@ -166,7 +166,7 @@ def test_an_optuna_study_that_does_not_fit_is_not_adopted(url: str, elsewhere: s
     if not url.startswith("mysql"):
         assert import_studies(elsewhere, url) == ["theirs"]
         return
-    with pytest.raises(InputError, match="'theirs' cannot be adopted: space.C: 'C' is not told from 'c'"):
+    with pytest.raises(InputError, match=r"'theirs' cannot be adopted: space\.C: 'C' is not told from 'c'"):
         import_studies(elsewhere, url)
     assert rows(url) == 0
 

@@ -1,4 +1,4 @@
-"""Integers beyond 2**53, where floats have gaps: they stay inside their bounds, and are what was asked for."""
+"""Integers beyond 2**53, where floats have gaps: inside their bounds, and what was asked for."""
 
 from __future__ import annotations
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import re
 import socket
+import sys
 from collections.abc import Callable, Collection, Iterable
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
@@ -102,7 +104,16 @@ class _Details:
         detail["best_trials"] = [t for t in detail["trials"] if t["number"] in best]
         detail["trials"] = detail["trials"][after:]
         detail["plotly_graph_objects"].sort(key=lambda figure: figure["id"])  # it gives them in any order
-        return json.dumps(detail).encode()
+        return json.dumps(_finite(detail), allow_nan=False).encode()
+
+
+def _finite(content: Any) -> Any:
+    """JSON content without NaN and infinities, which no browser reads: null, and the greatest float."""
+    if isinstance(content, float) and not math.isfinite(content):
+        return None if math.isnan(content) else math.copysign(sys.float_info.max, content)
+    if isinstance(content, dict):
+        return {key: _finite(item) for key, item in content.items()}
+    return [_finite(item) for item in content] if isinstance(content, list) else content
 
 
 class _Server(ThreadingMixIn, WSGIServer):

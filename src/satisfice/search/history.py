@@ -23,13 +23,13 @@ from satisfice.spec.trial import TrialRecord
 
 ABSENT = -1
 _GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
-_LAST = 10**13  # where the number of steps is not known: steps may be those of an environment, or tokens
+_LAST = 10**13  # where nobody says how many: steps may be those of an environment, or tokens
 _TAME = 1e150
 _RATIO = 1.5  # each checkpoint comes at least this much later than the one before
 
 
 def _tamed(value: float) -> float:
-    """The value, or beyond 1e150 one in the same order whose square is finite; NaN and infinity as they are."""
+    """The value; beyond 1e150 one in the same order whose square is finite. NaN and infinity stay."""
     size = abs(value)
     if not _TAME < size < math.inf:
         return value

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-from satisfice.spec.habits import METRIC_NAMES, plain_metric
+from satisfice.spec.habits import plain_metric
 from satisfice.spec.metric import METRICS
 from satisfice.spec.toml import assignment
+from satisfice.spec.words import METRIC_NAMES
 
 _OPERATORS: Mapping[str, str] = {
     **{name: name for name in ("<=", "<", ">=", ">")},
@@ -133,7 +135,7 @@ def _clause_line(item: Any) -> str:
 def _parts(metric: str, value: Any) -> list[tuple[str, float, str]]:
     """Operator, number and unit of each bound; empty where they cannot be told."""
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return [(_usual(metric), float(value), "")]
+        return [(_usual(metric), float(value), "")] if abs(value) <= sys.float_info.max else []
     if isinstance(value, str):
         between = _BETWEEN.fullmatch(value)
         if between is not None:
@@ -156,7 +158,7 @@ def _parts(metric: str, value: Any) -> list[tuple[str, float, str]]:
 def _numbers(low: Any, high: Any) -> list[tuple[str, float, str]]:
     try:
         a, b = float(low), float(high)
-    except ValueError:
+    except (ValueError, OverflowError):
         return []
     return [(">=", a, ""), ("<=", b, "")] if a <= b else []
 

@@ -185,7 +185,9 @@ def _bound(table: Table, metric: str, value: Any) -> Constraint:
         hint = home_of(metric, value) if metric not in METRICS else ""
         other = '", or "<="' if '">=' in line else '", or ">="'
         raise table.error(
-            f"{show(value)} is not a bound", key=metric, hint=hint or f"write {line}{other[1:]}"
+            f"{show(value)} is not a bound",
+            key=metric,
+            hint=hint or (f"write {line}{other[1:]}" if line else f"write {_example(metric)}"),
         )
     if not isinstance(value, str):
         raise table.error(

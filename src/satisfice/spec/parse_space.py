@@ -11,8 +11,15 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.registry import did_you_mean
-from satisfice.spec.grammar import LARGEST_INTEGER, RANGE
+from satisfice.spec.grammar import RANGE
 from satisfice.spec.habits import home_of, hyperparameter_advice
+from satisfice.spec.parse_when import (
+    check_circle,
+    check_reachable,
+    check_scalars,
+    read_conditions,
+    takes,
+)
 from satisfice.spec.ranges import is_foreign, range_line
 from satisfice.spec.read import Table, is_scalar, show
 from satisfice.spec.space import Parameter, SearchSpace
@@ -41,7 +48,7 @@ def read_space(table: Table) -> SearchSpace:
     refused = frozenset(table.content) - {p.name for p in parameters}
     by_name = {p.name: p for p in parameters}
     parameters = [
-        Parameter(name=p.name, distribution=p.distribution, when=_conditions(table, p, by_name, refused))
+        Parameter(name=p.name, distribution=p.distribution, when=read_conditions(table, p, by_name, refused))
         for p in parameters
     ]
     by_name = {p.name: p for p in parameters}
@@ -49,10 +56,10 @@ def read_space(table: Table) -> SearchSpace:
     told: set[str] = set()
     for p in parameters:
         with kept():
-            _check_circle(table, p, by_name, told)
+            check_circle(table, p, by_name, told)
     for p in parameters if len(table.problems) == before else []:  # a circle has no end to walk to
         with kept():
-            _check_reachable(table, p, by_name)
+            check_reachable(table, p, by_name)
     return SearchSpace(parameters=tuple(parameters))
 
 
@@ -113,28 +120,8 @@ def _categorical(table: Table, key: str, values: Any) -> CategoricalDistribution
     line = "" if table.stored else range_line(key, values)
     if line:
         raise table.error("is a list of choices, not a range", key=key, hint=f"write {line}")
-    _check_scalars(table, key, values)
+    check_scalars(table, key, values)
     return CategoricalDistribution(tuple(values))
-
-
-def _check_scalars(table: Table, key: str, values: list[Any] | tuple[Any, ...]) -> None:
-    """Strings, finite numbers, bools or None, and none twice: ``1``, ``1.0`` and ``true`` are one."""
-    for index, value in enumerate(values):
-        if value is not None and not is_scalar(value):
-            large = isinstance(value, int)
-            raise table.error(
-                f"{show(value)} is not a value",
-                key=key,
-                hint=f"integers end at {LARGEST_INTEGER}: write it as a string"
-                if large
-                else "use strings, finite numbers, true or false",
-            )
-        for earlier in values[:index]:
-            if earlier == value:
-                same = f"{show(value)} stands twice"
-                if type(earlier) is not type(value):
-                    same = f"{show(earlier)} and {show(value)} are the same value"
-                raise table.error(same, key=key, hint="remove one of them")
 
 
 def _range(entry: Table, meant: Collection[str] = ()) -> IntDistribution | FloatDistribution | None:
@@ -185,97 +172,6 @@ def _check_step(entry: Table, low: float, high: float, step: float) -> None:
         )
 
 
-def _conditions(
-    table: Table, p: Parameter, by_name: Mapping[str, Parameter], refused: Collection[str]
-) -> dict[str, tuple[Any, ...]]:
-    """``when``, checked against the parents; what is wrong is kept, and so is a parent that was refused."""
-    conditions: dict[str, tuple[Any, ...]] = {}
-    for parent, values in p.when.items():
-        if parent in refused:
-            continue
-        with table.problems.kept():
-            conditions[parent] = _condition(table, p.name, parent, values, by_name)
-    return conditions
-
-
-def _condition(
-    table: Table, name: str, parent: Any, values: Any, by_name: Mapping[str, Parameter]
-) -> tuple[Any, ...]:
-    """The values of one parent."""
-    key = f"{name}.when.{parent}"
-    if parent not in by_name:
-        raise table.error(
-            f"{show(parent)} is not a parameter of the space",
-            key=key,
-            hint=did_you_mean(str(parent), list(by_name)),
-        )
-    if not isinstance(values, list | tuple) or not values:
-        example = values if is_scalar(values) else "sgd"
-        raise table.error(
-            f"must be a list of values, not {show(values)}",
-            key=key,
-            hint=f"write {parent} = [{show(example)}]",
-        )
-    _check_scalars(table, key, values)
-    of = by_name[parent]
-    if isinstance(of.distribution, FloatDistribution):
-        raise table.error(
-            f"{show(parent)} is a float, which hardly ever equals a listed value",
-            key=key,
-            hint=f"make {parent} a list of choices or an int",
-        )
-    for value in values:
-        if not of.contains(value):
-            raise table.error(f"{show(parent)} never takes the value {show(value)}", key=key, hint=_takes(of))
-    return tuple(of.clip(value) for value in values)
-
-
-def _takes(p: Parameter) -> str:
-    d = p.distribution
-    if isinstance(d, CategoricalDistribution):
-        return "it takes " + ", ".join(show(choice) for choice in d.choices)
-    assert isinstance(d, IntDistribution | FloatDistribution)
-    steps = f" in steps of {d.step}" if d.step not in (None, 1) else ""
-    kind = "integers" if isinstance(d, IntDistribution) else "numbers"
-    return f"it takes {kind} from {d.low} to {d.high}{steps}"
-
-
-def _check_circle(table: Table, p: Parameter, by_name: Mapping[str, Parameter], told: set[str]) -> None:
-    """Refuse a parameter that depends on itself, directly or through others; ``told`` are those of a circle."""
-
-    def walk(path: tuple[str, ...]) -> None:
-        for parent in by_name[path[-1]].when:
-            if parent == p.name and not told & set(path):
-                told.update(path)
-                raise table.error(
-                    f"depends on itself: {' -> '.join((*path, parent))}",
-                    key=f"{p.name}.when",
-                    hint="remove one of these conditions",
-                )
-            if parent not in path:
-                walk((*path, parent))
-
-    walk((p.name,))
-
-
-def _check_reachable(table: Table, p: Parameter, by_name: Mapping[str, Parameter]) -> None:
-    """Refuse a parameter that no configuration activates, since its conditions exclude each other."""
-    needed: dict[str, set[Any]] = {}
-
-    def gather(name: str) -> None:
-        for parent, values in by_name[name].when.items():
-            needed[parent] = needed.get(parent, set(values)) & set(values)
-            if not needed[parent]:
-                raise table.error(
-                    f"is never active: its conditions on {show(parent)} exclude each other",
-                    key=f"{p.name}.when",
-                    hint="change or remove one of them",
-                )
-            gather(parent)
-
-    gather(p.name)
-
-
 def read_start(table: Table, space: SearchSpace, entries: Sequence[Any], refused: Collection[str]) -> Start:
     """``search.start``: each entry checked against the space; what is wrong is kept.
 
@@ -313,7 +209,7 @@ def _start_value(entry: Table, space: SearchSpace, name: str, value: Any) -> Any
         )
     p = space.by_name[name]
     if not (value is None or is_scalar(value)) or not p.contains(value):
-        raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=_takes(p))
+        raise entry.error(f"{show(value)} is outside the parameter's range", key=name, hint=takes(p))
     for parent, values in p.when.items():
         if parent in entry.content and entry.content[parent] not in values:
             raise entry.error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ _STEP = ("step", "q", "stepsize", "step_size", "increment", "quantization")
 _KIND = ("type", "dtype", "distribution", "dist", "suggest", "scale", "prior", "sampling", "method")
 _LOG = ("log", "log_scale", "logscale", "logarithmic", "use_log")
 _LABEL = ("name", "default", "description", "args", "kwargs", "range", "bounds", "q")
+_MOST = sys.float_info.max
 _SPOKEN = re.compile(
     r"\s*(?P<kind>[A-Za-z_\-]*)\s*[\[(]?\s*(?P<low>[+-]?[\d.]+(?:e[+-]?\d+)?)\s*(?:,|;|\.\.+|:|to|-|–)\s*"
     r"(?P<high>[+-]?[\d.]+(?:e[+-]?\d+)?)\s*[\])]?\s*",
@@ -25,7 +27,7 @@ _SPOKEN = re.compile(
 
 
 def range_line(name: str, value: Any) -> str:
-    """``a = { low = 0.0, high = 1.0 }`` for a parameter written in another way; empty where it is not plain."""
+    """``a = { low = 0.0, high = 1.0 }`` for a parameter written otherwise; empty where it is not plain."""
     meant = _from_object(value)
     if meant is None and isinstance(value, str):
         meant = _from_text(value)
@@ -57,7 +59,7 @@ def _number(value: Any) -> float | int | None:
 def _span(low: Any, high: Any, kind: str, *, log: bool = False, step: Any = None) -> dict[str, Any] | None:
     """A range, as int or float by its kind or its ends."""
     a, b = _number(low), _number(high)
-    if a is None or b is None or not abs(a) < float("inf") or not abs(b) < float("inf") or a > b:
+    if a is None or b is None or not abs(a) <= _MOST or not abs(b) <= _MOST or a > b:
         return None
     whole = float(a).is_integer() and float(b).is_integer()
     if "int" in kind and whole:

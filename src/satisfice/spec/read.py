@@ -169,7 +169,7 @@ class Table:
                 )
 
     def check_keys(self, known: Keys, also: tuple[str, ...] = ()) -> frozenset[str]:
-        """Keep an error for every key that is not known: it names the table it belongs in, or the nearest key.
+        """Keep an error for every key that is not known: it names the key's table, or the nearest key.
 
         Returns:
             The known keys (or tables) that were meant: they are not missing besides.

@@ -36,10 +36,11 @@ class Parameter:
     def numeric(self) -> BaseDistribution:
         """The distribution of raw values, which are floats that may be squared.
 
-        Integers beyond 2**53 are counted from `low`; floats near the greatest or the least are divided by a power of two.
+        Integers beyond 2**53 are counted from `low`; floats near the greatest or the least are divided by a
+        power of two.
 
         A range wider than 2**53 stays as it is: a raw value then stands for several integers. A narrower one
-        so far from zero is searched evenly also where it is logarithmic: its ends differ by less than 2 times.
+        so far from zero is searched evenly also where it is logarithmic: its ends differ by less than twice.
         """
         d = self.distribution
         if isinstance(d, FloatDistribution) and self._scale != 1.0:

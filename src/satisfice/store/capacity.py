@@ -96,7 +96,7 @@ class Capacity:
             f"SELECT {i} AS i, {each.format(i=i, charset=charset, collation=collation)} AS n"
             for i in range(len(values))
         )
-        query = f"SELECT MIN(i), MAX(i) FROM ({rows}) AS t GROUP BY n HAVING COUNT(*) > 1"
+        query = f"SELECT MIN(i), MAX(i) FROM ({rows}) AS t GROUP BY n HAVING COUNT(*) > 1"  # noqa: S608  # names of the catalogue
         given = {f"v{i}": value for i, value in enumerate(values)}
         found = self._connection.execute(sa.text(query), given).first()
         return None if found is None else (values[found[0]], values[found[1]])
