@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from satisfice.store import studies
 from satisfice.store.engine import Database
+from satisfice.store.phase import Phase
 from satisfice.store.tables import slots
 from satisfice.store.tables import studies as rows
 
@@ -49,6 +50,15 @@ def _write(db: Database, row: Mapping[str, Any], content: Mapping[str, Any]) -> 
     with db.write() as connection:
         here = rows.c.uuid == row["uuid"]
         connection.execute(sa.update(rows).where(here).values(stopped=json.dumps(content)))
+
+
+def held(db: Database, study_uuid: str) -> int:
+    """Trials that a worker trains, or is about to begin, under a lease that holds."""
+    s = slots.c
+    busy = s.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
+    query = sa.select(sa.func.count()).where(s.study_uuid == study_uuid, busy, s.lease_until > db.now())
+    with db.read() as connection:
+        return int(connection.execute(query).scalar_one())
 
 
 def tracebacks(db: Database, study_uuid: str, numbers: Sequence[int]) -> dict[int, str | None]:

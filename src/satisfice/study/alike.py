@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import TrialState
@@ -19,6 +22,8 @@ from satisfice.study.judge import GAVE_NO
 logger = logging.getLogger(__name__)
 
 ALIKE = 3  # trials in a row
+_POLL_S = (0.1, 3.0)  # between looks at trials that others hold
+_ALONE_S = 10.0  # that another worker has to begin the trial that decides
 
 _FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<function>.*)')
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
@@ -27,6 +32,15 @@ _NUMBER = re.compile(r"0x[0-9a-fA-F]+|[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 _OF_THE_MACHINE = re.compile(
     r"out of memory|cuda|cudnn|cublas|nccl|\bhip\b|accelerator|killed by signal|bus error", re.IGNORECASE
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """Trials that failed alike."""
+
+    trials: Sequence[int]  # numbers
+    reason: str  # of the first
+    traceback: str  # of the first; empty where nothing was raised
 
 
 class SameFailure:
@@ -72,40 +86,64 @@ class SameFailure:
             numbers = stops.trials(row)
             raise _error(numbers, why, self._tracebacks(numbers).get(numbers[0]) or "")
 
-    def look(self) -> None:
-        """After a trial failed: stop the study if that was the third alike and some of the budget is left.
+    def look(self, number: int, stop: threading.Event) -> None:
+        """After a trial of this worker failed: stop the study, wait for the others' trials, or go on.
+
+        With two alike, the third decides: who holds none of the trials that may still be begun waits, so that
+        many workers spend no more than one. No trial is waited for once its lease has run out.
+
+        Args:
+            number: The trial's.
+            stop: Ends the waiting.
 
         Raises:
-            TrialsFailAlike: It was.
+            TrialsFailAlike: Three trials failed alike, and some of the budget is left.
         """
-        found = self.found()
-        row = self._row()
-        if found is None or row["slots"] >= row["trials_budget"]:
-            return
-        numbers, why, text = found
-        self._db.retrying(lambda: stops.stop(self._db, row, numbers, why))
-        raise _error(numbers, why, text)
+        pause, alone_until = _POLL_S[0], time.monotonic() + _ALONE_S
+        while not stop.is_set():
+            found = self.found()
+            row = self._row()
+            if found is None or number not in found.trials or row["slots"] >= row["trials_budget"]:
+                return
+            if len(found.trials) >= ALIKE:
+                self._db.retrying(lambda: stops.stop(self._db, row, found.trials, found.reason))  # noqa: B023  # now
+                raise _error(found.trials, found.reason, found.traceback)
+            held = self._db.retrying(lambda: stops.held(self._db, self._reader.uuid))
+            may_begin = ALIKE - len(found.trials) - held
+            if may_begin > 0 and number in found.trials[-may_begin:]:
+                return
+            if held:
+                alone_until = time.monotonic() + _ALONE_S
+            elif time.monotonic() > alone_until:  # whose turn it was has gone
+                return
+            stop.wait(pause)
+            pause = min(1.5 * pause, _POLL_S[1])
 
     def warn(self) -> None:
         """Say it to who asks and tells, and decides alone when to end."""
         found = self.found()
-        if found is not None:
-            logger.warning("%s; last: %s", _sentence(found[0]), found[1])
+        if found is not None and len(found.trials) >= ALIKE:
+            logger.warning("%s; last: %s", _sentence(found.trials), found.reason)
 
-    def found(self) -> tuple[list[int], str, str] | None:
-        """Numbers of the trials that failed alike, why, and the first one's traceback; None: they did not."""
+    def found(self) -> Alike | None:
+        """The last trials that failed, as far as alike, at most three; None: the code may be right."""
         if self._db.retrying(self._reader.states)[0].get("COMPLETE"):
             return None
         since = stops.first_that_counts(self._row())
         records = self._db.retrying(self._reader.records)
         failed = [r for r in records if r.state is TrialState.FAIL and r.number >= since][-ALIKE:]
-        if len(failed) < ALIKE or _got_past(records, max(r.steps for r in failed)):
-            return None
         texts = self._tracebacks([r.number for r in failed])
-        signs = {_signature(r, texts.get(r.number) or "") for r in failed}
-        if len(signs) > 1 or None in signs:
+        signs = {r.number: _signature(r, texts.get(r.number) or "") for r in failed}
+        while failed and signs[failed[0].number] != signs[failed[-1].number]:
+            failed.pop(0)
+        if not failed or signs[failed[-1].number] is None or _got_past(records, max(r.steps for r in failed)):
             return None
-        return [r.number for r in failed], failed[0].reason or "", texts.get(failed[0].number) or ""
+        first = failed[0]
+        return Alike(
+            trials=[r.number for r in failed],
+            reason=first.reason or "",
+            traceback=texts.get(first.number) or "",
+        )
 
     def _row(self) -> Mapping[str, Any]:
         return self._db.retrying(self._reader.study_row)

@@ -180,7 +180,7 @@ class Worker:
                     hint="a new process goes on: run the command again",
                 ) from self._broken
             if state is TrialState.FAIL:
-                self._same_failure.look()
+                self._same_failure.look(trial.number, self._stop)
         return "it was asked to stop"
 
     def _one(self, trial: Trial) -> TrialState | None:
