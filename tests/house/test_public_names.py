@@ -52,7 +52,7 @@ def test_the_page_of_errors_is_what_the_code_has() -> None:
     text = (DOCS / "errors.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| (\d+) \| (.+) \|$", text, re.MULTILINE)
     documented = {name: (base, int(code)) for name, base, code, _ in rows}
-    assert documented == {name: (each.__base__.__name__, each.exit_code) for name, each in ERRORS.items()}
+    assert documented == {name: (each.__bases__[0].__name__, each.exit_code) for name, each in ERRORS.items()}
     assert len({when for _, _, _, when in rows}) == len(ERRORS)
     tree = (satisfice.errors.__doc__ or "").splitlines()
     drawn = [match[1] for line in tree if (match := re.match(r"[│├└─ ]*([A-Z]\w+)(?: {2,}|$)", line))]

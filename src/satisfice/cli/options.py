@@ -193,9 +193,10 @@ def check_folder(option: str, name: str) -> Path:
     try:
         with tempfile.TemporaryFile(dir=standing):
             pass
-    except OSError:
+    except OSError as error:
+        said = f": {os.strerror(error.errno).lower()}" if error.errno else ""
         raise InputError(
-            f"{option} {name}: nothing can be written in {standing}", hint="name another place"
+            f"{option} {name}: nothing can be written in {standing}{said}", hint="name another place"
         ) from None
     return folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
@@ -73,7 +73,7 @@ class Job:
     """N workers on one study."""
 
     study: str  # its name
-    storage: str  # URL; may hold a password, so it travels in the environment only
+    storage: str = field(repr=False)  # URL; may hold a password, so it travels in the environment only
     workers: int
     label: str | None = None  # of every worker, for `[measure] on`
     threads: int | None = None  # of one worker; None: the cores divided by the workers

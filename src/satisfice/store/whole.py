@@ -34,8 +34,12 @@ def refused(error: OSError, place: Path) -> CannotWrite | None:
 def disk_full(error: Exception) -> CannotWrite | None:
     """What to say where training code met a full disk; libraries hide its number in their own errors."""
     number = getattr(error, "errno", None)
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # a stranger's __str__ may raise anything
+        text = ""
     for code in _WORDS:
-        if number == code or f"(os error {code})" in str(error) or os.strerror(code) in str(error):
+        if number == code or f"(os error {code})" in text or os.strerror(code) in text:
             place = getattr(error, "filename", None) or "a file of the training"
             return CannotWrite(f"cannot write {place}: {_WORDS[code]}", hint=_HINTS[code])
     return None
