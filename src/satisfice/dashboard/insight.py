@@ -26,7 +26,6 @@ from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.figures import plain
 from satisfice.report.plot_data import show
 from satisfice.report.summary import headline, paragraphs
-from satisfice.spec.constraint import Constraint
 
 # A study by name, read from satisfice's own tables; None for one that satisfice did not make.
 Source = Callable[[str], "tuple[StudyView, ReportContext] | None"]
@@ -93,7 +92,7 @@ def _plain(text: str) -> str:
 class _Drawn:
     attributes: dict[str, str]
     finished: int  # finished trials when it was drawn
-    constraints: tuple[Constraint, ...]  # that held then
+    constraints: tuple[object, ...]  # that held then
     at: float  # monotonic seconds
     busy: bool = False  # a thread is drawing
 
