@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 from satisfice.data import DATASETS, dataset_of, fingerprint
 from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
@@ -22,17 +21,17 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_of
-from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.store.url import MEMORY, masked, resolve
+from satisfice.store.url import MEMORY, resolve
 from satisfice.study import changes
+from satisfice.study.changing import change, check_same
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.study.objective import ObjectiveTask
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
-from satisfice.study.stored import needs_task, spec_of
+from satisfice.study.stored import file_of, needs_task, spec_of
 from satisfice.train import TRAINERS, make_task
 
 
@@ -70,7 +69,7 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
     return checked
 
 
-def _parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
+def parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
     """A checked spec from a file's content with what was added to it."""
     file = str(like.source) if like.source is not None else None
     checked = parse_dict(content, source=like.source, file=file, has_task=has_task, families=TRAINERS.get)
@@ -106,7 +105,7 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
         return made  # type: ignore[return-value]  # duck-typed; ask and tell need no train
     if spec.task is not None:
         folder = Path(source_dir) if source_dir else spec.base_dir
-        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=_file(spec))
+        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=file_of(spec))
         return loaded
     if spec.model is None:
         raise InputError(f"study {spec.name!r} was made with a task object", hint="pass it again: task=...")
@@ -127,7 +126,7 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
         if isinstance(task, Prepares):
             task.prepare()
     except DataError as error:
-        raise DataError(f"{_file(spec) or 'study'}: {error.message}", hint=error.hint) from None
+        raise DataError(f"{file_of(spec) or 'study'}: {error.message}", hint=error.hint) from None
     return found
 
 
@@ -158,23 +157,22 @@ def create(
     file_budget = to_dict(checked)["budget"]
     given = wanted.apply(spec, checked)
     if given is not None:
-        checked = _parsed(given, checked, has_task=has_task)
+        checked = parsed(given, checked, has_task=has_task)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
     data = prepare(checked, made)
     db = open_database(storage, default=MEMORY if not os.environ.get("SATISFICE_STORAGE") else None)
-    held = file_budget if wanted.budget else None
     best = _best_of(db, wanted)
     stored = db.retrying(lambda: studies.find(db, checked.name))
     if stored is not None and wanted.new:
         raise studies.exists(checked.name)
     if stored is None:
+        held = file_budget if wanted.budget else None
         db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
-    lifted = [key for key, value in wanted.budget.items() if value is None]
-    opened = _continued(db, ready, content, task, storage, held, lifted)
+    opened = _continued(db, ready, content, file_budget, wanted, task=task, storage=storage)
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
@@ -222,10 +220,11 @@ def _continued(
     db: Database,
     ready: Prepared,
     given: Mapping[str, Any] | None,
+    file_budget: Mapping[str, Any],
+    wanted: Wanted,
+    *,
     task: object | None,
     storage: str | None,
-    file_budget: Mapping[str, Any] | None,
-    lifted: Collection[str],
 ) -> Opened:
     """Open a stored study by a file: see `satisfice.study.changes`.
 
@@ -233,64 +232,32 @@ def _continued(
         db: The database.
         ready: As the file says.
         given: The file's content, options included; None where the spec is whole.
+        file_budget: The file's own [budget].
+        wanted: The options.
         task: As passed to `create`.
         storage: As passed to `create`.
-        file_budget: The file's own budget, where options override it.
-        lifted: Keys of the budget that are left out on purpose.
     """
     said: tuple[str, ...] = ()
     while True:
         row = find(db, ready.spec.name)
         stored = json.loads(row["spec"])
-        now, held = ready, file_budget
+        now, held = ready, file_budget if wanted.budget else None
         if given is not None:
             whole = changes.completed(given, stored)
+            if row["file_budget"] and json.loads(row["file_budget"]) == file_budget:
+                # The file was not edited since: what options said earlier holds.
+                whole["budget"], held = {**stored["budget"], **wanted.budget}, file_budget
+            lifted = {key for key, value in wanted.budget.items() if value is None}
             whole["budget"] = {k: v for k, v in whole["budget"].items() if k not in lifted}
-            before = json.loads(row["file_budget"]) if row["file_budget"] else None
-            if held is None and before == to_dict(ready.spec)["budget"]:  # options given earlier still hold
-                whole["budget"], held = stored["budget"], before
             if whole != given:
-                spec = _parsed(whole, ready.spec, has_task=task is not None)
+                spec = parsed(whole, ready.spec, has_task=task is not None)
                 made = task_of(spec, task)
                 now = Prepared(spec=spec, task=made, data=prepare(spec, made))
-        _check_same(row, now.spec, stored, storage)
+        check_same(db, row, now.spec, storage)
         _check_data(row, now.spec, now.data)
         if not changes.any_between(stored, to_dict(now.spec)):
             return replace(_opened(db, row, now.spec, partial(_same, now.task)), changes=said)
         said = change(db, row, now.spec, held)
-
-
-def change(
-    db: Database, row: Mapping[str, Any], new: StudySpec, file_budget: Mapping[str, Any] | None = None
-) -> tuple[str, ...]:
-    """Store another version of a study's spec, already checked for what may not change.
-
-    Args:
-        db: The database.
-        row: Our row of the study.
-        new: The spec to be.
-        file_budget: The file's own budget, where options override it.
-
-    Returns:
-        What changed; nothing where somebody else changed the study meanwhile: look again.
-
-    Raises:
-        StudyChanged: A new bound cannot be judged.
-    """
-    old, uuid = spec_of(row), row["uuid"]
-    rows = db.retrying(lambda: OptunaRows(db.engine))
-    if {c.metric for c in new.constraints} - set(old.metric_names):
-        records = db.retrying(Reader(db, rows, row["uuid"], old).records)
-        changes.check_recorded(old, new, records, _file(new))
-    said = changes.sentences(old, new)
-    versions = [
-        spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
-    ]
-    keys = [c.key for c in changes.loosened(old, new, versions)]
-    if keys:
-        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
-    made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
-    return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
 
 
 def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
@@ -309,21 +276,16 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
     while True:
         row = find(db, name)
         stored = json.loads(row["spec"])
-        new = _parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
+        new = parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
         if not changes.any_between(stored, to_dict(new)):
             return replace(opened, row=row, spec=new, make_task=lambda: task, changes=said)
-        _check_same(row, new, stored, None)
+        check_same(db, row, new, None)
         held = None
         if "budget" in wanted:  # the file, while nobody edits it, does not take this back
             held = json.loads(row["file_budget"]) if row["file_budget"] else stored["budget"]
         elif row["file_budget"]:
             held = json.loads(row["file_budget"])
         said = change(db, row, new, held)
-
-
-def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
-    with db.read() as connection:
-        return lost_under(connection, uuid, keys)
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -383,36 +345,6 @@ def _opened(db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Ca
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 
 
-def _check_same(
-    row: Mapping[str, Any], spec: StudySpec, stored: Mapping[str, Any], storage: str | None
-) -> None:
-    found = changes.differences(stored, json.loads(json.dumps(to_dict(spec))))
-    if found:
-        raise StudyChanged(
-            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; "
-            f"what differs: {', '.join(found)}",
-            hint="only [budget], [constraints] and the order of [objectives] may change. Undo the change, or "
-            f"start the changed study from the best trials of this one: {_as_new(row, spec, storage)}",
-        )
-
-
-def _as_new(row: Mapping[str, Any], spec: StudySpec, storage: str | None) -> str:
-    """What starts a study by the changed spec under another name, from the best trials of the stored one."""
-    stem, _, number = spec.name.rpartition("-")
-    name = f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{spec.name}-2"
-    file = _file(spec)
-    if file is None:
-        return f'create_study({{..., "name": "{name}"}}, ..., start_from="{row["name"]}")'
-    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if _is_named(storage) else ""
-    shown = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
-    return f"satisfice run {shlex.quote(shown)} --name {name} --from {shlex.quote(row['name'])}{where}"
-
-
-def _is_named(storage: str | None) -> TypeGuard[str]:
-    """Whether a command must name the storage: it is not where satisfice looks anyway."""
-    return bool(storage) and resolve(storage) not in (resolve(None), resolve(MEMORY))
-
-
 def check_data(opened: Opened) -> None:
     """See that this machine has the data that the study was made with.
 
@@ -426,11 +358,6 @@ def check_data(opened: Opened) -> None:
 def _check_data(row: Mapping[str, Any], spec: StudySpec, data: str | None) -> None:
     if row["data_fingerprint"] != data:
         raise StudyChanged(
-            f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
+            f"{file_of(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
             hint="give the study another name, or restore the data",
         )
-
-
-def _file(spec: StudySpec) -> str | None:
-    """The study file. Of a stored study only the folder is kept: then its likely name, where that exists."""
-    return str(spec.source) if spec.source is not None and spec.source.is_file() else None
