@@ -339,6 +339,8 @@ def test_an_option_holds_until_the_file_is_edited(sqlite_url: str) -> None:
 
     assert budget(opened()) == (8, None)
     assert budget(opened(budget={"trials": 12, "timeout": "10m"})) == (12, 600.0)
+    assert budget(opened(budget={"timeout": 300})) == (12, 300.0)
+    assert budget(opened(budget={"timeout": 600})) == (12, 600.0)
     assert budget(opened()) == (12, 600.0)
     assert budget(satisfice.load_study("own", storage=sqlite_url, task=Own())) == (12, 600.0)
     assert budget(opened(file={"trials": 9})) == (9, 600.0)  # a key left out takes the stored value

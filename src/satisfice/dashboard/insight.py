@@ -27,7 +27,6 @@ from satisfice.report.context import ReportContext, StudyView
 from satisfice.report.figures import plain
 from satisfice.report.headline import headline
 from satisfice.report.summary import paragraphs
-from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import one_unit
 from satisfice.spec.trial import TrialRecord
 
@@ -101,7 +100,7 @@ def _plain(text: str) -> str:
 class _Drawn:
     attributes: dict[str, str]
     finished: int  # finished trials when it was drawn
-    constraints: tuple[Constraint, ...]  # that held then
+    constraints: tuple[object, ...]  # that held then
     at: float  # monotonic seconds
     busy: bool = False  # a thread is drawing
 

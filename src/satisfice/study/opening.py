@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
-import shlex
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,19 +23,19 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
-from satisfice.store.changing import Change, apply, history, lost_under
 from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.store.url import MEMORY, is_memory, masked, resolve
+from satisfice.store.url import MEMORY, is_memory, resolve
 from satisfice.store.url import given as given_url
 from satisfice.study import changes
+from satisfice.study.changing import change, check_same
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.study.never_known import never_known
 from satisfice.study.objective import ObjectiveTask
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
-from satisfice.study.stored import as_stored, needs_task, spec_of
+from satisfice.study.stored import as_stored, file_of, needs_task, spec_of
 from satisfice.train import TRAINERS, make_task
 
 
@@ -77,7 +75,7 @@ def read_spec(spec: str | Path | Mapping[str, Any] | StudySpec, *, has_task: boo
     return checked
 
 
-def _parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
+def parsed(content: Mapping[str, Any], like: StudySpec, *, has_task: bool) -> StudySpec:
     """A checked spec from a file's content with what was added to it."""
     file = str(like.source) if like.source is not None else None
     checked = parse_dict(
@@ -125,7 +123,7 @@ def task_of(spec: StudySpec, task: object | None, source_dir: str | None = None)
         return made  # type: ignore[return-value]  # duck-typed; ask and tell need no train
     if spec.task is not None:
         folder = Path(source_dir) if source_dir else spec.base_dir
-        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=_file(spec))
+        loaded: Task = load_task(spec.task.entry, folder, spec.task.options, file=file_of(spec))
         return loaded
     if spec.model is None:
         raise InputError(f"study {spec.name!r} was made with a task object", hint="pass it again: task=...")
@@ -146,7 +144,7 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
         if isinstance(task, Prepares):
             task.prepare()
     except DataError as error:
-        raise DataError(f"{_file(spec) or 'study'}: {error.message}", hint=error.hint) from None
+        raise DataError(f"{file_of(spec) or 'study'}: {error.message}", hint=error.hint) from None
     return found
 
 
@@ -179,31 +177,31 @@ def create(
     file_budget = to_dict(checked)["budget"]
     given = wanted.apply(spec, checked)
     if given is not None:
-        checked = _parsed(given, checked, has_task=has_task)
+        checked = parsed(given, checked, has_task=has_task)
     # Own code may change the working directory: relative paths are made absolute before it runs.
     address = resolve(given_url(storage) or MEMORY)
     root = artefacts_root(address)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)
     made = task_of(checked, task)
-    unknowable = never_known(checked, made, file=_file(checked))
+    unknowable = never_known(checked, made, file=file_of(checked))
     if unknowable is not None and not _is_stored(checked.name, address):
         raise unknowable
     data = prepare(checked, made)
     db = open_database(address)
-    held = file_budget if wanted.budget else None
     best = _best_of(db, wanted)
     stored = db.retrying(lambda: studies.find(db, checked.name))
     if stored is not None and wanted.new:
         raise studies.exists(checked.name)
     if stored is None:
         db.retrying(lambda: capacity.check_study(db, checked))
+        held = file_budget if wanted.budget else None
         db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
         _keep_notes(db, find(db, checked.name), made)
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
-    lifted = [key for key, value in wanted.budget.items() if value is None]
-    opened = replace(_continued(db, root, ready, content, task, storage, held, lifted), given=task)
+    opened = _continued(db, root, ready, content, file_budget, wanted, task=task, storage=storage)
+    opened = replace(opened, given=task)
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
@@ -252,10 +250,11 @@ def _continued(
     root: Path | None,
     ready: Prepared,
     given: Mapping[str, Any] | None,
+    file_budget: Mapping[str, Any],
+    wanted: Wanted,
+    *,
     task: object | None,
     storage: str | None,
-    file_budget: Mapping[str, Any] | None,
-    lifted: Collection[str],
 ) -> Opened:
     """Open a stored study by a file: see `satisfice.study.changes`.
 
@@ -264,68 +263,36 @@ def _continued(
         root: Folder of the artefacts.
         ready: As the file says.
         given: The file's content, options included; None where the spec is whole.
+        file_budget: The file's own [budget].
+        wanted: The options.
         task: As passed to `create`.
         storage: As passed to `create`.
-        file_budget: The file's own budget, where options override it.
-        lifted: Keys of the budget that are left out on purpose.
     """
     said: tuple[str, ...] = ()
     while True:
         row = find(db, ready.spec.name)
         stored = json.loads(row["spec"])
-        now, held = ready, file_budget
+        now, held = ready, file_budget if wanted.budget else None
         if given is not None:
             whole = changes.completed(given, stored)
+            if row["file_budget"] and json.loads(row["file_budget"]) == file_budget:
+                # The file was not edited since: what options said earlier holds.
+                whole["budget"], held = {**stored["budget"], **wanted.budget}, file_budget
+            lifted = {key for key, value in wanted.budget.items() if value is None}
             whole["budget"] = {k: v for k, v in whole["budget"].items() if k not in lifted}
-            before = json.loads(row["file_budget"]) if row["file_budget"] else None
-            if held is None and before == to_dict(ready.spec)["budget"]:  # options given earlier still hold
-                whole["budget"], held = stored["budget"], before
             if whole != given:
-                spec = _parsed(whole, ready.spec, has_task=task is not None)
+                spec = parsed(whole, ready.spec, has_task=task is not None)
                 made = task_of(spec, task)
                 now = Prepared(spec=spec, task=made, data=prepare(spec, made))
         kept = as_stored(row, now.spec)
         if kept is not now.spec:  # its cells are read, and its models named, as when it was made
             made = task_of(kept, task)
             now = Prepared(spec=kept, task=made, data=prepare(kept, made))
-        _check_same(row, now.spec, stored, storage)
+        check_same(db, row, now.spec, storage)
         _check_data(row, now.spec, now.data)
         if not changes.any_between(stored, to_dict(now.spec)):
             return replace(_opened(db, row, now.spec, partial(_same, now.task), root), changes=said)
         said = change(db, row, now.spec, held)
-
-
-def change(
-    db: Database, row: Mapping[str, Any], new: StudySpec, file_budget: Mapping[str, Any] | None = None
-) -> tuple[str, ...]:
-    """Store another version of a study's spec, already checked for what may not change.
-
-    Args:
-        db: The database.
-        row: Our row of the study.
-        new: The spec to be.
-        file_budget: The file's own budget, where options override it.
-
-    Returns:
-        What changed; nothing where somebody else changed the study meanwhile: look again.
-
-    Raises:
-        StudyChanged: A new bound cannot be judged.
-    """
-    old, uuid = spec_of(row), row["uuid"]
-    rows = db.retrying(lambda: OptunaRows(db.engine))
-    if {c.metric for c in new.constraints} - set(old.metric_names):
-        records = db.retrying(Reader(db, rows, row["uuid"], old).records)
-        changes.check_recorded(old, new, records, _file(new))
-    said = changes.sentences(old, new)
-    versions = [
-        spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
-    ]
-    keys = [c.key for c in changes.loosened(old, new, versions)]
-    if keys:
-        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
-    made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
-    return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
 
 
 def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
@@ -344,22 +311,17 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
     while True:
         row = find(db, name)
         stored = json.loads(row["spec"])
-        parsed = _parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
-        new = as_stored(row, parsed)
+        spec = parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
+        new = as_stored(row, spec)
         if not changes.any_between(stored, to_dict(new)):
             return replace(opened, row=row, spec=new, make_task=lambda: task, changes=said)
-        _check_same(row, new, stored, None)
+        check_same(db, row, new, None)
         held = None
         if "budget" in wanted:  # the file, while nobody edits it, does not take this back
             held = json.loads(row["file_budget"]) if row["file_budget"] else stored["budget"]
         elif row["file_budget"]:
             held = json.loads(row["file_budget"])
         said = change(db, row, new, held)
-
-
-def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
-    with db.read() as connection:
-        return lost_under(connection, uuid, keys)
 
 
 def _is_stored(name: str, url: sa.URL) -> bool:
@@ -438,36 +400,6 @@ def _opened(
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 
 
-def _check_same(
-    row: Mapping[str, Any], spec: StudySpec, stored: Mapping[str, Any], storage: str | None
-) -> None:
-    found = changes.differences(stored, json.loads(json.dumps(to_dict(spec))))
-    if found:
-        raise StudyChanged(
-            f"{_file(spec) or 'study'}: another study {spec.name!r} is stored; "
-            f"what differs: {', '.join(found)}",
-            hint="only [budget], [constraints] and the order of [objectives] may change. Undo the change, or "
-            f"start the changed study from the best trials of this one: {_as_new(row, spec, storage)}",
-        )
-
-
-def _as_new(row: Mapping[str, Any], spec: StudySpec, storage: str | None) -> str:
-    """What starts a study by the changed spec under another name, from the best trials of the stored one."""
-    stem, _, number = spec.name.rpartition("-")
-    name = f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{spec.name}-2"
-    file = _file(spec)
-    if file is None:
-        return f'create_study({{..., "name": "{name}"}}, ..., start_from="{row["name"]}")'
-    where = f" --storage {shlex.quote(masked(resolve(storage)))}" if _is_named(storage) else ""
-    shown = os.path.relpath(file) if Path(file).is_relative_to(Path.cwd()) else file
-    return f"satisfice run {shlex.quote(shown)} --name {name} --from {shlex.quote(row['name'])}{where}"
-
-
-def _is_named(storage: str | None) -> TypeGuard[str]:
-    """Whether a command must name the storage: it is not where satisfice looks anyway."""
-    return bool(storage) and resolve(storage) not in (resolve(None), resolve(MEMORY))
-
-
 def check_data(opened: Opened) -> None:
     """See that this machine has the data that the study was made with.
 
@@ -481,11 +413,6 @@ def check_data(opened: Opened) -> None:
 def _check_data(row: Mapping[str, Any], spec: StudySpec, data: str | None) -> None:
     if row["data_fingerprint"] != data:
         raise StudyChanged(
-            f"{_file(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
+            f"{file_of(spec) or 'study'}: the data of study {spec.name!r} has changed since it was made",
             hint="give the study another name, or restore the data",
         )
-
-
-def _file(spec: StudySpec) -> str | None:
-    """The study file. Of a stored study only the folder is kept: then its likely name, where that exists."""
-    return str(spec.source) if spec.source is not None and spec.source.is_file() else None

@@ -53,3 +53,8 @@ def as_stored(row: Mapping[str, Any], spec: StudySpec) -> StudySpec:
 def optuna_order(row: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Names of the objectives in Optuna's order, where that is not the spec's."""
     return tuple(json.loads(row["optuna_objectives"])) if row["optuna_objectives"] else None
+
+
+def file_of(spec: StudySpec) -> str | None:
+    """The study file. Of a stored study only the folder is kept: then its likely name, where that exists."""
+    return str(spec.source) if spec.source is not None and spec.source.is_file() else None
