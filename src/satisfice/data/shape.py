@@ -25,8 +25,8 @@ _UNITS = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles of the distances from the star
 class Shape:
     """What is learnt about a numeric column."""
 
-    fill: float  # stands for missing values: the median
-    mean: float  # of the column, filled, after the logarithm
+    missing: float  # the feature that stands for a missing value: that of the median
+    mean: float  # of the column, medians where values are missing, after the logarithm
     scale: float  # its standard deviation; 0 where the known values are all the same
     skewed: bool = False  # whether the logarithm is taken
     start: float = 0.0
@@ -41,18 +41,19 @@ def fit_shape(values: Doubles) -> Shape | None:
     at = exponent(known)
     middle = float(np.median(times(known, -at)))  # within (-1, 1), so that nothing overflows
     if is_constant(known):
-        return Shape(fill=float(known[0]), mean=float(known[0]), scale=0.0)
-    fill = float(times(middle, at))
-    filled = np.where(np.isfinite(values), values, fill)
+        return Shape(missing=0.0, mean=float(known[0]), scale=0.0)
+    median = times([middle], at)
+    filled = np.where(np.isfinite(values), values, median)
     skewness = _skewness(filled)
     if abs(skewness) > _SKEWED:
         start = float(known.min() if skewness > 0 else known.max())
         unit = _best_unit(filled, start)
         mean, scale = centre_and_spread(signed_log(distance(filled, start, unit)))
         if scale > 0:
-            return Shape(fill=fill, mean=mean, scale=scale, skewed=True, start=start, unit=unit)
+            missing = float(distance(signed_log(distance(median, start, unit)), mean, scale)[0])
+            return Shape(missing=missing, mean=mean, scale=scale, skewed=True, start=start, unit=unit)
     mean, scale = centre_and_spread(filled)
-    return Shape(fill=fill, mean=mean, scale=scale)
+    return Shape(missing=float(distance(median, mean, scale)[0]), mean=mean, scale=scale)
 
 
 def signed_log(u: Doubles) -> Doubles:

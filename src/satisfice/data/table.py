@@ -61,7 +61,7 @@ class TableEncoder:
     """
 
     columns: tuple[Column, ...]
-    fill: Doubles  # of each numeric column, in their order
+    missing: Floats  # of each numeric column, in their order: the feature that stands for a missing value
     mean: Doubles
     scale: Doubles  # 0 of one that is constant where it is known
     start: Doubles  # of each skewed column, in their order
@@ -149,18 +149,17 @@ class TableEncoder:
         i, j = place
         values = read_number(frame[column.name], column.part)
         missing = ~np.isfinite(values)
-        values = np.where(missing, self.fill[i], values)
         if column.log:
-            values = np.log1p(np.maximum(values, 0.0))
+            values = _log_of_format_1(values)
         if column.skewed:
             values = signed_log(distance(values, self.start[j], self.unit[j]))
-        out[:, at] = standardise(values, self.mean[i], self.scale[i])
+        out[:, at] = np.where(missing, self.missing[i], standardise(values, self.mean[i], self.scale[i]))
         if column.missing:
             out[:, at + 1] = missing
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The numbers it has learnt, for the file that ships."""
-        arrays = {"fill": self.fill, "mean": self.mean, "scale": self.scale}
+        arrays: dict[str, NDArray[Any]] = {"missing": self.missing, "mean": self.mean, "scale": self.scale}
         return arrays | ({"start": self.start, "unit": self.unit} if len(self.start) else {})
 
     def describe(self) -> dict[str, Any]:
@@ -176,16 +175,15 @@ class TableEncoder:
             Column(**{**c, "categories": None if c.get("categories") is None else tuple(c["categories"])})
             for c in description["columns"]
         )
-        number = {name: np.zeros(0) for name in ("start", "unit")}
-        number |= {name: array.astype(np.float64) for name, array in arrays.items()}
         rules = {name: Rule.restore(rule) for name, rule in description.get("rules", {}).items()}
+        mean, scale = arrays["mean"].astype(np.float64), arrays["scale"].astype(np.float64)
         return cls(
             columns=columns,
-            fill=number["fill"],
-            mean=number["mean"],
-            scale=number["scale"],
-            start=number["start"],
-            unit=number["unit"],
+            missing=arrays["missing"] if "missing" in arrays else _fill_of_format_1(columns, arrays),
+            mean=mean,
+            scale=scale,
+            start=arrays.get("start", np.zeros(0)),
+            unit=arrays.get("unit", np.zeros(0)),
             rules=rules,
         )
 
@@ -225,7 +223,7 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
     used = {column.name: rules[column.name] for column in columns if column.name in rules}
     return TableEncoder(
         columns=tuple(columns),
-        fill=np.array([shape.fill for shape in shapes]),
+        missing=np.array([shape.missing for shape in shapes], dtype=np.float32),
         mean=np.array([shape.mean for shape in shapes]),
         scale=np.array([shape.scale for shape in shapes]),
         start=np.array([shape.start for shape in skewed]),
@@ -241,6 +239,17 @@ def _spellings(series: pd.Series[Any], category: Column) -> tuple[str, ...]:
     if category.rare:
         return tuple(values)
     return tuple(dict.fromkeys([*values, *(str(v) for v in series.dropna().unique())]))
+
+
+def _log_of_format_1(values: Doubles) -> Doubles:
+    return np.asarray(np.log1p(np.maximum(values, 0.0)))
+
+
+def _fill_of_format_1(columns: Sequence[Column], arrays: Mapping[str, NDArray[Any]]) -> Floats:
+    """Format 1 holds what missing values are replaced by in the column's own unit."""
+    log = np.array([column.log for column in columns if column.categories is None], dtype=bool)
+    fill, mean, scale = (arrays[name].astype(np.float64) for name in ("fill", "mean", "scale"))
+    return np.asarray((np.where(log, _log_of_format_1(fill), fill) - mean) / scale, dtype=np.float32)
 
 
 def is_moment(series: pd.Series[Any]) -> bool:
