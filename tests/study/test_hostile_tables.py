@@ -16,6 +16,7 @@ import pytest
 from satisfice.data import TableEncoder, load
 from satisfice.errors import UnreadCells
 from satisfice.spec.study import DataSpec
+from satisfice.study import create_study
 from satisfice.train import load_model
 from satisfice.train.shipping import header_of, write
 
@@ -125,6 +126,41 @@ def test_every_column_is_used_or_named_and_rows_are_read_alike_later(seed: int, 
         pytest.warns(UnreadCells) if np.isinf(typed.select_dtypes("number")).any(axis=None) else nullcontext()
     ):
         assert model.predict_proba(typed) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(30))
+def test_a_trained_model_predicts_rows_as_the_study_scored_them(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATISFICE_ARTEFACTS", str(tmp_path / "artefacts"))
+    texts, _ = _write(seed, tmp_path / "d.csv")
+    content = {
+        "name": f"hostile-{seed}",
+        "data": {"file": str(tmp_path / "d.csv"), "target": "y"},
+        "model": {"family": "linear"},
+        "objectives": {"accuracy": "maximize"},
+        "space": {"alpha": {"low": 1e-3, "high": 1.0, "log": True}},
+        "budget": {"trials": 1},
+    }
+    study = create_study(content, storage=f"sqlite:///{tmp_path}/s.db")
+    study.optimize()
+    told = {note.column for note in study.data_notes()}
+    model = study.load_model(0)
+    used = {column.name for column in model.header.preprocessor.columns}
+    assert used | told >= set(texts.columns) - {"y"}
+    splits = load(DataSpec(file="d.csv", target="y"), tmp_path, study.spec.seed)
+    scored = {tuple(row): p for fold in (splits.train, splits.valid) for row, p in _each(model, fold.x)}
+    predicted = model.predict_proba(texts)
+    prepared = model.prepare(texts)
+    found = [(scored[tuple(x)], p) for x, p in zip(prepared, predicted, strict=True) if tuple(x) in scored]
+    assert len(found) >= len(splits.train)
+    assert np.array([a for a, _ in found]) == pytest.approx(np.array([b for _, b in found]), abs=1e-6)
+    assert (model.predict(texts) == texts["y"]).mean() > 0.75
+
+
+def _each(model: Any, x: Any) -> Any:
+    return zip(x, model(x), strict=True)
 
 
 def test_tables_of_all_kinds_of_columns_are_generated(tmp_path: Path) -> None:
