@@ -392,7 +392,11 @@ class Study(Optimizes):
         return self._read(lambda: counts(self._reader))
 
     def confirm(self) -> dict[str, Any]:
-        """Measure the chosen model again, score it on the test split, once; `number`, `test`, `dropped`."""
+        """Measure the chosen model again, score it and the default one on the test split, each once.
+
+        Returns:
+            ``number``, ``test``, ``default``, ``dropped``: see `satisfice.study.confirm.confirm`.
+        """
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
         return confirm(self._session, self.records(), self.load_model)
