@@ -624,6 +624,27 @@ CASES = {
         "1e400 is more than a number can be",
         "give a smaller bound",
     ),
+    "bound that is taken for nothing": Case(
+        SIZE,
+        'size_mb = ">= 1e-400"',
+        "constraints.size_mb",
+        "1e-400 is not 0, which is the nearest number that can be kept",
+        "give a bound of at most 15 digits",
+    ),
+    "bound between two floats": Case(
+        SIZE,
+        'n_parameters = "<= 9007199254740993"',
+        "constraints.n_parameters",
+        "9007199254740993 is not 9007199254740992",
+        "give a bound of at most 15 digits",
+    ),
+    "one name in two spellings": Case(
+        "hidden_layers = { low = 1, high = 4 }",
+        '"\u00e9" = [1, 2]\n"e\u0301" = [1, 2]',
+        "space.e\u0301",
+        "is the name of another parameter, in other characters",
+        "rename \u00e9",
+    ),
     "unknown kind of target": Case(
         '[data]\nname = "digits"',
         '[data]\nname = "digits"\ntask = "regresion"',
@@ -743,6 +764,18 @@ def test_dict_is_named_study() -> None:
 def test_content_that_is_no_dict(content: object) -> None:
     with pytest.raises(SpecError, match="must be a table, not"):
         parse_dict(content)  # type: ignore[arg-type]  # what a caller without types may pass
+
+
+@pytest.mark.parametrize("choice", ["\ud800", "a\udc00b", "\ud83d\ude80"])
+def test_half_of_a_character_is_no_choice(choice: str) -> None:
+    content = {
+        "name": "x",
+        "objectives": {"loss": "minimize"},
+        "space": {"a": [choice, "b"]},
+        "budget": {"trials": 1},
+    }
+    with pytest.raises(SpecError, match=r"space\.a: .* is not a value"):
+        parse_dict(content, has_task=True)
 
 
 def test_key_that_is_no_string() -> None:

@@ -76,12 +76,25 @@ def parse_bound(metric: str, text: str) -> Constraint:
     match = _BOUND.match(text)
     if match is not None and not math.isfinite(float(match[2])):
         raise InputError(f"{match[2]} is more than a number can be", hint="give a smaller bound, or none")
+    if match is not None and _loses(match[2]):
+        raise InputError(
+            f"{match[2]} is not {float(match[2]):.17g}, which is the nearest number that can be kept",
+            hint="give a bound of at most 15 digits that is 0 or at least 1e-300",
+        )
     if match is None:
         raise InputError(
             f"{text!r} is not a bound",
             hint=f"write an operator ({', '.join(get_args(Operator))}) and a number, for instance '<= 0.5'",
         )
     return Constraint(metric=metric, operator=match[1], bound=float(match[2]))  # type: ignore[arg-type]  # by the regex
+
+
+def _loses(number: str) -> bool:
+    """Whether a float is another number altogether: 0 instead of a tiny one, or a neighbouring integer."""
+    digits = number.lower().partition("e")[0]
+    if float(number) == 0.0:
+        return any(digit in "123456789" for digit in digits)
+    return number.lstrip("+-").replace("_", "").isdigit() and int(number) != int(float(number))
 
 
 def parse_clause(text: str) -> Constraint:

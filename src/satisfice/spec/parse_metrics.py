@@ -198,7 +198,7 @@ def _bound(table: Table, metric: str, value: Any) -> Constraint:
     except InputError as error:
         unit = _NUMBER_WITH_UNIT.fullmatch(value)
         if unit is None:
-            hint = f"write {line}" if line else error.hint
+            hint = f"write {line}" if line and error.message.endswith("is not a bound") else error.hint
             raise table.error(error.message, key=metric, hint=hint) from None
         hint = _unit_hint(metric, unit[1], unit[2], unit[3])
         if line:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -43,6 +44,11 @@ def read_space(table: Table) -> SearchSpace:
             hint="name at least one, for instance learning_rate = { low = 1e-4, high = 1e-1, log = true }",
         )
     kept, attempt = table.problems.kept, table.problems.attempt
+    for name, other in lookalikes(() if table.stored else table.content):
+        with kept():
+            raise table.error(
+                "is the name of another parameter, in other characters", key=name, hint=f"rename {other}"
+            )
     made = [attempt(partial(_parameter, table, name, value)) for name, value in table.content.items()]
     parameters = [p for p in made if p is not None]
     refused = frozenset(table.content) - {p.name for p in parameters}
@@ -61,6 +67,15 @@ def read_space(table: Table) -> SearchSpace:
         with kept():
             check_reachable(table, p, by_name)
     return SearchSpace(parameters=tuple(parameters))
+
+
+def lookalikes(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Pairs of different names that are the same letters: é as one character, and as e with an accent."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(unicodedata.normalize("NFC", name), name)
+        if other != name:
+            yield name, other
 
 
 def _parameter(table: Table, name: str, value: Any) -> Parameter | None:
