@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from optuna.trial import TrialState
@@ -134,13 +135,13 @@ class SameFailure:
         failed = [r for r in records if r.state is TrialState.FAIL and r.number >= since][-ALIKE:]
         texts = self._tracebacks([r.number for r in failed])
         signs = {r.number: _signature(r, texts.get(r.number) or "") for r in failed}
-        while failed and signs[failed[0].number] != signs[failed[-1].number]:
-            failed.pop(0)
-        if not failed or signs[failed[-1].number] is None or _got_past(records, max(r.steps for r in failed)):
+        last = signs[failed[-1].number] if failed else None
+        alike = list(takewhile(lambda r: signs[r.number] == last, reversed(failed)))[::-1]
+        if last is None or _got_past(records, max(r.steps for r in alike)):
             return None
-        first = failed[0]
+        first = alike[0]
         return Alike(
-            trials=[r.number for r in failed],
+            trials=[r.number for r in alike],
             reason=first.reason or "",
             traceback=texts.get(first.number) or "",
         )
