@@ -85,7 +85,7 @@ class Worker:
         if not session.db.in_memory:
             keeper.start()
         try:
-            self._same_failure.begin(anew=WORKER_VARIABLE not in os.environ)
+            self._same_failure.begin(self._stop, anew=WORKER_VARIABLE not in os.environ)
             reason = self._loop()
         except SatisficeError as error:
             reason = str(error)
