@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from optuna.trial import TrialState
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 ALIKE = 3  # trials in a row
 _POLL_S = (0.1, 3.0)  # between looks at trials that others hold
-_ALONE_S = 10.0  # that another worker has to begin the trial that decides
+_ALONE_S = 5.0  # that another worker has to begin the trial that decides
 
 _FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<function>.*)')
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[/\\][\w.+-]+){2,}")
@@ -59,10 +60,11 @@ class SameFailure:
         self._db = db
         self._reader = reader
 
-    def begin(self, *, anew: bool) -> None:
+    def begin(self, stop: threading.Event | None = None, *, anew: bool) -> None:
         """Whoever starts to work calls this.
 
         Args:
+            stop: Ends the waiting for trials that decide whether the code is broken.
             anew: A person started it, so that a stopped study goes on. A launcher's worker lifts no stop.
 
         Raises:
@@ -73,6 +75,7 @@ class SameFailure:
             self._db.retrying(lambda: stops.lift(self._db, row))
         else:
             self.check()
+            self._wait(None, stop or threading.Event())
 
     def check(self) -> None:
         """See that the study has not stopped itself.
@@ -99,11 +102,17 @@ class SameFailure:
         Raises:
             TrialsFailAlike: Three trials failed alike, and some of the budget is left.
         """
+        self._wait(number, stop)
+
+    def _wait(self, number: int | None, stop: threading.Event) -> None:
+        """See `look`; a worker that has just begun has no number, and leaves the others the turn."""
         pause, alone_until = _POLL_S[0], time.monotonic() + _ALONE_S
         while not stop.is_set():
             found = self.found()
             row = self._row()
-            if found is None or number not in found.trials or row["slots"] >= row["trials_budget"]:
+            if found is None or row["slots"] >= row["trials_budget"]:
+                return
+            if number is not None and number not in found.trials:  # it failed otherwise
                 return
             if len(found.trials) >= ALIKE:
                 self._db.retrying(lambda: stops.stop(self._db, row, found.trials, found.reason))  # noqa: B023  # now
@@ -134,13 +143,13 @@ class SameFailure:
         failed = [r for r in records if r.state is TrialState.FAIL and r.number >= since][-ALIKE:]
         texts = self._tracebacks([r.number for r in failed])
         signs = {r.number: _signature(r, texts.get(r.number) or "") for r in failed}
-        while failed and signs[failed[0].number] != signs[failed[-1].number]:
-            failed.pop(0)
-        if not failed or signs[failed[-1].number] is None or _got_past(records, max(r.steps for r in failed)):
+        last = signs[failed[-1].number] if failed else None
+        alike = list(takewhile(lambda r: signs[r.number] == last, reversed(failed)))[::-1]
+        if last is None or _got_past(records, max(r.steps for r in alike)):
             return None
-        first = failed[0]
+        first = alike[0]
         return Alike(
-            trials=[r.number for r in failed],
+            trials=[r.number for r in alike],
             reason=first.reason or "",
             traceback=texts.get(first.number) or "",
         )

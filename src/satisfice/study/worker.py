@@ -128,7 +128,7 @@ class Worker:
             keeper.start()
         self._surroundings = Surroundings()
         try:
-            self._same_failure.begin(anew=WORKER_VARIABLE not in os.environ)
+            self._same_failure.begin(self._stop, anew=WORKER_VARIABLE not in os.environ)
             reason = self._loop()
         except SatisficeError as error:
             reason = str(error)
