@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 import satisfice
 from satisfice.cli.main import main
-from satisfice.errors import CannotWrite, StorageError, StorageLost
+from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
 from satisfice.store import sqlite
 
 SPEC: dict[str, Any] = {
@@ -247,3 +247,37 @@ def test_a_folder_that_cannot_be_written_is_named(sqlite_url: str, tmp_path: Pat
             satisfice.load_study("mine", storage=sqlite_url)
     finally:
         tmp_path.chmod(0o755)
+
+
+# -- servers ----
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "sentence"),
+    [
+        ({"username": "crowded"}, StorageRefused, r"too many connections .*\(start fewer workers, or raise"),
+        ({"username": "nobody_here"}, StorageError, r'role "nobody_here" does not exist .*credentials'),
+        ({"database": "no_such_database"}, StorageError, r'database "no_such_database" does not exist'),
+        ({"host": "no-such-host.invalid", "query": {}}, StorageError, "no-such-host.invalid"),
+        ({"host": "127.0.0.1", "port": 1, "query": {}}, StorageRefused, "refused"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_one_sentence_without_a_password(
+    change: dict[str, Any], kind: type, sentence: str, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATISFICE_PATIENCE_SECONDS", "0.1")
+    server = sa.make_url(postgres_url)
+    engine = sa.create_engine(server, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE IF EXISTS crowded")
+        connection.exec_driver_sql("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
+    url = server.set(password="wh1sper-of", **change).render_as_string(hide_password=False)
+    with pytest.raises(kind, match=sentence) as raised:
+        satisfice.list_studies(url)
+    said = str(raised.value)
+    assert type(raised.value) is kind
+    assert "wh1sper" not in said
+    assert "SELECT" not in said
+    assert "\n" not in said
+    with engine.connect() as connection:
+        connection.exec_driver_sql("DROP ROLE crowded")

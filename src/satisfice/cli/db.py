@@ -64,7 +64,10 @@ def downgrade(revision: str, storage: str | None, yes: bool) -> None:
     options.confirm(f"downgrade the tables to {revision}? What only newer revisions hold is lost", yes=yes)
     with _database(url) as database:
         migrate.downgrade(database, revision)
-        click.echo(f"the tables are at revision {migrate.current(database)}")
+        found = migrate.current(database)
+        click.echo(
+            "satisfice's tables are removed" if found is None else f"the tables are at revision {found}"
+        )
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from optuna.storages import RDBStorage
 from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
 from satisfice.store import sqlite
 from satisfice.store.aside import Aside
-from satisfice.store.failures import COMES_BACK, away, is_locked, permanent, refuses, short_reason
+from satisfice.store.failures import COMES_BACK, away, is_crowded, is_locked, permanent, refuses, short_reason
 from satisfice.store.servers import lets_go
 from satisfice.store.url import for_optuna, is_memory, masked
 
@@ -319,6 +319,8 @@ class Database:
                     raise StorageError(said + reason, hint=hint) from None
                 said += short_reason(error)
                 hint = "check that the server runs, and the URL's host, name and credentials"
+                if is_crowded(error):
+                    hint = "start fewer workers, or raise the server's max_connections"
                 raise (StorageRefused if refuses(error) else StorageError)(said, hint=hint) from None
             else:
                 return

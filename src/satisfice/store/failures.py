@@ -16,6 +16,8 @@ _REFUSES = (
     *("reset by peer", "timed out", "timeout expired"),
 )
 
+_CROWDED = ("too many clients", "too many connections", "remaining connection slots")
+
 _AWAY_CODES = {
     # PostgreSQL: connection, shutdown, deadlock, too many, silent for too long
     "08", "57P01", "57P02", "57P03", "40001", "40P01", "53300", "25P03",
@@ -93,7 +95,13 @@ def away(error: sa.exc.DBAPIError) -> bool:
 def refuses(error: sa.exc.DBAPIError) -> bool:
     """Whether no server answers at the address, which may change; no word of what it would say."""
     words = str(error.orig)
-    return "FATAL" not in words and any(sign in words for sign in _REFUSES)
+    return is_crowded(error) or ("FATAL" not in words and any(sign in words for sign in _REFUSES))
+
+
+def is_crowded(error: sa.exc.DBAPIError) -> bool:
+    """Whether the server has no connection left."""
+    words = str(error.orig).lower()
+    return any(sign in words for sign in _CROWDED)
 
 
 def permanent(error: sa.exc.DBAPIError) -> Lasting | None:
