@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import optuna
 import pytest
 import sqlalchemy as sa
 from hypothesis import given, settings
@@ -412,5 +410,4 @@ def test_the_test_score_of_a_winner_that_still_fits_is_kept(sqlite_url: str) -> 
     with study._opened.db.read() as connection:
         chosen = json.loads(connection.execute(sa.text("SELECT chosen FROM satisfice_studies")).scalar_one())
     assert chosen["dropped"] == []
-    assert optuna.__version__
-    assert np.isfinite(study.best().metrics["accuracy"])
+    assert chosen["number"] is not None

@@ -13,7 +13,7 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 import satisfice
-from satisfice import SatisficePruner, SatisficeSampler, create_study, delete_study, load_study
+from satisfice import SatisficePruner, SatisficeSampler, create_study
 from satisfice.errors import BadReport, BudgetSpent, InputError, NoFeasibleTrial
 from satisfice.study.optimizing import as_callback
 
@@ -73,6 +73,8 @@ def test_each_row_of_the_page(sqlite_url: str) -> None:
     several.optimize(n_trials=3)
     names = {
         **globals(),
+        "load_study": satisfice.load_study,
+        "delete_study": satisfice.delete_study,
         "study": study,
         "spent": spent,
         "several": several,
@@ -312,8 +314,6 @@ def test_the_pruner_by_hand_where_optuna_refuses() -> None:
         trial.report(0.5, 1)
     pruner.report(trial, 1, {"loss": 0.5, "units": 3})
     assert pruner.should_prune(trial) is False
-    assert delete_study is satisfice.delete_study
-    assert load_study is satisfice.load_study
 
 
 def test_an_attribute_error_of_a_persons_code_is_not_mistaken() -> None:

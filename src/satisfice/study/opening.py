@@ -306,7 +306,7 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
         SpecError: A value is wrong.
         StudyChanged: A bound cannot be judged, or there are other objectives.
     """
-    db, name, task = opened.db, opened.spec.name, opened.task
+    db, name = opened.db, opened.spec.name
     said: tuple[str, ...] = ()
     while True:
         row = find(db, name)
@@ -314,7 +314,7 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
         spec = parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
         new = as_stored(row, spec)
         if not changes.any_between(stored, to_dict(new)):
-            return replace(opened, row=row, spec=new, make_task=lambda: task, changes=said)
+            return replace(opened, row=row, spec=new, make_task=lambda: opened.task, changes=said)
         check_same(db, row, new, None)
         held = None
         if "budget" in wanted:  # the file, while nobody edits it, does not take this back
