@@ -74,7 +74,7 @@ def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
         (["define", "toy.toml", "--storage", ""], "the storage is empty (for instance sqlite:///satisfice.db"),
         (["status", "--storage", " "], "the storage is empty"),
         (["define", "toy.toml", "--storage", "toy.db"], "for instance sqlite:///toy.db"),
-        (["define", "toy.toml", "--storage", "sqlite:///x.db?timeout=9"], "(write sqlite:///x.db)"),
+        (["define", "toy.toml", "--storage", "sqlite:///x.db?mode=ro"], "(write sqlite:///x.db)"),
         (["define", "toy.toml", "--storage", "sqlite:///no/x.db"], "does not exist (create it first)"),
         (["define", "toy.toml", "--storage", "sqlite:///~/x.db"], "~ means nothing in a URL"),
         (["status", "--storage", "postgresql://me:a@b@h/x"], "postgresql://me:***@h/x holds an @ (write %40"),

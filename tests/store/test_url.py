@@ -66,6 +66,18 @@ def test_a_path_that_was_written_encoded_before_still_leads_to_its_file(tmp_path
     assert resolve(f"sqlite:///{tmp_path}/other%20study.db").database == str(tmp_path / "other%20study.db")
 
 
+def test_options_of_the_driver_are_no_part_of_the_path(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a#b.db?timeout=7.5&cached_statements=9"
+    found = resolve(url)
+    assert found.database == f"{tmp_path}/a#b.db"
+    assert dict(found.query) == {"timeout": "7.5", "cached_statements": "9"}
+    assert address(found) == url
+    assert masked(found) == f"sqlite:///{tmp_path}/a#b.db"
+    study = satisfice.create_study(SPEC, storage=url, task=Task())
+    assert study.optuna_study.trials == []
+    study._opened.db.close()
+
+
 def test_a_relative_path_is_fixed_before_a_task_can_leave_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +102,7 @@ def test_a_relative_path_is_fixed_before_a_task_can_leave_the_folder(
         (" \n", "the storage is empty"),
         ("study.db", "for instance sqlite:///study.db"),
         ("sqlite://study.db", "four before an absolute one: sqlite:///study.db"),
-        ("sqlite:///study.db?timeout=5", r"has options of SQLite.*\(write sqlite:///study.db\)"),
+        ("sqlite:///study.db?timeout=5&mode=ro", r"has options of SQLite.*\(write sqlite:///study.db\)"),
         ("sqlite:///file:study.db", "URI of SQLite's own"),
         ("sqlite:///a\0b", "null character"),
         ("oracle://host/name", "use sqlite, postgresql, mysql or mariadb"),

@@ -18,10 +18,14 @@ ENVIRONMENT_VARIABLE = "SATISFICE_STORAGE"
 MEMORY = "sqlite://"
 
 _SQLITE = re.compile(r"sqlite(?:\+pysqlite)?://(?P<rest>.*)", re.DOTALL)
-# Options of SQLite and its driver, as people write them behind a path. Any other ? belongs to the path.
-_SQLITE_OPTIONS = re.compile(
-    r"(?:timeout=[\d.]+|detect_types=\d+|cached_statements=\d+|isolation_level=\w*|mode=(?:ro|rwc?|memory)"
-    r"|cache=(?:shared|private)|(?:uri|check_same_thread|immutable|nolock)=(?:true|false|[01]))",
+# Options of the driver, and of SQLite itself, as people write them behind a path. Any other ? is the path's.
+_DRIVER_OPTION = re.compile(
+    r"timeout=[\d.]+|detect_types=\d+|cached_statements=\d+|isolation_level=\w*"
+    r"|check_same_thread=(?:true|false|[01])",
+    re.IGNORECASE,
+)
+_SQLITE_OPTION = re.compile(
+    r"mode=(?:ro|rwc?|memory)|cache=(?:shared|private)|(?:uri|immutable|nolock)=(?:true|false|[01])",
     re.IGNORECASE,
 )
 # Bare names get the driver that our extras install.
@@ -111,17 +115,23 @@ def _sqlite_file(rest: str) -> sa.URL:
     path = rest[1:]
     if path.startswith("file:"):
         raise StorageError("the storage is a URI of SQLite's own", hint="write sqlite:///path/to/file.db")
-    plain, question, options = path.partition("?")
-    if question and all(_SQLITE_OPTIONS.fullmatch(part) for part in options.split("&")):
-        raise StorageError(
-            f"the storage sqlite:///{path} has options of SQLite, which satisfice sets itself",
-            hint=f"write sqlite:///{plain}",
-        )
+    plain, question, behind = path.partition("?")
+    options = behind.split("&") if question else []
+    if options and all(_DRIVER_OPTION.fullmatch(o) or _SQLITE_OPTION.fullmatch(o) for o in options):
+        if any(_SQLITE_OPTION.fullmatch(o) for o in options):
+            raise StorageError(
+                f"the storage sqlite:///{path} has options of SQLite, which satisfice sets itself",
+                hint=f"write sqlite:///{plain}",
+            )
+        path = plain
+    else:
+        options = []
     if "\0" in path:
         raise StorageError("the path of the storage holds a null character", hint="take it out")
     if path in ("", ":memory:"):
         return sa.make_url(MEMORY)
-    return sa.URL.create("sqlite", database=str(_as_meant(path).absolute()))
+    query = dict(option.split("=", 1) for option in options)
+    return sa.URL.create("sqlite", database=str(_as_meant(path).absolute()), query=query)
 
 
 def _as_meant(path: str) -> Path:
@@ -135,7 +145,11 @@ def _as_meant(path: str) -> Path:
 
 def address(url: sa.URL) -> str:
     """The URL as text, with its password: `resolve` reads it back, in a worker for instance."""
-    return _of_file(url) or url.render_as_string(hide_password=False)
+    file = _of_file(url)
+    if file is None:
+        return url.render_as_string(hide_password=False)
+    options = "&".join(f"{name}={value}" for name, value in url.query.items())
+    return f"{file}?{options}" if options else file
 
 
 def for_optuna(url: sa.URL) -> str:
@@ -144,7 +158,8 @@ def for_optuna(url: sa.URL) -> str:
     if url.get_backend_name() == "sqlite" and not is_memory(url):
         encoded = quote(str(url.database))
         # Version 2.1 of SQLAlchemy decodes the path and 2.0 does not.
-        readings = (text, f"sqlite:///{encoded}")
+        options = text.removeprefix(f"sqlite:///{url.database}")
+        readings = (text, f"sqlite:///{encoded}{options}")
         right = [each for each in readings if _parts(sa.make_url(each)) == _parts(url)]
         text = right[0] if right else f"sqlite:///file:{encoded}?uri=true"
     return text.replace("{", "{{").replace("}", "}}")
