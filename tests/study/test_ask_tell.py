@@ -586,6 +586,23 @@ def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports
         opened._opened.db.close()
 
 
+def test_reports_that_came_with_a_checkpoint_are_stored_once(sqlite_url: str) -> None:
+    """On a busy machine they are stored before training asks for the checkpoint."""
+    study = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
+    first = study.ask()
+    first.pending = [(1, {"accuracy": 0.1}), (2, {"accuracy": 0.2})]  # the database was away
+    first.save_checkpoint({"epoch": 2})
+    study._session.ledger.expire(study._session.worker, blame=None)
+    again = study.ask()
+    again.send()  # as the thread does that renews leases
+    assert again.load_checkpoint() == {"epoch": 2}
+    assert again.pending == []
+    again.report(3, {"accuracy": 0.3})
+    again.flush()
+    changes = study._session.reader.changes(-1)
+    assert [step for _, step, _ in changes.reports] == [1, 2, 3]
+
+
 def _taken_over_in_its_sleep(url: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
     """A study, its trial, and the same study as opened by the worker that has the trial since."""
     asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=url, task=Own())

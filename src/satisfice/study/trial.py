@@ -80,6 +80,7 @@ class Trial(OptunaTrial):
         self._slept = False  # past its lease, and has not heard since whether the trial is still its own
         self._checkpoints = Checkpoints(session.artefacts, self.number, claim.attempt)
         self.pending = self._checkpoints.reports(after=claim.last_step)
+        self._recovered = {step for step, _ in self.pending}  # of earlier attempts, stored meanwhile or not
 
     def __repr__(self) -> str:
         """Number and parameters, and the metrics known so far."""
@@ -223,10 +224,11 @@ class Trial(OptunaTrial):
         """The state saved last, by whichever worker, or None."""
         state = self._checkpoints.load()
         # Perhaps by one that was asleep when this attempt began: what it had to report came with it.
-        known = {step for step, _ in self.pending}
         late = self._checkpoints.reports(after=max(self.claim.last_step, self._last_step))
+        new = [(step, metrics) for step, metrics in late if step not in self._recovered]
+        self._recovered.update(step for step, _ in new)
         # At the end: another thread may be storing those at the front, which it then takes away.
-        self.pending.extend((step, metrics) for step, metrics in late if step not in known)
+        self.pending.extend(new)
         return state
 
     def discard_checkpoints(self) -> None:
