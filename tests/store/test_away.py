@@ -60,6 +60,7 @@ def test_the_first_look_after_a_restart_is_answered(
     study: satisfice.Study, restart: Callable[[], None], tmp_path: Path
 ) -> None:
     study.optimize()
+    study.change(budget={"trials": 4})  # so that one more may wait
     study.optuna_study  # noqa: B018  # it keeps a connection
     for look in (
         study.records,
@@ -102,6 +103,7 @@ def test_a_database_that_is_read_only_is_said_to_be(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/study.db"
     study = satisfice.create_study(SPEC, storage=url, task=Task())
     study.optimize()
+    study.change(budget={"trials": 4})  # so that one more may wait
     db = study._opened.db
     db.engine.dispose()
     sa.event.listen(db.engine, "connect", _query_only)

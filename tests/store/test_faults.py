@@ -113,6 +113,7 @@ def test_a_full_disk_of_the_database_is_called_that_and_goes_on_when_there_is_ro
     small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SATISFICE_ARTEFACTS", str(tmp_path / "artefacts"))
+    monkeypatch.setenv("SATISFICE_LEASE_SECONDS", "5")  # a full disk takes no word that a trial is given back
     url = f"sqlite:///{small_disk}/study.db"
     many = SPEC | {"budget": {"trials": 60}}
     study = satisfice.create_study(many, storage=url, task=Light())

@@ -109,6 +109,7 @@ def test_the_final_measurement_of_the_winner_does_not_split_the_study(sqlite_url
     study.optimize()
     (first,) = {r.metrics["latency_ms"] for r in study.records()}
     assert study.confirm()["measured_again"]["latency_ms"] != first
+    study.change(budget={"trials": 4})
     study.enqueue_trial({"rate": 0.5})
     longer = satisfice.create_study(timed(trials=4), storage=sqlite_url, task=Timed())
     longer.optimize()

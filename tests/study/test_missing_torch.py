@@ -11,6 +11,7 @@ import pytest
 
 import satisfice
 from satisfice.errors import MissingExtra
+from satisfice.search import SAMPLERS
 
 
 class Own:
@@ -28,6 +29,7 @@ def test_a_study_by_gp_is_refused_before_anything_is_stored(
         importlib.util, "find_spec", lambda name, *more: None if name == "torch" else real(name, *more)
     )
     monkeypatch.delitem(sys.modules, "satisfice.search.gp", raising=False)
+    monkeypatch.delitem(SAMPLERS._loaded, "gp", raising=False)  # of an earlier test
     spec = {
         "name": "own",
         "objectives": {"accuracy": "maximize"},

@@ -123,7 +123,7 @@ class Sized:
 
 def test_nothing_finished_is_a_value_error_as_in_optuna() -> None:
     study = create_study(SPEC, task=objective)
-    with pytest.raises(ValueError, match="no trial is complete"):
+    with pytest.raises(ValueError, match="no trial has begun"):
         study.best_params  # noqa: B018
     with pytest.raises(NoFeasibleTrial):
         study.best_value  # noqa: B018

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from satisfice.cli.errors import without_secrets
 from satisfice.cli.output import console, number, seconds
-from satisfice.errors import NoFeasibleTrial, StorageLost
+from satisfice.errors import NoFeasibleTrial, StorageError
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -102,7 +102,7 @@ class Progress:
             trial = self._study.best()
         except NoFeasibleTrial:
             return "nothing feasible yet"
-        except (DBAPIError, StorageLost):  # the workers wait for it; the line comes again
+        except (DBAPIError, StorageError):  # the workers say what it is; the line comes again
             return "the database is away"
         return f"best {objective} {number(trial.metrics[objective])} (trial {trial.number})"
 

@@ -121,12 +121,14 @@ class Trial(OptunaTrial):
         values = as_floats(metrics)
         self.metrics = updated(self.metrics, values)
         # Judged where a step that trials are judged at is reached, or passed by since the report before.
+        again = int(step) == self._last_step
         reached, self._last_step = max(self._reached, self._last_step), int(step)
         if self._last_step != reached:
             self._reached = reached
         self.pending.append((int(step), values))
         # At the steps where trials are judged, whoever judges must see this report.
-        if self._is_decision_step() or (self.is_due and not self.kept):
+        judged = self._is_rung() if again else self._is_decision_step()
+        if judged or (self.is_due and not self.kept):
             self._try(self.flush)
         self._session.quiet.batch_end()
 
@@ -147,12 +149,15 @@ class Trial(OptunaTrial):
         if decision.stop:
             self.stop_reason = decision.reason or f"pruned at step {self._last_step}"
 
+    def _is_rung(self) -> bool:
+        """Whether trials are judged at the last step itself."""
+        session = self._session
+        return self._last_step > 0 and session.pruner.is_decision_step(self._last_step, session.max_steps)
+
     def _is_decision_step(self) -> bool:
         is_one, most = self._session.pruner.is_decision_step, self._session.max_steps
         passed = (step for step in checkpoints(most) if self._reached < step < self._last_step)
-        return self._last_step > 0 and (
-            is_one(self._last_step, most) or any(is_one(step, most) for step in passed)
-        )
+        return self._is_rung() or (self._last_step > 0 and any(is_one(step, most) for step in passed))
 
     @property
     def is_due(self) -> bool:
