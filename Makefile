@@ -51,7 +51,7 @@ format: .venv/.all
 
 # What is written by programs in docs/. A test fails while it is out of date.
 docs: .venv/.all
-	$(BIN)/python -m satisfice.spec.schema
+	$(BIN)/python -m satisfice.spec.study_file.schema
 
 clean:
 	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.db demo.db-* demo.db.*

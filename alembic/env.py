@@ -9,9 +9,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import context
 
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 from satisfice.store.tables import PREFIX, VERSION_TABLE, metadata
-from satisfice.store.url import resolve
 
 
 def include_name(name: str | None, kind: str, _parents: Any) -> bool:

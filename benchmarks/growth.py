@@ -34,7 +34,7 @@ import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, FloatDistribution, distribution_to_json
 
 import satisfice
-from satisfice.store.phase import Phase
+from satisfice.store.ledger.phase import Phase
 from satisfice.store.tables import reports, slots, studies
 
 EPOCHS = 30

@@ -43,7 +43,7 @@ from torch import nn
 from torch.utils import benchmark
 
 from satisfice.measure import InMemoryMeasurements, Meter
-from satisfice.measure.conditions import still
+from satisfice.measure.latency.conditions import still
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import MeasureOptions
 

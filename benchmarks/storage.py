@@ -127,7 +127,9 @@ def _work(
 def measure(peer: str, url: str, workers: int, trials: int) -> dict[str, float]:
     """Trials a second of all workers together; statements and commits a trial."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["satisfice.study", "satisfice.search.space_filling", "optuna.storages"])
+    context.set_forkserver_preload(
+        ["satisfice.study", "satisfice.search.baselines.space_filling", "optuna.storages"]
+    )
     start, out = context.Barrier(workers), context.Queue()
     share = trials // workers
     PEERS[peer](url, (share + 1) * workers)()  # makes the tables, once

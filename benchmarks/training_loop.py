@@ -24,10 +24,10 @@ from torch import nn
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import Budget, DataSpec, ModelSpec, Objective, StudySpec
 from satisfice.train.catalog import TRAINERS
-from satisfice.train.loop import Fit, Setting
-from satisfice.train.network import build
+from satisfice.train.networks.loop import Fit, Setting
+from satisfice.train.networks.network import build
+from satisfice.train.networks.task import TorchTask
 from satisfice.train.score import score
-from satisfice.train.torch_task import TorchTask
 
 EPOCHS = 10
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
         TrialsFailAlike,
         WorkersFailed,
     )
-    from satisfice.search.optuna_pruner import SatisficePruner
-    from satisfice.search.optuna_sampler import SatisficeSampler
+    from satisfice.search.interop.pruner import SatisficePruner
+    from satisfice.search.interop.sampler import SatisficeSampler
     from satisfice.spec import StudySpec, TrialRecord
     from satisfice.study import (
         Study,

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 import satisfice
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 from satisfice.store.tables import attempts, slots
-from satisfice.store.url import resolve
 
 TASK = Path(__file__).parent / "chaos_task.py"
 CHECKPOINT_EVERY = 2

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.data import cells as cells_module
-from satisfice.data import parse as parse_module
-from satisfice.data.cells import Rule, read, refusal
-from satisfice.data.learn import learn, learn_columns
-from satisfice.data.learn_target import learn_target
-from satisfice.data.parse import moment, spelled
+from satisfice.data.reading import cells as cells_module
+from satisfice.data.reading import text as parse_module
+from satisfice.data.reading.cells import Rule, read, refusal
+from satisfice.data.reading.learn import learn, learn_columns
+from satisfice.data.reading.learn_target import learn_target
+from satisfice.data.reading.text import moment, spelled
 
 N = 120
 X = (np.random.default_rng(3).normal(size=N) * 1000).round(2).tolist()
@@ -369,5 +369,5 @@ def test_the_reader_needs_nothing_but_numpy(module: ModuleType) -> None:
     tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
     imported = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     imported += [name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names]
-    roots = {name.split(".")[0] for name in imported if name != "satisfice.data.parse"}
+    roots = {name.split(".")[0] for name in imported if name != "satisfice.data.reading.text"}
     assert roots - set(sys.stdlib_module_names) <= {"numpy"}

@@ -139,7 +139,7 @@ def test_a_set_that_is_not_there_says_how_to_get_it(
     name: Any, hint: Any, tmp_path: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    monkeypatch.setattr("satisfice.data.external.SYSTEM_ROOT", tmp_path)
+    monkeypatch.setattr("satisfice.data.sets.external.SYSTEM_ROOT", tmp_path)
     monkeypatch.delenv("SATISFICE_DATA", raising=False)
     with pytest.raises(DataError, match="which is not installed") as error:
         load(DataSpec(name=name), tmp_path, 0)
@@ -147,7 +147,7 @@ def test_a_set_that_is_not_there_says_how_to_get_it(
 
 
 def test_debian_packages_may_be_unpacked_anywhere(tmp_path: Any, monkeypatch: Any) -> None:
-    from satisfice.data import external
+    from satisfice.data.sets import external
 
     monkeypatch.setattr(external, "SYSTEM_ROOT", tmp_path / "nothing")
     monkeypatch.setenv("SATISFICE_DATA", str(tmp_path))

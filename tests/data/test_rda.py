@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from satisfice.data.rda import read_rda
+from satisfice.data.sets.rda import read_rda
 from satisfice.errors import DataError
 
 NIL = struct.pack(">i", 254)

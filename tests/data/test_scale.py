@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.data.image import fit_images
-from satisfice.data.scale import centre_and_spread, distance, fit_target, is_constant, standardise
+from satisfice.data.features.image import fit_images
+from satisfice.data.features.scale import centre_and_spread, distance, fit_target, is_constant, standardise
 from satisfice.data.target import encode_target, infer_task
 from satisfice.errors import DataError
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from satisfice.data.features.table import TableEncoder, fit_table
 from satisfice.data.split import split
-from satisfice.data.table import TableEncoder, fit_table
 from satisfice.data.target import encode_target, infer_task
 from satisfice.errors import DataError
 

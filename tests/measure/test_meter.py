@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from satisfice.measure import InMemoryMeasurements, Meter, Quiet, Verdict, host
-from satisfice.measure.conditions import Pinning, Precedence, still
-from satisfice.measure.estimate import Estimate
+from satisfice.measure.latency.conditions import Pinning, Precedence, still
+from satisfice.measure.latency.estimate import Estimate
+from satisfice.measure.latency.sampling import Samples
 from satisfice.measure.meter import (
     COARSE_S,
     LONGEST_S,
@@ -26,7 +27,6 @@ from satisfice.measure.meter import (
     _enough,
     _question,
 )
-from satisfice.measure.sampling import Samples
 from satisfice.spec.constraint import parse_clause
 from satisfice.spec.study import MeasureOptions
 

@@ -20,7 +20,7 @@ PATIENCE_S = 300.0
 MEASURE = """
 import sys, time
 from pathlib import Path
-from satisfice.measure.quiet import Quiet
+from satisfice.measure.latency.quiet import Quiet
 with Quiet(Path(sys.argv[1])).measuring() as report:
     print("measuring", report.turn, report.quiet, flush=True)
     time.sleep(float(sys.argv[2]))
@@ -30,7 +30,7 @@ print("over", flush=True)
 TRAIN = """
 import sys, time
 from pathlib import Path
-from satisfice.measure.quiet import Quiet
+from satisfice.measure.latency.quiet import Quiet
 quiet = Quiet(Path(sys.argv[1]))
 with quiet.training():
     print("training", flush=True)

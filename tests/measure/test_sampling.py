@@ -6,11 +6,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from satisfice.measure.calibration import Calibration
-from satisfice.measure.conditions import Pinning
-from satisfice.measure.reference import Reference, slowdown
+from satisfice.measure.latency.calibration import Calibration
+from satisfice.measure.latency.conditions import Pinning
+from satisfice.measure.latency.reference import Reference, slowdown
+from satisfice.measure.latency.sampling import Samples, collect
 from satisfice.measure.remembered import InMemoryMeasurements
-from satisfice.measure.sampling import Samples, collect
 
 BEST = np.array([1e-5, 1e-5])
 

@@ -20,8 +20,8 @@ from threadpoolctl import ThreadpoolController
 import satisfice
 from satisfice.measure.host import cores_allowed
 from satisfice.report.gaussian_process import smooth
-from satisfice.search.auto import AutoSampler
-from satisfice.search.pruner import AutoPruner
+from satisfice.search.auto.sampler import AutoSampler
+from satisfice.search.pruners.auto import AutoPruner
 from satisfice.spec import parse_dict
 from satisfice.threads import granted_threads, one_blas_thread
 

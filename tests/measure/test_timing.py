@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from satisfice.measure import timing
-from satisfice.measure.timing import computes_alone, timed
+from satisfice.measure.latency import timing
+from satisfice.measure.latency.timing import computes_alone, timed
 
 
 class Clocks:

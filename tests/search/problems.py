@@ -12,11 +12,11 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from satisfice.search import History, Proposal, Sampler, Screened, SearchProblem
-from satisfice.search.encode import Layout
 from satisfice.spec.constraint import Constraint, violations
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
+from satisfice.surrogate.encoding import Layout
 
 Known = Callable[[Mapping[str, Any]], dict[str, float]]
 

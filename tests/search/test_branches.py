@@ -11,10 +11,10 @@ from optuna.trial import TrialState
 from tests.search.problems import SPACE, problem, run
 
 from satisfice.search import SAMPLERS, History, Screened
-from satisfice.search.branches import branches, draw_visit
-from satisfice.search.encode import Encoder
+from satisfice.search.auto.branches import branches, draw_visit
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.trial import TrialRecord
+from satisfice.surrogate.encoding import Encoder
 
 LEARNERS = ("mlp", "trees", "linear")
 NESTED = SearchSpace(

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 from tests.search.problems import flat_layout
 
-from satisfice.search import fitting
-from satisfice.search.encode import Layout
-from satisfice.search.fitting import fit
-from satisfice.search.gaussian import GaussianProcess, Hyperparameters, Reports
-from satisfice.search.siblings import Siblings
+from satisfice.surrogate import fitting
+from satisfice.surrogate.choice_counts import Siblings
+from satisfice.surrogate.encoding import Layout
+from satisfice.surrogate.fitting import fit
+from satisfice.surrogate.gaussian_process import GaussianProcess, Hyperparameters, Reports
 
 LAYOUT = flat_layout(np.array([True, True]))
 FINISHES, REPORTS = 12, 8

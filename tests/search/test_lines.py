@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 from tests.search.problems import problem
 
 from satisfice.search import History
+from satisfice.search.curves.extrapolation import Lines
 from satisfice.search.history import checkpoints
-from satisfice.search.lines import Lines
 from satisfice.spec.trial import TrialRecord
 
 MAX_STEPS = 30

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satisfice.search.improvement import nondominated
-from satisfice.search.parents import best_of_ranges, promising
+from satisfice.search.auto.local_starts import best_of_ranges, promising
+from satisfice.search.expected_improvement import nondominated
 
 KNOWN = np.array([False, True])
 

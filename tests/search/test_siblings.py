@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, IntDistribution
 from tests.search.problems import flat_layout
 
-from satisfice.search.encode import Encoder, Layout
-from satisfice.search.fitting import fit
-from satisfice.search.gaussian import GaussianProcess
-from satisfice.search.siblings import Counting, Siblings
 from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.surrogate.choice_counts import Counting, Siblings
+from satisfice.surrogate.encoding import Encoder, Layout
+from satisfice.surrogate.fitting import fit
+from satisfice.surrogate.gaussian_process import GaussianProcess
 
 OPERATIONS = ("none", "skip", "conv", "pool")
 SIBLINGS = Siblings(np.arange(6), len(OPERATIONS))

@@ -11,13 +11,13 @@ from optuna.trial import TrialState
 from tests.search.problems import SPACE
 
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Screened, SearchProblem
-from satisfice.search.curves import CurveModels
-from satisfice.search.evidence import gather
+from satisfice.search.auto.surrogates import gather
+from satisfice.search.curves.finish import CurveModels
 from satisfice.search.history import checkpoints
-from satisfice.search.models import HyperparameterCache
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
+from satisfice.surrogate.metric_model import HyperparameterCache
 
 MAX_STEPS = 30
 SIZE = Objective(metric="size", direction="minimize")

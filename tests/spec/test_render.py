@@ -27,7 +27,7 @@ from satisfice.spec import (
     to_dict,
     to_toml,
 )
-from satisfice.spec.schema import json_schema
+from satisfice.spec.study_file.schema import json_schema
 
 NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,30}", fullmatch=True)
 # Anything that TOML can hold: no surrogates; the words around it are stripped.

@@ -9,7 +9,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from satisfice.spec.schema import json_schema, main
+from satisfice.spec.study_file.schema import json_schema, main
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))

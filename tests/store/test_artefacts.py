@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from satisfice.store.artefacts import artefacts_of
-from satisfice.store.url import resolve
+from satisfice.store.database.url import resolve
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])

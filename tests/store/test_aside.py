@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from satisfice.store.aside import Aside
+from satisfice.store.database.deadline import Aside
 
 
 def threads() -> list[threading.Thread]:

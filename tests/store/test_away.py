@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 import satisfice
 from satisfice.errors import StorageError, StudyNotFound
-from satisfice.store.engine import Database
-from satisfice.store.url import resolve
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 
 SPEC: dict[str, Any] = {
     "name": "mine",

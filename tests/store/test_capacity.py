@@ -15,9 +15,9 @@ import sqlalchemy as sa
 import satisfice
 from satisfice.errors import InputError, SpecError, StudyChanged
 from satisfice.store import capacity
-from satisfice.store.engine import Database
-from satisfice.store.url import resolve
-from satisfice.study.exchange import import_studies
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
+from satisfice.study.after.exchange import import_studies
 from satisfice.study.opening import open_database
 
 SLOW = pytest.mark.slow

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import satisfice
-from satisfice.store import presence
-from satisfice.store.crew import crew, running
+from satisfice.store import workers as presence
+from satisfice.store.worker_trials import crew, running
 
 SPEC: dict[str, Any] = {
     "name": "own",

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import satisfice
 from satisfice.cli.main import main
 from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
-from satisfice.store import sqlite
+from satisfice.store.database import sqlite
 
 SPEC: dict[str, Any] = {
     "name": "mine",

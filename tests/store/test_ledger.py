@@ -18,15 +18,15 @@ from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget
 from satisfice.store import migrate, studies
-from satisfice.store.changing import Change, apply
-from satisfice.store.claim import Claim, Outcome, TurnedAway
-from satisfice.store.claiming import FRUITLESS_ATTEMPTS
-from satisfice.store.engine import Database
-from satisfice.store.ledger import BLAMED_DEATHS, Ledger
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
+from satisfice.store.ledger.ledger import BLAMED_DEATHS, Ledger
+from satisfice.store.ledger.slots import FRUITLESS_ATTEMPTS
+from satisfice.store.ledger.types import Claim, Outcome, TurnedAway
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
+from satisfice.store.spec_versions import Change, apply
 from satisfice.store.tables import attempts, slots
-from satisfice.store.url import resolve
 
 LEASE_S = 60.0
 PARAMS = {"rate": 0.1234567890123456, "kind": "b", "width": 3}

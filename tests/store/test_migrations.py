@@ -18,10 +18,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from satisfice.errors import StorageError
-from satisfice.store import engine, migrate
-from satisfice.store.engine import Database
+from satisfice.store import migrate
+from satisfice.store.database import engine
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 from satisfice.store.tables import PREFIX, VERSION_TABLE, metadata, workers
-from satisfice.store.url import resolve
 
 
 @contextmanager
@@ -251,8 +252,8 @@ def test_rows_without_a_revision_are_never_dropped(sqlite_url: str) -> None:
 STARTER = """
 import sys, time
 from satisfice.store import engine, migrate
-from satisfice.store.engine import Database
-from satisfice.store.url import resolve
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 db = Database(resolve(sys.argv[1]))
 migrate.head()
 print("ready", flush=True)

@@ -6,8 +6,8 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from satisfice.store.engine import Database
-from satisfice.store.url import resolve
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 
 
 @pytest.fixture(params=["postgres", pytest.param("mariadb", marks=pytest.mark.slow)])

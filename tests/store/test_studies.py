@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from satisfice.errors import StudyChanged
 from satisfice.spec import parse_dict, to_dict
 from satisfice.store import migrate, studies, tables
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import resolve
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import resolve
 
 CONTENT = {
     "objectives": {"loss": "minimize", "size_mb": "maximize"},

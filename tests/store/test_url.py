@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 import satisfice
 from satisfice.errors import InputError, StorageError
-from satisfice.store.secret import hidden, passwords
-from satisfice.store.url import address, for_optuna, masked, resolve
+from satisfice.store.database.secret import hidden, passwords
+from satisfice.store.database.url import address, for_optuna, masked, resolve
 
 SPEC = {
     "name": "mine",

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import satisfice
-from satisfice.cli.check import _share
+from satisfice.cli.commands.check import _share
 from satisfice.cli.main import main
-from satisfice.study.check import wilson
+from satisfice.study.before.check import wilson
 
 FOREST = """
 name = "trees"

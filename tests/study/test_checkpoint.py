@@ -15,7 +15,7 @@ import satisfice
 from satisfice.errors import BadArtefact, InputError
 from satisfice.measure.size import size_of_state
 from satisfice.store.artefacts import Artefacts
-from satisfice.study.checkpoint import Checkpoints
+from satisfice.study.lifecycle.checkpoint import Checkpoints
 
 
 class Tied(nn.Module):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import satisfice
+from satisfice.cli.commands.report import view_of
 from satisfice.cli.main import main
-from satisfice.cli.report import view_of
 from satisfice.report.headline import headline
 from satisfice.report.summary import paragraphs
 from satisfice.store import studies

@@ -15,10 +15,10 @@ import pytest
 
 from satisfice.data import TableEncoder, load
 from satisfice.errors import UnreadCells
+from satisfice.ship.safetensors_file import header_of, write
 from satisfice.spec.study import DataSpec
 from satisfice.study import create_study
 from satisfice.train import load_model
-from satisfice.train.shipping import header_of, write
 
 N = 150
 Draw = np.random.Generator

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import satisfice
-from satisfice.study.checkpoint import kept_model, save_model
+from satisfice.study.lifecycle.checkpoint import kept_model, save_model
 
 CONTENT = {
     "name": "kept",

@@ -12,10 +12,10 @@ import pytest
 
 import satisfice
 from satisfice.errors import InputError, SpecError
-from satisfice.search.encode import Encoder
 from satisfice.spec import parse_dict
 from satisfice.spec.space import SearchSpace
-from satisfice.study.exchange import import_studies
+from satisfice.study.after.exchange import import_studies
+from satisfice.surrogate.encoding import Encoder
 
 LOW = 2**60
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 import satisfice
-from satisfice.measure.calibration import _KEY as REFERENCE
+from satisfice.measure.latency.calibration import _KEY as REFERENCE
 from satisfice.store.tables import measurements
 
 WIDTHS, DEPTHS = (1, 2, 3, 4), (1, 2, 3)

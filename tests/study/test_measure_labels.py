@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 import satisfice
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure import host
-from satisfice.measure.calibration import _KEY as REFERENCE
+from satisfice.measure.latency.calibration import _KEY as REFERENCE
 from satisfice.store.tables import measurements
 
 LABEL = "edge-box"

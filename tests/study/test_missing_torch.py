@@ -28,7 +28,7 @@ def test_a_study_by_gp_is_refused_before_anything_is_stored(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "torch" else real(name, *more)
     )
-    monkeypatch.delitem(sys.modules, "satisfice.search.gp", raising=False)
+    monkeypatch.delitem(sys.modules, "satisfice.search.baselines.optuna_gp", raising=False)
     monkeypatch.delitem(SAMPLERS._loaded, "gp", raising=False)  # of an earlier test
     spec = {
         "name": "own",

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 import satisfice
 from satisfice import SatisficePruner, SatisficeSampler, create_study
 from satisfice.errors import BadReport, BudgetSpent, InputError, NoFeasibleTrial
-from satisfice.study.optimizing import as_callback
+from satisfice.study.running.one_call import as_callback
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "coming-from-optuna.md"
 SPEC: dict[str, Any] = {

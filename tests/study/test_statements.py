@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import satisfice
 from satisfice.search import PRUNERS, Decision, History, SearchProblem
 from satisfice.store import reader
-from satisfice.study.session import Session
+from satisfice.study.lifecycle.session import Session
 
 REPORTS = 20
 STATEMENTS, COMMITS = 40, 10

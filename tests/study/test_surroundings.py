@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from satisfice.study.surroundings import Surroundings
+from satisfice.study.running.surroundings import Surroundings
 
 
 def test_everything_is_put_back_as_often_as_it_is_changed(

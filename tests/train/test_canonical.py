@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satisfice.train import make_task
-from satisfice.train.cnn import CNN
-from satisfice.train.mlp import MLP
-from satisfice.train.plan import AveragePool, Plan
+from satisfice.train.families.cnn import CNN
+from satisfice.train.families.mlp import MLP
+from satisfice.train.networks.plan import AveragePool, Plan
 
 BEFORE = ("latency", "pipeline_latency", "throughput", "memory")
 

@@ -62,7 +62,7 @@ def test_l1_leaves_features_out(make_spec: Any, new_trial: Any, tmp_path: Any) -
 
 
 def test_extreme_scores_do_not_overflow() -> None:
-    from satisfice.train.linear import LinearModel
+    from satisfice.train.families.linear import LinearModel
 
     x = np.array([[1e4], [-1e4]], dtype=np.float32)
     for rows in (1, 3):

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from satisfice.data.image import fit_images
+from satisfice.data.features.image import fit_images
+from satisfice.data.features.table import TableEncoder, fit_table
 from satisfice.data.raw import RawData
-from satisfice.data.table import TableEncoder, fit_table
-from satisfice.data.understand import understand
+from satisfice.data.reading.understand import understand
 from satisfice.errors import InputError, UnreadCells
-from satisfice.train.model import ShippedModel
-from satisfice.train.shipping import Header
+from satisfice.ship.model import ShippedModel
+from satisfice.ship.safetensors_file import Header
 
 
 def halves(x: np.ndarray) -> np.ndarray:

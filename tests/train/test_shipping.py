@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from satisfice.data.table import TableEncoder, fit_table
-from satisfice.train.shipping import Header, file_bytes, read, write
+from satisfice.data.features.table import TableEncoder, fit_table
+from satisfice.ship.safetensors_file import Header, file_bytes, read, write
 
 TYPES = ["int64", "float64", "float32", "int32", "int16", "uint8"]
 

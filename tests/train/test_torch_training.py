@@ -17,11 +17,11 @@ from torch.utils.flop_counter import FlopCounterMode
 from satisfice.errors import Diverged, InputError
 from satisfice.train import TRAINERS
 from satisfice.train import make_task as make_any_task
-from satisfice.train.loop import choose_device, isolated
-from satisfice.train.network import build, from_arrays, to_arrays
-from satisfice.train.optimizer import add_sign, make_optimizer
-from satisfice.train.plan import Dropout, cnn_plan, flops, mlp_plan, n_parameters, shipped_tensors
-from satisfice.train.schedule import SCHEDULES, learning_rate_factor
+from satisfice.train.networks.loop import choose_device, isolated
+from satisfice.train.networks.network import build, from_arrays, to_arrays
+from satisfice.train.networks.optimizer import add_sign, make_optimizer
+from satisfice.train.networks.plan import Dropout, cnn_plan, flops, mlp_plan, n_parameters, shipped_tensors
+from satisfice.train.networks.schedule import SCHEDULES, learning_rate_factor
 
 make_task: Any = make_any_task  # its families' own methods are under test
 ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "leaky_relu")
@@ -258,7 +258,7 @@ def test_any_batch_size_works_with_batch_norm(batch_size: Any, make_spec: Any, n
 
 def test_the_first_predictive_objective_chooses_the_best_epoch(make_spec: Any) -> None:
     from satisfice.spec.study import Objective
-    from satisfice.train.base import monitored
+    from satisfice.train.family_task import monitored
 
     spec = make_spec("mlp", "wine", "log_loss")
     assert monitored(spec, "classification") == ("log_loss", -1.0)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from satisfice.train import make_task as make_any_task
-from satisfice.train.tree_task import stages
-from satisfice.train.trees import RawTrees, pack, round_down
+from satisfice.train.trees.ensemble import RawTrees, pack, round_down
+from satisfice.train.trees.task import stages
 
 make_task: Any = make_any_task  # its families' own methods are under test
 

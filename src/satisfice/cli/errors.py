@@ -12,7 +12,7 @@ import traceback
 import click
 
 from satisfice.errors import SatisficeError, SpecError, TrialsFailAlike
-from satisfice.store.secret import passwords
+from satisfice.store.database.secret import passwords
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2

@@ -20,21 +20,21 @@ from satisfice.registry import did_you_mean
 
 # Command -> where it is defined, in the order of the help text.
 _COMMANDS = {
-    "run": "satisfice.cli.run:run",
-    "check": "satisfice.cli.check:check",
-    "define": "satisfice.cli.worker:define",
-    "worker": "satisfice.cli.worker:worker",
-    "status": "satisfice.cli.answers:status",
-    "best": "satisfice.cli.answers:best",
-    "pareto": "satisfice.cli.answers:pareto",
-    "report": "satisfice.cli.report:report",
-    "dashboard": "satisfice.cli.report:dashboard",
-    "replay": "satisfice.cli.replay:replay",
-    "delete": "satisfice.cli.keep:delete_",
-    "export": "satisfice.cli.keep:export",
-    "import": "satisfice.cli.keep:import_",
-    "db": "satisfice.cli.db:db",
-    "doctor": "satisfice.cli.doctor:doctor",
+    "run": "satisfice.cli.commands.run:run",
+    "check": "satisfice.cli.commands.check:check",
+    "define": "satisfice.cli.commands.worker:define",
+    "worker": "satisfice.cli.commands.worker:worker",
+    "status": "satisfice.cli.commands.answers:status",
+    "best": "satisfice.cli.commands.answers:best",
+    "pareto": "satisfice.cli.commands.answers:pareto",
+    "report": "satisfice.cli.commands.report:report",
+    "dashboard": "satisfice.cli.commands.report:dashboard",
+    "replay": "satisfice.cli.commands.replay:replay",
+    "delete": "satisfice.cli.commands.keep:delete_",
+    "export": "satisfice.cli.commands.keep:export",
+    "import": "satisfice.cli.commands.keep:import_",
+    "db": "satisfice.cli.commands.db:db",
+    "doctor": "satisfice.cli.commands.doctor:doctor",
 }
 
 

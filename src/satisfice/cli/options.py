@@ -208,7 +208,7 @@ def lasting(url: str | None) -> URL:
         InputError: It does not.
         StorageError: It is no database URL.
     """
-    from satisfice.store.url import is_memory, masked, resolve
+    from satisfice.store.database.url import is_memory, masked, resolve
 
     resolved = resolve(url)
     if is_memory(resolved):
@@ -237,7 +237,7 @@ def existing(url: str | None) -> str | None:
 
 def or_default(url: str | None) -> str:
     """The URL given, else the environment's, else SQLite in the working directory."""
-    from satisfice.store.url import DEFAULT_URL, given
+    from satisfice.store.database.url import DEFAULT_URL, given
 
     return given(url) or DEFAULT_URL
 
@@ -261,7 +261,7 @@ def quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warnings.showwarning = _show_warning
-    waits = logging.getLogger("satisfice.measure.quiet")
+    waits = logging.getLogger("satisfice.measure.latency.quiet")
     if not waits.handlers:
         waits.addHandler(_Say())
         waits.setLevel(logging.INFO)

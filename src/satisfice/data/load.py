@@ -14,15 +14,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.catalog import DATASETS
-from satisfice.data.columns import ColumnNote
-from satisfice.data.file import find_file, read_file
-from satisfice.data.image import ImageScaler, fit_images
+from satisfice.data.features.image import ImageScaler, fit_images
+from satisfice.data.features.scale import TargetScale, fit_target
+from satisfice.data.features.table import TableEncoder, fit_table
 from satisfice.data.raw import Dataset, Kind, RawData, Task
-from satisfice.data.scale import TargetScale, fit_target
+from satisfice.data.reading.columns import ColumnNote
+from satisfice.data.reading.file import find_file, read_file
+from satisfice.data.reading.understand import understand, unused
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
-from satisfice.data.table import TableEncoder, fit_table
 from satisfice.data.target import encode_target
-from satisfice.data.understand import understand, unused
 from satisfice.errors import DataError
 from satisfice.registry import did_you_mean
 from satisfice.spec.study import FIRST_READING, READING, DataSpec

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data.cells import Rule
-from satisfice.data.columns import ColumnNote
+from satisfice.data.reading.cells import Rule
+from satisfice.data.reading.columns import ColumnNote
 
 Kind = Literal["table", "image"]
 Task = Literal["classification", "regression"]

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from satisfice.data.features.scale import is_constant
 from satisfice.data.raw import Task
-from satisfice.data.scale import is_constant
 from satisfice.errors import DataError
 
 # A column of whole numbers with more distinct values than this is a quantity, not a set of classes.

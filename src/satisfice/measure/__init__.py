@@ -5,9 +5,9 @@ from __future__ import annotations
 from satisfice.measure.doctor import Finding, doctor_host
 from satisfice.measure.host import Host, host
 from satisfice.measure.keys import architecture_key, module_key, plain_numbers
+from satisfice.measure.latency.quiet import Quiet, QuietReport
 from satisfice.measure.memory import MemoryUse, ProbeFailed, memory_mb, train_memory
 from satisfice.measure.meter import Meter
-from satisfice.measure.quiet import Quiet, QuietReport
 from satisfice.measure.remembered import InMemoryMeasurements, MeasurementStore
 from satisfice.measure.result import Measurement, Verdict, judge
 from satisfice.measure.size import flops_of, n_parameters, size_of_state

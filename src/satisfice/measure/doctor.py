@@ -12,12 +12,12 @@ from typing import Literal
 
 import numpy as np
 
-from satisfice.measure.calibration import fastest
-from satisfice.measure.conditions import Pinning, Precedence, still
 from satisfice.measure.host import cores_allowed, host
-from satisfice.measure.quiet import HAS_LOCKS, Quiet
-from satisfice.measure.reference import Reference, slowdown
-from satisfice.measure.sampling import Samples, collect
+from satisfice.measure.latency.calibration import fastest
+from satisfice.measure.latency.conditions import Pinning, Precedence, still
+from satisfice.measure.latency.quiet import HAS_LOCKS, Quiet
+from satisfice.measure.latency.reference import Reference, slowdown
+from satisfice.measure.latency.sampling import Samples, collect
 
 _SAMPLE_S = 2.0
 _SLOW = 1.1  # a sample of the reference model this much slower than at its best lies in a slow phase

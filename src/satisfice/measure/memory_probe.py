@@ -15,7 +15,7 @@ import mmap
 import sys
 from typing import Any
 
-from satisfice.measure.conditions import still
+from satisfice.measure.latency.conditions import still
 from satisfice.measure.memory import peak_resident, resident
 
 _CALLS = 5  # the first allocates, the others show that it stays so

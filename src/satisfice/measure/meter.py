@@ -10,15 +10,15 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from satisfice.measure.calibration import Calibration
-from satisfice.measure.conditions import still
-from satisfice.measure.estimate import Estimate
 from satisfice.measure.host import host
-from satisfice.measure.quiet import Quiet
-from satisfice.measure.reference import Call, Reference
+from satisfice.measure.latency.calibration import Calibration
+from satisfice.measure.latency.conditions import still
+from satisfice.measure.latency.estimate import Estimate
+from satisfice.measure.latency.quiet import Quiet
+from satisfice.measure.latency.reference import Call, Reference
+from satisfice.measure.latency.sampling import Samples, collect
 from satisfice.measure.remembered import MeasurementStore
 from satisfice.measure.result import Measurement, Quality
-from satisfice.measure.sampling import Samples, collect
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS
 from satisfice.spec.study import MeasureOptions

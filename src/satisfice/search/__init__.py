@@ -18,8 +18,8 @@ from satisfice.search.protocol import (
 )
 
 if TYPE_CHECKING:
-    from satisfice.search.optuna_pruner import SatisficePruner
-    from satisfice.search.optuna_sampler import SatisficeSampler
+    from satisfice.search.interop.pruner import SatisficePruner
+    from satisfice.search.interop.sampler import SatisficeSampler
 
 __all__ = [
     "PRUNERS",
@@ -40,11 +40,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """The parts for other people's Optuna studies, imported on first use: few programs need them."""
     if name == "SatisficeSampler":
-        from satisfice.search.optuna_sampler import SatisficeSampler
+        from satisfice.search.interop.sampler import SatisficeSampler
 
         return SatisficeSampler
     if name == "SatisficePruner":
-        from satisfice.search.optuna_pruner import SatisficePruner
+        from satisfice.search.interop.pruner import SatisficePruner
 
         return SatisficePruner
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

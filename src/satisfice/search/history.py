@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.encode import Array, Encoder
 from satisfice.search.protocol import SearchProblem
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.trial import TrialRecord
+from satisfice.surrogate.encoding import Array, Encoder
 
 ABSENT = -1
 _GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing

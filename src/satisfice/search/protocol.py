@@ -98,12 +98,12 @@ SAMPLERS: Registry[Callable[[SearchProblem], Sampler]] = Registry(
     "sampler",
     "satisfice.samplers",
     {
-        "auto": "satisfice.search.auto:AutoSampler",
-        "tpe": "satisfice.search.native:tpe",
-        "nsga2": "satisfice.search.native:nsga2",
-        "gp": "satisfice.search.gp:gp",
-        "qmc": "satisfice.search.space_filling:QmcSampler",
-        "random": "satisfice.search.space_filling:RandomSampler",
+        "auto": "satisfice.search.auto.sampler:AutoSampler",
+        "tpe": "satisfice.search.baselines.optuna_samplers:tpe",
+        "nsga2": "satisfice.search.baselines.optuna_samplers:nsga2",
+        "gp": "satisfice.search.baselines.optuna_gp:gp",
+        "qmc": "satisfice.search.baselines.space_filling:QmcSampler",
+        "random": "satisfice.search.baselines.space_filling:RandomSampler",
     },
 )
 
@@ -111,7 +111,7 @@ PRUNERS: Registry[Callable[[SearchProblem], Pruner]] = Registry(
     "pruner",
     "satisfice.pruners",
     {
-        "auto": "satisfice.search.pruner:AutoPruner",
-        "none": "satisfice.search.pruner:NoPruner",
+        "auto": "satisfice.search.pruners.auto:AutoPruner",
+        "none": "satisfice.search.pruners.auto:NoPruner",
     },
 )

@@ -13,13 +13,13 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean
+from satisfice.spec.advice.habits import hyperparameter_advice, known_value
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.habits import hyperparameter_advice, known_value
 from satisfice.spec.metric import METRICS
-from satisfice.spec.read import number_in, show
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import DataSpec, ModelSpec, Objective, SearchOptions, StudySpec
-from satisfice.spec.toml import assignment, toml_value
+from satisfice.spec.study_file.read import number_in, show
+from satisfice.spec.study_file.toml import assignment, toml_value
 
 
 class HyperparameterInfo(Protocol):

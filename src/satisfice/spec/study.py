@@ -141,7 +141,7 @@ class StudySpec:
 
         The order of the objectives counts, since the first is the default for `best`; no other order does.
         """
-        from satisfice.spec.render import to_dict  # render needs this module
+        from satisfice.spec.study_file.render import to_dict  # render needs this module
 
         content = to_dict(self)
         content.pop("budget")

@@ -15,8 +15,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from satisfice.errors import InputError
-from satisfice.store.url import is_memory
-from satisfice.store.whole import writing
+from satisfice.store.atomic_files import writing
+from satisfice.store.database.url import is_memory
 
 ENVIRONMENT_VARIABLE = "SATISFICE_ARTEFACTS"
 

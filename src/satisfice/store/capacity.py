@@ -17,7 +17,7 @@ from optuna.distributions import distribution_to_json
 from satisfice.errors import InputError, SpecError, StudyChanged
 from satisfice.spec.study import StudySpec
 from satisfice.store import tables
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
 from satisfice.store.optuna_rows import CONSTRAINT_PREFIX, TABLE_NAMES
 
 _HINT = "or use SQLite or PostgreSQL"

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
 from satisfice.store.tables import measurements, timings
 
 

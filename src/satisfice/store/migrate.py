@@ -25,12 +25,12 @@ from alembic.util import CommandError
 from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError
-from satisfice.store.engine import Database
-from satisfice.store.foreign import refuse_foreign
+from satisfice.store.database.engine import Database
+from satisfice.store.database.foreign import refuse_foreign
+from satisfice.store.database.sqlite import BUSY_TIMEOUT_S
+from satisfice.store.database.url import for_optuna, masked
 from satisfice.store.optuna_rows import SCHEMA_VERSION
-from satisfice.store.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.tables import VERSION_TABLE, metadata
-from satisfice.store.url import for_optuna, masked
 
 if sys.platform != "win32":
     import fcntl

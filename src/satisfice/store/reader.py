@@ -17,10 +17,10 @@ from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
-from satisfice.store.claim import EXACT_KEY
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.ledger.phase import Phase
+from satisfice.store.ledger.types import EXACT_KEY
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.phase import Phase
 from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away
 
 Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from satisfice.errors import StudyChanged
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.store import tables
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import masked
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.url import masked
 
 
 def find(db: Database, name: str) -> Mapping[str, Any] | None:

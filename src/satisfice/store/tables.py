@@ -79,7 +79,7 @@ studies = sa.Table(
     sa.Column("chosen", LongText),  # JSON: the chosen trial's number and its test metrics, scored once
     # 1: architectures differ by every hyperparameter that they are declared by; 2: only by what they are
     sa.Column("architecture_form", sa.Integer, nullable=False, default=2, server_default=sa.text("1")),
-    sa.Column("stopped", LongText),  # JSON: see satisfice.store.stops
+    sa.Column("stopped", LongText),  # JSON: see satisfice.store.ledger.stops
 )
 
 slots = sa.Table(
@@ -87,7 +87,7 @@ slots = sa.Table(
     metadata,
     sa.Column("study_uuid", Uuid, primary_key=True),
     sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("phase", sa.String(10), nullable=False),  # see satisfice.store.phase.Phase
+    sa.Column("phase", sa.String(10), nullable=False),  # see satisfice.store.ledger.phase.Phase
     sa.Column("number", sa.Integer),  # of the Optuna trial; NULL until a proposal was accepted
     sa.Column("optuna_trial_id", sa.Integer),
     sa.Column("seed", sa.BigInteger, nullable=False),

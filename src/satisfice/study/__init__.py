@@ -11,14 +11,14 @@ from satisfice.data import ColumnNote
 from satisfice.errors import InputError
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies
-from satisfice.study.check import CheckResult, ConstraintShare
-from satisfice.study.exchange import import_studies
-from satisfice.study.habits import refuse_search_objects
+from satisfice.study.after.exchange import import_studies
+from satisfice.study.before.check import CheckResult, ConstraintShare
+from satisfice.study.before.rehearsal import Rehearsal
+from satisfice.study.lifecycle.trial import Trial
 from satisfice.study.opening import create, delete, find, load, open_database
-from satisfice.study.rehearsal import Rehearsal
+from satisfice.study.optuna_api.refused import refuse_search_objects
 from satisfice.study.starting import DEFAULT_TOP, Wanted
 from satisfice.study.study import Study
-from satisfice.study.trial import Trial
 
 __all__ = [
     "CheckResult",

@@ -14,11 +14,11 @@ from satisfice.errors import StudyChanged
 from satisfice.spec import to_dict
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies
-from satisfice.store.changing import Change, apply, history, lost_under
-from satisfice.store.engine import Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.url import MEMORY, masked, resolve
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.store.url import MEMORY, masked, resolve
+from satisfice.store.spec_versions import Change, apply, history, lost_under
 from satisfice.study import changes
 from satisfice.study.stored import file_of, spec_of
 

@@ -11,10 +11,10 @@ from typing import Any
 from satisfice.errors import InputError
 from satisfice.spec.task import BuildsModule
 from satisfice.spec.trial import TrialRecord
-from satisfice.store.whole import written_whole
-from satisfice.study.checkpoint import kept_model
+from satisfice.store.atomic_files import written_whole
+from satisfice.study.lifecycle.checkpoint import kept_model
+from satisfice.study.lifecycle.weights import from_safetensors
 from satisfice.study.opening import Opened
-from satisfice.study.weights import from_safetensors
 
 
 def model_file(opened: Opened, record: TrialRecord) -> Path:

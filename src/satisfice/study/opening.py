@@ -23,17 +23,17 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
-from satisfice.store.engine import DEFAULT_PATIENCE_S, Database
-from satisfice.store.ledger import Ledger
+from satisfice.store.database.engine import DEFAULT_PATIENCE_S, Database
+from satisfice.store.database.url import MEMORY, is_memory, resolve
+from satisfice.store.database.url import given as given_url
+from satisfice.store.ledger.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.store.url import MEMORY, is_memory, resolve
-from satisfice.store.url import given as given_url
 from satisfice.study import changes
+from satisfice.study.before.never_known import never_known
 from satisfice.study.changing import change, check_same
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
-from satisfice.study.never_known import never_known
-from satisfice.study.objective import ObjectiveTask
+from satisfice.study.optuna_api.objective import ObjectiveTask
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
 from satisfice.study.stored import as_stored, file_of, needs_task, spec_of
 from satisfice.train import TRAINERS, make_task

@@ -6,7 +6,7 @@ import os
 import pickle
 
 from satisfice.errors import InputError
-from satisfice.store.url import ENVIRONMENT_VARIABLE, address, masked, resolve
+from satisfice.store.database.url import ENVIRONMENT_VARIABLE, address, masked, resolve
 from satisfice.study.opening import Opened
 
 Reference = tuple[str, str | None, object | None]

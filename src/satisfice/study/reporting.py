@@ -16,9 +16,10 @@ from satisfice.data import ColumnNote
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure.host import Host
 from satisfice.spec.trial import TrialRecord
-from satisfice.store import data_notes, presence
+from satisfice.store import data_notes
+from satisfice.store import workers as presence
+from satisfice.store.atomic_files import writing
 from satisfice.store.reader import Reader
-from satisfice.store.whole import writing
 
 
 def context(

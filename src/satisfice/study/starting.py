@@ -15,9 +15,9 @@ from satisfice.choose import pareto_front
 from satisfice.choose.bounds import metric_value, trial_violations
 from satisfice.errors import InputError
 from satisfice.spec import to_dict
-from satisfice.spec.read import plain
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import StudySpec
+from satisfice.spec.study_file.read import plain
 from satisfice.spec.task import HasDefaults
 from satisfice.spec.trial import TrialRecord, TrialState
 

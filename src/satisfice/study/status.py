@@ -8,12 +8,12 @@ from typing import Any
 from satisfice.choose import best, endings
 from satisfice.errors import NoFeasibleTrial
 from satisfice.spec.trial import TrialRecord
-from satisfice.store.changing import history
-from satisfice.store.crew import crew
 from satisfice.store.reader import Reader
-from satisfice.study.alike import stopped
-from satisfice.study.session import lease_seconds
-from satisfice.study.verdicts import waiting_sentence
+from satisfice.store.spec_versions import history
+from satisfice.store.worker_trials import crew
+from satisfice.study.lifecycle.session import lease_seconds
+from satisfice.study.running.deferred_timing import waiting_sentence
+from satisfice.study.running.same_failure import stopped
 
 
 def counts(reader: Reader) -> dict[str, Any]:

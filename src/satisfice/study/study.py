@@ -21,26 +21,26 @@ from satisfice.errors import BudgetSpent, InputError, NoFeasibleTrial
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
-from satisfice.store.changing import history
+from satisfice.store.database.url import masked
 from satisfice.store.reader import Reader
-from satisfice.store.url import masked
-from satisfice.study.alike import SameFailure
-from satisfice.study.check import CheckResult, check_space
-from satisfice.study.confirm import confirm
+from satisfice.store.spec_versions import history
+from satisfice.study.after.confirm import confirm
+from satisfice.study.before.check import CheckResult, check_space
+from satisfice.study.before.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
 from satisfice.study.frame import trials_frame
+from satisfice.study.lifecycle.session import Session
+from satisfice.study.lifecycle.trial import Trial
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.objective import as_metrics
 from satisfice.study.opening import Opened, changed, check_data, delete, load
-from satisfice.study.optimize import Optimizes
+from satisfice.study.optuna_api.objective import as_metrics
 from satisfice.study.pickling import Reference, reference
-from satisfice.study.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
-from satisfice.study.session import Session
+from satisfice.study.running.deferred_timing import waiting_sentence
+from satisfice.study.running.optimize import Optimizes
+from satisfice.study.running.same_failure import SameFailure
+from satisfice.study.running.worker import Allowance, Callback, Worker
 from satisfice.study.starting import first_entries
 from satisfice.study.status import counts, turned_away_sentence, whole
 from satisfice.study.stored import spec_of
-from satisfice.study.trial import Trial
-from satisfice.study.verdicts import waiting_sentence
-from satisfice.study.worker import Allowance, Callback, Worker
 
 T = TypeVar("T")
 
@@ -395,7 +395,7 @@ class Study(Optimizes):
         """Measure the chosen model again, score it and the default one on the test split, each once.
 
         Returns:
-            ``number``, ``test``, ``default``, ``dropped``: see `satisfice.study.confirm.confirm`.
+            ``number``, ``test``, ``default``, ``dropped``: see `satisfice.study.after.confirm.confirm`.
         """
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
@@ -428,7 +428,7 @@ class Study(Optimizes):
 
     def replay(self, number: int) -> dict[str, Any]:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""
-        from satisfice.study.replay import replay
+        from satisfice.study.after.replay import replay
 
         check_data(self._opened)
         return replay(self._session, self._record(number))
@@ -474,7 +474,7 @@ class Study(Optimizes):
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
-        from satisfice.study.exchange import export
+        from satisfice.study.after.exchange import export
 
         export(self._opened, Path(path))
 

@@ -12,11 +12,11 @@ TRAINERS: Registry[Trainer] = Registry(
     "model family",
     "satisfice.trainers",
     {
-        "mlp": "satisfice.train.mlp:MLP",
-        "cnn": "satisfice.train.cnn:CNN",
-        "linear": "satisfice.train.linear:LINEAR",
-        "forest": "satisfice.train.forest:FOREST",
-        "boosting": "satisfice.train.boosting:BOOSTING",
+        "mlp": "satisfice.train.families.mlp:MLP",
+        "cnn": "satisfice.train.families.cnn:CNN",
+        "linear": "satisfice.train.families.linear:LINEAR",
+        "forest": "satisfice.train.families.forest:FOREST",
+        "boosting": "satisfice.train.families.boosting:BOOSTING",
     },
 )
 

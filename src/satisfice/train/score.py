@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.data.features.scale import centre_and_spread, distance, exponent, is_constant, times
 from satisfice.data.raw import Task
-from satisfice.data.scale import centre_and_spread, distance, exponent, is_constant, times
 
 Floats = NDArray[np.float64]
 

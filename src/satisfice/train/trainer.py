@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data import Splits
+from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.train.hyperparameter import Hyperparameters
-from satisfice.train.shipping import Header
 
 
 class Trainer(Protocol):

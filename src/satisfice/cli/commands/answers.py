@@ -1,0 +1,200 @@
+"""``satisfice status``, ``satisfice best`` and ``satisfice pareto``: questions to a stored study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.errors import EXIT_FAILED, say
+from satisfice.cli.output import console, number, print_json, print_trials, trial_json
+from satisfice.cli.status import best_so_far, show_status
+from satisfice.errors import NoFeasibleTrial
+
+if TYPE_CHECKING:
+    from satisfice.spec.study import Objective
+    from satisfice.spec.trial import TrialRecord
+    from satisfice.study import Study
+
+
+@click.command(epilog="Example: satisfice status digits-edge --json")
+@click.argument("name", required=False)
+@options.storage
+@options.as_json
+def status(name: str | None, storage: str | None, as_json: bool) -> None:
+    """Trials by state, the best so far, workers with their trials and budget left, of one study or of all."""
+    if name is not None:
+        study = options.open_study(name, storage)
+        found = study.status()
+        if as_json:
+            print_json(found)
+        else:
+            show_status(found, study.spec)
+        return
+    from satisfice.study import list_studies, load_study
+
+    options.quiet()
+    url = options.existing(storage)
+    studies = [load_study(each, storage=url) for each in list_studies(url)]
+    if as_json:
+        print_json([study.status() for study in studies])
+    else:
+        _show_all([(study.status(), study.spec.objectives[0].metric) for study in studies])
+
+
+@click.command(epilog='Example: satisfice best digits-edge --maximize accuracy --where "size_mb <= 0.3"')
+@click.argument("name")
+@options.storage
+@options.question
+@options.as_json
+@click.pass_context
+def best(
+    context: click.Context,
+    name: str,
+    storage: str | None,
+    maximize: str | None,
+    minimize: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """The trial to ship: best on one metric among those that satisfy every constraint.
+
+    Where none does, the nearest miss is named, the JSON is null, and the exit code is 1.
+    """
+    options.check_question(maximize, minimize, where)
+    study = options.open_study(name, storage)
+    try:
+        trial = study.best(maximize=maximize, minimize=minimize, where=where)
+    except NoFeasibleTrial as error:
+        if as_json:
+            print_json(None)
+        say(str(error))
+        context.exit(EXIT_FAILED)
+    waiting = study.status()["waiting"]
+    if waiting:
+        say(waiting)
+    if as_json:
+        print_json(trial_json(trial))
+        return
+    _show_best(study, trial, (maximize, minimize, where))
+
+
+@click.command(epilog='Example: satisfice pareto digits-edge --where "latency_ms <= 1" --json')
+@click.argument("name")
+@options.storage
+@options.question
+@options.as_json
+@click.pass_context
+def pareto(
+    context: click.Context,
+    name: str,
+    storage: str | None,
+    maximize: str | None,
+    minimize: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """The feasible Pareto front, best on the first objective (or the one asked for) first.
+
+    Where nothing is feasible, the nearest miss is named, the JSON is an empty list, and the exit code is 1.
+    """
+    options.check_question(maximize, minimize, where)
+    study = options.open_study(name, storage)
+    try:
+        study.best(maximize=maximize, minimize=minimize, where=where)  # refuses a metric that no trial has
+    except NoFeasibleTrial as error:
+        if as_json:
+            print_json([])
+        say(str(error))
+        context.exit(EXIT_FAILED)
+    front = study.pareto_front(where=list(where))
+    waiting = study.status()["waiting"]
+    if waiting:
+        say(waiting)
+    asked = maximize or minimize
+    if asked is not None:
+        sign = -1.0 if maximize else 1.0
+        front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
+    if as_json:
+        print_json([trial_json(trial) for trial in front])
+        return
+    from satisfice.choose import merge_constraints
+
+    spec = study.spec
+    bounds = merge_constraints(spec.constraints, where)
+    # What is asked about is shown, also where the study does not name it.
+    metrics = [*spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
+    print_trials(front, metrics, title=front_title(front, spec.objectives), constraints=bounds)
+
+
+def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
+    """What a table of the front is called: with one objective there is nothing to trade."""
+    if len(objectives) > 1:
+        return "feasible Pareto front"
+    trials = "the best trial that fits" if len(front) == 1 else f"the {len(front)} best trials that fit, tied"
+    return f"{trials} (one objective: {objectives[0].metric})"
+
+
+def _show_best(
+    study: Study, trial: TrialRecord, question: tuple[str | None, str | None, Sequence[str]]
+) -> None:
+    """The answer in a sentence, every metric in one unit, the parameters."""
+    from satisfice.choose import merge_constraints
+    from satisfice.choose.best import optimizing
+    from satisfice.choose.bounds import beside, metric_value
+    from satisfice.cli.commands.report import view_of
+    from satisfice.report.headline import headline
+    from satisfice.report.summary import seeds
+    from satisfice.spec.metric import one_unit
+
+    maximize, minimize, where = question
+    objectives, constraints = study.spec.objectives, merge_constraints(study.spec.constraints, where)
+    goal = optimizing(objectives, maximize, minimize)
+    view, context = view_of(study, chosen=trial.number)
+    order = (goal, *(o for o in objectives if o.metric != goal.metric))
+    click.echo(headline(replace(view, objectives=order, constraints=constraints), context))
+    for said in seeds(view, context):
+        click.echo(said)
+    for said in context.notes:
+        if said.startswith(f"Trial {trial.number} was dropped"):
+            click.echo(said)
+    for name in one_unit(study.spec.metric_names, trial.metrics):
+        value = metric_value(trial, name)
+        shown = number(None) if value is None else beside(value, [c for c in constraints if c.metric == name])
+        click.echo(f"{name:24} {shown}")
+    click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
+
+
+def _show_all(all_found: list[tuple[dict[str, Any], str]]) -> None:
+    from rich.table import Table
+
+    if not all_found:
+        say("no study is stored here")
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in (
+        "study",
+        "trials",
+        "complete",
+        "pruned",
+        "failed",
+        "turned away",
+        "workers",
+        "best so far",
+    ):
+        left = column in ("study", "best so far")
+        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+    for found, objective in all_found:
+        states, budget = found["states"], found["budget"]
+        table.add_row(
+            found["name"],
+            f"{budget['used']}/{budget['trials']}",
+            *(str(states.get(state, 0)) for state in ("COMPLETE", "PRUNED", "FAIL")),
+            str(found["turned_away"]),
+            str(found["workers"]),
+            best_so_far(found, objective),
+        )
+    console().print(table)

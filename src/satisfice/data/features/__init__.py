@@ -1,0 +1,1 @@
+"""From columns and images to the numbers that models learn from."""

@@ -1,0 +1,1 @@
+"""From files and cells to numbers, moments and categories, by rules that are data."""

@@ -1,0 +1,174 @@
+"""A table as it was read from its source, to one whose cells are numbers, moments and categories."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from satisfice.data.features.image import ImageScaler
+from satisfice.data.features.table import Column, TableEncoder
+from satisfice.data.raw import RawData, Task
+from satisfice.data.reading.cells import Rule
+from satisfice.data.reading.columns import ColumnNote, Habits, Learnt
+from satisfice.data.reading.learn import habits_of, learn, learn_columns
+from satisfice.data.reading.learn_target import MOST_CLASSES, learn_target
+from satisfice.data.reading.pandas_columns import as_series, is_text, read_cells
+from satisfice.data.reading.text import spelled
+from satisfice.errors import DataError
+
+_MUCH = 0.05  # share of the rows with rare categories that is worth a note
+
+
+def understand(raw: RawData, task: Task | None, where: str) -> RawData:
+    """Learn the rule of every column from all its rows, and read the table by them.
+
+    Raises:
+        DataError: A row has no target, or one that is no number among numbers.
+    """
+    beside = learn(str(raw.target.name), raw.target.tolist()) if is_text(raw.target) else None
+    items = raw.items.rename(columns=str) if isinstance(raw.items, pd.DataFrame) else pd.DataFrame()
+    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
+    learnt = learn_columns(texts, [] if beside is None else [beside])
+    habits = habits_of([*learnt.values(), *([] if beside is None else [beside])])
+    target, said = _target(raw, task, where, habits)
+    if not isinstance(raw.items, pd.DataFrame):
+        return replace(raw, target=target, notes=(*raw.notes, *said))
+    rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
+    found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
+    read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
+    notes = [*raw.notes, *said]
+    for name, each in learnt.items():
+        notes += each.notes
+        if each.why:
+            notes.append(_left_as_text(name, each))
+    for name, cells in found.items():
+        never = int(items[name].notna().sum()) - cells.known if rules[name].kind == "moment" else 0
+        if name not in learnt and (cells.unread or never):
+            notes.append(_endless(name, cells.unread, never))
+    return replace(
+        raw, items=pd.DataFrame(read, index=items.index), target=target, rules=rules, notes=tuple(notes)
+    )
+
+
+def unused(train: RawData, preprocessor: TableEncoder | ImageScaler) -> list[ColumnNote]:
+    """A note on each column of which no feature came, or of which many values became one."""
+    if isinstance(preprocessor, ImageScaler) or not isinstance(train.items, pd.DataFrame):
+        return []
+    items = train.items
+    gathered = [_gathered(items[c.name], c) for c in preprocessor.columns if c.rare]
+    return [_ignored(items[name]) for name in preprocessor.ignored] + [g for g in gathered if g is not None]
+
+
+def _rule_of(series: pd.Series[Any]) -> Rule:
+    """Of a column that has a type."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return Rule(kind="category")
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return Rule(kind="moment")
+    return Rule(truth=pd.api.types.is_bool_dtype(series))
+
+
+def _left_as_text(name: str, learnt: Learnt) -> ColumnNote:
+    return ColumnNote(
+        column=name,
+        what="read",
+        reason=f"{learnt.why}: it is taken as text, not as numbers or dates",
+        remedy=learnt.remedy,
+    )
+
+
+def _endless(name: str, unread: Counter[str], never: int) -> ColumnNote:
+    """Of a column that has a type."""
+    reason = f"has {never} dates outside the years 1678 to 2261: they count as missing"
+    if not never:
+        reason = f"has {unread.total()} infinite values: they count as missing"
+    return ColumnNote(
+        column=name,
+        what="coerced",
+        reason=reason,
+        count=never or unread.total(),
+        examples=tuple(unread)[:3],
+    )
+
+
+def _gathered(series: pd.Series[Any], column: Column) -> ColumnNote | None:
+    """Many rows whose categories are each too rare for a feature."""
+    rare = series[~series.isin(column.categories or ()) & series.notna()]
+    if len(rare) < _MUCH * len(series):
+        return None
+    return ColumnNote(
+        column=column.name,
+        what="read",
+        reason=f"has {rare.nunique()} values that are too rare for features of their own: they count as one",
+        count=len(rare),
+        examples=tuple(str(value) for value in rare.unique()[:3]),
+        remedy="group them where that is too many",
+    )
+
+
+def _ignored(series: pd.Series[Any]) -> ColumnNote:
+    known = series.dropna()
+    distinct = known.nunique()
+    remedy = ""
+    if distinct == 0:
+        why = "it has no value in the training rows"
+    elif distinct == 1 and len(known) == len(series):
+        why = "it has the same value in all training rows"
+    elif distinct > max(50, 0.5 * len(series)):
+        why = f"its texts are nearly all different ({distinct} in {len(series)} training rows)"
+        remedy = "drop it, or derive a number or a category from it"
+    else:
+        why = "none of its values is frequent enough for a feature"
+    return ColumnNote(
+        column=str(series.name),
+        what="ignored",
+        reason=f"is ignored: {why}",
+        count=len(series),
+        examples=tuple(spelled(value) or "" for value in known.unique()[:3]),
+        remedy=remedy,
+    )
+
+
+def _target(
+    raw: RawData, task: Task | None, where: str, habits: Habits
+) -> tuple[pd.Series[Any], list[ColumnNote]]:
+    """The target as values of its own type."""
+    series = raw.target
+    if not is_text(series):
+        return series, []
+    learnt = learn_target(str(series.name), series.tolist(), task, habits)
+    if learnt.unread:
+        shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
+        count = sum(learnt.unread.values())
+        raise DataError(
+            f"{where}: the target {series.name!r} holds numbers and {count} that are none ({shown})",
+            hint='correct or remove those rows, or set task = "classification" in [data] if they are classes',
+        )
+    if learnt.missing:
+        words = [word for word in learnt.missing if word]
+        named = f" ({', '.join(f'{w!r} in {learnt.missing[w]}' for w in words)})" if words else ""
+        hint = (
+            f"remove those rows; if {words[0]!r} is a class, give it another name"
+            if words
+            else "remove those rows"
+        )
+        hint += "".join(f"; {note}" for note in raw.notes if not note.column)
+        count = sum(learnt.missing.values())
+        raise DataError(
+            f"{where}: {count} rows have no value in the target {series.name!r}{named}", hint=hint
+        )
+    values = learnt.values
+    if learnt.why and (task == "regression" or len(set(values)) > MOST_CLASSES):
+        raise DataError(f"{where}: the target {series.name!r} {learnt.why}", hint=learnt.remedy)
+    kinds = {type(value) for value in values}
+    dtype: Any = {frozenset({int}): np.int64, frozenset({float}): np.float64, frozenset({bool}): bool}.get(
+        frozenset(kinds), object
+    )
+    try:
+        return pd.Series(values, index=series.index, name=series.name, dtype=dtype), list(learnt.notes)
+    except OverflowError:  # beyond 64 bits
+        return pd.Series(values, index=series.index, name=series.name, dtype=np.float64), list(learnt.notes)

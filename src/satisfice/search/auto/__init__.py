@@ -1,0 +1,1 @@
+"""The sampler ``auto``: expected hypervolume improvement over exactly screened candidates."""

@@ -1,0 +1,110 @@
+"""Parts of a conditional space: what a choice switches on.
+
+A space with a choice of learners, each with its own parameters, is several spaces in one. Left to chance, the
+first trials may not see some of them, the more so where one fits the constraints far more often than another;
+and a few trials that went badly make a model give up a part whose good configurations are rare. So each part
+has its own start, and goes on to be visited from time to time, ever less often.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.surrogate.encoding import Array, Encoder
+
+_STARTUP = 6.0  # trials of a part before a model is asked where to look in it, if all parameters are its own
+_MOST, _VISITS = 0.5, 4.0  # such a part of n trials is visited with probability _VISITS / (n + 1), or _MOST
+_LEAST_OWN = 0.2
+_REFUSED = 0.1  # so much of a trial is a configuration that was turned away
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The part of a space in which a parameter that others depend on has one value."""
+
+    column: int
+    value: float  # raw
+    above: tuple[tuple[int, tuple[float, ...]], ...]  # raw values of columns that it depends on itself
+    own: float  # share of the parameters active in it that the choice switches on, `_LEAST_OWN` at least
+
+    def holds(self, raw: Array) -> NDArray[np.bool_]:
+        """Which raw rows are in it, shape [n]."""
+        return np.asarray(raw[:, self.column] == self.value)
+
+    def is_new(self, tried: Array) -> bool:
+        """Whether too few of these raw rows are in it to ask a model where to look there."""
+        return bool(self.holds(tried).sum() < _STARTUP * self.own)
+
+    def moved_into(self, encoder: Encoder, q: Array, rng: np.random.Generator) -> Array:
+        """Quantile rows with what it takes to be in it, the rest as it was. Shape [n, d]."""
+        q = q.copy()
+        for column, values in (*self.above, (self.column, (self.value,))):
+            raw = np.full((len(values), q.shape[1]), np.nan)
+            raw[:, column] = values
+            there = encoder.quantiles(raw, raw)[:, column]
+            outside = ~np.isin(encoder.values(q)[:, column], values)
+            q[outside, column] = there[rng.integers(len(there), size=int(outside.sum()))]
+        return q
+
+
+def branches(encoder: Encoder) -> tuple[Branch, ...]:
+    """One for each value of each parameter that others depend on; of a number, for each that they name.
+
+    Those that no draw gets into are left out: a single value of a continuous parameter, say.
+    """
+    values: dict[int, set[float]] = {}
+    above: dict[int, dict[int, tuple[float, ...]]] = {}
+    for j in encoder.order:
+        above[j] = {}
+        for column, wanted in encoder.conditions[j].items():
+            for c, allowed in {**above[column], column: wanted}.items():
+                above[j][c] = tuple(v for v in above[j].get(c, allowed) if v in allowed)
+            values.setdefault(column, set()).update(encoder.choices(column) or wanted)
+    free = [int(j) for j in encoder.free]
+    found = (
+        Branch(column, value, tuple(above[column].items()), _own(column, value, above, free))
+        for column in sorted(values)
+        if encoder.parameters[column].cardinality > 1
+        for value in sorted(values[column])
+    )
+    rng = np.random.default_rng(0)
+    return tuple(
+        part
+        for part in found
+        if all(wanted for _, wanted in part.above)
+        and part.holds(encoder.raw_from_quantiles(part.moved_into(encoder, encoder.draw(8, rng), rng))).all()
+    )
+
+
+def _own(column: int, value: float, above: dict[int, dict[int, tuple[float, ...]]], free: list[int]) -> float:
+    here = {**above[column], column: (value,)}
+    active = [
+        j for j in free if all(set(here[c]) & set(wanted) for c, wanted in above[j].items() if c in here)
+    ]
+    return max(_LEAST_OWN, sum(column in above[j] for j in active) / len(active))
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A look at one part, whatever a model says of it."""
+
+    branch: Branch
+    probability: float  # that it is worth a trial
+
+
+def draw_visit(parts: tuple[Branch, ...], tried: Array, refused: Array, rng: np.random.Generator) -> Visit:
+    """The part that was seen least for what is its own.
+
+    Args:
+        parts: Of the space, at least one.
+        tried: Raw rows of all trials, shape [n, d].
+        refused: Raw rows of what was turned away, shape [k, d].
+        rng: Generator.
+    """
+    seen = np.array([part.holds(tried).sum() + _REFUSED * part.holds(refused).sum() for part in parts])
+    claim = np.array([part.own for part in parts]) / (seen + 1.0)
+    first = int(rng.choice(np.flatnonzero(claim == claim.max())))
+    return Visit(parts[first], min(_MOST, _VISITS * claim[first]))

@@ -1,0 +1,66 @@
+"""Configurations far from what has been tried, for when no model is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from satisfice.search.auto.branches import Branch
+from satisfice.search.auto.proposal import Asking, Candidate
+from satisfice.search.baselines.space_filling import nothing_fits
+from satisfice.surrogate.encoding import Array
+
+MAX_SCREENS = 240  # per proposal
+_PART_SCREENS = 20  # of a look at one part of a conditional space
+
+
+def fill(asking: Asking) -> Candidate:
+    """A configuration far from what has been tried, among a few random ones that probably fit.
+
+    Raises:
+        NoFeasibleProposal: None was found that fits.
+    """
+    budget, drawn = MAX_SCREENS, 0
+    for attempt in range(12):
+        q = asking.encoder.draw(64 if attempt < 2 else 512, asking.rng)
+        raw = _far_first(asking, q)[: min(8 + 4 * attempt, budget)]
+        found, screened = asking.first_that_fits(raw)
+        if found is not None:
+            return found
+        budget, drawn = budget - screened, drawn + screened
+    raise nothing_fits(asking.memory, drawn)
+
+
+def fill_part(asking: Asking, part: Branch) -> Candidate | None:
+    """A random configuration of one part of the space, None if it is hard to find one that fits there.
+
+    The farthest ones of a part are its corners: mostly bad, and costly to train.
+    """
+    encoder, rng = asking.encoder, asking.rng
+    q = part.moved_into(encoder, encoder.draw(64, rng), rng)
+    raw = asking.new(encoder.raw_from_quantiles(q))
+    chance = asking.chance(encoder.unit(raw))
+    likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
+    return asking.first_that_fits(raw[likely[:_PART_SCREENS]])[0]
+
+
+def _far_first(asking: Asking, q: Array) -> Array:
+    """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
+    encoder = asking.encoder
+    raw = asking.new(encoder.raw_from_quantiles(q))
+    if len(raw) == 0:
+        return raw
+    unit = encoder.unit(raw)
+    chance = asking.chance(unit)
+    far = _distance(asking, unit)
+    worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
+    return raw[np.argsort(-worth, kind="stable")]
+
+
+def _distance(asking: Asking, unit: Array) -> Array:
+    """Mean distance per parameter to the nearest of the latest 300 trials. Shape [n]."""
+    tried = asking.encoder.unit(asking.tried_rows)
+    if len(tried) == 0 or unit.shape[1] == 0:
+        return np.ones(len(unit))
+    delta = np.abs(unit[:, None, :] - tried[-300:][None])
+    delta = np.where(asking.encoder.layout.ordered, delta, delta != 0)
+    return np.asarray(delta.mean(axis=2).min(axis=1))

@@ -1,0 +1,56 @@
+"""Trials that are worth searching near.
+
+Shapes: n trials, m objectives, to be minimised.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.search.expected_improvement import nondominated
+from satisfice.surrogate.encoding import Array
+
+_ENOUGH, _MOST = 10, 60
+_RANGES = 6  # of an objective that is known before training
+_BEST = 2  # trials of each range
+
+
+def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]:
+    """The front of finished trials, and the next layers until there are enough.
+
+    Args:
+        objectives: Shape [n, m].
+        feasible: Rows to choose from.
+    """
+    rows: list[int] = []
+    rest = feasible
+    while len(rows) < _ENOUGH and len(rest):
+        layer = rest[nondominated(objectives[rest])]
+        rows.extend(layer)
+        rest = np.setdiff1d(rest, layer)
+    return np.array(rows[:_MOST], dtype=int)
+
+
+def best_of_ranges(expected: Array, rows: NDArray[np.int_], known: NDArray[np.bool_]) -> NDArray[np.int_]:
+    """The most hopeful trials of each range of each objective that is known before training.
+
+    Without these, what is large, say, is only searched near what is small, and never tuned.
+
+    Args:
+        expected: Objectives as observed or expected, shape [n, m].
+        rows: Rows to choose from, of trials that finished or were stopped.
+        known: Which objectives are known before training, shape [m].
+    """
+    rows = rows[np.isfinite(expected[rows]).all(axis=1)]
+    found = [np.zeros(0, dtype=int)]
+    for j in np.flatnonzero(known):
+        value = expected[rows, j]
+        if len(rows) < _RANGES or np.ptp(value) == 0:
+            continue
+        place = np.minimum((_RANGES * (value - value.min()) / np.ptp(value)).astype(int), _RANGES - 1)
+        for k in np.flatnonzero(~known):
+            order = rows[np.lexsort((expected[rows, k], place))]
+            ranges = np.split(order, np.flatnonzero(np.diff(np.sort(place))) + 1)
+            found += [inside[:_BEST] for inside in ranges]
+    return np.unique(np.concatenate(found))

@@ -1,0 +1,72 @@
+"""One proposal in the making: what it rests on, and the ways to screen candidates for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from satisfice.search.auto.surrogates import Evidence
+from satisfice.search.history import History
+from satisfice.search.protocol import Screen, Screened
+from satisfice.search.screening import ScreenMemory
+from satisfice.surrogate.encoding import Array, Encoder, keys
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A configuration that fits."""
+
+    raw: Array  # shape [d]
+    answer: Screened
+    gain: float = 0.0  # expected, where a model was asked
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a proposal rests on."""
+
+    history: History
+    evidence: Evidence | None  # None while the trials are too few for a model
+    memory: ScreenMemory
+    tried: set[bytes]  # keys of all configurations that were proposed
+    ask_screen: Screen
+    rng: np.random.Generator
+
+    @property
+    def encoder(self) -> Encoder:
+        """Of the space."""
+        return self.history.encoder
+
+    @property
+    def tried_rows(self) -> Array:
+        """Raw rows of all trials, shape [n, d]."""
+        return self.history.raw[self.history.state >= 0]
+
+    def screen(self, row: Array) -> Screened:
+        """The screen's answer for one raw row, asked once."""
+        return self.memory.screen(row, self.ask_screen)
+
+    def first_that_fits(self, raw: Array) -> tuple[Candidate | None, int]:
+        """The first of the raw rows that fits, and how many were screened."""
+        for i, row in enumerate(raw):
+            answer = self.screen(row)
+            if answer.fits:
+                return Candidate(row, answer), i + 1
+        return None, len(raw)
+
+    def new(self, raw: Array) -> Array:
+        """Raw rows without duplicates, what was tried, and what was turned away."""
+        seen: set[bytes] = set()
+        keep = []
+        for i, key in enumerate(keys(raw)):
+            if key in self.tried or key in seen or self.memory.refused(key):
+                continue
+            seen.add(key)
+            keep.append(i)
+        return raw[keep]
+
+    def chance(self, unit: Array) -> Array:
+        """Probability that each unit row fits, by all that is known. Shape [n]."""
+        chance = self.memory.probability_fits(unit)
+        return chance if self.evidence is None else chance * self.evidence.probability_feasible(unit)

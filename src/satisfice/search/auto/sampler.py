@@ -1,0 +1,227 @@
+"""The sampler named ``auto``: expected hypervolume improvement over candidates that are screened exactly.
+
+1. While little is known: space-filling points that pass the screen.
+2. Then a Gaussian process per metric that training decides. Metrics known before training need none: the
+   screen tells them exactly, and a model of past answers only orders the candidates before they are screened.
+3. Candidates come from the whole space and from the surroundings of the front. The most promising by expected
+   hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
+   the next.
+4. Some proposals look for the best at a drawn value of an objective that is known before training: mostly
+   where few trials have been (see `regions`). In a conditional space some look at the part that was seen
+   least (see `branches`).
+
+Running trials count as finished with what is expected of them, so that parallel workers spread out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+from scipy.spatial import cKDTree
+
+from satisfice.search.auto.acquisition import Scorer
+from satisfice.search.auto.branches import Branch, branches, draw_visit
+from satisfice.search.auto.candidates import around, pool
+from satisfice.search.auto.initial_design import fill, fill_part
+from satisfice.search.auto.proposal import Asking, Candidate
+from satisfice.search.auto.surrogates import Evidence, gather
+from satisfice.search.auto.target_sampling import draw_aim, most_hopeful
+from satisfice.search.curves.finish import CurveModels
+from satisfice.search.history import History
+from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
+from satisfice.search.screening import ScreenMemory
+from satisfice.surrogate.encoding import Array, keys
+from satisfice.surrogate.metric_model import HyperparameterCache
+
+_CLIMB = 300  # candidates of each round of local search
+_ROUNDS = 4
+_BEST = 400  # candidates that are looked at once more
+_REFINED = 80  # candidates that are scored finely
+_ROUGHNESS = (1.0, 1.0, 2.0, 3.0)  # the models' length scales are shorter by such a factor, equally often
+_ROUGH_FROM = 25  # trained trials
+_NOTHING = 1e-4  # a model that promises no more than this anywhere is too sure of itself
+_BOLDEST = 16.0
+_NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
+_EXPLORE = 0.05  # share of proposals that ignore the model
+_PROMISE = {"gp-ehvi": "expected_gain", "gp-feasible": "probability_feasible"}  # what a method maximises
+_SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
+_GOOD_ENOUGH = 0.8  # exact gain, as a share of what the next candidate promises, at which screening ends
+
+
+class AutoSampler:
+    """See the module."""
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self._problem = problem
+        self._parts: tuple[Branch, ...] | None = None
+        self._memory: ScreenMemory | None = None
+        self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
+        self._tried: set[bytes] = set()
+        self._noted: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in `_tried`
+        self._cache = HyperparameterCache()
+        self._curves = CurveModels()
+
+    # -- the Sampler protocol ------------------------------------------------------------------------------
+    def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
+        """The next configuration (see `Sampler`)."""
+        memory = self._remember(history)
+        tried = self._note(history)
+        screened_before = len(memory)
+        # A smooth model is surer than it should be of what lies far from the data.
+        trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
+        roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
+        evidence = gather(history, memory.known, self._cache, self._curves, roughness=roughness)
+        asking = Asking(history, evidence, memory, tried, screen, rng)
+        visit = self._visit(asking)
+        found, method = _find(asking, visit)
+        part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
+        kind = "exploit" if method in _PROMISE and part is None else "explore"
+        why: dict[str, Any] = {
+            "method": method,
+            "kind": kind,
+            "screened": len(memory) - screened_before,
+        }
+        if method in _PROMISE:
+            why[_PROMISE[method]] = found.gain
+        if part is not None:
+            why["part"] = history.encoder.parameters[part.column].name
+        if evidence is not None:
+            why["predicted"] = evidence.predict(history.encoder.unit(found.raw[None]))
+        return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
+
+    def _note(self, history: History) -> set[bytes]:
+        """Keys of all configurations that were proposed; only new ones are looked at."""
+        known = (history.state >= 0) & ~np.isnan(history.raw).all(axis=1)
+        fresh = known.copy()
+        fresh[: len(self._noted)] &= ~self._noted
+        self._tried.update(keys(history.raw[fresh]))
+        self._noted = known
+        return self._tried
+
+    def _remember(self, history: History) -> ScreenMemory:
+        """The memory of screens, with what other workers' trials tell of metrics known before training."""
+        if self._memory is None:
+            self._memory = ScreenMemory(self._problem, history.encoder)
+        memory = self._memory
+        columns = {n: history.metric_column[n] for n in sorted(memory.known) if n in history.metric_column}
+        if columns:
+            told = np.isfinite(history.metrics[:, list(columns.values())]).all(axis=1) & (history.state >= 0)
+            told[: len(self._remembered)] &= ~self._remembered
+            for i in np.flatnonzero(told):
+                metrics = {name: float(history.metrics[i, j]) for name, j in columns.items()}
+                memory.add(history.raw[i].copy(), _known(self._problem, metrics))
+            told[: len(self._remembered)] |= self._remembered
+            self._remembered = told
+        return memory
+
+    def _visit(self, asking: Asking) -> Branch | None:
+        """A part of a conditional space to look at; while there is no model, as long as one is new."""
+        if self._parts is None:
+            self._parts = branches(asking.encoder)
+        if not self._parts:
+            return None
+        tried = asking.tried_rows
+        visit = draw_visit(self._parts, tried, asking.memory.refused_rows(), asking.rng)
+        modelled = asking.evidence is not None
+        wanted = asking.rng.random() < visit.probability if modelled else visit.branch.is_new(tried)
+        return visit.branch if wanted else None
+
+
+# -- ways to look --------------------------------------------------------------------------------------------
+def _find(asking: Asking, part: Branch | None) -> tuple[Candidate, str]:
+    """What to try next, and by which method it was found."""
+    evidence, draw = asking.evidence, asking.rng.random()
+    if part is not None and part.is_new(asking.tried_rows):
+        found = fill_part(asking, part)
+        if found is not None:
+            return found, "space-filling"
+        part = None
+    if evidence is not None:
+        aim = draw_aim(asking.history, evidence, asking.memory, asking.rng)
+        found, method = None, "gp-feasible" if evidence.seeks_feasible else "gp-ehvi"
+        if part is not None:
+            found = _exploit(asking, evidence, part)
+        if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
+            found = _exploit(asking, evidence, None)
+        elif found is None and aim is not None and draw >= _EXPLORE:
+            q = most_hopeful(asking.history, evidence, asking.memory, aim, asking.rng)
+            raw = asking.new(asking.encoder.raw_from_quantiles(q))
+            found, _ = asking.first_that_fits(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND])
+            method = "gp-region"
+        if found is not None:
+            return found, method
+    return fill(asking), "space-filling"
+
+
+def _exploit(asking: Asking, evidence: Evidence, part: Branch | None) -> Candidate | None:
+    """What the models promise most of, in the whole space or in one part of it."""
+    history, encoder, rng = asking.history, asking.encoder, asking.rng
+    scorer = Scorer(evidence, asking.memory)
+    parents = evidence.parents
+    if part is not None:
+        trained = history.raw[history.rows(TrialState.COMPLETE)]
+        parents = np.vstack([parents, trained[part.holds(trained)]])
+    parents = encoder.quantiles(parents, encoder.draw(len(parents), rng))
+
+    def into(q: Array) -> Array:
+        return q if part is None else part.moved_into(encoder, q, rng)
+
+    q = into(pool(encoder, parents, parents, rng))
+
+    def promise(q: Array) -> Array:
+        return scorer.coarse(encoder.unit(encoder.raw_from_quantiles(q)))
+
+    score = promise(q)
+    while score.max() < _NOTHING and scorer.boldness < _BOLDEST:
+        scorer.boldness *= 2.0
+        score = promise(q)
+    for _ in range(_ROUNDS):
+        fresh = into(around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng))
+        q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
+    best = q[np.argsort(-score, kind="stable")[:_BEST]]
+    raw = asking.new(encoder.raw_from_quantiles(best))
+    # Where all that promises most is next to what was tried, it is time to look elsewhere.
+    raw = raw[_apart(encoder.unit(raw), encoder.unit(asking.tried_rows))]
+    return _best_that_fits(asking, raw, scorer)
+
+
+def _best_that_fits(asking: Asking, raw: Array, scorer: Scorer) -> Candidate | None:
+    """Screen in order of promise until what fits is worth, exactly, what the next one promises.
+
+    Promises rest on predicted sizes and latencies: after a few answers the rest is scored anew.
+    """
+    best: Candidate | None = None
+    for _ in range(_SCREEN_ROUNDS):
+        raw = raw[:_REFINED]
+        if len(raw) == 0:
+            break
+        promise = scorer(asking.encoder.unit(raw))
+        order = np.argsort(-promise, kind="stable")
+        for i in order[:_SCREENS_PER_ROUND]:
+            if best is not None and best.gain >= _GOOD_ENOUGH * promise[i]:
+                return best
+            answer = asking.screen(raw[i])
+            if not answer.fits:
+                continue
+            gain = float(scorer(asking.encoder.unit(raw[i][None]), answer)[0])
+            if best is None or gain > best.gain:
+                best = Candidate(raw[i], answer, gain)
+        raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
+        scorer.refresh()
+    return best
+
+
+def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
+    violations = {c.key: c.violation(metrics[c.metric]) for c in problem.constraints if c.metric in metrics}
+    return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
+
+
+def _apart(unit: Array, others: Array) -> NDArray[np.bool_]:
+    """Which rows differ by more than `_NEAR` from each of the others in some parameter. Shape [n]."""
+    if len(others) == 0 or unit.shape[1] == 0:
+        return np.ones(len(unit), dtype=bool)
+    distance, _ = cKDTree(others).query(unit, p=np.inf)
+    return np.asarray(distance > _NEAR)

@@ -1,0 +1,1 @@
+"""Learning curves: from reports of unfinished trainings to predicted final values."""

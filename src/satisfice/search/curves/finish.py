@@ -1,0 +1,267 @@
+"""Models of how trainings finish, from finished and unfinished ones.
+
+A Gaussian process over the configurations takes finishes and the finishes that reports foretell (see `lines`)
+together (see `gaussian.Reports`): what was stopped teaches as much as it can, and a training's own report
+sharpens what is expected of it.
+
+Everything depends on the history's content alone.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from satisfice.search.curves.extrapolation import Lines, last_checkpoint, signed_curve, surprise, unlike
+from satisfice.search.history import History
+from satisfice.surrogate import gaussian_process as gaussian
+from satisfice.surrogate.encoding import Array
+from satisfice.surrogate.fitting import fit
+from satisfice.surrogate.metric_model import MAX_POINTS, MetricModel, fit_size, spread_out
+
+MIN_FINISHED = 4
+_NOISE_PRIOR = 0.01
+_MAX_FIT = 110  # points that hyperparameters are fitted on
+_MAX_TRIALS = 200  # of a model; the other points are earlier reports of those that finished
+_EARLIER = 2  # earlier reports of each finished trial that a model sees
+_UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
+_MAX_WIDENING = 4.0
+
+
+@dataclass(frozen=True)
+class _Points:
+    trial: NDArray[np.int_]  # row of each point, shape [n]
+    target: Array  # on the transform's scale, shape [n]
+    extra: Array  # further variance, shape [n]
+    ahead: Array  # shape [n]
+    finished: int  # so many of them come first, and are finishes
+
+
+@dataclass(frozen=True)
+class FinishModel:
+    """Model of one target (see `History.targets`) from finished and unfinished trials."""
+
+    metric: MetricModel
+    lines: Lines
+    points: _Points
+    seen: Array  # unit rows of finished trials, shape [f, d]
+
+    @cached_property
+    def _left_out(self) -> tuple[NDArray[np.int_], Array]:
+        """Finished points, each predicted from the others and the earliest report of its own."""
+        points, tested, foreseen = self.points, [], []
+        for i in range(points.finished):
+            own = np.flatnonzero(points.trial == points.trial[i])
+            if len(own) < 2:
+                continue
+            earliest = own[np.argmax(points.ahead[own])]
+            rest = own[(own != earliest) & (own != i)]
+            tested.append(i)
+            foreseen.append(self.metric.without(np.r_[i, rest]))
+        return np.array(tested, dtype=int), np.array(foreseen, dtype=float).reshape(-1, 2)
+
+    @property
+    def tested(self) -> NDArray[np.int_]:
+        """Finished trials that were left out in turn, shape [k]."""
+        return self.points.trial[self._left_out[0]]
+
+    @property
+    def foreseen(self) -> Array:
+        """Their mean and standard deviation, given an early report of theirs, shape [k, 2]."""
+        return self._left_out[1]
+
+    @cached_property
+    def widening(self) -> float:
+        """Factor of standard deviations that makes intervals hold for those left out."""
+        tested, foreseen = self._left_out
+        if len(tested) == 0:
+            return _UNSURE
+        off = np.abs(self.points.target[tested] - foreseen[:, 0]) / foreseen[:, 1]
+        surprise = float(np.quantile(off, 0.9)) / 1.645
+        mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
+        return float(np.clip(mean, 1.0, _MAX_WIDENING))
+
+    def optimistic(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
+        """The lower end of intervals, in the metric's own units, to minimise."""
+        return self.lines.transform.inverse(np.atleast_1d(mean - optimism * sd))
+
+    def hope(self, history: History, number: int, checkpoint: int, optimism: float) -> float:
+        """The best that may be hoped of the finish of a trial that is not in it, NaN if it has not reported.
+
+        By all that is known, or by the trial's reports alone, whichever is better: a training that surprises
+        the model teaches most. Never worse than what the trial has shown. In the metric's own units, to
+        minimise.
+
+        Args:
+            history: The trials.
+            number: Of the trial.
+            checkpoint: Index into `History.checkpoints`.
+            optimism: Standard deviations below what is expected.
+        """
+        row, ahead = np.array([number]), float(self.lines.ahead[checkpoint])
+        foretold, change = self.lines.foretell(history, row, checkpoint)
+        unit = history.encoder.unit(history.raw[row])
+        extra = float(surprise(change, unlike(unit, self.seen, history.encoder.layout.ordered))[0])
+        mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
+        together = self.optimistic(mean, sd * self.widening, optimism)
+        alone = self.optimistic(foretold, math.sqrt(ahead + extra) * self.widening, optimism)
+        shown = signed_curve(history, row, self.lines.target, checkpoint)
+        return float(np.min([together, alone, shown]))
+
+
+class CurveModels:
+    """Makes models of finishes; hyperparameters are shared by the models between two sizes of the history."""
+
+    def __init__(self) -> None:
+        self._fits: dict[bytes, gaussian.Hyperparameters] = {}
+
+    def make(
+        self,
+        history: History,
+        target: int,
+        complete: NDArray[np.int_],
+        unfinished: NDArray[np.int_],
+        failed: NDArray[np.int_] | None = None,
+        *,
+        roughness: float = 1.0,
+    ) -> FinishModel | None:
+        """The model of one target, or None while fewer than `MIN_FINISHED` have finished.
+
+        Args:
+            history: The trials.
+            target: Index into `History.targets`.
+            complete: Trials that finished, ascending.
+            unfinished: Trials whose reports are used, ascending.
+            failed: Trials that count as bad as the worst finished one, uncertainly.
+            roughness: See `gaussian.Hyperparameters.rougher`.
+        """
+        finishes = history.target(target, complete)
+        complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
+        if len(complete) < MIN_FINISHED:
+            return None
+        failed = np.zeros(0, dtype=int) if failed is None else failed
+        lines = Lines.through(history, target, complete, finishes, unfinished)
+        points = _points(history, lines, complete, finishes, unfinished)
+        worst = float(lines.transform.forward(finishes).max())
+        rows = np.r_[points.trial, failed]
+        metric = MetricModel(
+            history.encoder.unit(history.raw[rows]),
+            np.r_[points.target, np.full(len(failed), worst)],
+            np.r_[points.extra, np.full(len(failed), 0.5)],
+            history.encoder.layout,
+            transform=lines.transform,
+            hyperparameters=self._hyperparameters(history, target, complete, unfinished).rougher(roughness),
+            reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
+        )
+        return FinishModel(
+            metric,
+            lines,
+            points,
+            seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
+        )
+
+    def _hyperparameters(
+        self,
+        history: History,
+        target: int,
+        complete: NDArray[np.int_],
+        unfinished: NDArray[np.int_],
+    ) -> gaussian.Hyperparameters:
+        """Fitted on the first trials, so that any worker arrives at the same."""
+        settled = unfinished[history.state[unfinished] == int(TrialState.PRUNED)]
+        total = len(complete) + len(settled)
+        share = fit_size(total) / total
+        first = complete[: max(MIN_FINISHED, int(share * len(complete)))]
+        first = first[spread_out(len(first), _MAX_FIT // 3)]
+        others = settled[: int(share * len(settled))]
+        others = others[spread_out(len(others), _MAX_FIT // 3)]
+        key = bytes([target]) + first.tobytes() + b"|" + others.tobytes()
+        if key not in self._fits:
+            if len(self._fits) > 64:
+                self._fits.clear()
+            finishes = history.target(target, first)
+            lines = Lines.through(history, target, first, finishes, others)
+            points = _points(history, lines, first, finishes, others)
+            self._fits[key] = fit(
+                history.encoder.unit(history.raw[points.trial]),
+                points.target,
+                points.extra,
+                history.encoder.layout,
+                noise_prior=_NOISE_PRIOR,
+                reports=gaussian.Reports(points.ahead, points.trial),
+            )
+        return self._fits[key]
+
+
+def _points(
+    history: History,
+    lines: Lines,
+    complete: NDArray[np.int_],
+    finishes: Array,
+    unfinished: NDArray[np.int_],
+) -> _Points:
+    """Finishes, the latest reports of unfinished trials, and earlier reports of finished ones."""
+    last = last_checkpoint(history, unfinished)
+    unfinished, last = unfinished[last >= 0], last[last >= 0]
+    foretold, change = lines.foretell(history, unfinished, last)
+    told = np.isfinite(foretold)
+    unfinished, last, foretold, change = unfinished[told], last[told], foretold[told], change[told]
+    finished = lines.transform.forward(finishes)
+    kept = _kept(np.r_[complete, unfinished], np.r_[finished, foretold])
+    of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
+    complete, finished = complete[of_finished], finished[of_finished]
+    unfinished, last = unfinished[of_unfinished], last[of_unfinished]
+    foretold, change = foretold[of_unfinished], change[of_unfinished]
+    encoder = history.encoder
+    far = unlike(
+        encoder.unit(history.raw[unfinished]),
+        encoder.unit(history.raw[complete]),
+        encoder.layout.ordered,
+    )
+    rows, checkpoint = _earlier(
+        complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)
+    )
+    earlier, _ = lines.foretell(history, rows, checkpoint)
+    told = np.isfinite(earlier)
+    rows, checkpoint, earlier = rows[told], checkpoint[told], earlier[told]
+    return _Points(
+        trial=np.r_[complete, unfinished, rows],
+        target=np.r_[finished, foretold, earlier],
+        extra=np.r_[np.zeros(len(complete)), surprise(change, far), np.zeros(len(rows))],
+        ahead=np.r_[np.zeros(len(complete)), lines.ahead[last], lines.ahead[checkpoint]],
+        finished=len(complete),
+    )
+
+
+def _kept(rows: NDArray[np.int_], targets: Array) -> NDArray[np.bool_]:
+    """At most `_MAX_TRIALS`: the best, the latest, and a spread of the others. Shape [n]."""
+    keep = np.ones(len(rows), dtype=bool)
+    if len(rows) <= _MAX_TRIALS:
+        return keep
+    third = _MAX_TRIALS // 3
+    by_number = np.argsort(rows, kind="stable")
+    chosen = np.r_[
+        np.argsort(targets, kind="stable")[:third],
+        by_number[-third:],
+        by_number[spread_out(len(rows), third)],
+    ]
+    keep[:] = False
+    keep[chosen] = True
+    return keep
+
+
+def _earlier(
+    complete: NDArray[np.int_], n_checkpoints: int, room: int
+) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Trials and checkpoints, taking turns, of the latest finished trials that there is room for."""
+    if n_checkpoints == 0:
+        return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
+    latest = complete[::-1][: max(room, 0)]
+    rows = np.concatenate([latest, latest[: max(0, room - len(latest))]])
+    turn = np.r_[np.zeros(len(latest), dtype=int), np.ones(len(rows) - len(latest), dtype=int)]
+    return rows, (_EARLIER * rows + turn * (n_checkpoints // 2 + 1)) % n_checkpoints

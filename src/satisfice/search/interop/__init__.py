@@ -1,0 +1,1 @@
+"""Sampler and pruner for people with an Optuna study of their own."""

@@ -1,0 +1,258 @@
+"""Stopping trainings that cannot matter any more.
+
+A trial is stopped when even its optimistic finish is dominated by a feasible finished trial, or misses a
+constraint that training decides; while no finished trial meets it, when it misses by more than the nearest
+miss. What is known before training is taken as it is; the rest is foreseen from the configuration and the
+reports (see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
+optimistic is learnt: the rule is tried on the trials that finished, each foreseen from an early report as if
+it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
+does, nothing is stopped.
+
+Before enough have finished for that, a trial is stopped when it is no better than another one, finished or
+running, was after half as many steps, also in what such constraints ask for. What stopping saves at the start
+moves everything after it forward.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+from numpy.typing import NDArray
+from optuna.trial import TrialState
+
+from satisfice.search.curves.extrapolation import last_checkpoint, signed_curve
+from satisfice.search.curves.finish import MIN_FINISHED, CurveModels, FinishModel
+from satisfice.search.expected_improvement import nondominated
+from satisfice.search.history import History, checkpoints
+from satisfice.search.protocol import Decision, SearchProblem
+from satisfice.spec.constraint import Constraint
+from satisfice.surrogate.encoding import Array
+
+_OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
+_SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
+_EARLIEST = 0.1  # of a full training: before, reports say too little
+_LATEST = 0.65  # of a full training: later, its end is worth more to the models than what stopping saves
+_HEAD_START = 2.0  # at the start: how much slower than another trial one may be
+_STOPPED_PER_OTHER = 3  # at the start: models need trials that finish
+_AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
+_ROUNDING = 1e-9  # share of a metric's size by which reports of one number may differ
+_EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
+
+
+class NoPruner:
+    """Lets every training finish."""
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self._problem = problem
+
+    def is_decision_step(self, step: int, max_steps: int | None) -> bool:
+        """Reports at the checkpoints are still wanted: the sampler learns from unfinished trials."""
+        return step in checkpoints(max_steps)
+
+    def decide(self, history: History, number: int) -> Decision:
+        """Always goes on."""
+        return Decision(stop=False)
+
+
+@dataclass(frozen=True)
+class _Foresight:
+    """What decisions rest on until further trials end."""
+
+    models: tuple[FinishModel | None, ...]  # one per target; None: known before training
+    late: tuple[tuple[Constraint, int], ...]  # constraints that training decides, and their targets
+    optimism: float  # infinite: nothing is to be stopped
+
+
+class AutoPruner:
+    """See the module."""
+
+    def __init__(self, problem: SearchProblem) -> None:
+        self._problem = problem
+        self._curves = CurveModels()
+        self._kept: tuple[bytes, _Foresight | None] = (b"", None)
+
+    def is_decision_step(self, step: int, max_steps: int | None) -> bool:
+        """Geometric steps, all before the last one."""
+        return step in checkpoints(max_steps)
+
+    def decide(self, history: History, number: int) -> Decision:
+        """Whether trial ``number`` should stop (see `Pruner`)."""
+        checkpoint = int(last_checkpoint(history, np.array([number]))[0])
+        if checkpoint < 0:
+            return Decision(stop=False, reason="nothing reported yet")
+        if self._problem.max_steps is not None:
+            done = history.steps[number] / self._problem.max_steps
+            if done < _EARLIEST:
+                return Decision(stop=False, reason="too early to say")
+            if done > _LATEST:
+                return Decision(stop=False, reason="far enough to be worth finishing")
+        if (number * 2654435761) % 2**32 < 2**32 // _AUDIT:
+            return Decision(stop=False, reason="trained to the end to check the rule for stopping")
+        foresight = self._foresight(history)
+        if foresight is None:
+            return self._at_the_start(history, number, checkpoint)
+        if math.isinf(foresight.optimism):
+            return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
+        missed = _missed(history, number, checkpoint, foresight)
+        if missed is not None:
+            return Decision(stop=True, reason=missed)
+        hope = _hope(history, number, checkpoint, foresight)
+        rows, finished = _feasible_finished(history)
+        better = np.flatnonzero((finished <= hope).all(axis=1))  # a NaN is behind nothing
+        if len(better) == 0:
+            return Decision(stop=False)
+        step, name = int(history.steps[number]), history.objective_names
+        said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, hope, history.signs, strict=True))
+        return Decision(
+            stop=True,
+            reason=f"dominated at step {step}: its best hope ({said}) is behind trial {rows[better[0]]}",
+        )
+
+    def _at_the_start(self, history: History, number: int, checkpoint: int) -> Decision:
+        few = f"fewer than {MIN_FINISHED} trials have finished"
+        unknown = self._problem.max_steps is None  # then no step is early or late
+        step = int(history.steps[number])
+        earlier = int(np.searchsorted(history.checkpoints, step / _HEAD_START, side="right")) - 1
+        if unknown or earlier < 0:
+            return Decision(stop=False, reason=few)
+        rows = np.setdiff1d(history.rows(TrialState.COMPLETE, TrialState.RUNNING), [number])
+        rows = rows[(history.feasible[rows] != 0) & (history.curve_step[rows, earlier] > 0)]
+        if len(history.rows(TrialState.PRUNED)) >= _STOPPED_PER_OTHER * len(rows):
+            return Decision(stop=False, reason=few)
+        mine, theirs = [], []
+        for j in range(len(history.targets)):
+            known = history.target(j, np.array([number]))[0]
+            trained = not np.isfinite(known)
+            shown = signed_curve(history, np.array([number]), j, checkpoint)[0] if trained else known
+            if j >= len(history.objective_names) and not (trained and np.isfinite(shown)):
+                continue  # of constraints, those whose metrics are reported count
+            mine.append(shown)
+            theirs.append(signed_curve(history, rows, j, earlier) if trained else history.target(j, rows))
+        better = np.flatnonzero((np.column_stack(theirs) <= np.array(mine)).all(axis=1))
+        if len(better) == 0:
+            return Decision(stop=False, reason=few)
+        then = history.checkpoints[earlier]
+        return Decision(
+            stop=True,
+            reason=f"behind at step {step}: trial {rows[better[0]]} was no worse after {then}",
+        )
+
+    def _foresight(self, history: History) -> _Foresight | None:
+        settled = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
+        settled = settled[: _scheduled(len(settled))]
+        key = settled.tobytes() + history.state[settled].tobytes()
+        if self._kept[0] != key:
+            self._kept = key, self._look_ahead(history, settled)
+        return self._kept[1]
+
+    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Foresight | None:
+        ended = history.state[settled] == int(TrialState.COMPLETE)
+        models: list[FinishModel | None] = []
+        for target in range(len(history.targets)):
+            if is_static(history, target):
+                models.append(None)
+                continue
+            model = self._curves.make(history, target, settled[ended], settled[~ended])
+            if model is None and target < len(history.objective_names):
+                return None
+            models.append(model)
+        bounded = [(c, history.target_of(c)) for c in self._problem.constraints]
+        late = tuple((c, j) for c, j in bounded if models[j] is not None)
+        untried = bool(late) and len(_feasible_finished(history)[0]) < 2
+        safe = (o for o in _OPTIMISM[-1 if untried else 0 :] if _loss(history, models, late, o) <= _SAFE)
+        return _Foresight(tuple(models), late, next(safe, math.inf))
+
+
+def _scheduled(n: int) -> int:
+    """``n``, or from a hundred on the last of a growing schedule of sizes: any worker arrives at the same."""
+    if n <= 100:
+        return n
+    return int(100 * _EVERY ** math.floor(math.log(n / 100) / math.log(_EVERY)))
+
+
+def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight) -> Array:
+    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
+    row = np.array([number])
+    hope = history.objectives(row)[0]
+    for j, model in enumerate(foresight.models[: len(hope)]):
+        if model is not None:
+            hope[j] = model.hope(history, number, checkpoint, foresight.optimism)
+        elif not np.isfinite(hope[j]):
+            hope[j] = signed_curve(history, row, j, checkpoint)[0]
+    return np.asarray(hope)
+
+
+def _missed(history: History, number: int, checkpoint: int, foresight: _Foresight) -> str | None:
+    """Which constraint the trial cannot meet, and why; None if there is hope for each."""
+    finished = history.rows(TrialState.COMPLETE)
+    for constraint, target in foresight.late:
+        model = foresight.models[target]
+        assert model is not None
+        hope = model.hope(history, number, checkpoint, foresight.optimism)
+        sign = history.targets[target].sign
+        behind = hope - max(sign * constraint.bound, float(np.nanmin(history.target(target, finished))))
+        if behind > 0:
+            step = int(history.steps[number])
+            return f"cannot meet {constraint.key} at step {step}: its best hope is {hope * sign:.4g}"
+    return None
+
+
+def _loss(
+    history: History,
+    models: list[FinishModel | None],
+    late: tuple[tuple[Constraint, int], ...],
+    optimism: float,
+) -> float:
+    """Share of the front's hypervolume that the rule would have lost among the trials it was tried on."""
+    rows, finished = _feasible_finished(history)
+    if len(rows) < 2:
+        return 0.0
+    hope = np.column_stack([history.target(j, rows) for j in range(len(models))])
+    for j, model in enumerate(models):
+        if model is not None and len(model.tested):
+            mean, sd = model.foreseen.T
+            place = np.searchsorted(rows, model.tested)
+            known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.tested)
+            hope[place[known], j] = model.optimistic(mean, sd * model.widening, optimism)[known]
+    missed = np.zeros(len(rows), dtype=bool)
+    for constraint, j in late:
+        missed |= hope[:, j] > history.targets[j].sign * constraint.bound
+    hope = hope[:, : finished.shape[1]]
+    front = np.flatnonzero(nondominated(finished))
+    lost = [bool(missed[i] or (np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
+    if not any(lost):
+        return 0.0
+    low, high = finished[front].min(axis=0), finished[front].max(axis=0)
+    width = np.where(high > low, high - low, np.ptp(finished, axis=0))
+    width = np.where(width > 0, width, 1.0)  # all have the same: any width will do
+    places, reference = (finished - low) / width, (high - low) / width + 0.1
+    volume = moocore.hypervolume(places, ref=reference)
+    left = moocore.hypervolume(np.delete(places, front[lost], axis=0), ref=reference)
+    return float(1.0 - left / volume)
+
+
+def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
+    """Numbers and objectives (to minimise) of the trials that a trial may be compared with."""
+    rows = history.rows(TrialState.COMPLETE)
+    rows = rows[history.feasible[rows] != 0]
+    values = history.objectives(rows)
+    told = np.isfinite(values).all(axis=1)
+    return rows[told], values[told]
+
+
+def is_static(history: History, target: int) -> bool:
+    """Whether a target does not change while a trial trains, as far as the reports show."""
+    rows = history.rows(TrialState.COMPLETE)[-50:]
+    final = history.target(target, rows)
+    curves = signed_curve(history, rows, target, slice(None))
+    change = np.abs(curves - final[:, None])
+    change = change[np.isfinite(change)]
+    if len(change) == 0:
+        return True
+    return bool(change.max() <= _ROUNDING * float(np.abs(final[np.isfinite(final)]).max()))
+
+
+__all__ = ["AutoPruner", "NoPruner", "is_static"]

@@ -1,0 +1,151 @@
+"""What screens have said in this process, and a model of it: which configurations are worth screening."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.search.protocol import Screen, Screened, SearchProblem
+from satisfice.surrogate.encoding import Array, Encoder, keys
+from satisfice.surrogate.metric_model import EXACT, MAX_POINTS, HyperparameterCache, MetricModel, spread_out
+
+_MIN_POINTS = 6
+_MAX_READ = 1_000  # latest answers that models are made from
+
+
+class ScreenMemory:
+    """Screens each configuration once, and learns metrics known before training from the answers.
+
+    These models only order candidates: nothing is accepted or refused by them, and the models of the
+    objectives never see what was turned away.
+    """
+
+    def __init__(self, problem: SearchProblem, encoder: Encoder) -> None:
+        self._problem, self._encoder = problem, encoder
+        self._answers: dict[bytes, Screened] = {}
+        self._rows: list[Array] = []
+        self._refused: list[Array] = []  # of these, what was turned away
+        self._cache = HyperparameterCache()
+        self._models: tuple[int, dict[str, MetricModel]] = (-1, {})
+        self._answered: list[Screened] = []
+        self._fitting: dict[str, tuple[float, float]] = {}  # ends of each metric over what fits
+        self._violations: Counter[str] = Counter()  # by constraint key
+        self._fits = 0
+        self.known: set[str] = set()  # metrics that a screen has told
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._answers
+
+    def screen(self, raw: Array, screen: Screen) -> Screened:
+        """The screen's answer for one raw row, asked once."""
+        key = keys(raw[None])[0]
+        if key not in self._answers:
+            self.add(raw, screen(self._encoder.params(raw)), key)
+        return self._answers[key]
+
+    def add(self, raw: Array, answer: Screened, key: bytes | None = None) -> None:
+        """Remember an answer."""
+        key = keys(raw[None])[0] if key is None else key
+        if key not in self._answers:
+            self._answers[key] = answer
+            self._rows.append(raw)
+            self._answered.append(answer)
+            self._fits += answer.fits
+            if not answer.fits:
+                self._refused.append(raw)
+            self.known.update(answer.metrics)
+            self._violations.update(k for k, v in answer.violations.items() if v > 0)
+            for name, value in answer.metrics.items() if answer.fits else ():
+                low, high = self._fitting.get(name, (value, value))
+                self._fitting[name] = min(low, value), max(high, value)
+
+    def refused(self, key: bytes) -> bool:
+        """Whether this configuration was screened and turned away."""
+        answer = self._answers.get(key)
+        return answer is not None and not answer.fits
+
+    def refused_rows(self) -> Array:
+        """Raw rows of what was screened and turned away, shape [n, d]."""
+        return np.array(self._refused).reshape(-1, len(self._encoder.parameters))
+
+    def share_that_fits(self) -> float:
+        """Share of the screened configurations that fitted."""
+        return self._fits / len(self._answered) if self._answered else 1.0
+
+    def most_violated(self) -> str | None:
+        """Key of the constraint that turned most away, or None."""
+        return max(self._violations, key=lambda key: self._violations[key], default=None)
+
+    def fitting_range(self, metric: str) -> tuple[float, float] | None:
+        """Least and greatest value of a metric over all screened configurations that fit."""
+        return self._fitting.get(metric)
+
+    # -- models --------------------------------------------------------------------------------------------
+    def models(self) -> Mapping[str, MetricModel]:
+        """One model per metric that is known before training and varies."""
+        if self._models[0] != len(self._rows):
+            self._models = (len(self._rows), self._fit())
+        return self._models[1]
+
+    def _fit(self) -> dict[str, MetricModel]:
+        answers = self._answered[-_MAX_READ:]
+        models: dict[str, MetricModel] = {}
+        if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
+            return models
+        x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
+        # With counts of choices, as in the models of objectives, searches of cells found less.
+        layout = replace(self._encoder.layout, siblings=())
+        same: dict[bytes, MetricModel] = {}
+        for name in self._wanted():
+            values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
+            told = np.flatnonzero(np.isfinite(values))
+            if len(told) < _MIN_POINTS or np.ptp(values[told]) == 0:
+                continue
+            ranks = np.unique(values[told], return_inverse=True)[1].tobytes() + told.tobytes()
+            rows = _subset(told)
+            if (
+                ranks in same
+            ):  # an increasing function of another metric: the same process on the scale of ranks
+                models[name] = same[ranks].rescaled(values[rows], EXACT(values[rows]))
+                continue
+            models[name] = same[ranks] = MetricModel(
+                x[rows],
+                values[rows],
+                np.zeros(len(rows)),
+                layout,
+                transform=EXACT(values[rows]),
+                hyperparameters=self._cache.get(x[told], values[told], layout, EXACT, noise_prior=1e-3),
+            )
+        return models
+
+    def _wanted(self) -> list[str]:
+        names = [o.metric for o in self._problem.objectives] + [c.metric for c in self._problem.constraints]
+        return [name for name in dict.fromkeys(names) if name in self.known]
+
+    def probability_fits(self, unit: Array) -> Array:
+        """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
+        out = np.ones(len(unit))
+        models = self.models()
+        for constraint in self._problem.constraints:
+            model = models.get(constraint.metric)
+            if model is None or not self._violations[constraint.key]:
+                continue
+            below = model.probability_below(unit, constraint.bound)
+            out *= below if constraint.is_upper else 1.0 - below
+        return out
+
+
+def _subset(rows: NDArray[np.int_]) -> NDArray[np.int_]:
+    """At most `MAX_POINTS` rows: half the latest ones, the others spread over the rest."""
+    if len(rows) <= MAX_POINTS:
+        return rows
+    half = MAX_POINTS // 2
+    older, recent = rows[:-half], rows[-half:]
+    return np.concatenate([older[spread_out(len(older), half)], recent])

@@ -1,0 +1,1 @@
+"""The file that ships: its format, and the model read back from it."""

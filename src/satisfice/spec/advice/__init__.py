@@ -1,0 +1,1 @@
+"""What users of other tools write, and what a study file says instead."""

@@ -1,0 +1,1 @@
+"""Reading and writing study files: grammar, parser, JSON schema."""

@@ -1,0 +1,1 @@
+"""One SQL database: engines, transactions, URLs, and what its failures mean."""

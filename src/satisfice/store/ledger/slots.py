@@ -1,0 +1,301 @@
+"""How a slot of the budget is claimed, given back unused, or begun as a trial."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from satisfice.errors import BudgetSpent, LeaseLost
+from satisfice.store.ledger.phase import Phase
+from satisfice.store.ledger.study_rows import StudyRows
+from satisfice.store.ledger.types import EXACT_KEY, Begun, Claim, TurnedAway, dump, slot_seed
+from satisfice.store.optuna_rows import lost
+from satisfice.store.tables import attempts, queue, slots, studies
+
+FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
+
+
+class Claiming(StudyRows):
+    """The ledger's operations before a trial runs."""
+
+    def claim(self) -> Claim:
+        """Take a slot: one given back or whose lease ran out, else a new one.
+
+        Raises:
+            BudgetSpent: No slot, no epoch or no time is left.
+            SpecMoved: The study's spec was changed.
+        """
+        while True:
+            claim = self._claim_once(uuid.uuid4().hex)
+            if claim is not None:
+                return claim
+
+    def _claim_once(self, token: str) -> Claim | None:
+        """One try; None when the slot found was given up for good, and the next is to be looked at."""
+        with self.db.write() as connection:
+            study = self._advance(connection, {"slots": 1})  # a new slot, as is most common
+            self._check_version(study)
+            now = float(study["now"])
+            found = connection.execute(self._statements.claimable, {"now_s": now}).mappings().first()
+            try:
+                if found is None:
+                    claim = self._take_new(connection, study, token, now)
+                elif found["number"] is None:
+                    self._check_time(study)
+                    if self._is_full(connection, study, found["slot"]):
+                        raise self._spent(study)
+                    self._reserve(study, found["epochs_reserved"])
+            except BudgetSpent as spent:
+                spent.others_hold = self._others_hold(connection)  # in this transaction: none slips through
+                raise
+            if found is not None:
+                self._set(connection, slots=study["slots"] - 1)
+                fruitless = self._fruitless(connection, found)
+                if fruitless >= FRUITLESS_ATTEMPTS:
+                    why = f"lost with its worker {fruitless} times in a row before it got any further"
+                    self._give_up(connection, study, found, now, why)
+                    return None
+                claim = self._take_over(connection, study, found, token, now)
+        self._held_until[token] = now + self.lease_s
+        return claim
+
+    def _fruitless(self, connection: sa.Connection, row: sa.RowMapping) -> int:
+        """Attempts since the last one that got further than those before it."""
+        if row["attempt"] < FRUITLESS_ATTEMPTS:
+            return int(row["attempt"])
+        a = attempts.c
+        reached = sa.func.coalesce(a.last_step, self._last_step(connection, row))  # NULL of one that runs
+        query = sa.select(sa.func.max(a.attempt)).where(
+            a.study_uuid == self.uuid, a.number == row["number"], reached > a.first_step
+        )
+        return int(row["attempt"]) - int(connection.execute(query).scalar() or 0)
+
+    def _take_over(
+        self,
+        connection: sa.Connection,
+        study: sa.RowMapping,
+        row: sa.RowMapping,
+        token: str,
+        now: float,
+    ) -> Claim:
+        begun = row["number"] is not None
+        last = int(row["last_step"])
+        if row["phase"] == Phase.RUNNING.value:
+            last = self._last_step(connection, row)
+            self._end_attempt(
+                connection, row["number"], row["attempt"], last, "lost", "its lease ran out", now
+            )
+        attempt = row["attempt"] + 1 if begun else 0
+        held = int(row["epochs_reserved"])
+        reserved = held if begun else self._reserve(study, held)
+        connection.execute(
+            self._slot(row["slot"]).values(
+                phase=Phase.RUNNING.value if begun else Phase.PROPOSING.value,
+                revision=study["revision"],
+                attempt=attempt,
+                last_step=last,
+                epochs_reserved=reserved,
+                lease_owner=self.worker,
+                lease_token=token,
+                lease_until=now + self.lease_s,
+            )
+        )
+        if begun:
+            self._begin_attempt(connection, row["number"], attempt, now, last)
+            if row["phase"] == Phase.RETURNED.value:
+                self.rows.set_state(connection, row["optuna_trial_id"], TrialState.RUNNING)
+        self._give_epochs_back(connection, held - reserved)
+        return Claim(
+            slot=row["slot"],
+            token=token,
+            seed=row["seed"],
+            attempt=attempt,
+            max_epochs=reserved or study["epochs_per_trial"],
+            number=row["number"],
+            trial_id=row["optuna_trial_id"],
+            last_step=last,
+            in_queue=True,  # who held the slot may have died with a configuration in hand
+            reserved=reserved,
+            revision=study["revision"],
+        )
+
+    def _take_new(self, connection: sa.Connection, study: sa.RowMapping, token: str, now: float) -> Claim:
+        slot = study["slots"] - 1
+        if slot >= study["trials_budget"]:
+            raise self._spent(study)
+        self._check_time(study)
+        reserved = self._reserve(study)
+        seed = slot_seed(self.seed, slot)
+        row = {
+            "study_uuid": self.uuid,
+            "slot": slot,
+            "phase": Phase.PROPOSING.value,
+            "seed": seed,
+            "revision": study["revision"],
+            "epochs_reserved": reserved,
+            "lease_owner": self.worker,
+            "lease_token": token,
+            "lease_until": now + self.lease_s,
+        }
+        connection.execute(sa.insert(slots), row)
+        self._give_epochs_back(connection, -reserved)
+        return Claim(
+            slot=slot,
+            token=token,
+            seed=seed,
+            attempt=0,
+            max_epochs=reserved or study["epochs_per_trial"],
+            in_queue=study["queued"] > 0,
+            reserved=reserved,
+            revision=study["revision"],
+        )
+
+    def _spent(self, study: sa.RowMapping) -> BudgetSpent:
+        count = study["trials_budget"]
+        return BudgetSpent(f"the budget of {count} {'trial' if count == 1 else 'trials'} is spent")
+
+    def _is_full(self, connection: sa.Connection, study: sa.RowMapping, slot: int) -> bool:
+        """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""
+        if study["slots"] <= study["trials_budget"]:
+            return False
+        s = slots.c
+        before = s.number.is_not(None) | ((s.phase == Phase.PROPOSING.value) & (s.slot < slot))
+        query = sa.select(sa.func.count()).where(s.study_uuid == self.uuid, s.slot != slot, before)
+        return bool(connection.execute(query).scalar_one() >= study["trials_budget"])
+
+    def _check_time(self, study: sa.RowMapping) -> None:
+        if study["timeout_s"] is not None and study["elapsed_s"] >= study["timeout_s"]:
+            raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
+
+    def _reserve(self, study: sa.RowMapping, held: int = 0) -> int:
+        """Epochs promised to a new trial, so that the total is exact whatever the workers do.
+
+        ``held`` were promised to the same slot before, to a worker that died before it began.
+        """
+        total = study["total_epochs_budget"]
+        if total is None:
+            return 0
+        left = int(total - study["epochs_reserved"]) + held
+        if left <= 0:
+            raise BudgetSpent(f"the budget of {total} epochs is spent")
+        return min(left, study["epochs_per_trial"] or left)
+
+    def _check_lowered(self, connection: sa.Connection, study: sa.RowMapping, claim: Claim) -> None:
+        """See that what was claimed is still in the budget."""
+        total = study["total_epochs_budget"]
+        unpromised = total is not None and (not claim.reserved or study["epochs_reserved"] > total)
+        if unpromised or self._is_full(connection, study, claim.slot):
+            spent = BudgetSpent("the budget was lowered meanwhile")
+            spent.others_hold = True  # who asks again hears what there is now
+            raise spent
+
+    def release(self, claim: Claim, away: TurnedAway | None) -> None:
+        """Give a slot back that no trial was begun in, with the enqueued configuration it had in hand.
+
+        Keeps the record of what was turned away. Does nothing more where somebody else has the slot by now.
+        """
+        with self.db.write() as connection:
+            self._lock(connection)
+            row = connection.execute(self._select_held(claim)).mappings().first()
+            if row is not None and row["number"] is not None:  # interrupted just after the trial began
+                study = self._advance(connection)
+                self._return(connection, study, row)
+                now = float(study["now"])
+                self._end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
+                return
+            self._insert_turned_away(connection, claim, away)
+            turned = away.proposals if away else 0
+            if row is None:
+                self._set(connection, turned_away=studies.c.turned_away + turned)
+                return
+            q = queue.c
+            in_hand = (q.study_uuid == self.uuid, q.slot == claim.slot, q.turned_away.is_(None))
+            back = connection.execute(sa.update(queue).where(*in_hand).values(slot=None)).rowcount
+            study = self._advance(
+                connection,
+                {
+                    "epochs_reserved": -row["epochs_reserved"],
+                    "turned_away": turned,
+                    "queued": back,
+                },
+                active=False,
+            )
+            self._return(connection, study, row, epochs_reserved=0)
+
+    def begin(
+        self,
+        claim: Claim,
+        params: Mapping[str, Any],
+        *,
+        metrics: Mapping[str, float],
+        proposal: Mapping[str, Any],
+        replicate_of: int | None,
+        away: TurnedAway | None,
+        system_attributes: Mapping[str, Any],
+        measured_on: str | None = None,
+    ) -> Begun:
+        """Begin the trial of a slot.
+
+        Raises:
+            BudgetSpent: The budget was lowered meanwhile, and this trial has no place in it.
+            SpecMoved: The study's spec was changed: the trial was screened by another one.
+            LeaseLost: The lease ran out meanwhile and somebody else took the slot.
+        """
+        exact = lost(self.space, params)
+        columns = {
+            "metrics": dump(metrics),
+            "proposal": json.dumps({**proposal, **({EXACT_KEY: exact} if exact else {})}),
+            "replicate_of": replicate_of,
+            "measured_on": measured_on,
+        }
+        try:
+            return self._begin(claim, params, columns, away, system_attributes)
+        except LeaseLost:
+            with self.db.look() as connection:
+                row = self._held_row(connection, claim)
+            if row["number"] is None:
+                raise
+            # It was committed before, but the answer was lost with the connection.
+            return Begun(trial_id=row["optuna_trial_id"], number=row["number"], revision=row["revision"])
+
+    def _begin(
+        self,
+        claim: Claim,
+        params: Mapping[str, Any],
+        columns: Mapping[str, Any],
+        away: TurnedAway | None,
+        system_attributes: Mapping[str, Any],
+    ) -> Begun:
+        turned = {"turned_away": away.proposals} if away else {}
+        with self.db.write() as connection:
+            # First what nobody else can see or wait for: our study is locked for as short as can be. Optuna's
+            # row of it, which this locks, is locked by nobody who has ours.
+            trial_id, number = self.rows.create_trial(
+                connection, self.optuna_study_id, self.space, params, system_attributes
+            )
+            self._insert_turned_away(connection, claim, away)
+            study = self._advance(connection, turned)
+            self._check_version(study)
+            now = float(study["now"])
+            self._check_lowered(connection, study, claim)
+            begun = {
+                "at_slot": claim.slot,
+                "at_token": claim.token,
+                "phase": Phase.RUNNING.value,
+                "number": number,
+                "optuna_trial_id": trial_id,
+                "revision": study["revision"],
+                "attempt": 1,
+                "lease_until": now + self.lease_s,
+                "spec_version": study["spec_version"],
+            }
+            if not connection.execute(self._statements.beginning, begun | dict(columns)).rowcount:
+                raise self._lost(claim)
+            self._begin_attempt(connection, number, 1, now, 0)
+        self._held_until[claim.token] = now + self.lease_s
+        return Begun(trial_id=trial_id, number=number, revision=study["revision"])

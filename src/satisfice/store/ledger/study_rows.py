@@ -1,0 +1,285 @@
+"""One study's rows in our tables, read and written inside a transaction that holds the study's row."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+from optuna.trial import TrialState
+
+from satisfice.errors import LeaseLost, StudyNotFound
+from satisfice.spec.space import SearchSpace
+from satisfice.store.database.engine import Database
+from satisfice.store.ledger.phase import Phase
+from satisfice.store.ledger.statements import Statements
+from satisfice.store.ledger.types import Claim, SpecMoved, TurnedAway
+from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.tables import attempts, reports, slots, studies, turned_away
+
+Report = tuple[int, Mapping[str, float]]  # step, metrics
+
+DEFAULT_LEASE_S = 60.0
+
+
+def dump_reports(body: Sequence[Report]) -> str:
+    """A body of reports as JSON."""
+    return json.dumps([[step, dict(metrics)] for step, metrics in body])
+
+
+class StudyRows:
+    """The rows of one study, for one worker: what the operations of the ledger are made of.
+
+    Args:
+        db: The database; its tables exist.
+        rows: Optuna's rows.
+        study_uuid: Our key of the study.
+        optuna_study_id: Optuna's key.
+        space: The study's parameters.
+        worker: UUID of this worker.
+        seed: The study's seed.
+        lease_s: How long a lease holds without being renewed.
+        spec_version: Of the spec that this worker goes by; None: it needs none.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        rows: OptunaRows,
+        *,
+        study_uuid: str,
+        optuna_study_id: int,
+        space: SearchSpace,
+        worker: str,
+        seed: int,
+        lease_s: float = DEFAULT_LEASE_S,
+        spec_version: int | None = None,
+    ) -> None:
+        self.db = db
+        self.rows = rows
+        self.uuid = study_uuid
+        self.optuna_study_id = optuna_study_id
+        self.space = space
+        self.worker = worker
+        self.seed = seed
+        self.lease_s = lease_s
+        self.spec_version = spec_version
+        self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
+        self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
+        self._statements = Statements(
+            study_uuid, skip_silence=not db.in_memory, returns=db.dialect in ("sqlite", "postgresql")
+        )
+
+    def _advance(
+        self,
+        connection: sa.Connection,
+        adding: Mapping[str, int] = MappingProxyType({}),
+        *,
+        bump: bool = True,
+        active: bool = True,
+    ) -> sa.RowMapping:
+        """Lock the study's row, take the next revision and count the time since anybody worked, in one go.
+
+        Args:
+            connection: In a write transaction.
+            adding: What to add to which columns.
+            bump: Whether a revision is taken.
+            active: Whether this counts as work on the study.
+
+        Returns:
+            The counters as they are now, with `now`.
+        """
+        update, look = self._statements.advance(self.db.now(), adding, bump=bump, active=active)
+        added = {f"add_{name}": value for name, value in adding.items()}
+        found = connection.execute(update, added)
+        row = (found if found.returns_rows else connection.execute(look)).mappings().first()
+        if row is None:
+            raise StudyNotFound("the study was deleted")
+        return row
+
+    def _check_version(self, study: sa.RowMapping) -> None:
+        """See that the spec is the one that this worker goes by.
+
+        Raises:
+            SpecMoved: It was changed.
+        """
+        if self.spec_version is not None and study["spec_version"] != self.spec_version:
+            raise SpecMoved
+
+    def _lock(self, connection: sa.Connection) -> sa.RowMapping:
+        query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)
+        row = connection.execute(query.with_for_update()).mappings().first()
+        if row is None:
+            raise StudyNotFound("the study was deleted")
+        return row
+
+    def _slot(self, slot: int) -> sa.Update:
+        return sa.update(slots).where(slots.c.study_uuid == self.uuid, slots.c.slot == slot)
+
+    def _update_held(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
+        """Set columns of the slot.
+
+        Raises:
+            LeaseLost: Another worker has it.
+        """
+        where = {"at_slot": claim.slot, "at_token": claim.token}
+        if not connection.execute(self._statements.held, where | values).rowcount:
+            raise self._lost(claim)
+
+    def _select_held(self, claim: Claim) -> sa.Select[Any]:
+        here = (slots.c.study_uuid == self.uuid, slots.c.slot == claim.slot)
+        return sa.select(slots).where(*here, slots.c.lease_token == claim.token)
+
+    def _held_row(self, connection: sa.Connection, claim: Claim) -> sa.RowMapping:
+        """The slot's row. Under the study's lock nobody can take it away before the transaction ends.
+
+        Raises:
+            LeaseLost: Another worker has it.
+        """
+        row = connection.execute(self._select_held(claim)).mappings().first()
+        if row is None:
+            raise self._lost(claim)
+        return row
+
+    def _lost(self, claim: Claim) -> LeaseLost:
+        what = f"slot {claim.slot}" if claim.number is None else f"trial {claim.number}"
+        return LeaseLost(f"{what} was taken over by another worker")
+
+    def _last_step(self, connection: sa.Connection, row: sa.RowMapping, body: Sequence[Report] = ()) -> int:
+        """The last step reported, ``body`` included. Reports are stored without touching the slot's row."""
+        r = reports.c
+        query = sa.select(r.body).where(
+            r.study_uuid == self.uuid, r.number == row["number"], r.revision > row["revision"]
+        )
+        stored: list[Sequence[Report]] = [json.loads(text) for text in connection.execute(query).scalars()]
+        return max([int(row["last_step"]), *(step for flushed in [*stored, body] for step, _ in flushed)])
+
+    def _return(
+        self, connection: sa.Connection, study: sa.RowMapping, row: sa.RowMapping, **values: Any
+    ) -> None:
+        """Make a slot claimable at once; its trial, if one was begun, waits."""
+        begun = row["number"] is not None
+        connection.execute(
+            self._slot(row["slot"]).values(
+                phase=Phase.RETURNED.value if begun else Phase.FREE.value,
+                revision=study["revision"],
+                lease_owner=None,
+                lease_token=None,
+                lease_until=None,
+                **values,
+            )
+        )
+        if begun:
+            self.rows.set_state(connection, row["optuna_trial_id"], TrialState.WAITING)
+
+    def _others_hold(self, connection: sa.Connection) -> bool:
+        """Whether a slot is held by anybody: it may come back."""
+        held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
+        query = sa.select(slots.c.slot).where(slots.c.study_uuid == self.uuid, held).limit(1)
+        return connection.execute(query).first() is not None
+
+    def _set(self, connection: sa.Connection, **values: Any) -> None:
+        connection.execute(sa.update(studies).where(studies.c.uuid == self.uuid).values(**values))
+
+    def _give_epochs_back(self, connection: sa.Connection, unused: int) -> None:
+        if unused:
+            self._set(connection, epochs_reserved=studies.c.epochs_reserved - unused)
+
+    def _insert_reports(
+        self,
+        connection: sa.Connection,
+        study: sa.RowMapping,
+        claim: Claim,
+        body: Sequence[Report],
+    ) -> None:
+        """Store a body of reports under the revision that this transaction has taken.
+
+        Raises:
+            LeaseLost: Another worker has the trial.
+        """
+        if not body:
+            return
+        values = {
+            "at_slot": claim.slot,
+            "at_token": claim.token,
+            "of_number": claim.number,
+            "new_revision": study["revision"],
+            "new_body": dump_reports(body),
+        }
+        if not connection.execute(self._statements.add_reports, values).rowcount:
+            raise self._lost(claim)
+
+    def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
+        if away is None or not away.proposals:
+            return
+        connection.execute(
+            sa.insert(turned_away).values(
+                study_uuid=self.uuid,
+                slot=claim.slot,
+                ask=uuid.uuid4().hex,
+                proposals=away.proposals,
+                by_constraint=json.dumps(dict(away.by_constraint)),
+                examples=json.dumps([dict(e) for e in away.examples]),
+            )
+        )
+
+    def _begin_attempt(
+        self, connection: sa.Connection, number: int, attempt: int, now: float, first_step: int
+    ) -> None:
+        row = {
+            "study_uuid": self.uuid,
+            "number": number,
+            "attempt": attempt,
+            "worker": self.worker,
+            "started_at": now,
+            "first_step": first_step,
+        }
+        connection.execute(sa.insert(attempts), row)
+
+    def _end_attempt(
+        self,
+        connection: sa.Connection,
+        number: int | None,
+        attempt: int,
+        last_step: int,
+        outcome: str,
+        reason: str | None,
+        now: float,
+    ) -> None:
+        values = {
+            "ended_at": now,
+            "outcome": outcome,
+            "reason": reason,
+            "last_step": last_step,
+        }
+        where = {"of_number": number, "at_attempt": attempt}
+        connection.execute(self._statements.end_attempt, where | values)
+
+    def _give_up(
+        self,
+        connection: sa.Connection,
+        study: sa.RowMapping,
+        row: sa.RowMapping,
+        now: float,
+        reason: str,
+    ) -> None:
+        last = self._last_step(connection, row)
+        self._end_attempt(connection, row["number"], row["attempt"], last, "lost", reason, now)
+        self.rows.finish_trial(connection, row["optuna_trial_id"], TrialState.FAIL, None, {}, {})
+        used = min(last, int(row["epochs_reserved"]))
+        connection.execute(
+            self._slot(row["slot"]).values(
+                phase=Phase.DONE.value,
+                revision=study["revision"],
+                lease_owner=None,
+                lease_token=None,
+                lease_until=None,
+                reason=reason,
+                last_step=last,
+                epochs_reserved=used,
+            )
+        )
+        self._give_epochs_back(connection, int(row["epochs_reserved"]) - used)

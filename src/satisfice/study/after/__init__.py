@@ -1,0 +1,1 @@
+"""After the search: confirmation, replay, export and import."""

@@ -1,0 +1,87 @@
+"""The exact check before training, as the sampler sees it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from satisfice.errors import SatisficeError
+from satisfice.measure import ProbeFailed
+from satisfice.search import Screened
+from satisfice.spec.constraint import violations
+from satisfice.store.ledger.types import TurnedAway
+from satisfice.study.lifecycle.evaluator import Evaluator
+
+logger = logging.getLogger(__name__)
+
+_EXAMPLES = 3
+
+
+def is_of_configuration(error: Exception) -> bool:
+    """Whether what was raised before training is the fault of one configuration alone."""
+    return isinstance(error, ProbeFailed) or not isinstance(error, SatisficeError | sa.exc.SQLAlchemyError)
+
+
+class StudyScreen:
+    """Screens proposals of one ask, and counts what it turned away.
+
+    A configuration for which the task's own code raises before training is turned away too, by the error's
+    name.
+
+    Attributes:
+        error: What the code raised first, if it raised for every configuration that was turned away.
+    """
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self._away = 0
+        self._by_constraint: dict[str, int] = {}
+        self._examples: list[dict[str, Any]] = []
+        self._raised: list[Exception] = []
+
+    def __call__(self, params: Mapping[str, Any]) -> Screened:
+        """Check one configuration."""
+        try:
+            metrics = self._evaluator.before(params)
+            decided = self._evaluator.decided_by_bounds(params)
+        except Exception as error:
+            if not is_of_configuration(error):
+                raise
+            return self._broke(params, error)
+        found = violations(self._evaluator.spec.constraints, metrics | decided)
+        violated = [key for key, value in found.items() if value > 0]
+        if violated:
+            self._turn_away(violated, {"params": dict(params), "metrics": metrics | decided})
+        return Screened(fits=not violated, metrics=metrics, violations=found)
+
+    def _broke(self, params: Mapping[str, Any], error: Exception) -> Screened:
+        said = f"{type(error).__name__}: {error}"
+        if not self._raised:
+            logger.warning("turned away, for it cannot be built or measured: %s: %s", dict(params), said)
+        self._raised.append(error)
+        why = f"{type(error).__name__} before training"
+        self._turn_away([why], {"params": dict(params), "metrics": {}, "error": said[:500]})
+        return Screened(fits=False, violations={why: math.inf})
+
+    def _turn_away(self, reasons: list[str], example: dict[str, Any]) -> None:
+        self._away += 1
+        for reason in reasons:
+            self._by_constraint[reason] = self._by_constraint.get(reason, 0) + 1
+        if len(self._examples) < _EXAMPLES:
+            self._examples.append(example)
+
+    @property
+    def error(self) -> Exception | None:
+        """See the class."""
+        return self._raised[0] if self._raised and len(self._raised) == self._away else None
+
+    @property
+    def turned_away(self) -> TurnedAway | None:
+        """The record of this ask, if anything was turned away."""
+        if not self._away:
+            return None
+        return TurnedAway(proposals=self._away, by_constraint=self._by_constraint, examples=self._examples)

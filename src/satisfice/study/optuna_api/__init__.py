@@ -1,0 +1,1 @@
+"""Optuna's names on our studies and trials."""

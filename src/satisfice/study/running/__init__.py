@@ -1,0 +1,1 @@
+"""Workers: the loop of one, and several at once."""

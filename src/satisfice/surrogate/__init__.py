@@ -1,0 +1,1 @@
+"""Surrogate models of metrics over a search space: encodings, Gaussian processes, transforms."""

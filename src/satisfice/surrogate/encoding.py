@@ -1,0 +1,247 @@
+"""Configurations as rows of numbers.
+
+Three forms, all float64 of shape [n, d] with one column per parameter in the order of the space:
+
+- *quantile* rows q in [0, 1): what is drawn and mutated;
+- *raw* rows: Optuna's internal representation (number, or index of the choice), NaN where inactive. Exact;
+- *unit* rows: what models see. Numbers scaled to [0, 1] (in the logarithm where ``log``), ordered choices by
+  their place, other choices by index, and a fixed fill where inactive.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from satisfice.spec.space import Parameter, SearchSpace
+from satisfice.surrogate.choice_counts import Siblings
+
+Array = NDArray[np.float64]
+
+_DRAWN = 1024  # configurations that say how many parameters are active
+INACTIVE = 0.5  # unit value of an inactive number; a choice gets -1
+
+
+def is_ordered(parameter: Parameter) -> bool:
+    """Whether a parameter's values have an order: numbers, and choices that are sorted numbers."""
+    d = parameter.distribution
+    if not isinstance(d, CategoricalDistribution):
+        return True
+    numbers = [c for c in d.choices if isinstance(c, int | float) and not isinstance(c, bool)]
+    if len(numbers) < max(3, len(d.choices)):
+        return False
+    steps = np.diff(np.array(numbers, dtype=float))
+    return bool((steps > 0).all() or (steps < 0).all())
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a model must know of the columns of unit rows.
+
+    Attributes:
+        ordered: Which columns are numbers, shape [d].
+        dimensions: How many parameters vary where each one does (in a conditional space, not all).
+        siblings: Groups of parameters that share their choices.
+    """
+
+    ordered: NDArray[np.bool_]
+    dimensions: tuple[float, ...]
+    siblings: tuple[Siblings, ...] = ()
+
+
+class Encoder:
+    """Translates between parameters and rows of numbers, for whole pools at once."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        self.space = space
+        self.parameters = tuple(space)
+        self.column = {p.name: j for j, p in enumerate(self.parameters)}
+        # A parameter with one value is no dimension: it takes no part in drawing nor in any model.
+        self.free = np.array([j for j, p in enumerate(self.parameters) if p.cardinality > 1], dtype=int)
+        self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
+        self.order = [self.column[p.name] for p in space.ordered]  # parents before what depends on them
+        # By column: raw values of other columns at which it is active; all must hold.
+        self.conditions = tuple(self._conditions_of(p) for p in self.parameters)
+
+    # -- one configuration ---------------------------------------------------------------------------------
+    def raw(self, params: Mapping[str, Any]) -> Array:
+        """Raw row of one configuration; a parameter that is missing or outside its distribution gives NaN."""
+        row = np.full(len(self.parameters), np.nan)
+        for j, p in enumerate(self.parameters):
+            if p.name in params and p.contains(params[p.name]):
+                row[j] = p.to_raw(params[p.name])
+        return row
+
+    def params(self, row: Array) -> dict[str, Any]:
+        """The active parameters of a raw row."""
+        out: dict[str, Any] = {}
+        for j, p in enumerate(self.parameters):
+            if not math.isnan(row[j]):
+                out[p.name] = p.from_raw(float(row[j]))
+        return out
+
+    # -- pools ---------------------------------------------------------------------------------------------
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        """Quantile rows drawn uniformly, 0.5 for parameters with one value. Shape [n, d]."""
+        q = np.full((n, len(self.parameters)), 0.5)
+        q[:, self.free] = rng.random((n, len(self.free)))
+        return q
+
+    def raw_from_quantiles(self, q: Array) -> Array:
+        """Raw rows at the quantiles, inactive parameters NaN."""
+        return self._deactivate(self.values(q))
+
+    def values(self, q: Array) -> Array:
+        """Raw values at the quantiles, of all parameters, as if each were active."""
+        values = np.empty_like(q)
+        for j, p in enumerate(self.parameters):
+            values[:, j] = _values(p, q[:, j])
+        return values
+
+    def quantiles(self, raw: Array, fill: Array) -> Array:
+        """Quantile rows that lead back to the raw rows; ``fill`` (same shape) where inactive."""
+        q = np.empty_like(raw)
+        for j, p in enumerate(self.parameters):
+            q[:, j] = _quantiles(p, raw[:, j])
+        return np.where(np.isnan(q), fill, q)
+
+    def unit(self, raw: Array) -> Array:
+        """Unit rows of the free parameters, shape [n, n_free]."""
+        columns = [_unit(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
+        return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
+
+    def _deactivate(self, values: Array) -> Array:
+        for j in self.order:
+            for column, wanted in self.conditions[j].items():
+                values[~np.isin(values[:, column], wanted), j] = np.nan
+        return values
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Of unit rows; how many parameters vary is an average."""
+        active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
+        count = active.sum(axis=1)
+        dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
+        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._siblings())
+
+    def _siblings(self) -> tuple[Siblings, ...]:
+        """Groups of unordered choices, of three or more parameters with three or more choices in common."""
+        groups: dict[Any, list[int]] = defaultdict(list)
+        for i, j in enumerate(self.free):
+            d = self.parameters[j].distribution
+            if isinstance(d, CategoricalDistribution) and not self.ordered[j] and len(d.choices) > 2:
+                groups[repr(d.choices), tuple(sorted(self.conditions[j].items()))].append(i)
+        found = (np.array(group) for group in groups.values() if len(group) > 2)
+        return tuple(Siblings(g, len(self.choices(int(self.free[g[0]])))) for g in found)
+
+    # -- conditions ----------------------------------------------------------------------------------------
+    def choices(self, j: int) -> range:
+        """Raw values of a choice; none of a number."""
+        d = self.parameters[j].distribution
+        return range(len(d.choices)) if isinstance(d, CategoricalDistribution) else range(0)
+
+    def _conditions_of(self, parameter: Parameter) -> Mapping[int, tuple[float, ...]]:
+        out = {}
+        for name, values in parameter.when.items():
+            parent = self.parameters[self.column[name]]
+            out[self.column[name]] = tuple(parent.to_raw(v) for v in values if parent.contains(v))
+        return out
+
+
+def keys(raw: Array) -> list[bytes]:
+    """One hashable key per raw row; equal configurations have equal keys."""
+    clean = np.ascontiguousarray(np.where(np.isnan(raw), -np.inf, raw) + 0.0)
+    return [row.tobytes() for row in clean]
+
+
+def _bounds(d: FloatDistribution | IntDistribution) -> tuple[float, float]:
+    """Ends of the interval whose quantiles are uniform; integers own half a step on either side."""
+    half = d.step / 2 if d.step is not None else 0.0
+    if d.log:
+        return math.log(d.low - half), math.log(d.high + half)
+    return d.low - half, d.high + half
+
+
+def _values(p: Parameter, q: Array) -> Array:
+    d = p.numeric
+    if isinstance(d, CategoricalDistribution):
+        return np.minimum(np.floor(q * len(d.choices)), len(d.choices) - 1)
+    assert isinstance(d, FloatDistribution | IntDistribution)
+    low, high = _bounds(d)
+    x = low + q * (high - low)
+    if d.log:
+        x = np.exp(x)
+    if d.step is not None:
+        x = d.low + d.step * np.round((x - d.low) / d.step)
+    return np.clip(x, d.low, d.high)
+
+
+def _quantiles(p: Parameter, raw: Array) -> Array:
+    d = p.numeric
+    if isinstance(d, CategoricalDistribution):
+        return (raw + 0.5) / len(d.choices)
+    assert isinstance(d, FloatDistribution | IntDistribution)
+    low, high = _bounds(d)
+    x = np.log(raw) if d.log else raw
+    return np.clip((x - low) / (high - low), 0.0, 1.0) if high > low else np.where(np.isnan(raw), np.nan, 0.5)
+
+
+def _unit(p: Parameter, raw: Array, *, ordered: bool) -> Array:
+    d = p.numeric
+    if isinstance(d, CategoricalDistribution):
+        if ordered:
+            return np.where(np.isnan(raw), INACTIVE, raw / (len(d.choices) - 1))
+        return np.where(np.isnan(raw), -1.0, raw)
+    assert isinstance(d, FloatDistribution | IntDistribution)
+    low, high, x = float(d.low), float(d.high), raw
+    if d.log:
+        low, high, x = math.log(low), math.log(high), np.log(raw)
+    if not high > low:  # neighbouring floats may have one logarithm
+        return np.full(raw.shape, INACTIVE)
+    return np.where(np.isnan(raw), INACTIVE, (x - low) / (high - low))
+
+
+def active_mask(encoder: Encoder, raw: Array) -> NDArray[np.bool_]:
+    """Which free parameters are active, shape [n, n_free]."""
+    return ~np.isnan(raw[:, encoder.free])
+
+
+def neighbours(
+    encoder: Encoder, parents: Array, partners: Array, scales: Sequence[float], rng: np.random.Generator
+) -> Array:
+    """Quantile rows near ``parents``: some parameters taken from ``partners``, some moved or redrawn.
+
+    Args:
+        encoder: The space.
+        parents: Quantile rows, shape [n, d].
+        partners: Quantile rows to cross with, same shape.
+        scales: Standard deviations of a move, in quantiles; one is drawn per row.
+        rng: Generator.
+    """
+    n, free = len(parents), encoder.free
+    child = parents.copy()
+    if len(free) == 0:
+        return child
+    a, b = parents[:, free], partners[:, free]
+    crossed = np.where(rng.random(a.shape) < 0.3 * (rng.random((n, 1)) < 0.5), b, a)
+    scale = np.asarray(scales)[rng.integers(len(scales), size=n)][:, None]
+    moved = crossed + scale * rng.standard_normal(a.shape)
+    # Half of what would leave the range ends at its bound, where optima often lie; the rest is reflected.
+    inward = np.clip(np.where(moved < 0, -moved, 2.0 - moved), 0.0, 1.0)
+    outside = (moved < 0) | (moved > 1)
+    moved = np.where(outside & (rng.random(a.shape) < 0.5), inward, moved)
+    redrawn = rng.random(a.shape)
+    moved = np.where(encoder.ordered[free], moved, redrawn)
+    share = np.maximum(rng.random((n, 1)) ** 2, 1.0 / len(free))
+    chosen = rng.random(a.shape) < share
+    chosen[np.arange(n), rng.integers(len(free), size=n)] = True
+    child[:, free] = np.clip(np.where(chosen, moved, crossed), 0.0, 1.0 - 1e-12)
+    return child

@@ -1,0 +1,206 @@
+"""The family ``linear``: logistic regression, ridge, lasso, elastic net."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from satisfice.ship.safetensors_file import Header, file_bytes
+from satisfice.spec.metric import Known
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train.family_task import FamilyTask
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.trainer import measures
+
+_FLOAT32 = np.dtype("float32")
+_ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
+
+
+@dataclass(frozen=True, eq=False)
+class LinearModel:
+    """Rows are classes; a single one gives the log-odds of the positive class, or the predicted value."""
+
+    weight: NDArray[np.float32]  # (rows, d)
+    bias: NDArray[np.float32]  # (rows,)
+    classify: bool
+
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,), float64: near 1 float32 tells few probabilities apart."""
+        out = (x.reshape(len(x), -1) @ self.weight.T + self.bias).astype(np.float64)
+        if not self.classify:
+            return np.asarray(out[:, 0])
+        if out.shape[1] == 1:
+            positive = 0.5 * (1.0 + np.tanh(0.5 * out))  # the logistic function, without overflow
+            return np.concatenate([1.0 - positive, positive], axis=1)
+        power = np.exp(out - out.max(axis=1, keepdims=True))
+        return np.asarray(power / power.sum(axis=1, keepdims=True))
+
+
+class LinearTask(FamilyTask):
+    """Linear models on a study's data."""
+
+    def profile(self, params: Params) -> dict[str, float]:
+        """size, n_parameters and flops, exact."""
+        rows, d = self._shape()
+        shapes = {"weight": (_FLOAT32, (rows, d)), "bias": (_FLOAT32, (rows,))}
+        size = file_bytes(self.header(params), shapes)
+        count = {"n_parameters": float(rows * (d + 1)), "flops": float(2 * rows * d)}
+        return self._convert({"size_bytes": float(size), **count})
+
+    def untrained(self, params: Params) -> LinearModel:  # one architecture
+        """All zeros."""
+        rows, d = self._shape()
+        return LinearModel(
+            np.zeros((rows, d), np.float32), np.zeros(rows, np.float32), self.splits.n_classes > 0
+        )
+
+    def arrays(self, core: LinearModel) -> dict[str, NDArray[Any]]:
+        """Weight and bias."""
+        return {"weight": core.weight, "bias": core.bias}
+
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+        """Fit once, report once."""
+        values, data = self.values(params), self.splits
+        began = time.perf_counter()
+        x = data.train.x.reshape(len(data.train), -1)
+        trial.batch_end()
+        learn = _fit_logistic if data.task == "classification" else _fit_least_squares
+        with threadpool_limits(limits=max(trial.threads, 1)):
+            core = learn(x, data.train.z, values, trial.seed)
+        seconds = time.perf_counter() - began
+        trial.batch_end()
+        known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
+        scored = self._score(core, data.valid)
+        trial.report(1, scored)
+        if trial.should_prune():
+            return known | scored
+        return known | self._finish(params, core, trial)
+
+    def _shape(self) -> tuple[int, int]:
+        k = self.splits.n_classes
+        return (k if k > 2 else 1), self.splits.preprocessor.n_features
+
+
+HYPERPARAMETERS: Hyperparameters = {
+    "penalty": Hyperparameter(
+        kind="categorical",
+        default="l2",
+        choices=("l2", "l1", "elastic_net", "none"),
+        doc="What is added to the loss: squares (ridge), absolute values (lasso), both, or nothing.",
+    ),
+    "alpha": Hyperparameter(
+        kind="float", default=1e-3, low=1e-12, high=1e6, doc="Strength of the penalty, per training row."
+    ),
+    "l1_ratio": Hyperparameter(
+        kind="float", default=0.5, low=0.0, high=1.0, doc="Share of absolute values in `elastic_net`."
+    ),
+    "class_weight": Hyperparameter(
+        kind="categorical",
+        default="none",
+        choices=("none", "balanced"),
+        doc="`balanced` gives every class the same weight; without effect on numbers.",
+    ),
+    "max_iter": Hyperparameter(
+        kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
+    ),
+}
+
+
+class LinearTrainer:
+    """The family ``linear``."""
+
+    family = "linear"
+    doc = "Logistic regression; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
+    tasks = frozenset({"classification", "regression"})
+    kinds = frozenset({"table", "image"})
+    measures: Mapping[str, Known] = measures(
+        size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
+    )
+    hyperparameters = HYPERPARAMETERS
+
+    def make_task(self, spec: StudySpec) -> LinearTask:
+        """Bind to the study's data."""
+        return LinearTask(self, spec)
+
+    def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> LinearModel:
+        """The model that shipped."""
+        return LinearModel(arrays["weight"], arrays["bias"], header.task == "classification")
+
+
+LINEAR = LinearTrainer()
+
+
+def _fit_logistic(
+    x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
+) -> LinearModel:
+    import sklearn  # slow to import
+    from sklearn.linear_model import LogisticRegression
+
+    penalty = values["penalty"]
+    ratio = {"l2": 0.0, "l1": 1.0, "elastic_net": float(values["l1_ratio"]), "none": 0.0}[penalty]
+    strength = np.inf if penalty == "none" else 1.0 / (values["alpha"] * len(x))
+    # Up to scikit-learn 1.7 `l1_ratio` counts only with this name of the penalty; from 1.8 on the name is
+    # deprecated.
+    version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
+    named = {"penalty": "elasticnet"} if version < (1, 8) and ratio > 0 else {}
+    estimator = LogisticRegression(
+        C=strength,
+        l1_ratio=ratio,
+        solver="saga" if ratio > 0 else "lbfgs",
+        class_weight="balanced" if values["class_weight"] == "balanced" else None,
+        max_iter=int(values["max_iter"]),
+        random_state=seed % 2**32,
+        **named,
+    )
+    _fit_quietly(estimator, x, y)
+    return LinearModel(
+        np.ascontiguousarray(estimator.coef_, np.float32), np.asarray(estimator.intercept_, np.float32), True
+    )
+
+
+def _fit_least_squares(
+    x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
+) -> LinearModel:
+    """``y`` is of unit variance, so that a penalty means the same whatever the target's unit."""
+    from sklearn.linear_model import ElasticNet, Ridge  # slow to import
+
+    penalty, alpha, limit = values["penalty"], values["alpha"], int(values["max_iter"])
+    if penalty == "none":
+        return _solve(x.astype(np.float64), y)
+    if penalty == "l2":
+        estimator: Any = Ridge(alpha=alpha * len(x))
+    else:
+        ratio = 1.0 if penalty == "l1" else float(values["l1_ratio"])
+        estimator = ElasticNet(alpha=alpha, l1_ratio=ratio, max_iter=limit, random_state=seed % 2**32)
+    _fit_quietly(estimator, x.astype(np.float64), y)
+    weight = np.asarray(estimator.coef_, np.float32).reshape(1, -1)
+    return LinearModel(weight, np.asarray([estimator.intercept_], np.float32), False)
+
+
+def _solve(x: NDArray[np.float64], y: NDArray[Any]) -> LinearModel:
+    """The least squares solution; of many, the smallest.
+
+    Features are float32, so directions in which they spread less than its rounding hold nothing: two columns
+    that measure the same in different units share one weight, instead of two huge ones that cancel.
+    """
+    centre, level = x.mean(axis=0), float(y.mean())
+    weight = np.linalg.lstsq(x - centre, y - level, rcond=_ROUNDING)[0]
+    bias = level - float(centre @ weight)
+    return LinearModel(weight.astype(np.float32)[None], np.asarray([bias], np.float32), False)
+
+
+def _fit_quietly(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> None:
+    """A solver that stops at `max_iter` is no news: the validation score tells what that is worth."""
+    from sklearn.exceptions import ConvergenceWarning  # slow to import
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        estimator.fit(x, y)

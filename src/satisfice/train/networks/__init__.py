@@ -1,0 +1,1 @@
+"""What the torch families share: plans, modules, optimizers and the training loop."""

@@ -1,0 +1,98 @@
+"""The hyperparameters that every torch family shares. No torch here."""
+
+from __future__ import annotations
+
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.networks.schedule import SCHEDULES
+
+TRAINING: Hyperparameters = {
+    "learning_rate": Hyperparameter(
+        kind="float", default=1e-3, low=1e-8, high=10.0, doc="Step size of the optimizer."
+    ),
+    "batch_size": Hyperparameter(
+        kind="int", default=64, low=2, high=1_000_000, doc="Items in one step; at most the training fold."
+    ),
+    "optimizer": Hyperparameter(
+        kind="categorical",
+        default="adam",
+        choices=("sgd", "rmsprop", "adam", "adamw"),
+        doc="How steps are taken.",
+    ),
+    "momentum": Hyperparameter(
+        kind="float", default=0.9, low=0.0, high=0.999, doc="Of `sgd`; without effect on the others."
+    ),
+    "nesterov": Hyperparameter(
+        kind="categorical",
+        default=True,
+        choices=(True, False),
+        doc="Nesterov's form of the momentum; of `sgd` with `momentum` above 0.",
+    ),
+    "dropout": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=0.95,
+        doc="Share of each hidden layer's outputs left out in training.",
+    ),
+    "l1": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=10.0,
+        doc="Weight of the sum of absolute weights in the loss; biases and batch norm are spared.",
+    ),
+    "l2": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=10.0,
+        doc="Weight of half the sum of squared weights in the loss; of `adamw` the decoupled weight decay.",
+    ),
+    "activation": Hyperparameter(
+        kind="categorical",
+        default="relu",
+        choices=("relu", "gelu", "silu", "tanh", "leaky_relu"),
+        doc="After every hidden layer.",
+        architecture=True,
+    ),
+    "batch_norm": Hyperparameter(
+        kind="categorical",
+        default=False,
+        choices=(True, False),
+        doc="Batch normalisation before every activation.",
+        architecture=True,
+    ),
+    "schedule": Hyperparameter(
+        kind="categorical",
+        default="constant",
+        choices=SCHEDULES,
+        doc="How the learning rate falls; `step` falls twice, after one and two thirds of the epochs.",
+    ),
+    "final_learning_rate": Hyperparameter(
+        kind="float",
+        default=0.01,
+        low=1e-6,
+        high=1.0,
+        doc="Learning rate at the end of a schedule, as a share of `learning_rate`; not of `constant`.",
+    ),
+    "warmup_epochs": Hyperparameter(
+        kind="int",
+        default=0,
+        low=0,
+        high=10_000,
+        doc="Epochs over which the learning rate first rises from zero.",
+    ),
+    "patience": Hyperparameter(
+        kind="int",
+        default=10,
+        low=0,
+        high=100_000,
+        doc="Epochs without a better validation score after which training stops; 0 for never.",
+    ),
+    "class_weight": Hyperparameter(
+        kind="categorical",
+        default="none",
+        choices=("none", "balanced"),
+        doc="`balanced` gives every class the same weight in the loss; without effect on numbers.",
+    ),
+}

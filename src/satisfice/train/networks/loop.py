@@ -1,0 +1,294 @@
+"""The training loop of the torch families. Imports torch.
+
+All data lie on the device from the start and an epoch is one permutation of row numbers: a DataLoader costs
+several times a small network's step. Everything random comes from the trial's seed; a training taken up again
+from a checkpoint goes on bit for bit (on the same GPU, or on a CPU with the same number of threads).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from satisfice.data import Splits
+from satisfice.errors import Diverged, InputError
+from satisfice.spec.task import TrainingTrial
+from satisfice.train.family_task import main_metric
+from satisfice.train.networks.network import build, predict
+from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
+from satisfice.train.networks.plan import Plan
+from satisfice.train.networks.schedule import learning_rate_factor
+from satisfice.train.score import score
+from satisfice.train.trainer import class_weights
+
+_DIVERGED = 10.0  # times the loss of a guess that knows nothing
+_LOOK = 32  # batches between two looks at the loss on a GPU
+_NEAR_BEST = 0.01  # how near to the final score counts as the target of epochs_to_target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What to train, and how."""
+
+    values: Mapping[str, Any]  # of every hyperparameter
+    plan: Plan
+    epochs: int
+    metric: str  # that chooses the best epoch
+    sign: float  # that makes it one to maximise
+    checkpoint_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """A training's end."""
+
+    module: nn.Sequential  # on the CPU, with the best weights, in evaluation mode
+    metrics: dict[str, float]
+    pruned: bool
+
+
+class Fit:
+    """One training."""
+
+    def __init__(self, setting: Setting, splits: Splits, trial: TrainingTrial) -> None:
+        self.setting = setting
+        self.values = setting.values
+        self.splits = splits
+        self.trial = trial
+        self.classify = splits.task == "classification"
+        self.device = choose_device()
+        self.epoch = 0  # epochs done
+        self.best_epoch = 0
+        self.best_score = -math.inf
+        self.best_weights: dict[str, Tensor] = {}
+        self.mains: list[float] = []  # accuracy or r2 after each epoch
+        self.seconds = 0.0  # of training, earlier attempts included
+
+    def run(self) -> Outcome:
+        """Train to the end, to a stop by patience, or to where the trial is pruned.
+
+        Raises:
+            Diverged: The loss is NaN or grows away from any solution.
+        """
+        with isolated(self.trial.seed, self.trial.threads, self.device):
+            self._prepare()
+            self._resume()
+            saved = time.monotonic()
+            while not self._done():
+                metrics = self._run_epoch()
+                self.trial.report(self.epoch, metrics)
+                if time.monotonic() - saved >= self.setting.checkpoint_seconds:
+                    self.trial.save_checkpoint(self._state())
+                    saved = time.monotonic()
+                if self.trial.should_prune():
+                    return Outcome(module=self.module, metrics=metrics | self._extras(), pruned=True)
+            return Outcome(module=self._best_module(), metrics=self._extras(), pruned=False)
+
+    def _prepare(self) -> None:
+        train = self.splits.train
+        self.x = torch.from_numpy(train.x).to(self.device)
+        y = torch.from_numpy(train.z)
+        if not self.classify:
+            y = y.float().unsqueeze(1)
+        self.y = y.to(self.device)
+        self.module = build(self.setting.plan).to(self.device)
+        self.optimizer = make_optimizer(self.module, self.values)
+        self.criterion = self._make_criterion()
+        self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
+        self.weights = weights_of(self.module)
+        self.batch = min(int(self.values["batch_size"]), len(train))
+        self.steps = (
+            max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
+        )
+        guess = math.log(self.splits.n_classes) if self.classify else 1.0
+        self.limit = _DIVERGED * guess
+
+    def _make_criterion(self) -> nn.Module:
+        if not self.classify:
+            return nn.MSELoss()
+        weights = class_weights(self.splits, self.values["class_weight"])
+        if weights is None:
+            return nn.CrossEntropyLoss()
+        return nn.CrossEntropyLoss(weight=torch.tensor(list(weights.values()), device=self.device))
+
+    def _done(self) -> bool:
+        patience = int(self.values["patience"])
+        return self.epoch >= self.setting.epochs or 0 < patience <= self.epoch - self.best_epoch
+
+    def _run_epoch(self) -> dict[str, float]:
+        began = time.perf_counter()
+        loss = self._train_epoch()
+        metrics = self._validate()
+        self.epoch += 1
+        self.mains.append(metrics[main_metric(self.splits.task)])
+        score_now = self.setting.sign * metrics[self.setting.metric]
+        if not self.best_weights or score_now > self.best_score:
+            self.best_score, self.best_epoch = score_now, self.epoch
+            self.best_weights = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+        self.seconds += time.perf_counter() - began
+        return metrics | {"train_loss": loss}
+
+    def _train_epoch(self) -> float:
+        """One pass over the training fold; returns the mean loss, penalties not included."""
+        module, optimizer, criterion, trial = self.module, self.optimizer, self.criterion, self.trial
+        x, y, l1 = self.x, self.y, float(self.values["l1"])
+        changing = self.values["schedule"] != "constant" or self.values["warmup_epochs"] > 0
+        # A look at the loss stops a GPU's queue, so there it is summed on the device and looked at now and
+        # then.
+        look = 1 if self.device.type == "cpu" else _LOOK
+        total, unseen = 0.0, torch.zeros((), device=self.device)
+        module.train()
+        for step, rows in enumerate(self._batches()):
+            if changing:
+                set_learning_rate(optimizer, self._rate(self.epoch + step / self.steps))
+            loss = criterion(module(x[rows]), y[rows])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            if l1 > 0:
+                add_sign(self.weights, l1)
+            optimizer.step()
+            if look == 1:
+                total += loss.item() * len(rows)
+            else:
+                unseen += loss.detach() * len(rows)
+                if (step + 1) % look == 0 or step + 1 == self.steps:
+                    total = unseen.item()
+            if not math.isfinite(total):
+                self._diverge(total)
+            trial.batch_end()
+        mean = total / len(x)
+        if not mean <= self.limit:
+            self._diverge(mean)
+        return mean
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Row numbers in random order. A last batch of one joins the one before: batch norm needs two."""
+        order = torch.randperm(len(self.x), generator=self.shuffle).to(self.device)
+        last = (self.steps - 1) * self.batch
+        for at in range(0, last, self.batch):
+            yield order[at : at + self.batch]
+        yield order[last:]
+
+    def _rate(self, epoch: float) -> float:
+        return float(self.values["learning_rate"]) * learning_rate_factor(
+            self.values["schedule"],
+            epoch=epoch,
+            epochs=self.setting.epochs,
+            warmup_epochs=int(self.values["warmup_epochs"]),
+            final=float(self.values["final_learning_rate"]),
+        )
+
+    def _diverge(self, loss: float) -> None:
+        found = "NaN" if math.isnan(loss) else "infinite" if math.isinf(loss) else f"{loss:g}"
+        raise Diverged(
+            f"the training loss is {found} in epoch {self.epoch + 1}", hint="lower the learning rate"
+        )
+
+    def _validate(self) -> dict[str, float]:
+        self.module.eval()
+        valid = self.splits.valid
+        prediction = predict(self.module, valid.x, classify=self.classify)
+        if not np.isfinite(prediction).all():
+            self._diverge(math.nan)
+        if self.splits.target is not None:
+            prediction = self.splits.target.restore(prediction)
+        return score(self.splits.task, valid.y, prediction)
+
+    def _extras(self) -> dict[str, float]:
+        """train_seconds, and the first epoch whose score came near to the best one."""
+        target = max(self.mains) - _NEAR_BEST
+        reached = next(i for i, value in enumerate(self.mains, start=1) if value >= target)
+        return {"train_seconds": self.seconds, "epochs_to_target": float(reached)}
+
+    def _best_module(self) -> nn.Sequential:
+        """The module that ships."""
+        self.module.load_state_dict(self.best_weights)
+        return self.module.to("cpu").eval()
+
+    def _state(self) -> dict[str, Any]:
+        """All that the rest of the training depends on."""
+        state = {
+            "epoch": self.epoch,
+            "module": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best_epoch": self.best_epoch,
+            "best_score": self.best_score,
+            "best_weights": self.best_weights,
+            "mains": self.mains,
+            "seconds": self.seconds,
+            "shuffle": self.shuffle.get_state(),
+            "random": torch.get_rng_state(),
+        }
+        if self.device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self.device)
+        return state
+
+    def _resume(self) -> None:
+        state = self.trial.load_checkpoint()
+        if state is None:
+            return
+        self.epoch, self.best_epoch, self.best_score = (
+            state["epoch"],
+            state["best_epoch"],
+            state["best_score"],
+        )
+        self.mains, self.seconds = list(state["mains"]), state["seconds"]
+        self.best_weights = {name: t.to(self.device) for name, t in state["best_weights"].items()}
+        self.module.load_state_dict(state["module"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.shuffle.set_state(state["shuffle"].cpu())
+        torch.set_rng_state(state["random"].cpu())
+        if self.device.type == "cuda" and "cuda" in state:
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
+
+
+def choose_device() -> torch.device:
+    """``SATISFICE_DEVICE`` if it is set, else a GPU if there is one.
+
+    Raises:
+        InputError: It names no device of this process.
+    """
+    wanted = os.environ.get("SATISFICE_DEVICE")
+    if not wanted:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    count = torch.cuda.device_count()
+    with contextlib.suppress(RuntimeError):  # torch's word for a name that it does not know, or does not have
+        device = torch.device(wanted)
+        if device.type != "cuda":
+            torch.zeros(1, device=device).cpu()
+            return device
+        if (device.index or 0) < count:
+            return device
+    found = f"CUDA devices seen here: {count}" if count else "no CUDA device is seen here"
+    raise InputError(
+        f"SATISFICE_DEVICE = {wanted!r} is no device that networks can train on; {found}",
+        hint="set it to cpu, cuda or cuda:NUMBER, or unset it",
+    )
+
+
+@contextlib.contextmanager
+def isolated(seed: int, threads: int, device: torch.device) -> Iterator[None]:
+    """Torch's global state, set for one training and put back after it: randomness, threads, kernels.
+
+    Of the kernels that cuDNN has for a convolution, only those are used that give the same bits again.
+    """
+    before, cudnn = torch.get_num_threads(), torch.backends.cudnn
+    repeatable = cudnn.deterministic
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed % 2**63)
+        torch.set_num_threads(max(threads, 1))
+        cudnn.deterministic = True
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            cudnn.deterministic = repeatable

@@ -1,0 +1,179 @@
+"""What the torch families share. Imported without torch: it comes in when something is built."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.errors import MissingExtra
+from satisfice.ship.safetensors_file import Header, file_bytes
+from satisfice.spec.metric import Known
+from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train.family_task import FamilyTask, monitored
+from satisfice.train.hyperparameter import Hyperparameters
+from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters, shipped_tensors
+from satisfice.train.trainer import measures
+
+if TYPE_CHECKING:
+    import torch
+
+DEFAULT_EPOCHS = 20
+CHECKPOINT_SECONDS = (
+    5.0  # between two checkpoints: what a killed worker loses at most, next to the epoch under way
+)
+
+_FLOAT32 = np.dtype("float32")
+
+
+class TorchTrainer(ABC):
+    """A family of torch networks that are described by a plan."""
+
+    family: str
+    doc: str
+    kinds: frozenset[str]
+    hyperparameters: Hyperparameters
+    tasks = frozenset({"classification", "regression"})
+    measures: Mapping[str, Known] = measures(
+        size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
+    )
+
+    @abstractmethod
+    def plan(self, values: Mapping[str, Any], shape: Shape, outputs: int) -> Plan:
+        """The network for items of this shape."""
+
+    def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+        """The architecture with one value for each hyperparameter that decides nothing beside the others.
+
+        Architectures of equal networks come out equal, and with the same plan as before.
+        """
+        return dict(architecture)
+
+    @abstractmethod
+    def make_task(self, spec: StudySpec) -> TorchTask:
+        """Bind to the study's data."""
+
+    def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> torch.nn.Module:
+        """The module that shipped."""
+        network = import_network()
+        plan = self.plan(header.architecture, header.preprocessor.shape, max(len(header.classes), 1))
+        module: torch.nn.Module = network.from_arrays(plan, arrays)
+        return module
+
+
+class TorchTask(FamilyTask):
+    """A torch family on a study's data."""
+
+    trainer: TorchTrainer
+    libraries = (*FamilyTask.libraries, "satisfice.train.networks.network")
+    checkpoint_seconds = CHECKPOINT_SECONDS
+
+    def __init__(self, trainer: TorchTrainer, spec: StudySpec) -> None:
+        super().__init__(trainer, spec)
+        self._profile = lru_cache(maxsize=4096)(self._profile_architecture)
+
+    def plan(self, params: Params) -> Plan:
+        """The network that is trained, dropout included."""
+        return self._plan({**self.values(params), **self.architecture(params)})
+
+    def shipped_plan(self, params: Params) -> Plan:
+        """The network that ships: without dropout."""
+        return self._plan(self.architecture(params))
+
+    def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
+        """As the family writes it for these data."""
+        return self.trainer.canonical(architecture, self.splits.preprocessor.shape)
+
+    def structure(self, params: Params, model: Any = None) -> list[str]:
+        """The layers that ship."""
+        return [repr(layer) for layer in self.shipped_plan(params)]
+
+    def profile(self, params: Params) -> dict[str, float]:
+        """size, n_parameters and flops, exact; without torch."""
+        return dict(self._profile(tuple(self.architecture(params).items())))
+
+    def build(self, params: Params) -> torch.nn.Module:
+        """The untrained module as it would ship, ready to predict."""
+        module: torch.nn.Module = import_network().build(self.shipped_plan(params)).eval()
+        return module
+
+    def untrained(self, params: Params) -> torch.nn.Module:
+        """The same."""
+        return self.build(params)
+
+    def example_input(self, params: Params) -> torch.Tensor:  # the seam's signature
+        """One prepared item, as a batch of one."""
+        import_network()
+        import torch  # optional and slow
+
+        return torch.from_numpy(self.splits.valid.x[:1].copy())
+
+    def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
+        """The tensors that ship."""
+        arrays: dict[str, NDArray[Any]] = import_network().to_arrays(core)
+        return arrays
+
+    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+        """Train epoch by epoch; ends early when told to prune or when patience runs out.
+
+        Raises:
+            Diverged: The loss is NaN or grows away from any solution.
+        """
+        import_network()
+        from satisfice.train.networks.loop import Fit, Setting  # imports torch
+
+        metric, sign = monitored(self.spec, self.splits.task)
+        setting = Setting(
+            values=self.values(params),
+            plan=self.plan(params),
+            epochs=trial.max_epochs or DEFAULT_EPOCHS,
+            metric=metric,
+            sign=sign,
+            checkpoint_seconds=self.checkpoint_seconds,
+        )
+        outcome = Fit(setting, self.splits, trial).run()
+        if outcome.pruned:
+            return self.profile(params) | outcome.metrics
+        finished = self._finish(params, outcome.module, trial)
+        return self.profile(params) | outcome.metrics | finished
+
+    def _plan(self, values: Mapping[str, Any]) -> Plan:
+        return self.trainer.plan(values, self.splits.preprocessor.shape, max(self.splits.n_classes, 1))
+
+    def _profile_architecture(self, architecture: tuple[tuple[str, Any], ...]) -> dict[str, float]:
+        plan = self._plan(dict(architecture))
+        shapes = {name: (_FLOAT32, shape) for name, shape in shipped_tensors(plan).items()}
+        size = file_bytes(self.header(dict(architecture)), shapes)
+        count = {"n_parameters": float(n_parameters(plan)), "flops": float(flops(plan))}
+        return self._convert({"size_bytes": float(size), **count})
+
+    def _call(self, core: torch.nn.Module, x: NDArray[np.float32]) -> Callable[[], object]:
+        import torch  # optional and slow
+
+        items = torch.from_numpy(x)
+
+        def call() -> object:
+            with torch.inference_mode():
+                return core(items)
+
+        return call
+
+
+def import_network() -> Any:
+    """The module that builds networks.
+
+    Raises:
+        MissingExtra: torch is not installed.
+    """
+    try:
+        from satisfice.train.networks import network
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise MissingExtra("torch", "torch") from error
+    return network

@@ -1,0 +1,1 @@
+"""What the tree families share."""
