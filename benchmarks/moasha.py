@@ -26,7 +26,7 @@ class MoAsha:
 
     def decide(self, history: History, number: int) -> Decision:
         """Whether the trial falls behind at the rung it has just reached."""
-        rung = int(np.searchsorted(history.checkpoints, history.steps[number]))
+        rung = int(np.searchsorted(history.rungs, history.steps[number]))
         objectives = slice(len(history.signs))  # before what constraints want small or large
         points = history.curves[:, rung, objectives].astype(float) * history.signs
         rows = np.flatnonzero(np.isfinite(points).all(axis=1) & (history.feasible != 0))

@@ -1,4 +1,4 @@
-"""Verdicts: what an interval says about a bound."""
+"""DeferredTimer: what an interval says about a bound."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satisfice.errors import InputError
-from satisfice.measure import Measurement, Verdict, judge
+from satisfice.measure import Measurement, Verdict, meets_bound
 from satisfice.spec.constraint import Constraint, parse_clause
 
 
@@ -61,10 +61,10 @@ def test_a_bound_on_another_quantity_is_refused() -> None:
 
 
 def test_too_close_is_judged_by_the_value() -> None:
-    assert judge(measured(1.8, 1.9, 2.2), parse_clause("latency_ms <= 2"))
-    assert not judge(measured(1.8, 2.1, 2.2), parse_clause("latency_ms <= 2"))
-    assert judge(measured(1.8, 1.9, 2.2), parse_clause("latency_us <= 2000"))
-    assert not judge(measured(1.8, 2.0, 2.2), parse_clause("latency_ms < 2"))
+    assert meets_bound(measured(1.8, 1.9, 2.2), parse_clause("latency_ms <= 2"))
+    assert not meets_bound(measured(1.8, 2.1, 2.2), parse_clause("latency_ms <= 2"))
+    assert meets_bound(measured(1.8, 1.9, 2.2), parse_clause("latency_us <= 2000"))
+    assert not meets_bound(measured(1.8, 2.0, 2.2), parse_clause("latency_ms < 2"))
 
 
 numbers = st.floats(-100, 100)
@@ -82,9 +82,9 @@ def test_a_clear_verdict_holds_for_every_value_of_the_interval(ends, bound, oper
     met = {constraint.satisfied(v) for v in (low, value, high, (low + value) / 2, (value + high) / 2)}
     if one.verdict(constraint) is not Verdict.TOO_CLOSE:
         assert met == {one.verdict(constraint) is Verdict.FITS}
-        assert judge(one, constraint) is (one.verdict(constraint) is Verdict.FITS)
+        assert meets_bound(one, constraint) is (one.verdict(constraint) is Verdict.FITS)
     else:
-        assert judge(one, constraint) is constraint.satisfied(value)
+        assert meets_bound(one, constraint) is constraint.satisfied(value)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=3, max_size=3).map(sorted))

@@ -13,10 +13,10 @@ from scipy.optimize import approx_fprime
 from tests.search.problems import flat_layout
 
 from satisfice.surrogate import fitting
-from satisfice.surrogate.choice_counts import Siblings
+from satisfice.surrogate.choice_counts import SharedChoices
 from satisfice.surrogate.encoding import Layout
 from satisfice.surrogate.fitting import fit
-from satisfice.surrogate.gaussian_process import GaussianProcess, Hyperparameters, Reports
+from satisfice.surrogate.gaussian_process import GaussianProcess, KernelParameters, Reports
 
 LAYOUT = flat_layout(np.array([True, True]))
 FINISHES, REPORTS = 12, 8
@@ -39,7 +39,7 @@ def process(seed: int = 0) -> GaussianProcess:
 
 
 WARP = np.array([[-0.4, 0.2], [0.1, 0.3]])
-HYPERPARAMETERS = Hyperparameters(np.array([0.4, 0.6]), 1.2, 0.01, WARP, ahead=0.8, own=0.4)
+HYPERPARAMETERS = KernelParameters(np.array([0.4, 0.6]), 1.2, 0.01, WARP, ahead=0.8, own=0.4)
 
 
 @given(st.integers(0, 50))
@@ -89,7 +89,7 @@ def test_the_gradient_is_that_of_the_posterior(
         operations = np.random.default_rng(2).integers(-1, 3, (len(x), 3)).astype(float)
         x = np.column_stack([x, np.where(operations[:, :1] < 0, -1.0, np.abs(operations))])
         ordered = np.array([True, True, False, False, False])
-        layout = Layout(ordered, (5.0,) * 5, (Siblings(np.array([2, 3, 4]), 3),))
+        layout = Layout(ordered, (5.0,) * 5, (SharedChoices(np.array([2, 3, 4]), 3),))
     seen: list[float] = []
 
     def check(

@@ -1,4 +1,4 @@
-"""What a report of an unfinished training foretells."""
+"""What a report of an unfinished training predicts."""
 
 import numpy as np
 import pytest
@@ -8,8 +8,8 @@ from optuna.trial import TrialState
 from tests.search.problems import problem
 
 from satisfice.search import History
-from satisfice.search.curves.extrapolation import Lines
-from satisfice.search.history import checkpoints
+from satisfice.search.curves.extrapolation import Extrapolation
+from satisfice.search.history import rungs
 from satisfice.spec.trial import TrialRecord
 
 MAX_STEPS = 30
@@ -28,7 +28,7 @@ def trial(number: int, reports: dict[int, float], finish: float | None = None) -
     )
 
 
-def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History, Lines]:
+def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History, Extrapolation]:
     """Curves ``final + fall / step``; all but the last two trials have finished."""
     history, rng = History(problem(max_steps=MAX_STEPS)), np.random.default_rng(seed)
     count = len(finals) - 2
@@ -36,19 +36,19 @@ def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History,
         done = number < count
         reports = {
             step: final + fall / step + noise * rng.standard_normal()
-            for step in checkpoints(MAX_STEPS)
+            for step in rungs(MAX_STEPS)
             if done or step <= 6
         }
         history.update([trial(number, reports, final + fall / MAX_STEPS if done else None)])
     rows = np.arange(count)
     finishes = history.objectives(rows)[:, 0]
-    return history, Lines.through(history, 0, rows, finishes, np.array([count, count + 1]))
+    return history, Extrapolation.through(history, 0, rows, finishes, np.array([count, count + 1]))
 
 
-def foretold(history: History, lines: Lines, number: int) -> float:
+def predicted(history: History, lines: Extrapolation, number: int) -> float:
     """In the metric's own units, from the report at step 6."""
-    at = checkpoints(MAX_STEPS).index(6)
-    z, _ = lines.foretell(history, np.array([number]), at)
+    at = rungs(MAX_STEPS).index(6)
+    z, _ = lines.predict(history, np.array([number]), at)
     return float(lines.transform.inverse(z)[0])
 
 
@@ -60,16 +60,16 @@ def test_of_two_equal_reports_the_steeper_curve_foretells_the_better_finish(seed
     now = 0.4
     steep, flat = 0.6, 0.1
     history, lines = study_of([*finals, now - steep / 6, now - flat / 6], [*falls, steep, flat], seed=seed)
-    assert foretold(history, lines, FINISHED) < foretold(history, lines, FINISHED + 1)
+    assert predicted(history, lines, FINISHED) < predicted(history, lines, FINISHED + 1)
 
 
 def test_curves_of_one_shape_are_foretold_better_than_by_a_line_through_reports():
     rng = np.random.default_rng(1)
     finals, falls = rng.uniform(0.1, 0.5, 32), rng.uniform(0.1, 0.6, 32)
     history, lines = study_of(finals, falls)
-    at = checkpoints(MAX_STEPS).index(6)
+    at = rungs(MAX_STEPS).index(6)
     rows = np.arange(30)
-    z, _ = lines.foretell(history, rows, at)
+    z, _ = lines.predict(history, rows, at)
     report = lines.transform.forward(history.curves[rows, at, 0].astype(float))
     finish = lines.transform.forward(history.objectives(rows)[:, 0])
     slope, intercept = np.polyfit(report, finish, 1)
@@ -79,7 +79,7 @@ def test_curves_of_one_shape_are_foretold_better_than_by_a_line_through_reports(
 def test_changes_that_are_noise_are_not_carried_on():
     rng = np.random.default_rng(2)
     finals = rng.uniform(0.1, 0.5, 42)
-    at = checkpoints(MAX_STEPS).index(6)
+    at = rungs(MAX_STEPS).index(6)
     _, calm = study_of(finals, rng.uniform(0.1, 0.6, 42))
     _, noisy = study_of(finals, np.zeros(42), noise=0.1)
     assert noisy.momentum[at] < 0.5
@@ -89,7 +89,7 @@ def test_changes_that_are_noise_are_not_carried_on():
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_finished_trials_are_enough_for_a_line(count):
     history, lines = study_of([*[0.3, 0.2, 0.5, 0.4, 0.25][:count], 0.3, 0.3], [0.3] * (count + 2))
-    assert np.isfinite(foretold(history, lines, count))
+    assert np.isfinite(predicted(history, lines, count))
     assert (lines.ahead > 0).all()
     assert (np.diff(lines.ahead) <= 0).all()
 
@@ -101,18 +101,18 @@ def test_stopping_what_starts_badly_does_not_bend_the_lines(seed):
     rng = np.random.default_rng(seed)
     finals, noise = rng.uniform(0.1, 0.5, number), 0.1 * rng.standard_normal(number)
     for i, (final, luck) in enumerate(zip(finals, noise, strict=True)):
-        reports = {step: final + luck * (1 - step / MAX_STEPS) for step in checkpoints(MAX_STEPS)}
+        reports = {step: final + luck * (1 - step / MAX_STEPS) for step in rungs(MAX_STEPS)}
         history.update([trial(i, reports, final)])
-    at = checkpoints(MAX_STEPS).index(6)
+    at = rungs(MAX_STEPS).index(6)
     rows, finishes = np.arange(number), history.objectives()[:, 0]
     bad = history.curves[:, at, 0] > np.quantile(history.curves[:, at, 0], 0.4)
     stopped, others = rows[bad], rows[~bad]
     history.curves[stopped, at + 1 :] = np.nan
-    lines = Lines.through(history, 0, others, finishes[others], stopped)
-    alone = Lines.through(history, 0, others, finishes[others], rows[:0])
+    lines = Extrapolation.through(history, 0, others, finishes[others], stopped)
+    alone = Extrapolation.through(history, 0, others, finishes[others], rows[:0])
     truth = lines.transform.forward(finishes)
-    off = lines.foretell(history, rows, at)[0] - truth
-    off_alone = alone.foretell(history, rows, at)[0] - truth
+    off = lines.predict(history, rows, at)[0] - truth
+    off_alone = alone.predict(history, rows, at)[0] - truth
     scatter = np.sqrt(lines.ahead[at])
     assert abs(off.mean()) < 0.3 * scatter
     assert off_alone.mean() > 2.0 * abs(off.mean())

@@ -190,7 +190,7 @@ def test_a_constraint_named_like_an_objective_changes_no_objective():
 def test_an_infinite_violation_is_learnt_from():
     def objective(trial):
         x, y = trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)
-        trial.set_constraint("memory", math.inf if x > 0.5 else -1.0)
+        trial.set_constraint("screening", math.inf if x > 0.5 else -1.0)
         return (y - 0.5) ** 2 - x
 
     study = optuna.create_study(sampler=SatisficeSampler(seed=1))

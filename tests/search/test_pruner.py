@@ -11,7 +11,7 @@ from tests.search.problems import problem
 
 from satisfice.errors import InputError
 from satisfice.search import PRUNERS, History, SatisficePruner
-from satisfice.search.history import checkpoints
+from satisfice.search.history import rungs
 from satisfice.spec.trial import TrialRecord
 
 MAX_STEPS = 30
@@ -31,7 +31,7 @@ def study_of(*, informative: bool, n: int = 30, feasible: bool | None = True, se
         final, start = float(rng.uniform(0.1, 0.8)), 1.0 if informative else float(rng.uniform(0.2, 2.0))
         reports = {
             step: {"error": curve(final, step, start=start, informative=informative), "size": 4.0}
-            for step in checkpoints(MAX_STEPS)
+            for step in rungs(MAX_STEPS)
         }
         history.update(
             [
@@ -60,7 +60,7 @@ def decide(
     params = {"lr": 1e-3, "layers": 2, "optimizer": "adam", **others}
     running = TrialRecord(number=number, state=TrialState.RUNNING, params=params, metrics={"size": size})
     history.update([running])
-    for s in checkpoints(MAX_STEPS):
+    for s in rungs(MAX_STEPS):
         if s <= step:
             history.report(number, s, {"error": curve(final, s), "size": size})
     return (pruner or PRUNERS.get("auto")(history.problem)).decide(history, number)
@@ -142,7 +142,7 @@ def test_reports_that_foretell_nothing_stop_nothing():
 
 def test_at_the_start_a_trial_stops_that_is_slower_than_half_as_fast():
     finals = study_of(informative=True, n=3).objectives()[:, 0]
-    then = max(step for step in checkpoints(MAX_STEPS) if step <= 3)
+    then = max(step for step in rungs(MAX_STEPS) if step <= 3)
     for final in (0.1, 0.5, 0.99):
         history = study_of(informative=True, n=3)
         behind = curve(final, 6) >= min(curve(f, then) for f in finals)

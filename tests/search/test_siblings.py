@@ -8,13 +8,13 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from tests.search.problems import flat_layout
 
 from satisfice.spec.space import Parameter, SearchSpace
-from satisfice.surrogate.choice_counts import Counting, Siblings
+from satisfice.surrogate.choice_counts import ChoiceCountKernel, SharedChoices
 from satisfice.surrogate.encoding import Encoder, Layout
 from satisfice.surrogate.fitting import fit
 from satisfice.surrogate.gaussian_process import GaussianProcess
 
 OPERATIONS = ("none", "skip", "conv", "pool")
-SIBLINGS = Siblings(np.arange(6), len(OPERATIONS))
+SIBLINGS = SharedChoices(np.arange(6), len(OPERATIONS))
 
 
 def choice(name: str, *values: object, **when: tuple[object, ...]) -> Parameter:
@@ -36,13 +36,13 @@ def test_siblings_hold_the_same_unordered_choices_under_the_same_conditions():
         )
     )
     encoder = Encoder(space)
-    [siblings] = encoder.layout.siblings
+    [shared_choices] = encoder.layout.shared_choices
     free = [encoder.parameters[j].name for j in encoder.free]
-    assert [free[j] for j in siblings.columns] == ["edge_0", "edge_1", "edge_2"]
+    assert [free[j] for j in shared_choices.columns] == ["edge_0", "edge_1", "edge_2"]
     config = {"model": "cell", "edge_0": "conv", "edge_1": "none", "edge_2": "conv", "depth": 2}
     rows = encoder.unit(np.array([encoder.raw(config), encoder.raw({"model": "mlp", "depth": 2})]))
-    assert siblings.shares(rows)[0] == pytest.approx([1 / 3, 0, 2 / 3, 0])
-    assert list(siblings.active(rows)) == [1, 0]
+    assert shared_choices.shares(rows)[0] == pytest.approx([1 / 3, 0, 2 / 3, 0])
+    assert list(shared_choices.active(rows)) == [1, 0]
 
 
 @given(st.integers(0, 1_000))
@@ -50,7 +50,7 @@ def test_counts_make_a_covariance_that_siblings_which_are_off_take_no_part_in(se
     rng = np.random.default_rng(seed)
     x = rng.integers(0, len(OPERATIONS), (12, 6)).astype(float)
     x[-3:] = -1.0
-    counting = Counting(rng.uniform(0.1, 2.0, len(OPERATIONS)), 1.3)
+    counting = ChoiceCountKernel(rng.uniform(0.1, 2.0, len(OPERATIONS)), 1.3)
     covariance = counting.covariance(SIBLINGS, x, x)
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
     assert np.diag(covariance) == pytest.approx(counting.variance(SIBLINGS, x))

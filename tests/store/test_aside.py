@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from satisfice.store.database.deadline import Aside
+from satisfice.store.database.deadline import DeadlineCalls
 
 
 def threads() -> list[threading.Thread]:
@@ -21,7 +21,7 @@ def gone(found: list[threading.Thread]) -> bool:
 
 
 def test_calls_one_after_another_share_a_thread() -> None:
-    aside = Aside()
+    aside = DeadlineCalls()
     assert len({aside.call(threading.get_ident, within_s=300) for _ in range(20)}) == 1
     assert aside.call(threading.get_ident, within_s=300) != threading.get_ident()
     mine = threads()
@@ -30,7 +30,7 @@ def test_calls_one_after_another_share_a_thread() -> None:
 
 
 def test_what_is_raised_is_raised_here_and_the_thread_lives_on() -> None:
-    aside = Aside()
+    aside = DeadlineCalls()
 
     def fail() -> None:
         raise KeyError("gone")
@@ -43,7 +43,7 @@ def test_what_is_raised_is_raised_here_and_the_thread_lives_on() -> None:
 
 
 def test_who_does_not_answer_holds_nobody_up_and_comes_back() -> None:
-    aside, silence = Aside(), threading.Event()
+    aside, silence = DeadlineCalls(), threading.Event()
     stuck: SimpleQueue[int] = SimpleQueue()
 
     def wait() -> None:
@@ -66,7 +66,7 @@ def test_who_does_not_answer_holds_nobody_up_and_comes_back() -> None:
 
 def test_the_threads_end_with_their_owner() -> None:
     before = set(threads())
-    aside = Aside()
+    aside = DeadlineCalls()
     aside.call(threading.get_ident, within_s=300)
     mine = [t for t in threads() if t not in before]
     assert len(mine) == 1

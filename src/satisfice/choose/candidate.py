@@ -14,7 +14,7 @@ _SUMMABLE = 1e300
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate:
+class TrialGroup:
     """One configuration, judged by the mean over the seeds it was trained with."""
 
     trial: TrialRecord  # handed out: the earliest that meets every constraint by itself, else the earliest
@@ -31,7 +31,7 @@ class Candidate:
         return sum(v / len(values) for v in values)  # infinities, or a sum beyond what a float holds
 
 
-def configurations(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[Candidate]:
+def configurations(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[TrialGroup]:
     """Every configuration with COMPLETE trials, feasible or not, by the trial that stands for it.
 
     A trial whose latency is yet to be measured has no verdict, and is left out. Where no member meets every
@@ -42,7 +42,7 @@ def configurations(records: Sequence[TrialRecord], constraints: Sequence[Constra
         if r.state == TrialState.COMPLETE and not r.pending:
             groups.setdefault(r.number if r.replicate_of is None else r.replicate_of, []).append(r)
     found = [
-        Candidate(
+        TrialGroup(
             trial=next((m for m in members if meets(m, constraints)), members[0]), members=tuple(members)
         )
         for members in groups.values()
@@ -50,7 +50,7 @@ def configurations(records: Sequence[TrialRecord], constraints: Sequence[Constra
     return sorted(found, key=lambda c: c.trial.number)
 
 
-def candidates(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[Candidate]:
+def candidates(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) -> list[TrialGroup]:
     """Feasible configurations, by the number of the trial that stands for each.
 
     A configuration with replicates is feasible if the means meet the constraints, and so does the trial
@@ -72,7 +72,7 @@ def averaged(records: Sequence[TrialRecord], constraints: Sequence[Constraint]) 
     return sorted([*rest, *(_averaged(c, constraints) for c in found)], key=lambda r: r.number)
 
 
-def _averaged(configuration: Candidate, constraints: Sequence[Constraint]) -> TrialRecord:
+def _averaged(configuration: TrialGroup, constraints: Sequence[Constraint]) -> TrialRecord:
     trial = configuration.trial
     if len(configuration.members) == 1:
         return trial
@@ -85,7 +85,7 @@ def _averaged(configuration: Candidate, constraints: Sequence[Constraint]) -> Tr
     return replace(trial, metrics=metrics, violations={**trial.violations, **found}, replicate_of=None)
 
 
-def _mean_meets(candidate: Candidate, constraint: Constraint) -> bool:
+def _mean_meets(candidate: TrialGroup, constraint: Constraint) -> bool:
     mean = candidate.mean(constraint.metric)
     # A constraint known only by its verdict has no metric to average: the verdict of the trial itself stands.
     return True if math.isnan(mean) else constraint.satisfied(mean)

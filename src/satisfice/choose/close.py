@@ -9,7 +9,7 @@ from typing import Literal
 
 from satisfice.choose.best import describe_miss, optimizing
 from satisfice.choose.bounds import Clause, merge_constraints, metric_value, number_text, trial_violations
-from satisfice.choose.candidate import Candidate, averaged, candidates
+from satisfice.choose.candidate import TrialGroup, averaged, candidates
 from satisfice.choose.endings import joined
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
@@ -68,7 +68,7 @@ def close_calls(
     fitting = candidates(records, asked)
     own = next((c for c in fitting if chosen.number in [m.number for m in c.members]), None)
     others = [c for c in fitting if c is not own]
-    base = own or Candidate(trial=chosen, members=(chosen,))
+    base = own or TrialGroup(trial=chosen, members=(chosen,))
     costs = _costs(objectives, asked, goal)
     near = [call for call in (_cheaper(c, base, goal, costs, loss) for c in others) if call is not None]
     missed = _just_missed(records, base, goal, asked, slack)
@@ -91,7 +91,7 @@ def _costs(objectives: Sequence[Objective], asked: Sequence[Constraint], goal: O
 
 
 def _cheaper(
-    other: Candidate, chosen: Candidate, goal: Objective, costs: Sequence[Objective], loss: float
+    other: TrialGroup, chosen: TrialGroup, goal: Objective, costs: Sequence[Objective], loss: float
 ) -> tuple[float, CloseCall] | None:
     value, reached = other.mean(goal.metric), chosen.mean(goal.metric)
     lost = goal.sign * (value - reached)
@@ -122,7 +122,7 @@ def _price(goal: Objective, value: float, lost: float) -> str:
 
 def _just_missed(
     records: Sequence[TrialRecord],
-    chosen: Candidate,
+    chosen: TrialGroup,
     goal: Objective,
     asked: Sequence[Constraint],
     slack: float,

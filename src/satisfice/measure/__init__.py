@@ -9,7 +9,7 @@ from satisfice.measure.latency.quiet import Quiet, QuietReport
 from satisfice.measure.memory import MemoryUse, ProbeFailed, memory_mb, train_memory
 from satisfice.measure.meter import Meter
 from satisfice.measure.remembered import InMemoryMeasurements, MeasurementStore
-from satisfice.measure.result import Measurement, Verdict, judge
+from satisfice.measure.result import Measurement, Verdict, meets_bound
 from satisfice.measure.size import flops_of, n_parameters, size_of_state
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "doctor_host",
     "flops_of",
     "host",
-    "judge",
+    "meets_bound",
     "memory_mb",
     "module_key",
     "n_parameters",

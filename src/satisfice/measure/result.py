@@ -103,7 +103,7 @@ class Measurement:
         return cls(**{**content, "measured_at": measured_at})
 
 
-def judge(measurement: Measurement, constraint: Constraint) -> bool:
+def meets_bound(measurement: Measurement, constraint: Constraint) -> bool:
     """Whether the measured model counts as meeting the bound.
 
     The rule: a clear verdict stands. What is still too close to call after the longest measuring is judged by

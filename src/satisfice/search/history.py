@@ -1,7 +1,7 @@
 """A columnar cache of the trials, shared by sampler and pruner.
 
 Row i is trial number i. With d parameters, k metrics (those that objectives and constraints name), g
-checkpoints and t targets (objectives, and what constraints want small or large) a trial takes about
+rungs and t targets (objectives, and what constraints want small or large) a trial takes about
 ``8 d + 8 k + 8 g t + 4 g + 30`` bytes.
 """
 
@@ -25,7 +25,7 @@ ABSENT = -1
 _GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
 _LAST = 10**13  # where nobody says how many: steps may be those of an environment, or tokens
 _TAME = 1e150
-_RATIO = 1.5  # each checkpoint comes at least this much later than the one before
+_RATIO = 1.5  # each rung comes at least this much later than the one before
 
 
 def _tamed(value: float) -> float:
@@ -36,10 +36,10 @@ def _tamed(value: float) -> float:
     return math.copysign(_TAME * (1.0 + math.log10(size / _TAME)), value)
 
 
-def checkpoints(max_steps: int | None) -> tuple[int, ...]:
+def rungs(max_steps: int | None) -> tuple[int, ...]:
     """Steps at which reports are kept and trials are judged: geometric, all before the last step.
 
-    >>> checkpoints(30)
+    >>> rungs(30)
     (1, 2, 4, 6, 9, 14, 21)
     """
     end = _LAST if max_steps is None else max_steps
@@ -52,15 +52,15 @@ def checkpoints(max_steps: int | None) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Target:
-    """A metric that may be foretold from reports, and the factor that makes it one to minimise."""
+class SignedMetric:
+    """A metric that may be predicted from reports, and the factor that makes it one to minimise."""
 
     metric: str
     sign: float
 
 
-def _wanted(constraint: Constraint) -> Target:
-    return Target(constraint.metric, 1.0 if constraint.is_upper else -1.0)
+def _wanted(constraint: Constraint) -> SignedMetric:
+    return SignedMetric(constraint.metric, 1.0 if constraint.is_upper else -1.0)
 
 
 class History:
@@ -72,17 +72,17 @@ class History:
         names = [o.metric for o in problem.objectives] + [c.metric for c in problem.constraints]
         self.metric_names = tuple(dict.fromkeys(names))
         self.metric_column = {name: j for j, name in enumerate(self.metric_names)}
-        self.checkpoints = checkpoints(problem.max_steps)
+        self.rungs = rungs(problem.max_steps)
         self.objective_names = tuple(o.metric for o in problem.objectives)
         # The objectives, in their order, and then what constraints want small or large beside them.
-        objectives = (Target(o.metric, o.sign) for o in problem.objectives)
+        objectives = (SignedMetric(o.metric, o.sign) for o in problem.objectives)
         self.targets = tuple(dict.fromkeys([*objectives, *map(_wanted, problem.constraints)]))
         self._n = 0
         self._allocate(64)
 
     def _allocate(self, capacity: int) -> None:
         d, k = len(self.encoder.parameters), len(self.metric_names)
-        g, t = len(self.checkpoints), len(self.targets)
+        g, t = len(self.rungs), len(self.targets)
         fresh = {
             "state": np.full(capacity, ABSENT, dtype=np.int8),
             "raw": np.full((capacity, d), np.nan),
@@ -131,12 +131,12 @@ class History:
     def report(self, number: int, step: int, metrics: Mapping[str, float]) -> None:
         """Take in one intermediate report. Any order; repeating one changes nothing.
 
-        Between two checkpoints only the latest report is kept.
+        Between two rungs only the latest report is kept.
         """
         i = self._row(number)
         self._steps[i] = max(self._steps[i], step)
-        g = bisect_left(self.checkpoints, step)
-        if g >= len(self.checkpoints) or step < self._curve_step[i, g]:
+        g = bisect_left(self.rungs, step)
+        if g >= len(self.rungs) or step < self._curve_step[i, g]:
             return
         self._curve_step[i, g] = step
         for j, target in enumerate(self.targets):
@@ -176,7 +176,7 @@ class History:
 
     @property
     def curves(self) -> Array:
-        """Targets as last reported up to each checkpoint (and after the one before), shape [n, g, t]."""
+        """Targets as last reported up to each rung (and after the one before), shape [n, g, t]."""
         return self._curves[: self._n]
 
     @property

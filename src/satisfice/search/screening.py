@@ -17,7 +17,7 @@ _MIN_POINTS = 6
 _MAX_READ = 1_000  # latest answers that models are made from
 
 
-class ScreenMemory:
+class ScreeningModel:
     """Screens each configuration once, and learns metrics known before training from the answers.
 
     These models only order candidates: nothing is accepted or refused by them, and the models of the
@@ -101,7 +101,7 @@ class ScreenMemory:
             return models
         x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
         # With counts of choices, as in the models of objectives, searches of cells found less.
-        layout = replace(self._encoder.layout, siblings=())
+        layout = replace(self._encoder.layout, shared_choices=())
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 from satisfice.data import ImageScaler, TableEncoder
 from satisfice.data.reading.cells import Cells, refusal
 from satisfice.errors import DataError, InputError, UnreadCells
-from satisfice.ship import safetensors_file as shipping
 from satisfice.ship.safetensors_file import Header
 
 Items = pd.DataFrame | pd.Series | Mapping[str, Any] | Sequence[Mapping[str, Any]] | NDArray[Any]
@@ -180,30 +178,10 @@ def _rows(items: Any, names: set[str]) -> pd.DataFrame:
         raise InputError(f"the items are no rows of a table: {error}") from error
 
 
-def load(path: str | Path) -> ShippedModel:
-    """Open a model file, without the study that made it.
-
-    Raises:
-        DataError: The file is missing or is no model of satisfice.
-    """
-    from satisfice.train.catalog import TRAINERS  # the families import this module
-
-    header, arrays = shipping.read(Path(path))
-    return ShippedModel(header=header, core=TRAINERS.get(header.family).restore(header, arrays))
-
-
-def exercise(path: str, batch: int = 1) -> Callable[[], object]:
-    """Open a model file, and return a call that predicts ``batch`` prepared items."""
-    model = load(path)
-    header = model.header
-    x = np.zeros((batch, *header.preprocessor.shape), np.float32)
-    return lambda: predict(model.core, x, classify=header.task == "classification")
-
-
 def predict(core: Any, x: NDArray[np.float32], *, classify: bool) -> NDArray[np.float64]:
     """Probabilities (n, k), or values (n,), from a bare model of any family."""
     if hasattr(core, "state_dict"):
-        from satisfice.train.networks.network import predict as predict_torch  # imports torch
+        from satisfice.ship.torch_model import predict as predict_torch  # imports torch
 
         return predict_torch(core, x, classify=classify)
     parts = [core(x[at : at + _CHUNK]) for at in range(0, len(x), _CHUNK)]

@@ -27,57 +27,59 @@ _SCALES, _SIGNALS = (0.02, 50.0), (0.002, 20.0)
 
 
 @dataclass(frozen=True)
-class Siblings:
+class SharedChoices:
     """Columns of unit rows, three or more, that are active together and hold the same unordered choices."""
 
     columns: NDArray[np.int_]
     choices: int
 
     def shares(self, x: Array) -> Array:
-        """Of the siblings that hold each choice, shape [n, k]."""
+        """Share of the parameters that hold each choice, shape [n, k]."""
         held = x[:, self.columns, None] == np.arange(self.choices)
         return np.asarray(held.mean(axis=1))
 
     def active(self, x: Array) -> Array:
-        """1 where the siblings are active, 0 elsewhere, shape [n]."""
+        """1 where the parameters are active, 0 elsewhere, shape [n]."""
         return np.asarray(x[:, self.columns[0]] >= 0, dtype=float)
 
 
 @dataclass(frozen=True)
-class Counting:
-    """Hyperparameters of the process over the counts of one group of siblings."""
+class ChoiceCountKernel:
+    """Parameters of the process over the counts of one group of parameters."""
 
     scales: Array  # length scales, shape [k]
     signal: float  # variance
 
-    def rougher(self, factor: float) -> Counting:
+    def rougher(self, factor: float) -> ChoiceCountKernel:
         """With length scales shorter by a factor."""
         return replace(self, scales=self.scales / factor)
 
-    def variance(self, siblings: Siblings, x: Array) -> Array:
+    def variance(self, shared_choices: SharedChoices, x: Array) -> Array:
         """Prior variance, shape [n]."""
-        return self.signal * siblings.active(x)
+        return self.signal * shared_choices.active(x)
 
-    def covariance(self, siblings: Siblings, a: Array, b: Array) -> Array:
-        """Between unit rows; none with rows where the siblings are not active. Shape [n, q]."""
-        squared = squared_distance(siblings.shares(a) / self.scales, siblings.shares(b) / self.scales)
-        return self.signal * np.outer(siblings.active(a), siblings.active(b)) * matern(squared)
+    def covariance(self, shared_choices: SharedChoices, a: Array, b: Array) -> Array:
+        """Between unit rows; none with rows where the parameters are inactive. Shape [n, q]."""
+        squared = squared_distance(
+            shared_choices.shares(a) / self.scales, shared_choices.shares(b) / self.scales
+        )
+        return self.signal * np.outer(shared_choices.active(a), shared_choices.active(b)) * matern(squared)
 
 
-class CountingTerm:
+class ChoiceCountTerm:
     """The part of a covariance that counts are for, while hyperparameters are fitted.
 
     They are ``theta``, of shape [k + 1]: the logarithms of the length scales and of the variance, with the
     priors of any process (see `gaussian`).
 
     Args:
-        siblings: The group.
+        shared_choices: The group.
         x: Unit rows, shape [n, d].
     """
 
-    def __init__(self, siblings: Siblings, x: Array) -> None:
-        k = siblings.choices
-        self._shares, active = siblings.shares(x), siblings.active(x)
+    def __init__(self, shared_choices: SharedChoices, x: Array) -> None:
+        k = shared_choices.choices
+        self._shares, active = shared_choices.shares(x), shared_choices.active(x)
         self._both = np.outer(active, active)
         self.prior_mean = np.r_[np.full(k, expected_log_scale(k)), 0.0]
         self.prior_sd = np.r_[np.ones(k), 0.5]

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.spec.space import Parameter, SearchSpace
-from satisfice.surrogate.choice_counts import Siblings
+from satisfice.surrogate.choice_counts import SharedChoices
 
 Array = NDArray[np.float64]
 
@@ -49,12 +49,12 @@ class Layout:
     Attributes:
         ordered: Which columns are numbers, shape [d].
         dimensions: How many parameters vary where each one does (in a conditional space, not all).
-        siblings: Groups of parameters that share their choices.
+        shared_choices: Groups of parameters that share their choices.
     """
 
     ordered: NDArray[np.bool_]
     dimensions: tuple[float, ...]
-    siblings: tuple[Siblings, ...] = ()
+    shared_choices: tuple[SharedChoices, ...] = ()
 
 
 class Encoder:
@@ -130,9 +130,9 @@ class Encoder:
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
         dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
-        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._siblings())
+        return Layout(self.ordered[self.free], tuple(map(float, dimensions)), self._shared_choices())
 
-    def _siblings(self) -> tuple[Siblings, ...]:
+    def _shared_choices(self) -> tuple[SharedChoices, ...]:
         """Groups of unordered choices, of three or more parameters with three or more choices in common."""
         groups: dict[Any, list[int]] = defaultdict(list)
         for i, j in enumerate(self.free):
@@ -140,7 +140,7 @@ class Encoder:
             if isinstance(d, CategoricalDistribution) and not self.ordered[j] and len(d.choices) > 2:
                 groups[repr(d.choices), tuple(sorted(self.conditions[j].items()))].append(i)
         found = (np.array(group) for group in groups.values() if len(group) > 2)
-        return tuple(Siblings(g, len(self.choices(int(self.free[g[0]])))) for g in found)
+        return tuple(SharedChoices(g, len(self.choices(int(self.free[g[0]])))) for g in found)
 
     # -- conditions ----------------------------------------------------------------------------------------
     def choices(self, j: int) -> range:

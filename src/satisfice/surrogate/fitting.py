@@ -1,4 +1,4 @@
-"""Hyperparameters of a process (see `gaussian`) from data.
+"""Hyperparameters of a Gaussian process from data.
 
 They maximise the marginal likelihood (Rasmussen & Williams 2006, eq. 5.8, gradient 5.9) with the
 dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024 (arXiv:2402.02229, section 4),
@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from satisfice.surrogate.choice_counts import Counting, CountingTerm
+from satisfice.surrogate.choice_counts import ChoiceCountKernel, ChoiceCountTerm
 from satisfice.surrogate.encoding import Array, Layout
-from satisfice.surrogate.gaussian_process import JITTER, Hyperparameters, Reports, factor_and_inverse
+from satisfice.surrogate.gaussian_process import JITTER, KernelParameters, Reports, factor_and_inverse
 from satisfice.surrogate.matern import SHORT_SCALE, SQRT5, expected_log_scale
 from satisfice.surrogate.warp import warp_rates, warped
 
@@ -38,7 +38,7 @@ def fit(
     *,
     noise_prior: float,
     reports: Reports | None = None,
-) -> Hyperparameters:
+) -> KernelParameters:
     """Hyperparameters at the maximum of the posterior.
 
     Args:
@@ -49,7 +49,7 @@ def fit(
         noise_prior: Most plausible noise variance.
         reports: Which targets are no finishes; None: all are.
     """
-    terms = [CountingTerm(siblings, x) for siblings in layout.siblings]
+    terms = [ChoiceCountTerm(shared_choices, x) for shared_choices in layout.shared_choices]
     trainings = len(np.unique(reports.trial) if reports is not None else y)
     prior = _prior(layout, terms, trainings, noise_prior=noise_prior, with_reports=reports is not None)
     objective = _Posterior(x, y, extra, layout.ordered, terms, prior, reports)
@@ -66,20 +66,20 @@ class _Prior:
     """Of hyperparameters as a row of numbers, ``theta``.
 
     These are the logarithms of length scales [d], of warps [2 d], of signal and noise; with reports the
-    logarithm of `Hyperparameters.ahead` and the logit of `Hyperparameters.own`; then those of each group of
-    siblings.
+    logarithm of `KernelParameters.ahead` and the logit of `KernelParameters.own`; then those of each group of
+    shared_choices.
     """
 
     mean: Array
     sd: Array
     bounds: Sequence[tuple[float, float]]
     short: Array  # from long scales alone, what is fine structure often ends as noise, a maximum far below
-    parts: tuple[slice, ...]  # places of the groups of siblings
+    parts: tuple[slice, ...]  # places of the groups that share choices
 
 
 def _prior(
     layout: Layout,
-    terms: Sequence[CountingTerm],
+    terms: Sequence[ChoiceCountTerm],
     trainings: int,
     *,
     noise_prior: float,
@@ -125,7 +125,7 @@ class _Posterior:
         y: Array,
         extra: Array,
         ordered: NDArray[np.bool_],
-        terms: Sequence[CountingTerm],
+        terms: Sequence[ChoiceCountTerm],
         prior: _Prior,
         reports: Reports | None,
     ) -> None:
@@ -141,15 +141,17 @@ class _Posterior:
             self._to_come = np.minimum.outer(reports.ahead, reports.ahead)
             self._same = np.equal.outer(reports.trial, reports.trial).astype(float)
 
-    def hyperparameters(self, theta: Array) -> Hyperparameters:
+    def hyperparameters(self, theta: Array) -> KernelParameters:
         """What theta stands for."""
         d, rest = self._d, self._rest
-        known = Hyperparameters(
+        known = KernelParameters(
             scales=np.exp(theta[:d]),
             signal=math.exp(theta[rest]),
             noise=math.exp(theta[rest + 1]),
             warp=theta[d:rest].reshape(2, d),
-            counting=tuple(Counting(np.exp(theta[p][:-1]), math.exp(theta[p][-1])) for p, _ in self._terms),
+            counting=tuple(
+                ChoiceCountKernel(np.exp(theta[p][:-1]), math.exp(theta[p][-1])) for p, _ in self._terms
+            ),
         )
         if self._to_come is None:
             return known

@@ -2,9 +2,10 @@
 
 Kernel: Matérn 5/2 with one length scale per parameter (Rasmussen & Williams 2006, eq. 4.17); two values of an
 unordered choice lie one apart. Numbers are warped first (see `warp`). Where parameters share their choices,
-a process over how often each one occurs is added (see `siblings`). Hyperparameters are fitted in `fitting`.
+a process over how often each one occurs is added (see `choice_counts`). Their parameters are
+fitted in `fitting`.
 
-Unfinished trainings: a report foretells the finish up to what is still to come, a random walk that runs out
+Unfinished trainings: a report predicts the finish up to what is still to come, a random walk that runs out
 at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
 of it is shared by similar configurations, part is the training's own.
 
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import lapack
 
-from satisfice.surrogate.choice_counts import Counting
+from satisfice.surrogate.choice_counts import ChoiceCountKernel
 from satisfice.surrogate.encoding import Array, Layout
 from satisfice.surrogate.matern import matern, squared_distance
 from satisfice.surrogate.warp import warped
@@ -29,7 +30,7 @@ JITTER = 1e-8
 
 
 @dataclass(frozen=True)
-class Hyperparameters:
+class KernelParameters:
     """Of one process."""
 
     scales: Array  # length scales, shape [d]
@@ -38,9 +39,9 @@ class Hyperparameters:
     warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
     own: float = 0.5  # share of what is still to come that no other training tells
-    counting: tuple[Counting, ...] = ()  # of the groups of siblings, in their order
+    counting: tuple[ChoiceCountKernel, ...] = ()  # of the groups that share choices, in their order
 
-    def rougher(self, factor: float) -> Hyperparameters:
+    def rougher(self, factor: float) -> KernelParameters:
         """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
         counting = tuple(c.rougher(factor) for c in self.counting)
         return replace(self, scales=self.scales / factor, counting=counting)
@@ -48,7 +49,7 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Reports:
-    """Which targets were foretold from reports of unfinished trainings."""
+    """Which targets were predicted from reports of unfinished trainings."""
 
     ahead: Array  # variance of what was still to come, 0 for a finish, shape [n]
     trial: NDArray[np.int_]  # training that each target belongs to, shape [n]
@@ -90,7 +91,7 @@ class GaussianProcess:
         y: Array,
         extra: Array,
         layout: Layout,
-        hyperparameters: Hyperparameters,
+        hyperparameters: KernelParameters,
         reports: Reports | None = None,
     ) -> None:
         self._rows, self._layout, self._h, self._reports = x, layout, hyperparameters, reports
@@ -124,14 +125,15 @@ class GaussianProcess:
 
     def _counted(self, a: Array, b: Array) -> float | Array:
         """What counts of choices add to a covariance."""
-        pairs = zip(self._layout.siblings, self._h.counting, strict=True)
-        return sum((counting.covariance(siblings, a, b) for siblings, counting in pairs), 0.0)
+        pairs = zip(self._layout.shared_choices, self._h.counting, strict=True)
+        return sum((counting.covariance(shared_choices, a, b) for shared_choices, counting in pairs), 0.0)
 
     def _prior_variance(self, x: Array) -> Array:
         """Of a noise-free finish, shape [q]."""
-        pairs = zip(self._layout.siblings, self._h.counting, strict=True)
+        pairs = zip(self._layout.shared_choices, self._h.counting, strict=True)
         return sum(
-            (counting.variance(siblings, x) for siblings, counting in pairs), np.full(len(x), self._h.signal)
+            (counting.variance(shared_choices, x) for shared_choices, counting in pairs),
+            np.full(len(x), self._h.signal),
         )
 
     def _between(self, a: Array, of_a: Reports, b: Array, of_b: Reports) -> Array:
@@ -159,7 +161,7 @@ class GaussianProcess:
         Args:
             x: Its unit row, shape [1, d].
             ahead: Variance of what is still to come (see `Reports`).
-            y: The target that its report foretells.
+            y: The target that its report predicts.
             extra: Additional variance of the target.
         """
         assert self._reports is not None

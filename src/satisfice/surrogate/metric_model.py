@@ -58,7 +58,7 @@ class HyperparameterCache:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[bytes, gaussian.Hyperparameters] = {}
+        self._kept: dict[bytes, gaussian.KernelParameters] = {}
 
     def get(
         self,
@@ -69,7 +69,7 @@ class HyperparameterCache:
         *,
         noise_prior: float,
         roughness: float = 1.0,
-    ) -> gaussian.Hyperparameters:
+    ) -> gaussian.KernelParameters:
         """Fitted on the first points.
 
         Args:
@@ -78,7 +78,7 @@ class HyperparameterCache:
             layout: Of the rows.
             transform: Scale on which to model.
             noise_prior: Most plausible noise variance, targets being standardised.
-            roughness: See `gaussian.Hyperparameters.rougher`.
+            roughness: See `gaussian.KernelParameters.rougher`.
         """
         rows = spread_out(fit_size(len(x)), _MAX_FIT)
         x, values = np.ascontiguousarray(x[rows]), values[rows]
@@ -102,7 +102,7 @@ class MetricModel:
         layout: Of the rows.
         transform: Scale on which to model.
         hyperparameters: Of the process on the standardised scale.
-        reports: Which values were foretold from reports; None: all were observed.
+        reports: Which values were predicted from reports; None: all were observed.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class MetricModel:
         layout: Layout,
         *,
         transform: Transform,
-        hyperparameters: gaussian.Hyperparameters,
+        hyperparameters: gaussian.KernelParameters,
         reports: gaussian.Reports | None = None,
     ) -> None:
         self.transform = transform
@@ -144,7 +144,7 @@ class MetricModel:
         return self._mean + self._sd * mean, self._sd * sd
 
     def finish(self, x: Array, ahead: float, z: float, extra: float) -> tuple[float, float]:
-        """Mean and standard deviation of the finish of a training at ``x`` whose report foretells ``z``."""
+        """Mean and standard deviation of the finish of a training at ``x`` whose report predicts ``z``."""
         return self.process.finish(x, ahead, z, extra)
 
     def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:

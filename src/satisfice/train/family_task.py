@@ -22,11 +22,11 @@ from satisfice.errors import DataError
 from satisfice.measure.memory import peak_resident
 from satisfice.ship import safetensors_file as shipping
 from satisfice.ship.model import ShippedModel, predict
-from satisfice.ship.model import load as load_shipped
 from satisfice.spec.family import check_against
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
 from satisfice.spec.task import Params, Reload, TrainingTrial
+from satisfice.train.loading import load as load_shipped
 from satisfice.train.score import score
 from satisfice.train.trainer import Trainer
 
@@ -185,7 +185,7 @@ class FamilyTask(ABC):
         path = folder / "model.safetensors"
         self.save(params, core, path)
         return Reload(
-            entry="satisfice.ship.model:exercise",
+            entry="satisfice.train.loading:exercise",
             options={"path": str(path), "batch": batch},
             imports=self.libraries,
         )

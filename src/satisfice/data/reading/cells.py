@@ -1,8 +1,8 @@
 """Cells to numbers, moments and categories, by rules that are data.
 
-A rule is learnt from a whole column of the training data (`satisfice.data.reading.learn`), kept as JSON with the
-model, and used wherever the model meets rows. This module and `satisfice.data.reading.text` import the standard
-library and NumPy only.
+A rule is learnt from a whole column of the training data (`satisfice.data.reading.learn`), kept as JSON with
+the model, and used wherever the model meets rows. This module and `satisfice.data.reading.text` import the
+standard library and NumPy only.
 """
 
 from __future__ import annotations

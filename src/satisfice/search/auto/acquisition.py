@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from satisfice.search.auto.surrogates import Evidence
+from satisfice.search.auto.surrogates import Surrogates
 from satisfice.search.expected_improvement import Improvement, normal_nodes
 from satisfice.search.protocol import Screened
-from satisfice.search.screening import ScreenMemory
+from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array
 from satisfice.surrogate.metric_model import MetricModel
 
@@ -24,23 +24,23 @@ class Scorer:
     """Expected improvement times the probability of fitting, of unit rows.
 
     Args:
-        evidence: What the trials say.
-        memory: What screens have said; it may learn more while candidates are scored.
+        surrogates: What the trials say.
+        screening: What screens have said; it may learn more while candidates are scored.
 
     Attributes:
         boldness: Factor of the models' standard deviations.
     """
 
-    def __init__(self, evidence: Evidence, memory: ScreenMemory) -> None:
-        self._evidence, self._memory, self.boldness = evidence, memory, 1.0
+    def __init__(self, surrogates: Surrogates, screening: ScreeningModel) -> None:
+        self._surrogates, self._screening, self.boldness = surrogates, screening, 1.0
         self.refresh()
-        ideal, reference = evidence.box({n: memory.fitting_range(n) for n in evidence.static})
-        self._coarse = Improvement(evidence.front, ideal, reference, count=_COARSE[1])
-        self._fine = Improvement(evidence.front, ideal, reference, count=_FINE[1])
+        ideal, reference = surrogates.box({n: screening.fitting_range(n) for n in surrogates.static})
+        self._coarse = Improvement(surrogates.front, ideal, reference, count=_COARSE[1])
+        self._fine = Improvement(surrogates.front, ideal, reference, count=_FINE[1])
 
     def refresh(self) -> None:
         """Take in what screens have said since."""
-        self._static: Mapping[str, MetricModel] = self._memory.models()
+        self._static: Mapping[str, MetricModel] = self._screening.models()
 
     def coarse(self, unit: Array) -> Array:
         """A quick estimate for whole pools."""
@@ -51,19 +51,19 @@ class Scorer:
         return self._score(unit, answer, self._fine, _FINE[0])
 
     def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
-        evidence = self._evidence
-        feasible = evidence.probability_feasible(unit)
-        if evidence.seeks_feasible:
-            return feasible if answer is not None else feasible * self._memory.probability_fits(unit)
-        modelled = [name for name in evidence.names if name in evidence.models]
+        surrogates = self._surrogates
+        feasible = surrogates.probability_feasible(unit)
+        if surrogates.seeks_feasible:
+            return feasible if answer is not None else feasible * self._screening.probability_fits(unit)
+        modelled = [name for name in surrogates.names if name in surrogates.models]
         nodes, weights = normal_nodes(count, len(modelled))
-        samples = np.empty((len(weights), len(unit), len(evidence.names)))
-        for j, name in enumerate(evidence.names):
-            sign = evidence.signs[j]
+        samples = np.empty((len(weights), len(unit), len(surrogates.names)))
+        for j, name in enumerate(surrogates.names):
+            sign = surrogates.signs[j]
             if answer is not None and name in answer.metrics:
                 samples[:, :, j] = sign * answer.metrics[name]
-            elif name in evidence.models:
-                model = evidence.models[name]
+            elif name in surrogates.models:
+                model = surrogates.models[name]
                 mean, sd = model.predict(unit)
                 samples[:, :, j] = model.values(
                     mean + self.boldness * sd * nodes[:, modelled.index(name), None]
@@ -72,6 +72,6 @@ class Scorer:
                 model = self._static[name]
                 samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
             else:
-                samples[:, :, j] = evidence.typical[j]
+                samples[:, :, j] = surrogates.typical[j]
         gain = improvement.expected(samples, weights) * feasible
-        return gain if answer is not None else gain * self._memory.probability_fits(unit)
+        return gain if answer is not None else gain * self._screening.probability_fits(unit)

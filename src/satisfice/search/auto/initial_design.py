@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from satisfice.search.auto.branches import Branch
-from satisfice.search.auto.proposal import Asking, Candidate
+from satisfice.search.auto.proposal import FeasibleCandidate, ProposalContext
 from satisfice.search.baselines.space_filling import nothing_fits
 from satisfice.surrogate.encoding import Array
 
@@ -13,7 +13,7 @@ MAX_SCREENS = 240  # per proposal
 _PART_SCREENS = 20  # of a look at one part of a conditional space
 
 
-def fill(asking: Asking) -> Candidate:
+def fill(context: ProposalContext) -> FeasibleCandidate:
     """A configuration far from what has been tried, among a few random ones that probably fit.
 
     Raises:
@@ -21,46 +21,46 @@ def fill(asking: Asking) -> Candidate:
     """
     budget, drawn = MAX_SCREENS, 0
     for attempt in range(12):
-        q = asking.encoder.draw(64 if attempt < 2 else 512, asking.rng)
-        raw = _far_first(asking, q)[: min(8 + 4 * attempt, budget)]
-        found, screened = asking.first_that_fits(raw)
+        q = context.encoder.draw(64 if attempt < 2 else 512, context.rng)
+        raw = _far_first(context, q)[: min(8 + 4 * attempt, budget)]
+        found, screened = context.first_that_fits(raw)
         if found is not None:
             return found
         budget, drawn = budget - screened, drawn + screened
-    raise nothing_fits(asking.memory, drawn)
+    raise nothing_fits(context.screening, drawn)
 
 
-def fill_part(asking: Asking, part: Branch) -> Candidate | None:
+def fill_part(context: ProposalContext, part: Branch) -> FeasibleCandidate | None:
     """A random configuration of one part of the space, None if it is hard to find one that fits there.
 
     The farthest ones of a part are its corners: mostly bad, and costly to train.
     """
-    encoder, rng = asking.encoder, asking.rng
+    encoder, rng = context.encoder, context.rng
     q = part.moved_into(encoder, encoder.draw(64, rng), rng)
-    raw = asking.new(encoder.raw_from_quantiles(q))
-    chance = asking.chance(encoder.unit(raw))
+    raw = context.new(encoder.raw_from_quantiles(q))
+    chance = context.chance(encoder.unit(raw))
     likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
-    return asking.first_that_fits(raw[likely[:_PART_SCREENS]])[0]
+    return context.first_that_fits(raw[likely[:_PART_SCREENS]])[0]
 
 
-def _far_first(asking: Asking, q: Array) -> Array:
+def _far_first(context: ProposalContext, q: Array) -> Array:
     """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
-    encoder = asking.encoder
-    raw = asking.new(encoder.raw_from_quantiles(q))
+    encoder = context.encoder
+    raw = context.new(encoder.raw_from_quantiles(q))
     if len(raw) == 0:
         return raw
     unit = encoder.unit(raw)
-    chance = asking.chance(unit)
-    far = _distance(asking, unit)
+    chance = context.chance(unit)
+    far = _distance(context, unit)
     worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
     return raw[np.argsort(-worth, kind="stable")]
 
 
-def _distance(asking: Asking, unit: Array) -> Array:
+def _distance(context: ProposalContext, unit: Array) -> Array:
     """Mean distance per parameter to the nearest of the latest 300 trials. Shape [n]."""
-    tried = asking.encoder.unit(asking.tried_rows)
+    tried = context.encoder.unit(context.tried_rows)
     if len(tried) == 0 or unit.shape[1] == 0:
         return np.ones(len(unit))
     delta = np.abs(unit[:, None, :] - tried[-300:][None])
-    delta = np.where(asking.encoder.layout.ordered, delta, delta != 0)
+    delta = np.where(context.encoder.layout.ordered, delta, delta != 0)
     return np.asarray(delta.mean(axis=2).min(axis=1))

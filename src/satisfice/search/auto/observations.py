@@ -21,7 +21,7 @@ from satisfice.surrogate.encoding import Array
 
 
 @dataclass(frozen=True)
-class Standing:
+class Observations:
     """Trials that count as finished, and what they have."""
 
     rows: NDArray[np.int_]
@@ -31,7 +31,7 @@ class Standing:
     at_the_end: bool  # of training, or at a step
 
 
-def take_stock(history: History, static: set[str]) -> Standing | None:
+def observations(history: History, static: set[str]) -> Observations | None:
     """What can be learnt from, or None while it is too little for a model.
 
     Args:
@@ -41,7 +41,7 @@ def take_stock(history: History, static: set[str]) -> Standing | None:
     return _finished(history) or _at_the_latest_step(history, static)
 
 
-def _finished(history: History) -> Standing | None:
+def _finished(history: History) -> Observations | None:
     """What has finished, None while that is too little for a model."""
     objectives = history.objectives()
     complete, stopped = history.rows(TrialState.COMPLETE), history.rows(TrialState.PRUNED)
@@ -49,27 +49,27 @@ def _finished(history: History) -> Standing | None:
     enough = _startup(len(history.encoder.free))
     if len(complete) < min(MIN_FINISHED, enough) or len(complete) + len(stopped) < enough:
         return None
-    return Standing(complete, stopped, history.rows(TrialState.RUNNING), objectives, at_the_end=True)
+    return Observations(complete, stopped, history.rows(TrialState.RUNNING), objectives, at_the_end=True)
 
 
-def _at_the_latest_step(history: History, static: set[str]) -> Standing | None:
+def _at_the_latest_step(history: History, static: set[str]) -> Observations | None:
     """The latest step that enough trials have reported, as if it were the end; None if there is none."""
     trials = history.rows(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     enough = _startup(len(history.encoder.free))
     trained = [j for j, name in enumerate(history.objective_names) if name not in static]
-    for checkpoint in range(len(history.checkpoints) - 1, 0, -1):
-        rows = trials[history.curve_step[trials, checkpoint] > 0]
+    for rung in range(len(history.rungs) - 1, 0, -1):
+        rows = trials[history.curve_step[trials, rung] > 0]
         if len(rows) < enough:
             continue
         objectives = history.objectives()
         objectives[:, trained] = np.nan
         for j in trained:
-            objectives[rows, j] = signed_curve(history, rows, j, checkpoint)
+            objectives[rows, j] = signed_curve(history, rows, j, rung)
         rows = rows[np.isfinite(objectives[rows]).all(axis=1)]
         if len(rows) >= enough:
             stopped = np.setdiff1d(history.rows(TrialState.PRUNED), rows)
             running = np.setdiff1d(history.rows(TrialState.RUNNING), rows)
-            return Standing(rows, stopped, running, objectives, at_the_end=False)
+            return Observations(rows, stopped, running, objectives, at_the_end=False)
     return None
 
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from satisfice.search.auto.surrogates import Evidence
+from satisfice.search.auto.surrogates import Surrogates
 from satisfice.search.history import History
 from satisfice.search.protocol import Screen, Screened
-from satisfice.search.screening import ScreenMemory
+from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array, Encoder, keys
 
 
 @dataclass(frozen=True)
-class Candidate:
+class FeasibleCandidate:
     """A configuration that fits."""
 
     raw: Array  # shape [d]
@@ -23,12 +23,12 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Asking:
+class ProposalContext:
     """What a proposal rests on."""
 
     history: History
-    evidence: Evidence | None  # None while the trials are too few for a model
-    memory: ScreenMemory
+    surrogates: Surrogates | None  # None while the trials are too few for a model
+    screening: ScreeningModel
     tried: set[bytes]  # keys of all configurations that were proposed
     ask_screen: Screen
     rng: np.random.Generator
@@ -45,14 +45,14 @@ class Asking:
 
     def screen(self, row: Array) -> Screened:
         """The screen's answer for one raw row, asked once."""
-        return self.memory.screen(row, self.ask_screen)
+        return self.screening.screen(row, self.ask_screen)
 
-    def first_that_fits(self, raw: Array) -> tuple[Candidate | None, int]:
+    def first_that_fits(self, raw: Array) -> tuple[FeasibleCandidate | None, int]:
         """The first of the raw rows that fits, and how many were screened."""
         for i, row in enumerate(raw):
             answer = self.screen(row)
             if answer.fits:
-                return Candidate(row, answer), i + 1
+                return FeasibleCandidate(row, answer), i + 1
         return None, len(raw)
 
     def new(self, raw: Array) -> Array:
@@ -60,7 +60,7 @@ class Asking:
         seen: set[bytes] = set()
         keep = []
         for i, key in enumerate(keys(raw)):
-            if key in self.tried or key in seen or self.memory.refused(key):
+            if key in self.tried or key in seen or self.screening.refused(key):
                 continue
             seen.add(key)
             keep.append(i)
@@ -68,5 +68,5 @@ class Asking:
 
     def chance(self, unit: Array) -> Array:
         """Probability that each unit row fits, by all that is known. Shape [n]."""
-        chance = self.memory.probability_fits(unit)
-        return chance if self.evidence is None else chance * self.evidence.probability_feasible(unit)
+        chance = self.screening.probability_fits(unit)
+        return chance if self.surrogates is None else chance * self.surrogates.probability_feasible(unit)

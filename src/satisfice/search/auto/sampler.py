@@ -26,13 +26,13 @@ from satisfice.search.auto.acquisition import Scorer
 from satisfice.search.auto.branches import Branch, branches, draw_visit
 from satisfice.search.auto.candidates import around, pool
 from satisfice.search.auto.initial_design import fill, fill_part
-from satisfice.search.auto.proposal import Asking, Candidate
-from satisfice.search.auto.surrogates import Evidence, gather
-from satisfice.search.auto.target_sampling import draw_aim, most_hopeful
+from satisfice.search.auto.proposal import FeasibleCandidate, ProposalContext
+from satisfice.search.auto.surrogates import Surrogates, gather
+from satisfice.search.auto.target_sampling import draw_target, most_promising
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.history import History
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
-from satisfice.search.screening import ScreenMemory
+from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array, keys
 from satisfice.surrogate.metric_model import HyperparameterCache
 
@@ -57,8 +57,8 @@ class AutoSampler:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._parts: tuple[Branch, ...] | None = None
-        self._memory: ScreenMemory | None = None
-        self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in the memory
+        self._screening: ScreeningModel | None = None
+        self._remembered: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials it was told
         self._tried: set[bytes] = set()
         self._noted: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in `_tried`
         self._cache = HyperparameterCache()
@@ -67,29 +67,29 @@ class AutoSampler:
     # -- the Sampler protocol ------------------------------------------------------------------------------
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The next configuration (see `Sampler`)."""
-        memory = self._remember(history)
+        screening = self._remember(history)
         tried = self._note(history)
-        screened_before = len(memory)
+        screened_before = len(screening)
         # A smooth model is surer than it should be of what lies far from the data.
         trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
         roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
-        evidence = gather(history, memory.known, self._cache, self._curves, roughness=roughness)
-        asking = Asking(history, evidence, memory, tried, screen, rng)
-        visit = self._visit(asking)
-        found, method = _find(asking, visit)
+        surrogates = gather(history, screening.known, self._cache, self._curves, roughness=roughness)
+        context = ProposalContext(history, surrogates, screening, tried, screen, rng)
+        visit = self._visit(context)
+        found, method = _find(context, visit)
         part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
         kind = "exploit" if method in _PROMISE and part is None else "explore"
         why: dict[str, Any] = {
             "method": method,
             "kind": kind,
-            "screened": len(memory) - screened_before,
+            "screened": len(screening) - screened_before,
         }
         if method in _PROMISE:
             why[_PROMISE[method]] = found.gain
         if part is not None:
             why["part"] = history.encoder.parameters[part.column].name
-        if evidence is not None:
-            why["predicted"] = evidence.predict(history.encoder.unit(found.raw[None]))
+        if surrogates is not None:
+            why["predicted"] = surrogates.predict(history.encoder.unit(found.raw[None]))
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
 
     def _note(self, history: History) -> set[bytes]:
@@ -101,66 +101,68 @@ class AutoSampler:
         self._noted = known
         return self._tried
 
-    def _remember(self, history: History) -> ScreenMemory:
+    def _remember(self, history: History) -> ScreeningModel:
         """The memory of screens, with what other workers' trials tell of metrics known before training."""
-        if self._memory is None:
-            self._memory = ScreenMemory(self._problem, history.encoder)
-        memory = self._memory
-        columns = {n: history.metric_column[n] for n in sorted(memory.known) if n in history.metric_column}
+        if self._screening is None:
+            self._screening = ScreeningModel(self._problem, history.encoder)
+        screening = self._screening
+        columns = {n: history.metric_column[n] for n in sorted(screening.known) if n in history.metric_column}
         if columns:
             told = np.isfinite(history.metrics[:, list(columns.values())]).all(axis=1) & (history.state >= 0)
             told[: len(self._remembered)] &= ~self._remembered
             for i in np.flatnonzero(told):
                 metrics = {name: float(history.metrics[i, j]) for name, j in columns.items()}
-                memory.add(history.raw[i].copy(), _known(self._problem, metrics))
+                screening.add(history.raw[i].copy(), _known(self._problem, metrics))
             told[: len(self._remembered)] |= self._remembered
             self._remembered = told
-        return memory
+        return screening
 
-    def _visit(self, asking: Asking) -> Branch | None:
+    def _visit(self, context: ProposalContext) -> Branch | None:
         """A part of a conditional space to look at; while there is no model, as long as one is new."""
         if self._parts is None:
-            self._parts = branches(asking.encoder)
+            self._parts = branches(context.encoder)
         if not self._parts:
             return None
-        tried = asking.tried_rows
-        visit = draw_visit(self._parts, tried, asking.memory.refused_rows(), asking.rng)
-        modelled = asking.evidence is not None
-        wanted = asking.rng.random() < visit.probability if modelled else visit.branch.is_new(tried)
+        tried = context.tried_rows
+        visit = draw_visit(self._parts, tried, context.screening.refused_rows(), context.rng)
+        modelled = context.surrogates is not None
+        wanted = context.rng.random() < visit.probability if modelled else visit.branch.is_new(tried)
         return visit.branch if wanted else None
 
 
 # -- ways to look --------------------------------------------------------------------------------------------
-def _find(asking: Asking, part: Branch | None) -> tuple[Candidate, str]:
+def _find(context: ProposalContext, part: Branch | None) -> tuple[FeasibleCandidate, str]:
     """What to try next, and by which method it was found."""
-    evidence, draw = asking.evidence, asking.rng.random()
-    if part is not None and part.is_new(asking.tried_rows):
-        found = fill_part(asking, part)
+    surrogates, draw = context.surrogates, context.rng.random()
+    if part is not None and part.is_new(context.tried_rows):
+        found = fill_part(context, part)
         if found is not None:
             return found, "space-filling"
         part = None
-    if evidence is not None:
-        aim = draw_aim(asking.history, evidence, asking.memory, asking.rng)
-        found, method = None, "gp-feasible" if evidence.seeks_feasible else "gp-ehvi"
+    if surrogates is not None:
+        aim = draw_target(context.history, surrogates, context.screening, context.rng)
+        found, method = None, "gp-feasible" if surrogates.seeks_feasible else "gp-ehvi"
         if part is not None:
-            found = _exploit(asking, evidence, part)
+            found = _exploit(context, surrogates, part)
         if found is None and draw >= _EXPLORE + (aim.probability if aim is not None else 0.0):
-            found = _exploit(asking, evidence, None)
+            found = _exploit(context, surrogates, None)
         elif found is None and aim is not None and draw >= _EXPLORE:
-            q = most_hopeful(asking.history, evidence, asking.memory, aim, asking.rng)
-            raw = asking.new(asking.encoder.raw_from_quantiles(q))
-            found, _ = asking.first_that_fits(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND])
+            q = most_promising(context.history, surrogates, context.screening, aim, context.rng)
+            raw = context.new(context.encoder.raw_from_quantiles(q))
+            found, _ = context.first_that_fits(raw[: _SCREEN_ROUNDS * _SCREENS_PER_ROUND])
             method = "gp-region"
         if found is not None:
             return found, method
-    return fill(asking), "space-filling"
+    return fill(context), "space-filling"
 
 
-def _exploit(asking: Asking, evidence: Evidence, part: Branch | None) -> Candidate | None:
+def _exploit(
+    context: ProposalContext, surrogates: Surrogates, part: Branch | None
+) -> FeasibleCandidate | None:
     """What the models promise most of, in the whole space or in one part of it."""
-    history, encoder, rng = asking.history, asking.encoder, asking.rng
-    scorer = Scorer(evidence, asking.memory)
-    parents = evidence.parents
+    history, encoder, rng = context.history, context.encoder, context.rng
+    scorer = Scorer(surrogates, context.screening)
+    parents = surrogates.parents
     if part is not None:
         trained = history.raw[history.rows(TrialState.COMPLETE)]
         parents = np.vstack([parents, trained[part.holds(trained)]])
@@ -182,33 +184,33 @@ def _exploit(asking: Asking, evidence: Evidence, part: Branch | None) -> Candida
         fresh = into(around(encoder, q[np.argsort(-score, kind="stable")], _CLIMB, rng))
         q, score = np.vstack([q, fresh]), np.r_[score, promise(fresh)]
     best = q[np.argsort(-score, kind="stable")[:_BEST]]
-    raw = asking.new(encoder.raw_from_quantiles(best))
+    raw = context.new(encoder.raw_from_quantiles(best))
     # Where all that promises most is next to what was tried, it is time to look elsewhere.
-    raw = raw[_apart(encoder.unit(raw), encoder.unit(asking.tried_rows))]
-    return _best_that_fits(asking, raw, scorer)
+    raw = raw[_apart(encoder.unit(raw), encoder.unit(context.tried_rows))]
+    return _best_that_fits(context, raw, scorer)
 
 
-def _best_that_fits(asking: Asking, raw: Array, scorer: Scorer) -> Candidate | None:
+def _best_that_fits(context: ProposalContext, raw: Array, scorer: Scorer) -> FeasibleCandidate | None:
     """Screen in order of promise until what fits is worth, exactly, what the next one promises.
 
     Promises rest on predicted sizes and latencies: after a few answers the rest is scored anew.
     """
-    best: Candidate | None = None
+    best: FeasibleCandidate | None = None
     for _ in range(_SCREEN_ROUNDS):
         raw = raw[:_REFINED]
         if len(raw) == 0:
             break
-        promise = scorer(asking.encoder.unit(raw))
+        promise = scorer(context.encoder.unit(raw))
         order = np.argsort(-promise, kind="stable")
         for i in order[:_SCREENS_PER_ROUND]:
             if best is not None and best.gain >= _GOOD_ENOUGH * promise[i]:
                 return best
-            answer = asking.screen(raw[i])
+            answer = context.screen(raw[i])
             if not answer.fits:
                 continue
-            gain = float(scorer(asking.encoder.unit(raw[i][None]), answer)[0])
+            gain = float(scorer(context.encoder.unit(raw[i][None]), answer)[0])
             if best is None or gain > best.gain:
-                best = Candidate(raw[i], answer, gain)
+                best = FeasibleCandidate(raw[i], answer, gain)
         raw = raw[np.sort(order[_SCREENS_PER_ROUND:])]
         scorer.refresh()
     return best

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.search.auto.local_starts import best_of_ranges, promising
-from satisfice.search.auto.observations import take_stock
+from satisfice.search.auto.observations import observations
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.curves.trained_metrics import TrainedModels
 from satisfice.search.expected_improvement import nondominated
@@ -21,7 +21,7 @@ _STOPPED = 500  # latest stopped trials that may be searched near
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Surrogates:
     """Objectives are to be minimised (signs applied) and sorted by name: their order changes nothing."""
 
     names: tuple[str, ...]
@@ -84,32 +84,32 @@ def gather(
     curves: CurveModels,
     *,
     roughness: float = 1.0,
-) -> Evidence | None:
+) -> Surrogates | None:
     """What the history says, or None while it is too little for a model.
 
     Args:
         history: The trials.
         static: Metrics known before training.
-        cache: Hyperparameters that were fitted before.
+        cache: KernelParameters that were fitted before.
         curves: The same, of models that see unfinished trials.
-        roughness: See `gaussian.Hyperparameters.rougher`.
+        roughness: See `gaussian.KernelParameters.rougher`.
     """
     order = np.argsort([o.metric for o in history.problem.objectives], kind="stable")
     names = tuple(history.objective_names[j] for j in order)
     if len(history.encoder.free) == 0:
         return None
-    standing = take_stock(history, static)
-    if standing is None:
+    observed = observations(history, static)
+    if observed is None:
         return None
-    complete, pruned = standing.rows, standing.stopped
-    objectives = standing.objectives[:, order]
+    complete, pruned = observed.rows, observed.stopped
+    objectives = observed.objectives[:, order]
     feasible = complete[history.feasible[complete] != 0]
     make = TrainedModels(
         history,
         history.encoder.unit(history.raw),
         complete,
         cache,
-        curves if standing.at_the_end else None,
+        curves if observed.at_the_end else None,
         roughness,
     )
     models = {
@@ -120,14 +120,14 @@ def gather(
     expected = objectives.copy()
     for j, name in enumerate(names):
         if name in models:
-            expected[standing.running, j] = _believe(models[name], make.x, standing.running)
+            expected[observed.running, j] = _believe(models[name], make.x, observed.running)
     late: dict[str, float] = {}
     for constraint in history.problem.constraints:
         if constraint.metric not in static and make.ever_violated(constraint, np.r_[complete, pruned]):
             found = make.of_constraint(constraint)
             if found is not None:
                 models[constraint.key], late[constraint.key] = found
-    believed = standing.running[np.isfinite(expected[standing.running]).all(axis=1)]
+    believed = observed.running[np.isfinite(expected[observed.running]).all(axis=1)]
     candidates = expected[np.r_[feasible, believed]]
     known = np.array([name in static for name in names])
     stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:] if known.any() else pruned[:0]
@@ -136,7 +136,7 @@ def gather(
             expected[stopped, j] = models[name].values(models[name].predict(make.x[stopped])[0])
     near = promising(objectives, feasible) if len(feasible) else complete[-30:]
     near = np.union1d(near, best_of_ranges(expected, np.r_[feasible, stopped], known))
-    return Evidence(
+    return Surrogates(
         names=names,
         signs=history.signs[order],
         static=frozenset(static),

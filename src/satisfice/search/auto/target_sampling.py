@@ -12,9 +12,9 @@ import numpy as np
 from optuna.trial import TrialState
 
 from satisfice.search.auto.candidates import ANYWHERE, around, pool
-from satisfice.search.auto.surrogates import Evidence
+from satisfice.search.auto.surrogates import Surrogates
 from satisfice.search.history import History
-from satisfice.search.screening import ScreenMemory
+from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array
 
 _FIRST = 0.5  # probability of looking where no trial has been
@@ -26,7 +26,7 @@ _REFINED = 500  # candidates of the second round
 
 
 @dataclass(frozen=True)
-class Aim:
+class Target:
     """A value of an objective that is known before training."""
 
     metric: str
@@ -34,20 +34,20 @@ class Aim:
     probability: float  # that looking there is worth a trial: the fewer have been there, the higher
 
 
-def draw_aim(
-    history: History, evidence: Evidence, memory: ScreenMemory, rng: np.random.Generator
-) -> Aim | None:
+def draw_target(
+    history: History, surrogates: Surrogates, screening: ScreeningModel, rng: np.random.Generator
+) -> Target | None:
     """A value that can be had, evenly over their range; None where no objective is known before training."""
-    static, encoder = memory.models(), history.encoder
-    fitting = {name: memory.fitting_range(name) for name in evidence.names if name in static}
+    static, encoder = screening.models(), history.encoder
+    fitting = {name: screening.fitting_range(name) for name in surrogates.names if name in static}
     known = [(name, ends) for name, ends in fitting.items() if ends is not None]
-    if not known or not any(name in evidence.models for name in evidence.names):
+    if not known or not any(name in surrogates.models for name in surrogates.names):
         return None
     metric, (low, high) = known[rng.integers(len(known))]
     # What was screened so far need not reach as far as what fits.
     anywhere = encoder.unit(encoder.raw_from_quantiles(encoder.draw(ANYWHERE, rng)))
     there = static[metric].within_seen(static[metric].predict(anywhere)[0])
-    there = there[memory.probability_fits(anywhere) >= _MAY_FIT]
+    there = there[screening.probability_fits(anywhere) >= _MAY_FIT]
     there = np.r_[low, high, there]
     low, high = there.min(), there.max()
     # Between the sizes of one layer and of two there may be nothing.
@@ -55,31 +55,31 @@ def draw_aim(
     rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     tried = history.metrics[rows, history.metric_column[metric]]
     near = int((np.abs(tried - value) <= _WITHIN * (high - low)).sum())
-    return Aim(metric, value, max(_FIRST / (1.0 + near), _STOPPED * evidence.stopped))
+    return Target(metric, value, max(_FIRST / (1.0 + near), _STOPPED * surrogates.stopped))
 
 
-def most_hopeful(
-    history: History, evidence: Evidence, memory: ScreenMemory, aim: Aim, rng: np.random.Generator
+def most_promising(
+    history: History, surrogates: Surrogates, screening: ScreeningModel, aim: Target, rng: np.random.Generator
 ) -> Array:
     """Quantile rows near the aim, the most hopeful first, by randomly weighted objectives."""
-    encoder, static = history.encoder, memory.models()[aim.metric]
-    trained = [name for name in evidence.names if name in evidence.models]
+    encoder, static = history.encoder, screening.models()[aim.metric]
+    trained = [name for name in surrogates.names if name in surrogates.models]
     weights = rng.dirichlet(np.ones(len(trained)))
-    parents = encoder.quantiles(evidence.parents, encoder.draw(len(evidence.parents), rng))
+    parents = encoder.quantiles(surrogates.parents, encoder.draw(len(surrogates.parents), rng))
     q = pool(encoder, parents, encoder.draw(ANYWHERE, rng), rng)
 
     def best_there(q: Array) -> Array:
         unit = encoder.unit(encoder.raw_from_quantiles(q))
-        chance = memory.probability_fits(unit)
+        chance = screening.probability_fits(unit)
         off = np.abs(static.within_seen(static.predict(unit)[0]) - aim.value)
         may_fit = chance >= _MAY_FIT * chance.max()
         farthest = off[may_fit].max()  # where few may fit, all of them are near
         inside = may_fit & (off <= np.quantile(np.where(may_fit, off, farthest), _WINDOW))
-        hope = np.zeros(len(q))
+        best_case = np.zeros(len(q))
         for weight, name in zip(weights, trained, strict=True):
-            mean, sd = evidence.models[name].predict(unit)
-            hope += weight * (mean - sd)
-        return q[np.argsort(np.where(inside, hope, np.inf), kind="stable")[: int(inside.sum())]]
+            mean, sd = surrogates.models[name].predict(unit)
+            best_case += weight * (mean - sd)
+        return q[np.argsort(np.where(inside, best_case, np.inf), kind="stable")[: int(inside.sum())]]
 
     first = best_there(q)
     return best_there(np.vstack([first, around(encoder, first, _REFINED, rng)]))

@@ -7,16 +7,16 @@ import importlib.util
 import optuna
 
 from satisfice.errors import MissingExtra
-from satisfice.search.baselines.optuna_samplers import NativeSampler
+from satisfice.search.baselines.optuna_samplers import OptunaSampler
 from satisfice.search.protocol import SearchProblem
 
 if importlib.util.find_spec("torch") is None:  # Optuna looks for it only when the first proposal is made
     raise MissingExtra("torch", "torch")
 
 
-def gp(problem: SearchProblem) -> NativeSampler:
+def gp(problem: SearchProblem) -> OptunaSampler:
     """Optuna's GPSampler, its proposals varied until one fits."""
-    return NativeSampler(
+    return OptunaSampler(
         problem,
         name="gp",
         make=lambda seed: optuna.samplers.GPSampler(seed=seed),

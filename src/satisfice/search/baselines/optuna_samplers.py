@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from satisfice.search.baselines.space_filling import nothing_fits
 from satisfice.search.history import History
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
-from satisfice.search.screening import ScreenMemory
+from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array, keys, neighbours
 
 MakeSampler = Callable[[int], optuna.samplers.BaseSampler]
@@ -34,7 +34,7 @@ _AROUND = 60  # candidates screened around a proposal
 _RANDOM = 400  # and then anywhere
 
 
-class NativeSampler:
+class OptunaSampler:
     """One of Optuna's samplers on a mirror of the study.
 
     Args:
@@ -53,12 +53,12 @@ class NativeSampler:
         self._study = optuna.create_study(directions=[o.direction for o in problem.objectives])
         self._mirrored: dict[int, tuple[int, bool]] = {}  # number -> (trial id in the mirror, finished)
         self._unclaimed: dict[bytes, int] = {}  # accepted here, not yet seen in the history -> trial id
-        self._memory: ScreenMemory | None = None
+        self._screening: ScreeningModel | None = None
 
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The next configuration (see `Sampler`)."""
-        if self._memory is None:
-            self._memory = ScreenMemory(self._problem, history.encoder)
+        if self._screening is None:
+            self._screening = ScreeningModel(self._problem, history.encoder)
         self._mirror(history)
         # At the ends of what floats hold, densities are zero and their logarithms infinite: that is right.
         with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -67,7 +67,7 @@ class NativeSampler:
             return self._ask(history, screen, rng)
 
     def _ask(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
-        assert self._memory is not None
+        assert self._screening is not None
         first: Array | None = None
         for count in range(1, self._redraws + 1):
             trial = self._study.ask()
@@ -75,7 +75,7 @@ class NativeSampler:
             raw = history.encoder.raw(params)
             first = raw if first is None else first
             try:
-                answer = self._memory.screen(raw, screen)
+                answer = self._screening.screen(raw, screen)
             except BaseException:
                 self._study.tell(trial, state=TrialState.FAIL)
                 raise
@@ -92,7 +92,7 @@ class NativeSampler:
 
     def _around(self, history: History, first: Array, screen: Screen, rng: np.random.Generator) -> Proposal:
         """The first that fits among ever wider surroundings of the sampler's own proposal."""
-        assert self._memory is not None
+        assert self._screening is not None
         encoder = history.encoder
         base = encoder.quantiles(first[None], encoder.draw(1, rng))
         tried = self._redraws
@@ -103,10 +103,10 @@ class NativeSampler:
             q = partners if scale is None else neighbours(encoder, parents, partners, (scale,), rng)
             for raw in encoder.raw_from_quantiles(q):
                 tried += 1
-                answer = self._memory.screen(raw, screen)
+                answer = self._screening.screen(raw, screen)
                 if answer.fits:
                     return self._proposal(history, raw, answer, tried)
-        raise nothing_fits(self._memory, tried)
+        raise nothing_fits(self._screening, tried)
 
     def _proposal(self, history: History, raw: Array, answer: Screened, count: int) -> Proposal:
         why = {"method": self._name, "kind": "exploit", "screened": count}
@@ -194,9 +194,9 @@ def _finite(violation: float) -> float:
     return float(np.clip(violation, -1e6, 1e6))
 
 
-def tpe(problem: SearchProblem) -> NativeSampler:
+def tpe(problem: SearchProblem) -> OptunaSampler:
     """Optuna's TPE, multivariate, told of what was turned away."""
-    return NativeSampler(
+    return OptunaSampler(
         problem,
         name="tpe",
         make=lambda seed: optuna.samplers.TPESampler(
@@ -207,10 +207,10 @@ def tpe(problem: SearchProblem) -> NativeSampler:
     )
 
 
-def nsga2(problem: SearchProblem) -> NativeSampler:
+def nsga2(problem: SearchProblem) -> OptunaSampler:
     """Optuna's NSGA-II, redrawn until a proposal fits. The population is a fifth of the budget, 20 to 50."""
     size = int(np.clip((problem.n_trials or 100) // 5, 20, 50))
-    return NativeSampler(
+    return OptunaSampler(
         problem,
         name="nsga2",
         make=lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=size),

@@ -1,16 +1,16 @@
-"""From a report of an unfinished training to the finish that it foretells.
+"""From a report of an unfinished training to the finish that it predicts.
 
 First the report's latest change is carried on, as far as that helped with the trainings that finished: a
-curve that still falls has more to come. Then, at each checkpoint, a line through all trainings says how such
+curve that still falls has more to come. Then, at each rung, a line through all trainings says how such
 levels go with finishes; the variance around it says how far that may be wrong.
 
 Trainings that were stopped count, though their finishes are missing. A line through the others alone is one
-through those that did well early, and foretells too bad a finish of those that did not. What is missing is so
+through those that did well early, and predicts too bad a finish of those that did not. What is missing is so
 by what was reported, so that the regression of finishes on levels may be read off those that went on, and the
-spread of levels off all (Anderson 1957, doi:10.1080/01621459.1957.10501379), from the last checkpoint
+spread of levels off all (Anderson 1957, doi:10.1080/01621459.1957.10501379), from the last rung
 backwards.
 
-Shapes: n trials, g checkpoints, d parameters. Targets are to be minimised.
+Shapes: n trials, g rungs, d parameters. Targets are to be minimised.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from satisfice.search.history import History
 from satisfice.surrogate.encoding import Array
 from satisfice.surrogate.transform import TailLog
 
-_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of lines counts for
+_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of a line counts for
 _PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
 _SLOPES = (0.25, 4.0)
 _CARRIED = 0.5  # prior share of what a curve that falls like 1/step has still to come
@@ -35,8 +35,8 @@ _SURPRISE = (
 _UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
 
 
-def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
-    """Index of the latest checkpoint that each trial has reported by, -1 for none. Shape [n]."""
+def last_rung(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
+    """Index of the latest rung that each trial has reported by, -1 for none. Shape [n]."""
     seen = history.curve_step[rows] > 0
     count = seen.shape[1]
     if count == 0:
@@ -45,17 +45,17 @@ def last_checkpoint(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_
 
 
 def signed_curve(
-    history: History, rows: NDArray[np.int_], target: int, checkpoint: int | slice | NDArray[np.int_]
+    history: History, rows: NDArray[np.int_], target: int, rung: int | slice | NDArray[np.int_]
 ) -> Array:
-    """Reports at checkpoints, to minimise, NaN where there is none. Shape of both indices, broadcast."""
-    return np.asarray(history.curves[rows, checkpoint, target].astype(float) * history.targets[target].sign)
+    """Reports at rungs, to minimise, NaN where there is none. Shape of both indices, broadcast."""
+    return np.asarray(history.curves[rows, rung, target].astype(float) * history.targets[target].sign)
 
 
 @dataclass(frozen=True)
-class Lines:
-    """By checkpoint: level = intercept + slope * finish, both on the scale of a transform of finishes.
+class Extrapolation:
+    """By rung: level = intercept + slope * finish, both on the scale of a transform of finishes.
 
-    A level is a report and ``momentum`` times the change since the checkpoint before.
+    A level is a report and ``momentum`` times the change since the rung before.
     """
 
     target: int  # index into `History.targets`
@@ -63,7 +63,7 @@ class Lines:
     momentum: Array  # shape [g]
     intercept: Array  # shape [g]
     slope: Array  # shape [g]
-    ahead: Array  # variance of the foretold finish around the true one, falling with g, shape [g]
+    ahead: Array  # variance of the predicted finish around the true one, falling with g, shape [g]
 
     @classmethod
     def through(
@@ -73,7 +73,7 @@ class Lines:
         finished: NDArray[np.int_],
         finishes: Array,
         unfinished: NDArray[np.int_],
-    ) -> Lines:
+    ) -> Extrapolation:
         """Through trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one.
 
         Args:
@@ -84,7 +84,7 @@ class Lines:
             unfinished: Trials that were stopped, or still train.
         """
         transform = TailLog(finishes)
-        steps = np.array(history.checkpoints, dtype=float)
+        steps = np.array(history.rungs, dtype=float)
         last = float(history.problem.max_steps or np.median(history.steps[finished]))
         to_come = np.log(np.maximum(last / steps, 1.0 + 1e-9))
         seen = transform.forward(finishes)
@@ -105,25 +105,25 @@ class Lines:
         ahead = np.maximum.accumulate(ahead[::-1])[::-1]
         return cls(target, transform, momentum, intercept, slope, ahead)
 
-    def foretell(
-        self, history: History, rows: NDArray[np.int_], checkpoint: int | NDArray[np.int_]
+    def predict(
+        self, history: History, rows: NDArray[np.int_], rung: int | NDArray[np.int_]
     ) -> tuple[Array, Array]:
         """Finishes on the transform's scale that trials' reports stand for, and how far off they are.
 
         Returns:
             The finishes, NaN where there is no report, and the change from the report to there. Shapes [n].
         """
-        report = self.transform.forward(signed_curve(history, rows, self.target, checkpoint))
-        before = signed_curve(history, rows, self.target, np.maximum(checkpoint, 1) - 1)
-        change = report - self.transform.forward(before)  # at the first checkpoint, 0
-        level = _carried_on(report, change, self.momentum[checkpoint])
-        foretold = (level - self.intercept[checkpoint]) / self.slope[checkpoint]
-        return foretold, report - foretold
+        report = self.transform.forward(signed_curve(history, rows, self.target, rung))
+        before = signed_curve(history, rows, self.target, np.maximum(rung, 1) - 1)
+        change = report - self.transform.forward(before)  # at the first rung, 0
+        level = _carried_on(report, change, self.momentum[rung])
+        predicted = (level - self.intercept[rung]) / self.slope[rung]
+        return predicted, report - predicted
 
 
 @dataclass
 class _Finishes:
-    """What is known of the finishes of trials, from the last checkpoint back to the one looked at."""
+    """What is known of the finishes of trials, from the last rung back to the one looked at."""
 
     mean: Array  # NaN where nothing is known yet, shape [n]
     variance: Array  # 0 for those that finished, shape [n]
@@ -135,14 +135,14 @@ class _Finishes:
         return cls(mean, np.zeros(len(mean)), max(float(seen.var()), 1e-6))
 
     def take_in(self, level: Array, prior: float) -> tuple[float, float, float]:
-        """A line through a checkpoint's levels, and from it what finishes to expect of trials that end there.
+        """A line through a rung's levels, and from it what finishes to expect of trials that end there.
 
         Args:
             level: NaN where a trial has none, shape [n].
             prior: Variance around the line, before trials tell.
 
         Returns:
-            Slope and intercept of levels over finishes, and the variance of what levels foretell.
+            Slope and intercept of levels over finishes, and the variance of what levels predict.
         """
         told = np.isfinite(level)
         known, missing = told & np.isfinite(self.mean), told & ~np.isfinite(self.mean)
@@ -176,7 +176,7 @@ class _Finishes:
 
 
 def surprise(change: Array, unlike: Array) -> Array:
-    """Further variance of foretold finishes: slow starters are not known from fast ones. Shape [n]."""
+    """Further variance of predicted finishes: slow starters are not known from fast ones. Shape [n]."""
     return np.asarray((_SURPRISE * unlike * change) ** 2)
 
 
@@ -189,8 +189,8 @@ def _momentum(report: Array, change: Array, finish: Array, harmonic: float) -> f
     """How far the latest change of a curve carries on: by least squares, finish ~ report + change.
 
     Args:
-        report: Reports at a checkpoint, NaN where there is none, shape [n].
-        change: Since the checkpoint before, shape [n].
+        report: Reports at a rung, NaN where there is none, shape [n].
+        change: Since the rung before, shape [n].
         finish: Shape [n].
         harmonic: What a curve that falls like 1/step has still to come, per change.
     """

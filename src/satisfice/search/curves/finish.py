@@ -1,8 +1,8 @@
 """Models of how trainings finish, from finished and unfinished ones.
 
-A Gaussian process over the configurations takes finishes and the finishes that reports foretell (see `lines`)
-together (see `gaussian.Reports`): what was stopped teaches as much as it can, and a training's own report
-sharpens what is expected of it.
+A Gaussian process over the configurations takes finishes and the finishes that reports predict (see
+`extrapolation`) together (see `gaussian_process.Reports`): what was stopped teaches as much as it can, and a
+training's own report sharpens what is expected of it.
 
 Everything depends on the history's content alone.
 """
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves.extrapolation import Lines, last_checkpoint, signed_curve, surprise, unlike
+from satisfice.search.curves.extrapolation import Extrapolation, last_rung, signed_curve, surprise, unlike
 from satisfice.search.history import History
 from satisfice.surrogate import gaussian_process as gaussian
 from satisfice.surrogate.encoding import Array
@@ -47,14 +47,14 @@ class FinishModel:
     """Model of one target (see `History.targets`) from finished and unfinished trials."""
 
     metric: MetricModel
-    lines: Lines
+    extrapolation: Extrapolation
     points: _Points
     seen: Array  # unit rows of finished trials, shape [f, d]
 
     @cached_property
     def _left_out(self) -> tuple[NDArray[np.int_], Array]:
         """Finished points, each predicted from the others and the earliest report of its own."""
-        points, tested, foreseen = self.points, [], []
+        points, tested, predicted = self.points, [], []
         for i in range(points.finished):
             own = np.flatnonzero(points.trial == points.trial[i])
             if len(own) < 2:
@@ -62,8 +62,8 @@ class FinishModel:
             earliest = own[np.argmax(points.ahead[own])]
             rest = own[(own != earliest) & (own != i)]
             tested.append(i)
-            foreseen.append(self.metric.without(np.r_[i, rest]))
-        return np.array(tested, dtype=int), np.array(foreseen, dtype=float).reshape(-1, 2)
+            predicted.append(self.metric.without(np.r_[i, rest]))
+        return np.array(tested, dtype=int), np.array(predicted, dtype=float).reshape(-1, 2)
 
     @property
     def tested(self) -> NDArray[np.int_]:
@@ -71,26 +71,26 @@ class FinishModel:
         return self.points.trial[self._left_out[0]]
 
     @property
-    def foreseen(self) -> Array:
+    def predicted(self) -> Array:
         """Their mean and standard deviation, given an early report of theirs, shape [k, 2]."""
         return self._left_out[1]
 
     @cached_property
     def widening(self) -> float:
         """Factor of standard deviations that makes intervals hold for those left out."""
-        tested, foreseen = self._left_out
+        tested, predicted = self._left_out
         if len(tested) == 0:
             return _UNSURE
-        off = np.abs(self.points.target[tested] - foreseen[:, 0]) / foreseen[:, 1]
+        off = np.abs(self.points.target[tested] - predicted[:, 0]) / predicted[:, 1]
         surprise = float(np.quantile(off, 0.9)) / 1.645
         mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
         return float(np.clip(mean, 1.0, _MAX_WIDENING))
 
     def optimistic(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
         """The lower end of intervals, in the metric's own units, to minimise."""
-        return self.lines.transform.inverse(np.atleast_1d(mean - optimism * sd))
+        return self.extrapolation.transform.inverse(np.atleast_1d(mean - optimism * sd))
 
-    def hope(self, history: History, number: int, checkpoint: int, optimism: float) -> float:
+    def optimistic_bound(self, history: History, number: int, rung: int, optimism: float) -> float:
         """The best that may be hoped of the finish of a trial that is not in it, NaN if it has not reported.
 
         By all that is known, or by the trial's reports alone, whichever is better: a training that surprises
@@ -100,17 +100,17 @@ class FinishModel:
         Args:
             history: The trials.
             number: Of the trial.
-            checkpoint: Index into `History.checkpoints`.
+            rung: Index into `History.rungs`.
             optimism: Standard deviations below what is expected.
         """
-        row, ahead = np.array([number]), float(self.lines.ahead[checkpoint])
-        foretold, change = self.lines.foretell(history, row, checkpoint)
+        row, ahead = np.array([number]), float(self.extrapolation.ahead[rung])
+        predicted, change = self.extrapolation.predict(history, row, rung)
         unit = history.encoder.unit(history.raw[row])
         extra = float(surprise(change, unlike(unit, self.seen, history.encoder.layout.ordered))[0])
-        mean, sd = self.metric.finish(unit, ahead, float(foretold[0]), extra)
+        mean, sd = self.metric.finish(unit, ahead, float(predicted[0]), extra)
         together = self.optimistic(mean, sd * self.widening, optimism)
-        alone = self.optimistic(foretold, math.sqrt(ahead + extra) * self.widening, optimism)
-        shown = signed_curve(history, row, self.lines.target, checkpoint)
+        alone = self.optimistic(predicted, math.sqrt(ahead + extra) * self.widening, optimism)
+        shown = signed_curve(history, row, self.extrapolation.target, rung)
         return float(np.min([together, alone, shown]))
 
 
@@ -118,7 +118,7 @@ class CurveModels:
     """Makes models of finishes; hyperparameters are shared by the models between two sizes of the history."""
 
     def __init__(self) -> None:
-        self._fits: dict[bytes, gaussian.Hyperparameters] = {}
+        self._fits: dict[bytes, gaussian.KernelParameters] = {}
 
     def make(
         self,
@@ -138,29 +138,29 @@ class CurveModels:
             complete: Trials that finished, ascending.
             unfinished: Trials whose reports are used, ascending.
             failed: Trials that count as bad as the worst finished one, uncertainly.
-            roughness: See `gaussian.Hyperparameters.rougher`.
+            roughness: See `gaussian.KernelParameters.rougher`.
         """
         finishes = history.target(target, complete)
         complete, finishes = complete[np.isfinite(finishes)], finishes[np.isfinite(finishes)]
         if len(complete) < MIN_FINISHED:
             return None
         failed = np.zeros(0, dtype=int) if failed is None else failed
-        lines = Lines.through(history, target, complete, finishes, unfinished)
-        points = _points(history, lines, complete, finishes, unfinished)
-        worst = float(lines.transform.forward(finishes).max())
+        extrapolation = Extrapolation.through(history, target, complete, finishes, unfinished)
+        points = _points(history, extrapolation, complete, finishes, unfinished)
+        worst = float(extrapolation.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
         metric = MetricModel(
             history.encoder.unit(history.raw[rows]),
             np.r_[points.target, np.full(len(failed), worst)],
             np.r_[points.extra, np.full(len(failed), 0.5)],
             history.encoder.layout,
-            transform=lines.transform,
+            transform=extrapolation.transform,
             hyperparameters=self._hyperparameters(history, target, complete, unfinished).rougher(roughness),
             reports=gaussian.Reports(np.r_[points.ahead, np.zeros(len(failed))], rows),
         )
         return FinishModel(
             metric,
-            lines,
+            extrapolation,
             points,
             seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
         )
@@ -171,7 +171,7 @@ class CurveModels:
         target: int,
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
-    ) -> gaussian.Hyperparameters:
+    ) -> gaussian.KernelParameters:
         """Fitted on the first trials, so that any worker arrives at the same."""
         settled = unfinished[history.state[unfinished] == int(TrialState.PRUNED)]
         total = len(complete) + len(settled)
@@ -185,8 +185,8 @@ class CurveModels:
             if len(self._fits) > 64:
                 self._fits.clear()
             finishes = history.target(target, first)
-            lines = Lines.through(history, target, first, finishes, others)
-            points = _points(history, lines, first, finishes, others)
+            extrapolation = Extrapolation.through(history, target, first, finishes, others)
+            points = _points(history, extrapolation, first, finishes, others)
             self._fits[key] = fit(
                 history.encoder.unit(history.raw[points.trial]),
                 points.target,
@@ -200,40 +200,38 @@ class CurveModels:
 
 def _points(
     history: History,
-    lines: Lines,
+    extrapolation: Extrapolation,
     complete: NDArray[np.int_],
     finishes: Array,
     unfinished: NDArray[np.int_],
 ) -> _Points:
     """Finishes, the latest reports of unfinished trials, and earlier reports of finished ones."""
-    last = last_checkpoint(history, unfinished)
+    last = last_rung(history, unfinished)
     unfinished, last = unfinished[last >= 0], last[last >= 0]
-    foretold, change = lines.foretell(history, unfinished, last)
-    told = np.isfinite(foretold)
-    unfinished, last, foretold, change = unfinished[told], last[told], foretold[told], change[told]
-    finished = lines.transform.forward(finishes)
-    kept = _kept(np.r_[complete, unfinished], np.r_[finished, foretold])
+    predicted, change = extrapolation.predict(history, unfinished, last)
+    told = np.isfinite(predicted)
+    unfinished, last, predicted, change = unfinished[told], last[told], predicted[told], change[told]
+    finished = extrapolation.transform.forward(finishes)
+    kept = _kept(np.r_[complete, unfinished], np.r_[finished, predicted])
     of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
     complete, finished = complete[of_finished], finished[of_finished]
     unfinished, last = unfinished[of_unfinished], last[of_unfinished]
-    foretold, change = foretold[of_unfinished], change[of_unfinished]
+    predicted, change = predicted[of_unfinished], change[of_unfinished]
     encoder = history.encoder
     far = unlike(
         encoder.unit(history.raw[unfinished]),
         encoder.unit(history.raw[complete]),
         encoder.layout.ordered,
     )
-    rows, checkpoint = _earlier(
-        complete, len(history.checkpoints), MAX_POINTS - len(complete) - len(unfinished)
-    )
-    earlier, _ = lines.foretell(history, rows, checkpoint)
+    rows, rung = _earlier(complete, len(history.rungs), MAX_POINTS - len(complete) - len(unfinished))
+    earlier, _ = extrapolation.predict(history, rows, rung)
     told = np.isfinite(earlier)
-    rows, checkpoint, earlier = rows[told], checkpoint[told], earlier[told]
+    rows, rung, earlier = rows[told], rung[told], earlier[told]
     return _Points(
         trial=np.r_[complete, unfinished, rows],
-        target=np.r_[finished, foretold, earlier],
+        target=np.r_[finished, predicted, earlier],
         extra=np.r_[np.zeros(len(complete)), surprise(change, far), np.zeros(len(rows))],
-        ahead=np.r_[np.zeros(len(complete)), lines.ahead[last], lines.ahead[checkpoint]],
+        ahead=np.r_[np.zeros(len(complete)), extrapolation.ahead[last], extrapolation.ahead[rung]],
         finished=len(complete),
     )
 
@@ -256,12 +254,12 @@ def _kept(rows: NDArray[np.int_], targets: Array) -> NDArray[np.bool_]:
 
 
 def _earlier(
-    complete: NDArray[np.int_], n_checkpoints: int, room: int
+    complete: NDArray[np.int_], n_rungs: int, room: int
 ) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
-    """Trials and checkpoints, taking turns, of the latest finished trials that there is room for."""
-    if n_checkpoints == 0:
+    """Trials and rungs, taking turns, of the latest finished trials that there is room for."""
+    if n_rungs == 0:
         return np.zeros(0, dtype=int), np.zeros(0, dtype=int)
     latest = complete[::-1][: max(room, 0)]
     rows = np.concatenate([latest, latest[: max(0, room - len(latest))]])
     turn = np.r_[np.zeros(len(latest), dtype=int), np.ones(len(rows) - len(latest), dtype=int)]
-    return rows, (_EARLIER * rows + turn * (n_checkpoints // 2 + 1)) % n_checkpoints
+    return rows, (_EARLIER * rows + turn * (n_rungs // 2 + 1)) % n_rungs

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves.extrapolation import last_checkpoint
+from satisfice.search.curves.extrapolation import last_rung
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.history import History
 from satisfice.spec.constraint import Constraint
@@ -26,18 +26,18 @@ class TrainedModels:
     x: Array  # unit rows of all trials, shape [n, d]
     complete: NDArray[np.int_]  # trials that count as finished
     cache: HyperparameterCache
-    curves: CurveModels | None  # None: nothing is foretold from reports
-    roughness: float  # see `gaussian.Hyperparameters.rougher`
+    curves: CurveModels | None  # None: nothing is predicted from reports
+    roughness: float  # see `KernelParameters.rougher`
 
     def of_objective(self, objective: int, values: Array) -> MetricModel:
-        """From finished trials, and (with ``curves``) from unfinished ones by what their reports foretell.
+        """From finished trials, and (with ``curves``) from unfinished ones by what their reports predict.
 
         Args:
             objective: Index into `History.targets`.
             values: Of all trials, to minimise, those of ``complete`` finite, shape [n].
         """
         unfinished = self.history.rows(TrialState.PRUNED, TrialState.RUNNING)
-        unfinished = unfinished[last_checkpoint(self.history, unfinished) >= 0]
+        unfinished = unfinished[last_rung(self.history, unfinished) >= 0]
         failed = self.history.rows(TrialState.FAIL)
         failed = failed[-MAX_POINTS // 4 :]
         failed = failed[~np.isnan(self.history.raw[failed]).all(axis=1)]

@@ -26,7 +26,7 @@ from optuna.pruners import BasePruner
 from optuna.trial import FrozenTrial
 
 from satisfice.errors import InputError
-from satisfice.search.history import checkpoints
+from satisfice.search.history import rungs
 from satisfice.search.interop.history import (
     REPORT_KEY,
     CopyableLock,
@@ -63,7 +63,7 @@ class SatisficePruner(BasePruner):
         self._objectives, self._max_steps = tuple(objectives), int(max_steps)
         if len(set(self._objectives)) < len(self._objectives):
             raise InputError(f"two objectives have one name: {', '.join(self._objectives)}")
-        self._steps = frozenset(checkpoints(self._max_steps))
+        self._steps = frozenset(rungs(self._max_steps))
         self._lock = CopyableLock()
         self._reader: StudyReader | None = None
         self._pruner: AutoPruner | None = None

@@ -2,9 +2,9 @@
 
 A trial is stopped when even its optimistic finish is dominated by a feasible finished trial, or misses a
 constraint that training decides; while no finished trial meets it, when it misses by more than the nearest
-miss. What is known before training is taken as it is; the rest is foreseen from the configuration and the
+miss. What is known before training is taken as it is; the rest is predicted from the configuration and the
 reports (see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
-optimistic is learnt: the rule is tried on the trials that finished, each foreseen from an early report as if
+optimistic is learnt: the rule is tried on the trials that finished, each predicted from an early report as if
 it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
 does, nothing is stopped.
 
@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves.extrapolation import last_checkpoint, signed_curve
+from satisfice.search.curves.extrapolation import last_rung, signed_curve
 from satisfice.search.curves.finish import MIN_FINISHED, CurveModels, FinishModel
 from satisfice.search.expected_improvement import nondominated
-from satisfice.search.history import History, checkpoints
+from satisfice.search.history import History, rungs
 from satisfice.search.protocol import Decision, SearchProblem
 from satisfice.spec.constraint import Constraint
 from satisfice.surrogate.encoding import Array
@@ -49,8 +49,8 @@ class NoPruner:
         self._problem = problem
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
-        """Reports at the checkpoints are still wanted: the sampler learns from unfinished trials."""
-        return step in checkpoints(max_steps)
+        """Reports at the rungs are still wanted: the sampler learns from unfinished trials."""
+        return step in rungs(max_steps)
 
     def decide(self, history: History, number: int) -> Decision:
         """Always goes on."""
@@ -58,7 +58,7 @@ class NoPruner:
 
 
 @dataclass(frozen=True)
-class _Foresight:
+class _Prediction:
     """What decisions rest on until further trials end."""
 
     models: tuple[FinishModel | None, ...]  # one per target; None: known before training
@@ -72,16 +72,16 @@ class AutoPruner:
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
         self._curves = CurveModels()
-        self._kept: tuple[bytes, _Foresight | None] = (b"", None)
+        self._kept: tuple[bytes, _Prediction | None] = (b"", None)
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
         """Geometric steps, all before the last one."""
-        return step in checkpoints(max_steps)
+        return step in rungs(max_steps)
 
     def decide(self, history: History, number: int) -> Decision:
         """Whether trial ``number`` should stop (see `Pruner`)."""
-        checkpoint = int(last_checkpoint(history, np.array([number]))[0])
-        if checkpoint < 0:
+        rung = int(last_rung(history, np.array([number]))[0])
+        if rung < 0:
             return Decision(stop=False, reason="nothing reported yet")
         if self._problem.max_steps is not None:
             done = history.steps[number] / self._problem.max_steps
@@ -91,31 +91,31 @@ class AutoPruner:
                 return Decision(stop=False, reason="far enough to be worth finishing")
         if (number * 2654435761) % 2**32 < 2**32 // _AUDIT:
             return Decision(stop=False, reason="trained to the end to check the rule for stopping")
-        foresight = self._foresight(history)
-        if foresight is None:
-            return self._at_the_start(history, number, checkpoint)
-        if math.isinf(foresight.optimism):
-            return Decision(stop=False, reason="early reports did not foretell the finish of earlier trials")
-        missed = _missed(history, number, checkpoint, foresight)
+        prediction = self._prediction(history)
+        if prediction is None:
+            return self._at_the_start(history, number, rung)
+        if math.isinf(prediction.optimism):
+            return Decision(stop=False, reason="early reports did not predict the finish of earlier trials")
+        missed = _missed(history, number, rung, prediction)
         if missed is not None:
             return Decision(stop=True, reason=missed)
-        hope = _hope(history, number, checkpoint, foresight)
+        best_case = _optimistic_bound(history, number, rung, prediction)
         rows, finished = _feasible_finished(history)
-        better = np.flatnonzero((finished <= hope).all(axis=1))  # a NaN is behind nothing
+        better = np.flatnonzero((finished <= best_case).all(axis=1))  # a NaN is behind nothing
         if len(better) == 0:
             return Decision(stop=False)
         step, name = int(history.steps[number]), history.objective_names
-        said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, hope, history.signs, strict=True))
+        said = ", ".join(f"{n} {h * s:.4g}" for n, h, s in zip(name, best_case, history.signs, strict=True))
         return Decision(
             stop=True,
-            reason=f"dominated at step {step}: its best hope ({said}) is behind trial {rows[better[0]]}",
+            reason=f"dominated at step {step}: at best ({said}) it is behind trial {rows[better[0]]}",
         )
 
-    def _at_the_start(self, history: History, number: int, checkpoint: int) -> Decision:
+    def _at_the_start(self, history: History, number: int, rung: int) -> Decision:
         few = f"fewer than {MIN_FINISHED} trials have finished"
         unknown = self._problem.max_steps is None  # then no step is early or late
         step = int(history.steps[number])
-        earlier = int(np.searchsorted(history.checkpoints, step / _HEAD_START, side="right")) - 1
+        earlier = int(np.searchsorted(history.rungs, step / _HEAD_START, side="right")) - 1
         if unknown or earlier < 0:
             return Decision(stop=False, reason=few)
         rows = np.setdiff1d(history.rows(TrialState.COMPLETE, TrialState.RUNNING), [number])
@@ -126,7 +126,7 @@ class AutoPruner:
         for j in range(len(history.targets)):
             known = history.target(j, np.array([number]))[0]
             trained = not np.isfinite(known)
-            shown = signed_curve(history, np.array([number]), j, checkpoint)[0] if trained else known
+            shown = signed_curve(history, np.array([number]), j, rung)[0] if trained else known
             if j >= len(history.objective_names) and not (trained and np.isfinite(shown)):
                 continue  # of constraints, those whose metrics are reported count
             mine.append(shown)
@@ -134,13 +134,13 @@ class AutoPruner:
         better = np.flatnonzero((np.column_stack(theirs) <= np.array(mine)).all(axis=1))
         if len(better) == 0:
             return Decision(stop=False, reason=few)
-        then = history.checkpoints[earlier]
+        then = history.rungs[earlier]
         return Decision(
             stop=True,
             reason=f"behind at step {step}: trial {rows[better[0]]} was no worse after {then}",
         )
 
-    def _foresight(self, history: History) -> _Foresight | None:
+    def _prediction(self, history: History) -> _Prediction | None:
         settled = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
         settled = settled[: _scheduled(len(settled))]
         key = settled.tobytes() + history.state[settled].tobytes()
@@ -148,7 +148,7 @@ class AutoPruner:
             self._kept = key, self._look_ahead(history, settled)
         return self._kept[1]
 
-    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Foresight | None:
+    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Prediction | None:
         ended = history.state[settled] == int(TrialState.COMPLETE)
         models: list[FinishModel | None] = []
         for target in range(len(history.targets)):
@@ -163,7 +163,7 @@ class AutoPruner:
         late = tuple((c, j) for c, j in bounded if models[j] is not None)
         untried = bool(late) and len(_feasible_finished(history)[0]) < 2
         safe = (o for o in _OPTIMISM[-1 if untried else 0 :] if _loss(history, models, late, o) <= _SAFE)
-        return _Foresight(tuple(models), late, next(safe, math.inf))
+        return _Prediction(tuple(models), late, next(safe, math.inf))
 
 
 def _scheduled(n: int) -> int:
@@ -173,30 +173,30 @@ def _scheduled(n: int) -> int:
     return int(100 * _EVERY ** math.floor(math.log(n / 100) / math.log(_EVERY)))
 
 
-def _hope(history: History, number: int, checkpoint: int, foresight: _Foresight) -> Array:
+def _optimistic_bound(history: History, number: int, rung: int, prediction: _Prediction) -> Array:
     """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
     row = np.array([number])
-    hope = history.objectives(row)[0]
-    for j, model in enumerate(foresight.models[: len(hope)]):
+    best_case = history.objectives(row)[0]
+    for j, model in enumerate(prediction.models[: len(best_case)]):
         if model is not None:
-            hope[j] = model.hope(history, number, checkpoint, foresight.optimism)
-        elif not np.isfinite(hope[j]):
-            hope[j] = signed_curve(history, row, j, checkpoint)[0]
-    return np.asarray(hope)
+            best_case[j] = model.optimistic_bound(history, number, rung, prediction.optimism)
+        elif not np.isfinite(best_case[j]):
+            best_case[j] = signed_curve(history, row, j, rung)[0]
+    return np.asarray(best_case)
 
 
-def _missed(history: History, number: int, checkpoint: int, foresight: _Foresight) -> str | None:
-    """Which constraint the trial cannot meet, and why; None if there is hope for each."""
+def _missed(history: History, number: int, rung: int, prediction: _Prediction) -> str | None:
+    """Which constraint the trial cannot meet, and why; None if it may still meet each."""
     finished = history.rows(TrialState.COMPLETE)
-    for constraint, target in foresight.late:
-        model = foresight.models[target]
+    for constraint, target in prediction.late:
+        model = prediction.models[target]
         assert model is not None
-        hope = model.hope(history, number, checkpoint, foresight.optimism)
+        best_case = model.optimistic_bound(history, number, rung, prediction.optimism)
         sign = history.targets[target].sign
-        behind = hope - max(sign * constraint.bound, float(np.nanmin(history.target(target, finished))))
+        behind = best_case - max(sign * constraint.bound, float(np.nanmin(history.target(target, finished))))
         if behind > 0:
             step = int(history.steps[number])
-            return f"cannot meet {constraint.key} at step {step}: its best hope is {hope * sign:.4g}"
+            return f"cannot meet {constraint.key} at step {step}: at best it reaches {best_case * sign:.4g}"
     return None
 
 
@@ -210,19 +210,21 @@ def _loss(
     rows, finished = _feasible_finished(history)
     if len(rows) < 2:
         return 0.0
-    hope = np.column_stack([history.target(j, rows) for j in range(len(models))])
+    best_case = np.column_stack([history.target(j, rows) for j in range(len(models))])
     for j, model in enumerate(models):
         if model is not None and len(model.tested):
-            mean, sd = model.foreseen.T
+            mean, sd = model.predicted.T
             place = np.searchsorted(rows, model.tested)
             known = (place < len(rows)) & (rows[np.minimum(place, len(rows) - 1)] == model.tested)
-            hope[place[known], j] = model.optimistic(mean, sd * model.widening, optimism)[known]
+            best_case[place[known], j] = model.optimistic(mean, sd * model.widening, optimism)[known]
     missed = np.zeros(len(rows), dtype=bool)
     for constraint, j in late:
-        missed |= hope[:, j] > history.targets[j].sign * constraint.bound
-    hope = hope[:, : finished.shape[1]]
+        missed |= best_case[:, j] > history.targets[j].sign * constraint.bound
+    best_case = best_case[:, : finished.shape[1]]
     front = np.flatnonzero(nondominated(finished))
-    lost = [bool(missed[i] or (np.delete(finished, i, axis=0) <= hope[i]).all(axis=1).any()) for i in front]
+    lost = [
+        bool(missed[i] or (np.delete(finished, i, axis=0) <= best_case[i]).all(axis=1).any()) for i in front
+    ]
     if not any(lost):
         return 0.0
     low, high = finished[front].min(axis=0), finished[front].max(axis=0)

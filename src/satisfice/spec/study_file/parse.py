@@ -1,7 +1,7 @@
 """From a study file (TOML) or a dict of the same content to a checked `StudySpec`.
 
-The grammar is in `satisfice.spec.study_file.grammar`. What only a family of models can tell (its hyperparameters,
-what it measures) is checked by `satisfice.spec.family.check_against`.
+The grammar is in `satisfice.spec.study_file.grammar`. What only a family of models can tell (its
+hyperparameters, what it measures) is checked by `satisfice.spec.family.check_against`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ _Answer = tuple[Any, BaseException | None]
 _Inbox = SimpleQueue["tuple[Callable[[], Any], SimpleQueue[_Answer]] | None"]
 
 
-class Aside:
+class DeadlineCalls:
     """Runs calls in threads of its own, which do not keep the process alive.
 
     A thread that has answered takes the next call: starting one costs more than a statement does. One that

@@ -18,7 +18,7 @@ from optuna.storages import RDBStorage
 
 from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
 from satisfice.store.database import sqlite
-from satisfice.store.database.deadline import Aside
+from satisfice.store.database.deadline import DeadlineCalls
 from satisfice.store.database.failures import (
     COMES_BACK,
     away,
@@ -100,7 +100,7 @@ class Database:
             else self.engine.execution_options(satisfice_single=True)
         )
         self._optuna: RDBStorage | None = None
-        self._aside = Aside()
+        self._deadline_calls = DeadlineCalls()
         self._now = self._clock()
 
     def _engine_arguments(self) -> dict[str, Any]:
@@ -291,7 +291,9 @@ class Database:
         if self.dialect == "sqlite":  # a file answers
             return self.retrying(action, patience_s=_BRIEFLY_S)
         try:
-            return self._aside.call(lambda: self.retrying(action, patience_s=_BRIEFLY_S), within_s=_ANSWER_S)
+            return self._deadline_calls.call(
+                lambda: self.retrying(action, patience_s=_BRIEFLY_S), within_s=_ANSWER_S
+            )
         except TimeoutError:
             raise StorageLost(f"the database {masked(self.url)} does not answer") from None
 
@@ -335,7 +337,7 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
-        self._aside.close()
+        self._deadline_calls.close()
         if self._optuna is not None:
             self._optuna.engine.dispose()
         self.engine.dispose()

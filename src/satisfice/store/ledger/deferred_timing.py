@@ -1,4 +1,4 @@
-"""Verdicts on trials that were told before their latency was measured (`[measure] on`)."""
+"""DeferredTimings on trials that were told before their latency was measured (`[measure] on`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from satisfice.store.ledger.types import Outcome, dump
 from satisfice.store.tables import slots
 
 
-class Verdicts(StudyRows):
+class DeferredTimings(StudyRows):
     """The ledger's operation on trials that are pending."""
 
     def settle(self, number: int, outcome: Outcome) -> bool:

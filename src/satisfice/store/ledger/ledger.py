@@ -14,11 +14,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.errors import LeaseLost
-from satisfice.store.ledger.deferred_timing import Verdicts
+from satisfice.store.ledger.deferred_timing import DeferredTimings
 from satisfice.store.ledger.phase import Phase
-from satisfice.store.ledger.queue import Waiting
-from satisfice.store.ledger.slots import Claiming
-from satisfice.store.ledger.study_rows import Report, dump_reports
+from satisfice.store.ledger.queue import Queue
+from satisfice.store.ledger.slots import Slots
+from satisfice.store.ledger.study_rows import StepReport, dump_reports
 from satisfice.store.ledger.types import Claim, Outcome, dump
 from satisfice.store.tables import attempts, slots, storable
 
@@ -26,7 +26,7 @@ BLAMED_DEATHS = 3
 _FRESH = 1 / 20  # of a lease
 
 
-class Ledger(Claiming, Waiting, Verdicts):
+class Ledger(Slots, Queue, DeferredTimings):
     """The ledger of one study, for one worker."""
 
     def renew(self, claim: Claim) -> None:
@@ -42,7 +42,7 @@ class Ledger(Claiming, Waiting, Verdicts):
             self._update_held(connection, claim, lease_until=until)
         self._held_until[claim.token] = until
 
-    def flush(self, claim: Claim, body: Sequence[Report]) -> int:
+    def flush(self, claim: Claim, body: Sequence[StepReport]) -> int:
         """Store reports and renew the lease; returns the study's revision by this write.
 
         A lease that was renewed within the last twentieth of its length is left as it is.
@@ -56,7 +56,7 @@ class Ledger(Claiming, Waiting, Verdicts):
         self._reached[claim.token] = self._step_after(claim, body)
         return revision
 
-    def _flush(self, claim: Claim, body: Sequence[Report]) -> int:
+    def _flush(self, claim: Claim, body: Sequence[StepReport]) -> int:
         with self.db.write() as connection:
             study = self._advance(connection)
             self._insert_reports(connection, study, claim, body)
@@ -68,7 +68,7 @@ class Ledger(Claiming, Waiting, Verdicts):
             self._held_until[claim.token] = until
         return int(study["revision"])
 
-    def _keep(self, claim: Claim, body: Sequence[Report] = ()) -> int | None:
+    def _keep(self, claim: Claim, body: Sequence[StepReport] = ()) -> int | None:
         """Renew the lease and store reports in one statement, where the database can.
 
         Returns:
@@ -87,7 +87,7 @@ class Ledger(Claiming, Waiting, Verdicts):
         self._held_until[claim.token] = float(row.lease_until)
         return int(row.revision)
 
-    def _step_after(self, claim: Claim, body: Sequence[Report]) -> int:
+    def _step_after(self, claim: Claim, body: Sequence[StepReport]) -> int:
         """The last step of the trial with ``body``, as far as this worker knows."""
         known = max(claim.last_step, self._reached.get(claim.token, 0))
         return max([known, *(step for step, _ in body)])
@@ -96,7 +96,7 @@ class Ledger(Claiming, Waiting, Verdicts):
         self._held_until.pop(claim.token, None)
         self._reached.pop(claim.token, None)
 
-    def give_back(self, claim: Claim, body: Sequence[Report], reason: str) -> None:
+    def give_back(self, claim: Claim, body: Sequence[StepReport], reason: str) -> None:
         """Preempted: store reports and give the lease back at once.
 
         Raises:
@@ -157,7 +157,7 @@ class Ledger(Claiming, Waiting, Verdicts):
                     continue
                 self._return(connection, study, row, blamed_deaths=deaths, last_step=last)
 
-    def tell(self, claim: Claim, body: Sequence[Report], outcome: Outcome) -> int:
+    def tell(self, claim: Claim, body: Sequence[StepReport], outcome: Outcome) -> int:
         """Write the result, with what was reported last, in one transaction with Optuna's row.
 
         Returns:
@@ -185,7 +185,7 @@ class Ledger(Claiming, Waiting, Verdicts):
         with self.db.look() as connection:
             return connection.execute(query).first() is not None
 
-    def _tell(self, claim: Claim, body: Sequence[Report], outcome: Outcome) -> int:
+    def _tell(self, claim: Claim, body: Sequence[StepReport], outcome: Outcome) -> int:
         assert claim.trial_id is not None
         with self.db.write() as connection:
             study = self._advance(connection)

@@ -13,7 +13,7 @@ from satisfice.store.ledger.types import Claim, Queued
 from satisfice.store.tables import queue
 
 
-class Waiting(StudyRows):
+class Queue(StudyRows):
     """The ledger's operations on the queue."""
 
     def take_queued(self, claim: Claim) -> Queued | None:

@@ -20,7 +20,7 @@ from satisfice.store.tables import attempts, queue, slots, studies
 FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
 
 
-class Claiming(StudyRows):
+class Slots(StudyRows):
     """The ledger's operations before a trial runs."""
 
     def claim(self) -> Claim:

@@ -20,12 +20,12 @@ from satisfice.store.ledger.types import Claim, SpecMoved, TurnedAway
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.tables import attempts, reports, slots, studies, turned_away
 
-Report = tuple[int, Mapping[str, float]]  # step, metrics
+StepReport = tuple[int, Mapping[str, float]]  # step, metrics
 
 DEFAULT_LEASE_S = 60.0
 
 
-def dump_reports(body: Sequence[Report]) -> str:
+def dump_reports(body: Sequence[StepReport]) -> str:
     """A body of reports as JSON."""
     return json.dumps([[step, dict(metrics)] for step, metrics in body])
 
@@ -148,13 +148,17 @@ class StudyRows:
         what = f"slot {claim.slot}" if claim.number is None else f"trial {claim.number}"
         return LeaseLost(f"{what} was taken over by another worker")
 
-    def _last_step(self, connection: sa.Connection, row: sa.RowMapping, body: Sequence[Report] = ()) -> int:
+    def _last_step(
+        self, connection: sa.Connection, row: sa.RowMapping, body: Sequence[StepReport] = ()
+    ) -> int:
         """The last step reported, ``body`` included. Reports are stored without touching the slot's row."""
         r = reports.c
         query = sa.select(r.body).where(
             r.study_uuid == self.uuid, r.number == row["number"], r.revision > row["revision"]
         )
-        stored: list[Sequence[Report]] = [json.loads(text) for text in connection.execute(query).scalars()]
+        stored: list[Sequence[StepReport]] = [
+            json.loads(text) for text in connection.execute(query).scalars()
+        ]
         return max([int(row["last_step"]), *(step for flushed in [*stored, body] for step, _ in flushed)])
 
     def _return(
@@ -193,7 +197,7 @@ class StudyRows:
         connection: sa.Connection,
         study: sa.RowMapping,
         claim: Claim,
-        body: Sequence[Report],
+        body: Sequence[StepReport],
     ) -> None:
         """Store a body of reports under the revision that this transaction has taken.
 

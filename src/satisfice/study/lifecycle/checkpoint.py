@@ -21,7 +21,7 @@ import numpy as np
 from satisfice.errors import BadArtefact, InputError
 from satisfice.spec.task import Prepares, Task
 from satisfice.store.artefacts import Artefacts
-from satisfice.store.ledger.study_rows import Report
+from satisfice.store.ledger.study_rows import StepReport
 from satisfice.study.lifecycle.loadable import check_loadable, read_file
 from satisfice.study.lifecycle.weights import to_safetensors
 
@@ -39,7 +39,7 @@ class Checkpoints:
         self._number = number
         self._attempt = attempt
 
-    def save(self, state: Any, waiting: Sequence[Report] = ()) -> None:
+    def save(self, state: Any, waiting: Sequence[StepReport] = ()) -> None:
         """Keep a state.
 
         Args:
@@ -65,7 +65,7 @@ class Checkpoints:
                 logger.warning("trial %d goes on without it: %s", self._number, error)
         return None
 
-    def reports(self, *, after: int) -> list[Report]:
+    def reports(self, *, after: int) -> list[StepReport]:
         """Reports of an earlier attempt, of steps beyond ``after``, that it could not store any more."""
         paths = self._mine("reports-*") if self._attempt > 1 else []
         if not paths:

@@ -28,7 +28,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.database.engine import Database
 from satisfice.store.ledger.ledger import Ledger
-from satisfice.store.ledger.study_rows import DEFAULT_LEASE_S, Report
+from satisfice.store.ledger.study_rows import DEFAULT_LEASE_S, StepReport
 from satisfice.store.ledger.types import Claim, Outcome, Queued, SpecMoved
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -153,7 +153,12 @@ class Session:
                 self._revision, more = changes.revision, changes.more
 
     def _wrote(
-        self, revision: int, record: TrialRecord | None = None, reports: Sequence[Report] = (), *, of: int = 0
+        self,
+        revision: int,
+        record: TrialRecord | None = None,
+        reports: Sequence[StepReport] = (),
+        *,
+        of: int = 0,
     ) -> None:
         """Take in what this worker wrote itself, if nobody else wrote since the last look; else it is read.
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from satisfice.errors import BadReport, InputError, LeaseLost, StorageLost, TrialFinished
-from satisfice.search.history import checkpoints
+from satisfice.search.history import rungs
 from satisfice.spec.metric import updated
 from satisfice.study.lifecycle.checkpoint import Checkpoints, kept_model, save_model
 from satisfice.study.optuna_api.trial import OptunaTrial, report_of
 
 if TYPE_CHECKING:
-    from satisfice.store.ledger.study_rows import Report
+    from satisfice.store.ledger.study_rows import StepReport
     from satisfice.store.ledger.types import Claim
     from satisfice.study.lifecycle.session import Session
 
@@ -105,7 +105,7 @@ class Trial(OptunaTrial):
     def report(self, value: float, step: int) -> None: ...
 
     def report(self, *args: Any, **given: Any) -> None:
-        """Report metrics after ``step`` epochs (1-based); several objectives are welcome.
+        """StepReport metrics after ``step`` epochs (1-based); several objectives are welcome.
 
         As in Optuna, ``report(value, step)`` is understood where there is one objective.
 
@@ -156,7 +156,7 @@ class Trial(OptunaTrial):
 
     def _is_decision_step(self) -> bool:
         is_one, most = self._session.pruner.is_decision_step, self._session.max_steps
-        passed = (step for step in checkpoints(most) if self._reached < step < self._last_step)
+        passed = (step for step in rungs(most) if self._reached < step < self._last_step)
         return self._is_rung() or (self._last_step > 0 and any(is_one(step, most) for step in passed))
 
     @property
@@ -174,7 +174,7 @@ class Trial(OptunaTrial):
         if self.pending:
             self._session.flush(self)
 
-    def send(self) -> tuple[int, list[Report]]:
+    def send(self) -> tuple[int, list[StepReport]]:
         """Store the reports that wait, from whichever thread; the study's revision, and what was stored.
 
         Raises:

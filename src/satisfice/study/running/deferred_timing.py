@@ -17,7 +17,7 @@ from satisfice.study.lifecycle.session import Session
 logger = logging.getLogger(__name__)
 
 
-class Verdicts:
+class DeferredTimer:
     """What a worker of the measuring host class does for trials that others trained.
 
     Each architecture is measured once; all trials that wait for it get their verdict.

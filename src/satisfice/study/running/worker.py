@@ -32,7 +32,7 @@ from satisfice.store import workers as presence
 from satisfice.store.atomic_files import disk_full
 from satisfice.study.lifecycle.session import Session
 from satisfice.study.lifecycle.trial import Preempted, Trial, as_floats
-from satisfice.study.running.deferred_timing import Verdicts
+from satisfice.study.running.deferred_timing import DeferredTimer
 from satisfice.study.running.same_failure import SameFailure
 from satisfice.study.running.surroundings import Surroundings
 
@@ -108,7 +108,7 @@ class Worker:
         self._broken: Exception | None = None  # what the GPU said last in this process
         self._ended = threading.Event()
         self._surroundings: Surroundings
-        self._verdicts = Verdicts(session)
+        self._verdicts = DeferredTimer(session)
         self._same_failure = SameFailure(session.db, session.reader)
 
     def run(self) -> str:

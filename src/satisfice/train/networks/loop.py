@@ -21,9 +21,10 @@ from torch import Tensor, nn
 
 from satisfice.data import Splits
 from satisfice.errors import Diverged, InputError
+from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
 from satisfice.train.family_task import main_metric
-from satisfice.train.networks.network import build, predict
+from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
 from satisfice.train.networks.schedule import learning_rate_factor
@@ -48,7 +49,7 @@ class Setting:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
+class TrainingResult:
     """A training's end."""
 
     module: nn.Sequential  # on the CPU, with the best weights, in evaluation mode
@@ -73,7 +74,7 @@ class Fit:
         self.mains: list[float] = []  # accuracy or r2 after each epoch
         self.seconds = 0.0  # of training, earlier attempts included
 
-    def run(self) -> Outcome:
+    def run(self) -> TrainingResult:
         """Train to the end, to a stop by patience, or to where the trial is pruned.
 
         Raises:
@@ -90,8 +91,8 @@ class Fit:
                     self.trial.save_checkpoint(self._state())
                     saved = time.monotonic()
                 if self.trial.should_prune():
-                    return Outcome(module=self.module, metrics=metrics | self._extras(), pruned=True)
-            return Outcome(module=self._best_module(), metrics=self._extras(), pruned=False)
+                    return TrainingResult(module=self.module, metrics=metrics | self._extras(), pruned=True)
+            return TrainingResult(module=self._best_module(), metrics=self._extras(), pruned=False)
 
     def _prepare(self) -> None:
         train = self.splits.train

@@ -82,24 +82,3 @@ def from_arrays(plan: Plan, arrays: Mapping[str, NDArray[Any]]) -> nn.Sequential
             state[name] = torch.tensor(0)
     module.load_state_dict(state, assign=True)
     return module.eval()
-
-
-def predict(
-    module: nn.Module, x: NDArray[np.float32], *, classify: bool, chunk: int = 1024
-) -> NDArray[np.float64]:
-    """Probabilities (n, k), or values (n,) for regression, on the device where the module lies.
-
-    Args:
-        module: In evaluation mode.
-        x: Prepared items.
-        classify: Whether the outputs are logits of classes.
-        chunk: Items at a time, to bound memory.
-    """
-    device = next(module.parameters()).device
-    parts = []
-    with torch.inference_mode():
-        for rows in torch.split(torch.from_numpy(x), chunk):
-            out = module(rows.to(device)).double()
-            parts.append((out.softmax(dim=1) if classify else out[:, 0]).cpu())
-    joined: NDArray[np.float64] = torch.cat(parts).numpy()
-    return joined
