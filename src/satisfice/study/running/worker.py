@@ -30,6 +30,7 @@ from satisfice.launch.worker_process import WORKER_VARIABLE
 from satisfice.store import capacity
 from satisfice.store import workers as presence
 from satisfice.store.atomic_files import disk_full
+from satisfice.store.tables import storable
 from satisfice.study.lifecycle.session import Session
 from satisfice.study.lifecycle.trial import Preempted, Trial, as_floats
 from satisfice.study.running.deferred_timing import DeferredTimer
@@ -265,7 +266,7 @@ class Worker:
             if isinstance(error, InputError)
             else f"{type(error).__name__}: {_in_words(error)}"
         )
-        logger.warning("trial %d failed: %s", trial.number, reason)
+        logger.warning("trial %d failed: %.1000s", trial.number, storable(reason))
         return self._session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
 
     def _after(self, trial: Trial) -> dict[str, float]:
