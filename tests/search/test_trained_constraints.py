@@ -93,7 +93,7 @@ def decide(history: History, final: float, *, size: float = 1.0, step: int = 6) 
 def test_a_trial_that_cannot_meet_a_constraint_stops_and_says_which():
     decision = decide(study_of(GOOD), 0.3)
     assert decision.stop
-    assert "cannot meet accuracy >= 0.7 at step 6: its best optimistic_bound is 0." in decision.reason
+    assert "cannot meet accuracy >= 0.7 at step 6: at best it reaches 0." in decision.reason
 
 
 @pytest.mark.parametrize("final", [0.69, 0.72, 0.85])
