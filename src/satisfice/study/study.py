@@ -18,6 +18,12 @@ from optuna.trial import TrialState
 from satisfice import choose
 from satisfice.data import ColumnNote
 from satisfice.errors import BudgetSpent, InputError, NoFeasibleTrial
+from satisfice.results.check import CheckResult
+from satisfice.results.confirmation import Confirmation
+from satisfice.results.rehearsal import Rehearsal
+from satisfice.results.replay import Replay
+from satisfice.results.report_context import ReportContext
+from satisfice.results.status import Counts, Status
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
@@ -25,8 +31,8 @@ from satisfice.store.database.url import masked
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import history
 from satisfice.study.after.confirm import confirm
-from satisfice.study.before.check import CheckResult, check_space
-from satisfice.study.before.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
+from satisfice.study.before.check import check_space
+from satisfice.study.before.rehearsal import TIME_LIMIT_S, rehearse
 from satisfice.study.frame import trials_frame
 from satisfice.study.lifecycle.session import Session
 from satisfice.study.lifecycle.trial import Trial
@@ -384,14 +390,14 @@ class Study(Optimizes):
             )
         return trials_frame(self.records(), self.spec.space)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
         return self._read(lambda: whole(self._reader, self._reader.records()))
 
-    def _counts(self) -> dict[str, Any]:
+    def _counts(self) -> Counts:
         return self._read(lambda: counts(self._reader))
 
-    def confirm(self) -> dict[str, Any]:
+    def confirm(self) -> Confirmation:
         """Measure the chosen model again, score it and the default one on the test split, each once.
 
         Returns:
@@ -426,7 +432,7 @@ class Study(Optimizes):
         session = self._session
         return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
 
-    def replay(self, number: int) -> dict[str, Any]:
+    def replay(self, number: int) -> Replay:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""
         from satisfice.study.after.replay import replay
 
@@ -461,8 +467,8 @@ class Study(Optimizes):
 
         return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
 
-    def report_context(self, chosen: int | None = None) -> dict[str, Any]:
-        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`.
+    def report_context(self, chosen: int | None = None) -> ReportContext:
+        """What a report says beside the trials.
 
         Args:
             chosen: The trial that it is about, where that is not the study's own choice.
