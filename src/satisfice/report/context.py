@@ -12,7 +12,7 @@ from satisfice.choose import trial_violations
 from satisfice.choose.bounds import metric_value
 from satisfice.choose.candidate import averaged
 from satisfice.results.report_context import ReportContext
-from satisfice.spec.constraint import Constraint
+from satisfice.spec.constraint import Constraint, none_violated, violated
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import Objective, StudySpec
@@ -105,11 +105,12 @@ def fits(record: TrialRecord, constraints: Sequence[Constraint]) -> bool | None:
     """
     found = trial_violations(record, constraints)
     if record.state == TrialState.COMPLETE and not record.pending:
-        missed = [v for v in found.values() if v > 0]
+        missed = [found[key] for key in violated(found)]
         unknown = record.feasible is None and all(math.isinf(v) for v in missed)
         return None if missed and unknown else not missed
     fixed = [c for c in constraints if is_early(c.metric)]
-    return False if any(0 < found[c.key] < math.inf for c in fixed) else None
+    known = {c.key: found[c.key] for c in fixed if found[c.key] < math.inf}
+    return None if none_violated(known) else False
 
 
 def is_early(metric: str) -> bool:

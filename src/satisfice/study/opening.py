@@ -25,7 +25,6 @@ from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
 from satisfice.store.database.engine import DEFAULT_PATIENCE_S, Database
 from satisfice.store.database.url import MEMORY, is_memory, resolve
-from satisfice.store.database.url import given as given_url
 from satisfice.store.ledger.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -179,7 +178,7 @@ def create(
     if given is not None:
         checked = parsed(given, checked, has_task=has_task)
     # Own code may change the working directory: relative paths are made absolute before it runs.
-    address = resolve(given_url(storage) or MEMORY)
+    address = resolve(storage, default=MEMORY)
     root = artefacts_root(address)
     # Before anything is written: what cannot be loaded here is refused.
     SAMPLERS.get(checked.search.sampler), PRUNERS.get(checked.search.pruner)

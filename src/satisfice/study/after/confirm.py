@@ -11,7 +11,7 @@ from typing import Any
 from satisfice.choose import best
 from satisfice.errors import InputError, NoFeasibleTrial, SatisficeError
 from satisfice.results.confirmation import Confirmation, Dropped, Scored
-from satisfice.spec.constraint import violations
+from satisfice.spec.constraint import none_violated, violated, violations
 from satisfice.spec.metric import updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import ScoresTest
@@ -59,10 +59,9 @@ def _choose(
             return replace(before, test=test, untested=untested)
         again = _measure_again(session, chosen, load_model)
         found = violations(spec.constraints, updated(chosen.metrics, again, spec.metric_names))
-        violated = [key for key, value in found.items() if value > 0]
-        if not violated:
+        if none_violated(found):
             break
-        dropped.append(Dropped(number=chosen.number, violates=violated, metrics=again))
+        dropped.append(Dropped(number=chosen.number, violates=violated(found), metrics=again))
         left.remove(chosen)
         chosen = _best_of(spec, left)
     if chosen is None:

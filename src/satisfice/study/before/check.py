@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.results.check import CheckResult, ConstraintShare
-from satisfice.spec.constraint import Constraint, violations
+from satisfice.spec.constraint import Constraint, none_violated, violations
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
 from satisfice.study.lifecycle.evaluator import Evaluator
@@ -63,14 +63,14 @@ def check_space(
             progress(i + 1)
     if len(raised) == n:
         raise raised[0]
-    fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
+    fits = [i for i, found in enumerate(exact) if none_violated(found)]
     timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
     shares = [_share(spec.space, drawn, c.key, exact, timed) for c in spec.constraints]
     shares = [
         s if s.share is not None else replace(s, unknown=_unknown(evaluator, c, bool(fits)))
         for s, c in zip(shares, spec.constraints, strict=True)
     ]
-    measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
+    measured = [none_violated(found) for found in timed.values()]
     low, high = wilson(len(fits), n)
     together = len(fits) / n
     if measured:  # of those that fit what is exact; the product of two intervals' ends holds both
