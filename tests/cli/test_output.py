@@ -4,7 +4,6 @@ import json
 import math
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,11 @@ from optuna.trial import TrialState
 
 from satisfice.cli.errors import explain, keep_secret, without_secrets
 from satisfice.cli.main import main
-from satisfice.cli.output import number, plain, print_json, seconds, trial_json
+from satisfice.cli.output import number, print_json, seconds
 from satisfice.errors import NoFeasibleTrial, SpecError
+from satisfice.results.as_json import plain
+from satisfice.results.trial import TrialSummary
+from satisfice.spec.trial import TrialRecord
 
 
 def test_numbers_that_json_lacks_become_null_and_strings() -> None:
@@ -51,10 +53,10 @@ def test_print_json_writes_one_document(capsys: pytest.CaptureFixture[str]) -> N
 
 
 def test_a_trial_has_what_the_contract_promises() -> None:
-    trial = SimpleNamespace(
+    trial = TrialRecord(
         number=3, params={"x": 1}, metrics={"f1": math.nan}, feasible=True, state=TrialState.COMPLETE
     )
-    assert plain(trial_json(trial)) == {
+    assert plain(TrialSummary.of(trial)) == {
         "number": 3,
         "params": {"x": 1},
         "metrics": {"f1": None},

@@ -21,7 +21,7 @@ LAYERS = (
     ("spec",),
     ("choose", "surrogate"),
     ("data", "store", "measure", "search", "launch"),
-    ("ship",),
+    ("ship", "results"),
     ("train",),
     ("study",),
     ("report",),

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import StudyView
 from satisfice.report.headline import headline
 from satisfice.report.pages import index_body, trial_table, trials_body
 from satisfice.report.parallel import ParallelPlot, parallel_plot
 from satisfice.report.plot_data import ParetoPlot, hover_text, pareto_plots
 from satisfice.report.summary import comparison, paragraphs, verdict
+from satisfice.results.report_context import ReportContext
 from satisfice.spec import parse_dict
 from satisfice.spec.trial import TrialRecord, TrialState
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 import satisfice
 from satisfice.errors import InputError, StorageError
 from satisfice.store.database.secret import hidden, passwords
-from satisfice.store.database.url import address, for_optuna, masked, resolve
+from satisfice.store.database.url import MEMORY, address, for_optuna, is_memory, masked, named, resolve
 
 SPEC = {
     "name": "mine",
@@ -193,3 +193,14 @@ def test_every_password_of_a_url_is_known(url: str, secret: str) -> None:
 def test_a_path_with_an_at_holds_no_password() -> None:
     assert passwords("sqlite:////home/a:b@c/study.db") == set()
     assert hidden("sqlite:////home/a:b@c/study.db") == "sqlite:////home/a:b@c/study.db"
+
+
+def test_the_default_is_decided_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SATISFICE_STORAGE", raising=False)
+    assert named(None) == "sqlite:///satisfice.db"
+    assert resolve(None).database == str(tmp_path / "satisfice.db")
+    assert is_memory(resolve(None, default=MEMORY))
+    monkeypatch.setenv("SATISFICE_STORAGE", "sqlite:///elsewhere.db")
+    assert named(None) == named(None, default=MEMORY) == "sqlite:///elsewhere.db"
+    assert named("sqlite:///mine.db", default=MEMORY) == "sqlite:///mine.db"

@@ -114,7 +114,7 @@ def test_trains_reports_and_ships(case: Any, task: Any, new_trial: Any, tmp_path
     path.write_bytes(trial.model)
     assert metrics["size_bytes"] == path.stat().st_size == 1e6 * metrics["size_mb"]
     model = task.load_model(SMALL[family], path)
-    again = task._score(model.core, task.splits.valid)
+    again = task.scoring.of_model(model.core, task.splits.valid)
     assert again == {name: metrics[name] for name in again}
     assert task.save(SMALL[family], model, tmp_path / "copy") == len(trial.model)
     assert (tmp_path / "copy").read_bytes() == trial.model

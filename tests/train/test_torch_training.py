@@ -258,7 +258,7 @@ def test_any_batch_size_works_with_batch_norm(batch_size: Any, make_spec: Any, n
 
 def test_the_first_predictive_objective_chooses_the_best_epoch(make_spec: Any) -> None:
     from satisfice.spec.study import Objective
-    from satisfice.train.family_task import monitored
+    from satisfice.train.scoring import monitored
 
     spec = make_spec("mlp", "wine", "log_loss")
     assert monitored(spec, "classification") == ("log_loss", -1.0)

@@ -1,6 +1,6 @@
 """Choosing among finished trials: pure functions on records, without a trial or a database.
 
-Every function reads the verdict of ``satisfice.spec.constraint``; nothing here judges on its own.
+`satisfice.spec.constraint` judges feasibility; every function here reads its verdicts.
 """
 
 from satisfice.choose.best import best, describe_miss, nearest_miss

@@ -19,7 +19,7 @@ from satisfice.choose.bounds import (
 from satisfice.choose.candidate import averaged, candidates
 from satisfice.choose.endings import endings, joined
 from satisfice.errors import InputError, NoFeasibleTrial
-from satisfice.spec.constraint import Constraint
+from satisfice.spec.constraint import Constraint, violated
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -103,7 +103,8 @@ def nearest_miss(
     asked = merge_constraints(constraints, where)
     misses = []
     for r in averaged(records, asked):
-        missed = [v for v in trial_violations(r, asked).values() if v > 0]
+        found = trial_violations(r, asked)
+        missed = [found[key] for key in violated(found)]
         if r.state not in _FINISHED or r.pending or not missed:
             continue
         unknown = sum(math.isinf(v) for v in missed)

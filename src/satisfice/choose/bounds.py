@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from satisfice.errors import InputError
 from satisfice.registry import did_you_mean
-from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.constraint import Constraint, none_violated, parse_clause
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -101,7 +101,7 @@ def trial_violations(record: TrialRecord, constraints: Iterable[Constraint]) -> 
 
 def meets(record: TrialRecord, constraints: Iterable[Constraint]) -> bool:
     """Whether every constraint is known for the trial and met."""
-    return all(v <= 0 for v in trial_violations(record, constraints).values())
+    return none_violated(trial_violations(record, constraints))
 
 
 def feasible_trials(

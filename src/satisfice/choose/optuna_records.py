@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from satisfice.choose.bounds import BEYOND
 from satisfice.errors import InputError
-from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.constraint import Constraint, feasibility, parse_clause
 from satisfice.spec.metric import METRICS
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
@@ -93,10 +93,9 @@ def _record(
 
 def _feasible(trial: FrozenTrial, verdicts: Mapping[str, float], constraints: int) -> bool | None:
     """Unknown while a constraint that other trials have is not known of this one."""
-    if any(v > 0 for v in verdicts.values()):
-        return False
-    known = len(verdicts) == constraints and (verdicts or trial.state.is_finished())
-    return True if known else None
+    if not verdicts and not trial.state.is_finished():
+        return None
+    return feasibility(verdicts, constraints)
 
 
 def _metrics(

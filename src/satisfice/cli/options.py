@@ -132,6 +132,7 @@ def define_study(study_file: str, storage: str | None, given: dict[str, Any]) ->
     Raises:
         InputError: The file, an option or the storage is wrong.
     """
+    from satisfice.store.database.url import named
     from satisfice.study import create_study
     from satisfice.study.starting import DEFAULT_TOP
 
@@ -141,7 +142,7 @@ def define_study(study_file: str, storage: str | None, given: dict[str, Any]) ->
     budget = {key: None if value == "none" else value for key, value in limits.items() if value is not None}
     study = create_study(
         study_file,
-        storage=or_default(storage),
+        storage=named(storage),  # a command's study outlives it, where a program's may live in memory
         name=given["name"],
         budget=budget,
         start_from=given["start_from"],
@@ -233,13 +234,6 @@ def existing(url: str | None) -> str | None:
             hint="run a study first, or name another one by --storage or SATISFICE_STORAGE",
         )
     return url
-
-
-def or_default(url: str | None) -> str:
-    """The URL given, else the environment's, else SQLite in the working directory."""
-    from satisfice.store.database.url import DEFAULT_URL, given
-
-    return given(url) or DEFAULT_URL
 
 
 def open_study(name: str, url: str | None) -> Study:

@@ -5,72 +5,24 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
-from enum import Enum
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from satisfice.cli import answer
 from satisfice.cli.errors import without_secrets
+from satisfice.results.as_json import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from satisfice.spec.constraint import Constraint
-    from satisfice.study import ColumnNote
 
 _WIDE = 1000  # characters
-
-
-def plain(value: Any) -> Any:
-    """The value as JSON can hold it: NaN as null, infinities as "inf" and "-inf", times in ISO 8601."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, Enum):
-        return value.name
-    if isinstance(value, str | bool | int) or value is None:
-        return value
-    if isinstance(value, float):
-        if math.isnan(value):
-            return None
-        return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    if hasattr(value, "item"):  # a numpy scalar
-        return plain(value.item())
-    if isinstance(value, Iterable):
-        return [plain(item) for item in value]
-    return str(value)
 
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     answer.give(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)) + "\n")
-
-
-def trial_json(trial: Any) -> dict[str, Any]:
-    """A trial, as every command prints it."""
-    return {
-        "number": trial.number,
-        "params": dict(trial.params),
-        "metrics": dict(trial.metrics),
-        "feasible": trial.feasible,
-        "state": state_name(trial.state),
-    }
-
-
-def notes_json(notes: Sequence[ColumnNote]) -> list[dict[str, Any]]:
-    """What became of columns and values of the data."""
-    return [{**asdict(note), "sentence": str(note)} for note in notes]
-
-
-def state_name(state: Any) -> str:
-    """Optuna's name of a state."""
-    return state.name if isinstance(state, Enum) else str(state)
 
 
 def number(value: Any) -> str:

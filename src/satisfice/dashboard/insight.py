@@ -23,10 +23,11 @@ from satisfice.choose import (
 from satisfice.choose.bounds import beside, metric_value
 from satisfice.errors import NoFeasibleTrial
 from satisfice.report.all_figures import Titled, all_figures, history_figures, pareto_figures
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import StudyView
 from satisfice.report.figures import plain
 from satisfice.report.headline import headline
 from satisfice.report.summary import paragraphs
+from satisfice.results.report_context import ReportContext
 from satisfice.spec.metric import one_unit
 from satisfice.spec.trial import TrialRecord
 

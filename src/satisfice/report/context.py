@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Self
 
 from satisfice.choose import trial_violations
 from satisfice.choose.bounds import metric_value
 from satisfice.choose.candidate import averaged
-from satisfice.spec.constraint import Constraint
+from satisfice.results.report_context import ReportContext
+from satisfice.spec.constraint import Constraint, none_violated, violated
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
-from satisfice.spec.study import Objective
+from satisfice.spec.study import Objective, StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportContext:
-    """What the records alone do not tell."""
-
-    # As the command line's JSON status: name, states, budget {trials, used}, workers, turned_away; and
-    # turned_away_by_constraint, a count per constraint key.
-    status: Mapping[str, Any]
-    chosen: int | None  # number of the chosen trial
-    default: int | None = None  # number of the trial of the family's default configuration
-    default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
-    test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
-    default_test: Mapping[str, float] = field(default_factory=dict)  # of the default configuration's model
-    has_test: bool = False  # whether there is a test split to score
-    notes: Sequence[str] = ()  # sentences for the reader, plain text
-    data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
-    host: str = ""  # where latencies were measured, in words; empty where none was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +29,24 @@ class StudyView:
     space: SearchSpace
     chosen: int | None = None
     default: int | None = None
+
+    @classmethod
+    def of(cls, spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext) -> Self:
+        """The view of a study.
+
+        Args:
+            spec: The study.
+            records: All its trials, in any order.
+            context: What the records do not tell.
+        """
+        return cls(
+            records=sorted(records, key=lambda r: r.number),
+            objectives=spec.objectives,
+            constraints=spec.constraints,
+            space=spec.space,
+            chosen=context.chosen,
+            default=context.default,
+        )
 
     @cached_property
     def complete(self) -> list[TrialRecord]:
@@ -104,11 +105,12 @@ def fits(record: TrialRecord, constraints: Sequence[Constraint]) -> bool | None:
     """
     found = trial_violations(record, constraints)
     if record.state == TrialState.COMPLETE and not record.pending:
-        missed = [v for v in found.values() if v > 0]
+        missed = [found[key] for key in violated(found)]
         unknown = record.feasible is None and all(math.isinf(v) for v in missed)
         return None if missed and unknown else not missed
     fixed = [c for c in constraints if is_early(c.metric)]
-    return False if any(0 < found[c.key] < math.inf for c in fixed) else None
+    known = {c.key: found[c.key] for c in fixed if found[c.key] < math.inf}
+    return None if none_violated(known) else False
 
 
 def is_early(metric: str) -> bool:

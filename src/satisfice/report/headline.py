@@ -8,8 +8,9 @@ from satisfice.choose import best
 from satisfice.choose.bounds import beside, metric_value, number_text
 from satisfice.choose.endings import joined
 from satisfice.errors import NoFeasibleTrial
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import StudyView
 from satisfice.report.plot_data import show
+from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import Objective

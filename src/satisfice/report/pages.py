@@ -13,10 +13,11 @@ from satisfice.choose import pareto_front, trial_violations
 from satisfice.choose.bounds import beside, metric_value
 from satisfice.choose.endings import kind_of
 from satisfice.report.all_figures import Group, Titled
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import StudyView
 from satisfice.report.headline import headline
 from satisfice.report.plot_data import show
 from satisfice.report.summary import comparison, paragraphs, tested_first, verdict
+from satisfice.results.report_context import ReportContext
 from satisfice.spec.metric import one_unit
 from satisfice.spec.trial import TrialRecord
 

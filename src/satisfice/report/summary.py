@@ -10,9 +10,10 @@ from typing import Any
 from satisfice.choose import close_calls, endings
 from satisfice.choose.bounds import beside_bound, metric_value
 from satisfice.choose.endings import grouped, joined, kind_of
-from satisfice.report.context import ReportContext, StudyView, is_early
+from satisfice.report.context import StudyView, is_early
 from satisfice.report.headline import is_predictive
 from satisfice.report.plot_data import show
+from satisfice.results.report_context import ReportContext
 from satisfice.spec.metric import METRICS, one_unit
 from satisfice.spec.trial import TrialRecord, TrialState
 

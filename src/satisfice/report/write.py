@@ -7,8 +7,9 @@ from pathlib import Path
 
 from satisfice.report import pages
 from satisfice.report.all_figures import all_figures
-from satisfice.report.context import ReportContext, StudyView
+from satisfice.report.context import StudyView
 from satisfice.report.figures import plotly_script
+from satisfice.results.report_context import ReportContext
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 
@@ -32,14 +33,7 @@ def write_report(
         OSError: The folder cannot be written.
     """
     script = plotly_script()  # before anything is written
-    view = StudyView(
-        records=sorted(records, key=lambda r: r.number),
-        objectives=spec.objectives,
-        constraints=spec.constraints,
-        space=spec.space,
-        chosen=context.chosen,
-        default=context.default,
-    )
+    view = StudyView.of(spec, records, context)
     figures = all_figures(view)
     footer = f"Measured on {context.host}." if context.host else ""
     texts = {"plotly.min.js": script}

@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from satisfice.spec.constraint import Constraint, stored_violations, verdict, violations
+from satisfice.spec.constraint import Constraint, stored_violations, verdict, violated, violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.store.database.engine import Database
@@ -104,7 +104,7 @@ def _chosen(stored: str | None, spec: StudySpec) -> str | None:
     if chosen is None or chosen["number"] is None:
         return None
     again = convert(chosen.get("measured_again", {}), spec.metric_names)
-    if any(v > 0 for v in violations(spec.constraints, again).values()):
+    if violated(violations(spec.constraints, again)):
         return None
     return json.dumps({**chosen, "dropped": []})
 

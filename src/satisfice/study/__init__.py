@@ -9,13 +9,14 @@ from typing import Any
 
 from satisfice.data import ColumnNote
 from satisfice.errors import InputError
+from satisfice.results.check import CheckResult, ConstraintShare
+from satisfice.results.rehearsal import Rehearsal
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies
 from satisfice.study.after.exchange import import_studies
-from satisfice.study.before.check import CheckResult, ConstraintShare
-from satisfice.study.before.rehearsal import Rehearsal
+from satisfice.study.creating import create
 from satisfice.study.lifecycle.trial import Trial
-from satisfice.study.opening import create, delete, find, load, open_database
+from satisfice.study.opening import delete, find, load, open_database
 from satisfice.study.optuna_api.refused import refuse_search_objects
 from satisfice.study.starting import DEFAULT_TOP, Wanted
 from satisfice.study.study import Study

@@ -61,7 +61,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = ""
 
 
 def with_tables(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """A stored study's content with other tables: see `satisfice.study.opening.changed`."""
+    """A stored study's content with other tables: see `satisfice.study.creating.changed`."""
     content = dict(stored)
     if "budget" in wanted:
         budget = {**stored["budget"], **wanted["budget"]}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from satisfice.choose import best
 from satisfice.choose.bounds import number_text, share_text
@@ -15,20 +14,26 @@ from satisfice.choose.endings import joined
 from satisfice.data import ColumnNote
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure.host import Host
+from satisfice.results.confirmation import Confirmation
+from satisfice.results.report_context import ReportContext
+from satisfice.results.status import Counts
+from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.store import workers as presence
 from satisfice.store.atomic_files import writing
 from satisfice.store.reader import Reader
 
+WriteReport = Callable[[StudySpec, Sequence[TrialRecord], ReportContext, Path], Path]
+
 
 def context(
     reader: Reader,
     records: Sequence[TrialRecord],
-    status: Mapping[str, Any],
+    status: Counts,
     chosen: int | None = None,
-) -> dict[str, Any]:
-    """Arguments of `satisfice.report.ReportContext`.
+) -> ReportContext:
+    """What a report says beside the trials.
 
     Args:
         reader: Of the study.
@@ -37,35 +42,35 @@ def context(
         chosen: The trial that it is about, where that is not the study's own choice.
     """
     stored = reader.study_row()["chosen"]
-    confirmed = json.loads(stored) if stored else {}
-    dropped = confirmed.get("dropped", [])
+    confirmed = Confirmation.from_json(json.loads(stored)) if stored else None
+    dropped = confirmed.dropped if confirmed is not None else ()
     if chosen is None:
-        chosen = _choice(reader, [r for r in records if r.number not in {d["number"] for d in dropped}])
+        chosen = _choice(reader, [r for r in records if r.number not in {d.number for d in dropped}])
     default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
-    mine, theirs = _tested(confirmed, chosen), _tested(confirmed, default)
+    mine, theirs = (None if confirmed is None else confirmed.scored(each) for each in (chosen, default))
     notes = [
-        f"Trial {d['number']} was dropped: measured again, it misses {joined(d['violates'])}."
-        for d in dropped
+        f"Trial {d.number} was dropped: measured again, it misses {joined(d.violates)}." for d in dropped
     ]
-    if "untested" in mine:
-        notes.append(f"Trial {chosen} was not scored on the test split: {mine['untested']}.")
-    if "untested" in theirs and default != chosen:
-        notes.append(f"The default configuration was not scored on the test split: {theirs['untested']}.")
-    notes += [f"{status['waiting']}."] if status["waiting"] else []
-    judged = [said for said in status["changes"] if not said.startswith("budget: ")]
-    notes += [f"Changed in version {status['spec_version']} of the study: {said}." for said in judged]
-    return {
-        "status": status,
-        "chosen": chosen,
-        "default": default,
-        "default_reason": _default_reason(reader) if default is None else "",
-        "test_metrics": mine.get("test", {}),
-        "default_test": theirs.get("test", {}),
-        "has_test": reader.spec.model is not None or bool(mine.get("test")),
-        "notes": notes,
-        "data_notes": _data_notes(reader),
-        "host": _measured_on(reader, records),
-    }
+    if mine is not None and mine.untested is not None:
+        notes.append(f"Trial {chosen} was not scored on the test split: {mine.untested}.")
+    if theirs is not None and theirs.untested is not None and default != chosen:
+        notes.append(f"The default configuration was not scored on the test split: {theirs.untested}.")
+    notes += [f"{status.waiting}."] if status.waiting else []
+    judged = [said for said in status.changes if not said.startswith("budget: ")]
+    notes += [f"Changed in version {status.spec_version} of the study: {said}." for said in judged]
+    test_metrics = {} if mine is None else mine.test
+    return ReportContext(
+        status=status,
+        chosen=chosen,
+        default=default,
+        default_reason=_default_reason(reader) if default is None else "",
+        test_metrics=test_metrics,
+        default_test={} if theirs is None else theirs.test,
+        has_test=reader.spec.model is not None or bool(test_metrics),
+        notes=notes,
+        data_notes=_data_notes(reader),
+        host=_measured_on(reader, records),
+    )
 
 
 def _data_notes(reader: Reader) -> list[str]:
@@ -79,12 +84,6 @@ def _choice(reader: Reader, records: Sequence[TrialRecord]) -> int | None:
         return best(records, reader.spec.objectives, reader.spec.constraints).number
     except NoFeasibleTrial:
         return None
-
-
-def _tested(confirmed: Mapping[str, Any], number: int | None) -> Mapping[str, Any]:
-    """What `confirm` kept of a trial: ``test``, perhaps ``untested``; empty where it did not score it."""
-    found: list[Mapping[str, Any]] = [each for each in (confirmed, confirmed.get("default")) if each]
-    return next((each for each in found if number is not None and each["number"] == number), {})
 
 
 def _measured_on(reader: Reader, records: Sequence[TrialRecord]) -> str:
@@ -113,14 +112,15 @@ def _missed(key: str, violation: float, bound: float) -> str:
     return f"{key} by {share_text(violation) if bound else number_text(violation)}"
 
 
-def write(reader: Reader, records: Sequence[TrialRecord], status: Mapping[str, Any], directory: Path) -> Path:
-    """Write the report. The report layer lies above this one, so it is looked up by name.
+def write(reader: Reader, records: Sequence[TrialRecord], status: Counts, directory: Path) -> Path:
+    """Write the report; returns its index page.
+
+    The report layer lies above this one and is loaded only here, by its name: no worker loads plots.
 
     Raises:
         CannotWrite: The folder cannot be written.
     """
-    report = importlib.import_module("satisfice.report")
-    arguments = reader.db.retrying(lambda: context(reader, records, status))
+    write_report: WriteReport = importlib.import_module("satisfice.report").write_report
+    told = reader.db.retrying(lambda: context(reader, records, status))
     with writing(directory):
-        index: Path = report.write_report(reader.spec, records, report.ReportContext(**arguments), directory)
-    return index
+        return write_report(reader.spec, records, told, directory)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from satisfice.choose import best, endings
 from satisfice.errors import NoFeasibleTrial
+from satisfice.results.status import Budget, Counts, EndingGroup, RunningTrial, Status, WorkerStatus
+from satisfice.results.trial import TrialSummary
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import history
@@ -16,8 +18,29 @@ from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.running.same_failure import stopped
 
 
-def counts(reader: Reader) -> dict[str, Any]:
+def counts(reader: Reader) -> Counts:
     """Counts by state, budget, workers, proposals turned away; the cost does not grow with the trials."""
+    return Counts(**_counted(reader))
+
+
+def whole(reader: Reader, records: Sequence[TrialRecord]) -> Status:
+    """The counts, the best trial so far, and how trials ended early.
+
+    Args:
+        reader: Of the study.
+        records: All its trials.
+    """
+    return Status(
+        **_counted(reader),
+        best=_best(reader, records),
+        endings=[
+            EndingGroup(kind=e.kind, trials=list(e.numbers), sentence=e.sentence) for e in endings(records)
+        ],
+    )
+
+
+def _counted(reader: Reader) -> dict[str, Any]:
+    """The fields of `Counts`."""
     row = reader.study_row()
     states, pending = reader.states()
     alive_s = max(60.0, 2 * min(lease_seconds(reader.db), 600.0))
@@ -25,13 +48,13 @@ def counts(reader: Reader) -> dict[str, Any]:
     return {
         "name": reader.spec.name,
         "states": states,
-        "budget": {
-            "trials": row["trials_budget"],
-            "used": sum(states.values()),
-            "total_epochs": row["total_epochs_budget"],
-            "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
-            "timeout_s": row["timeout_s"],
-        },
+        "budget": Budget(
+            trials=row["trials_budget"],
+            used=sum(states.values()),
+            total_epochs=row["total_epochs_budget"],
+            epochs_used=row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
+            timeout_s=row["timeout_s"],
+        ),
         "pending": pending,
         "stopped": stopped(row, states),
         "waiting": waiting_sentence(reader.spec, pending),
@@ -39,27 +62,15 @@ def counts(reader: Reader) -> dict[str, Any]:
         "turned_away": row["turned_away"],
         "turned_away_by_constraint": reader.turned_away(),
         "elapsed_s": row["elapsed_s"],
-        "workers_detail": workers,
-        "running_elsewhere": others,
+        "workers_detail": [WorkerStatus(**{**w, "trial": _running(w["trial"])}) for w in workers],
+        "running_elsewhere": [RunningTrial(**trial) for trial in others],
         "spec_version": row["spec_version"],
         "changes": _changes(reader, row["spec_version"]),
     }
 
 
-def whole(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any]:
-    """The counts, the ``best`` trial so far, and how trials ended early (``endings``).
-
-    Args:
-        reader: Of the study.
-        records: All its trials.
-    """
-    return {
-        **counts(reader),
-        "best": _best(reader, records),
-        "endings": [
-            {"kind": e.kind, "trials": list(e.numbers), "sentence": e.sentence} for e in endings(records)
-        ],
-    }
+def _running(trial: Mapping[str, Any] | None) -> RunningTrial | None:
+    return None if trial is None else RunningTrial(**trial)
 
 
 def _changes(reader: Reader, version: int) -> list[str]:
@@ -74,15 +85,8 @@ def turned_away_sentence(count: int) -> str:
     return f"{'1 proposal was' if count == 1 else f'{count:,} proposals were'} turned away before training"
 
 
-def _best(reader: Reader, records: Sequence[TrialRecord]) -> dict[str, Any] | None:
+def _best(reader: Reader, records: Sequence[TrialRecord]) -> TrialSummary | None:
     try:
-        found = best(records, reader.spec.objectives, reader.spec.constraints)
+        return TrialSummary.of(best(records, reader.spec.objectives, reader.spec.constraints))
     except NoFeasibleTrial:
         return None
-    return {
-        "number": found.number,
-        "params": dict(found.params),
-        "metrics": dict(found.metrics),
-        "feasible": found.feasible,
-        "state": found.state.name,
-    }

@@ -11,35 +11,25 @@ from typing import Any, TypeVar
 
 import numpy as np
 import optuna
-import pandas as pd
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
-from satisfice import choose
-from satisfice.data import ColumnNote
-from satisfice.errors import BudgetSpent, InputError, NoFeasibleTrial
-from satisfice.spec.study import Objective
-from satisfice.spec.trial import TrialRecord
-from satisfice.store import data_notes
+from satisfice.errors import BudgetSpent, InputError
 from satisfice.store.database.url import masked
 from satisfice.store.reader import Reader
-from satisfice.store.spec_versions import history
-from satisfice.study.after.confirm import confirm
-from satisfice.study.before.check import CheckResult, check_space
-from satisfice.study.before.rehearsal import TIME_LIMIT_S, Rehearsal, rehearse
-from satisfice.study.frame import trials_frame
+from satisfice.study.facade.edits import Edits
+from satisfice.study.facade.examines import Examines
+from satisfice.study.facade.reads import Reads
 from satisfice.study.lifecycle.session import Session
 from satisfice.study.lifecycle.trial import Trial
 from satisfice.study.models import load_model, model_file, save_model
-from satisfice.study.opening import Opened, changed, check_data, delete, load
+from satisfice.study.opening import Opened, check_data, delete, load
 from satisfice.study.optuna_api.objective import as_metrics
 from satisfice.study.pickling import Reference, reference
-from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.running.optimize import Optimizes
 from satisfice.study.running.same_failure import SameFailure
 from satisfice.study.running.worker import Allowance, Callback, Worker
 from satisfice.study.starting import first_entries
-from satisfice.study.status import counts, turned_away_sentence, whole
 from satisfice.study.stored import spec_of
 
 T = TypeVar("T")
@@ -47,7 +37,7 @@ T = TypeVar("T")
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-class Study(Optimizes):
+class Study(Reads, Edits, Examines, Optimizes):
     """A study: open it with `create_study` or `load_study`.
 
     Attributes:
@@ -133,55 +123,14 @@ class Study(Optimizes):
         row = self._reader.study_row()
         spec = spec_of(row, self.spec.source)
         self._opened = replace(o, row=row, spec=spec, make_task=lambda: o.task)
-        self.spec = spec
-        del self._reader
-        if "_session" in self.__dict__:
-            self._session.reload()
+        self._reload()
 
-    # -- changing -------------------------------------------------------------------------------------------
-
-    def change(
-        self,
-        *,
-        budget: Mapping[str, Any] | None = None,
-        constraints: Mapping[str, Any] | None = None,
-        objectives: Sequence[str] | None = None,
-    ) -> tuple[str, ...]:
-        """Change what a stored study may change; stored trials are judged anew, and workers take note.
-
-        Args:
-            budget: Keys of [budget]; ``None`` lifts a limit.
-            constraints: All of [constraints], in place of what holds now.
-            objectives: Their names in another order; the first is what `best` means.
-
-        Returns:
-            What changed, in sentences.
-
-        Raises:
-            SpecError: A value is wrong.
-            StudyChanged: A bound on a metric that finished trials lack, or other objectives.
-        """
-        wanted = {"budget": budget, "constraints": constraints, "objectives": objectives}
-        self._opened = changed(self._opened, {k: v for k, v in wanted.items() if v is not None})
+    def _reload(self) -> None:
+        """Go by what was opened anew."""
         self.spec = self._opened.spec
         self.__dict__.pop("_reader", None)
         if "_session" in self.__dict__:
             self._session.reload()
-        return self._opened.changes
-
-    @property
-    def changes(self) -> tuple[str, ...]:
-        """What opening the study by its file changed, or `change` did, in sentences."""
-        return self._opened.changes
-
-    def history(self) -> list[dict[str, Any]]:
-        """Versions of the spec, oldest first: ``version``, ``since``, ``spec``, ``changes``.
-
-        ``since`` is in seconds since 1970, ``spec`` a study file's content, ``changes`` a list of sentences.
-        Empty for a study that was never changed.
-        """
-        o = self._opened
-        return self._read(lambda: history(o.db, o.row["uuid"]))
 
     # -- running --------------------------------------------------------------------------------------------
 
@@ -319,119 +268,7 @@ class Study(Optimizes):
             f"satisfice run FILE --{key.replace('_', '-')} ...",
         )
 
-    # -- reading --------------------------------------------------------------------------------------------
-
-    def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
-        """All trials by number."""
-        return self._read(lambda: self._reader.records(with_reports=with_reports))
-
-    def best(
-        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
-    ) -> TrialRecord:
-        """The best finished trial that satisfies every constraint.
-
-        Args:
-            maximize: Metric to maximise; default: the first objective in its direction.
-            minimize: Metric to minimise instead.
-            where: Further bounds, or a single one; one on the same metric and side replaces the study's.
-
-        Raises:
-            NoFeasibleTrial: None does; carries the nearest miss.
-        """
-        records = self.records()
-        try:
-            return choose.best(
-                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where
-            )
-        except NoFeasibleTrial as error:
-            waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
-            away = "" if records else turned_away_sentence(self._counts()["turned_away"])
-            error.hint = "; ".join(part for part in (waiting, away, error.hint) if part)
-            raise
-
-    def pareto_front(
-        self, objectives: Sequence[str | Objective] | None = None, where: str | Sequence[str] | None = None
-    ) -> list[TrialRecord]:
-        """Finished trials that satisfy every constraint and that no other one dominates."""
-        return choose.pareto_front(
-            self.records(),
-            objectives if objectives is not None else self.spec.objectives,
-            self.spec.constraints,
-            where or (),
-            study_objectives=self.spec.objectives,
-        )
-
-    def close_calls(
-        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
-    ) -> list[choose.CloseCall]:
-        """What else was close to the best."""
-        records = self.records()
-        o, c = self.spec.objectives, self.spec.constraints
-        return choose.close_calls(
-            records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where
-        )
-
-    def trials_dataframe(self, attrs: object = None, multi_index: bool = False) -> pd.DataFrame:
-        """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`.
-
-        Raises:
-            InputError: ``attrs`` or ``multi_index`` of Optuna is given.
-        """
-        if attrs is not None or multi_index:
-            raise InputError(
-                "trials_dataframe names columns as the study file does and takes no attrs or multi_index",
-                hint="study.optuna_study.trials_dataframe(...) has Optuna's columns",
-            )
-        return trials_frame(self.records(), self.spec.space)
-
-    def status(self) -> dict[str, Any]:
-        """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
-        return self._read(lambda: whole(self._reader, self._reader.records()))
-
-    def _counts(self) -> dict[str, Any]:
-        return self._read(lambda: counts(self._reader))
-
-    def confirm(self) -> dict[str, Any]:
-        """Measure the chosen model again, score it and the default one on the test split, each once.
-
-        Returns:
-            ``number``, ``test``, ``default``, ``dropped``: see `satisfice.study.after.confirm.confirm`.
-        """
-        self._read(self._refresh)
-        check_data(self._opened)  # others may have trained since this process began
-        return confirm(self._session, self.records(), self.load_model)
-
-    def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
-        """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
-        self._read(self._refresh)
-        return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
-
-    def data_notes(self) -> list[ColumnNote]:
-        """Columns and values of the data that are ignored, missing or read by a rule worth knowing."""
-        o = self._opened
-
-        def read() -> list[ColumnNote]:
-            with o.db.look() as connection:
-                found = data_notes.notes_of(connection, o.rows, o.row["optuna_study_id"])
-            return [ColumnNote(**{**note, "examples": tuple(note["examples"])}) for note in found]
-
-        return self._read(read)
-
-    def rehearse(self, *, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
-        """Train one configuration for one epoch, a family on few rows; nothing of it is stored.
-
-        Returns:
-            With `problem`: what would fail every trial, or leave none feasible; None where all is well.
-        """
-        session = self._session
-        return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
-
-    def replay(self, number: int) -> dict[str, Any]:
-        """Train a stored trial again, alone, with its own seed; the study is not changed."""
-        from satisfice.study.after.replay import replay
-
-        check_data(self._opened)
-        return replay(self._session, self._record(number))
+    # -- models --------------------------------------------------------------------------------------------
 
     def load_model(self, number: int) -> Any:
         """The model that scored in that trial."""
@@ -444,39 +281,6 @@ class Study(Optimizes):
     def model_file(self, number: int) -> Path:
         """Where the model of a trial is stored."""
         return model_file(self._opened, self._record(number))
-
-    def _record(self, number: int) -> TrialRecord:
-        record = self._read(lambda: self._reader.record(number))
-        if record is None:
-            raise InputError(f"study {self.name!r} has no trial {number}")
-        return record
-
-    def report(self, directory: str | Path) -> Path:
-        """Write plots and pages; returns the index page.
-
-        Raises:
-            MissingExtra: plotly is not installed.
-        """
-        from satisfice.study.reporting import write
-
-        return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
-
-    def report_context(self, chosen: int | None = None) -> dict[str, Any]:
-        """What a report says beside the trials: arguments of `satisfice.report.ReportContext`.
-
-        Args:
-            chosen: The trial that it is about, where that is not the study's own choice.
-        """
-        from satisfice.study.reporting import context
-
-        records, found = self.records(), self._counts()
-        return self._read(lambda: context(self._reader, records, found, chosen))
-
-    def export(self, path: str | Path) -> None:
-        """Write the study with its models to one file."""
-        from satisfice.study.after.exchange import export
-
-        export(self._opened, Path(path))
 
     def delete(self) -> None:
         """Remove the study with its artefacts."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import EXIT_FAILED, say
-from satisfice.cli.output import console, number, print_json, print_trials, trial_json
+from satisfice.cli.output import console, number, print_json, print_trials
 from satisfice.cli.status import best_so_far, show_status
 from satisfice.errors import NoFeasibleTrial
+from satisfice.results.trial import TrialSummary
 
 if TYPE_CHECKING:
+    from satisfice.results.status import Status
     from satisfice.spec.study import Objective
     from satisfice.spec.trial import TrialRecord
     from satisfice.study import Study
@@ -77,7 +79,7 @@ def best(
     if waiting:
         say(waiting)
     if as_json:
-        print_json(trial_json(trial))
+        print_json(TrialSummary.of(trial))
         return
     _show_best(study, trial, (maximize, minimize, where))
 
@@ -119,7 +121,7 @@ def pareto(
         sign = -1.0 if maximize else 1.0
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
     if as_json:
-        print_json([trial_json(trial) for trial in front])
+        print_json([TrialSummary.of(trial) for trial in front])
         return
     from satisfice.choose import merge_constraints
 
@@ -168,7 +170,7 @@ def _show_best(
     click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
 
 
-def _show_all(all_found: list[tuple[dict[str, Any], str]]) -> None:
+def _show_all(all_found: Sequence[tuple[Status, str]]) -> None:
     from rich.table import Table
 
     if not all_found:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import EXIT_FAILED, say, say_failed
-from satisfice.cli.output import notes_json, number, print_json
+from satisfice.cli.output import number, print_json
+from satisfice.results.as_json import notes_json
 
 if TYPE_CHECKING:
-    from satisfice.study import Rehearsal
-    from satisfice.study.before.check import CheckResult, ConstraintShare
+    from satisfice.results.check import CheckResult, ConstraintShare
+    from satisfice.results.rehearsal import Rehearsal
 
 _LEAST = 0.0001  # percent: less is told as a bound
 _ENDED = {
@@ -69,10 +69,7 @@ def check(study_file: str, samples: int, train: bool, time_limit: float, as_json
         say(f"training one configuration for a moment, {time_limit:g} s at most (--no-train leaves it out)")
         rehearsal = study.rehearse(time_limit_s=time_limit)
     if as_json:
-        trained = None if rehearsal is None else asdict(rehearsal)
-        print_json(
-            {"name": study.name, **asdict(result), "training": trained, "data_notes": notes_json(notes)}
-        )
+        print_json({"name": study.name, **result, "training": rehearsal, "data_notes": notes_json(notes)})
     elif rehearsal is not None:
         _show_training(rehearsal, study.spec.metric_names)
     if rehearsal is not None and rehearsal.problem is not None:

@@ -24,10 +24,10 @@ def replay(context: click.Context, name: str, number: int, storage: str | None, 
     else:
         from satisfice.spec.metric import one_unit
 
-        for metric in one_unit((), result["stored"]):
-            stored = result["stored"][metric]
-            again = result["metrics"].get(metric)
+        for metric in one_unit((), result.stored):
+            stored = result.stored[metric]
+            again = result.metrics.get(metric)
             click.echo(f"{metric:24} stored {show(stored):>12}   now {show(again):>12}")
-        click.echo("the same" if result["same"] else "different")
-    if not result["same"]:
+        click.echo("the same" if result.same else "different")
+    if not result.same:
         context.exit(EXIT_FAILED)

@@ -13,7 +13,8 @@ from satisfice.cli.output import print_json
 from satisfice.errors import InputError
 
 if TYPE_CHECKING:
-    from satisfice.report.context import ReportContext, StudyView
+    from satisfice.report.context import StudyView
+    from satisfice.results.report_context import ReportContext
     from satisfice.study import Study
 
 
@@ -94,19 +95,10 @@ def view_of(study: Study, chosen: int | None = None) -> tuple[StudyView, ReportC
         study: The study.
         chosen: The trial that they are about, where that is not the study's own choice.
     """
-    from satisfice.report.context import ReportContext, StudyView
+    from satisfice.report.context import StudyView
 
-    context = ReportContext(**study.report_context(chosen))
-    spec = study.spec
-    view = StudyView(
-        records=study.records(with_reports=True),
-        objectives=spec.objectives,
-        constraints=spec.constraints,
-        space=spec.space,
-        chosen=context.chosen,
-        default=context.default,
-    )
-    return view, context
+    context = study.report_context(chosen)
+    return StudyView.of(study.spec, study.records(with_reports=True), context), context
 
 
 def _source(storage: str | None) -> Callable[[str], tuple[StudyView, ReportContext] | None]:

@@ -13,9 +13,11 @@ import click
 from satisfice.cli import options
 from satisfice.cli.commands.answers import front_title
 from satisfice.cli.errors import EXIT_FAILED, exited, say, say_why
-from satisfice.cli.output import notes_json, print_json, print_trials, trial_json
+from satisfice.cli.output import print_json, print_trials
 from satisfice.cli.status import show_status
 from satisfice.errors import CannotWrite, InputError, MissingExtra, NoFeasibleTrial, SatisficeError
+from satisfice.results.as_json import notes_json
+from satisfice.results.trial import TrialSummary
 
 if TYPE_CHECKING:
     from satisfice.launch.job import Launcher
@@ -121,12 +123,12 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
     """Choose, score the test split, write the report."""
     result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}, "default": None}
     try:
-        result["best"] = trial_json(study.best())
+        result["best"] = TrialSummary.of(study.best())
     except NoFeasibleTrial as error:
         result["failure"] = str(error)
-        result["nearest"] = trial_json(error.nearest) if error.nearest is not None else None
+        result["nearest"] = TrialSummary.of(error.nearest) if error.nearest is not None else None
     else:
-        result["pareto"] = [trial_json(trial) for trial in study.pareto_front()]
+        result["pareto"] = [TrialSummary.of(trial) for trial in study.pareto_front()]
         try:
             result |= _confirmed(study)
         except CannotWrite as error:  # the answer is known, and only its test score cannot be kept
@@ -147,18 +149,19 @@ def _confirmed(study: Study) -> dict[str, Any]:
     Beside it the default configuration, or None where none was trained.
     """
     confirmed = study.confirm()
-    if confirmed["number"] is None:
-        missed = " and ".join(dict.fromkeys(key for d in confirmed["dropped"] for key in d["violates"]))
-        count = len(confirmed["dropped"])
+    if confirmed.number is None:
+        missed = " and ".join(dict.fromkeys(key for d in confirmed.dropped for key in d.violates))
+        count = len(confirmed.dropped)
         trials = "the one trial that fitted misses" if count == 1 else f"all {count} trials that fitted miss"
         failure = f"measured again, {trials} {missed} (a quiet host or a looser bound may help)"
         return {"best": None, "failure": failure}
     records = {r.number: r for r in study.records()}
-    scored = confirmed["default"]
+    scored = confirmed.default
     default = None
     if scored is not None:
-        default = {**trial_json(records[scored["number"]]), "test": scored["test"]}
-    return {"best": trial_json(records[confirmed["number"]]), "test": confirmed["test"], "default": default}
+        default = {**TrialSummary.of(records[scored.number]), "test": scored.test}
+    best = TrialSummary.of(records[confirmed.number])
+    return {"best": best, "test": confirmed.test, "default": default}
 
 
 def _words(study: Study) -> tuple[str, list[str]]:

@@ -12,11 +12,12 @@ import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import explain, say
-from satisfice.cli.output import notes_json, print_json
+from satisfice.cli.output import print_json
 from satisfice.errors import SatisficeError, StorageRefused
 from satisfice.launch.job import EXIT_PREEMPTED, EXIT_UNEXPECTED
 from satisfice.launch.resources import thread_environment
 from satisfice.launch.worker_process import StopSignals
+from satisfice.results.as_json import notes_json
 
 if TYPE_CHECKING:
     from satisfice.study import Study

@@ -40,8 +40,11 @@ _DRIVERS = {
 }
 
 
-def given(url: str | None) -> str | None:
-    """The URL to use: the argument, else ``SATISFICE_STORAGE``, else None.
+def named(url: str | None, *, default: str = DEFAULT_URL) -> str:
+    """The URL to use, as it is written: the argument, else ``SATISFICE_STORAGE``, else ``default``.
+
+    The one place that decides where studies are stored when nobody says so. Whoever opens a storage passes on
+    what was given, None too.
 
     Raises:
         StorageError: It is empty. An unset shell variable must not lead to another database in silence.
@@ -52,17 +55,21 @@ def given(url: str | None) -> str | None:
     if text is not None and not text.strip():
         hint = f"for instance {DEFAULT_URL}"
         raise StorageError(f"{where} is empty", hint=hint if url is not None else f"{hint}, or unset it")
-    return text
+    return default if text is None else text
 
 
-def resolve(url: str | None) -> sa.URL:
-    """The URL to use: the argument, else ``SATISFICE_STORAGE``, else SQLite in the working directory.
+def resolve(url: str | None, *, default: str = DEFAULT_URL) -> sa.URL:
+    """The URL to use: the argument, else ``SATISFICE_STORAGE``, else ``default``.
+
+    Args:
+        url: As it was given; None where nobody said where.
+        default: SQLite in the working directory; ``MEMORY`` for a study that a program makes.
 
     Raises:
         StorageError: It is empty, no database URL, or a kind of database that is not supported.
         MissingExtra: Its driver is not installed.
     """
-    text = given(url) or DEFAULT_URL
+    text = named(url, default=default)
     file = _SQLITE.fullmatch(text)
     return _sqlite_file(file["rest"]) if file is not None else _server(text)
 

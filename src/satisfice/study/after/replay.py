@@ -9,6 +9,7 @@ from typing import Any
 
 import optuna
 
+from satisfice.results.replay import Replay
 from satisfice.spec.metric import updated
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.study.lifecycle.session import Session
@@ -54,8 +55,8 @@ class _Rehearsal:
         del model
 
 
-def replay(session: Session, record: TrialRecord) -> dict[str, Any]:
-    """Train it again; `number`, `stored`, `metrics`, and whether they are the `same` to the bit.
+def replay(session: Session, record: TrialRecord) -> Replay:
+    """Train it again, and say whether its metrics are the same to the bit.
 
     Figures that a clock or the process's memory gave are left out of the comparison.
     """
@@ -69,12 +70,12 @@ def replay(session: Session, record: TrialRecord) -> dict[str, Any]:
         for name, value in record.metrics.items()
         if name in again and not any(word in name for word in _TIMED)
     }
-    return {
-        "number": record.number,
-        "stored": compared,
-        "metrics": again,
-        "same": all(_equal(again[name], value) for name, value in compared.items()),
-    }
+    return Replay(
+        number=record.number,
+        stored=compared,
+        metrics=again,
+        same=all(_equal(again[name], value) for name, value in compared.items()),
+    )
 
 
 def _equal(again: float, stored: float) -> bool:

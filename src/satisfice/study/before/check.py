@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.spec.constraint import Constraint, violations
+from satisfice.results.check import CheckResult, ConstraintShare
+from satisfice.spec.constraint import Constraint, none_violated, violations
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
 from satisfice.study.lifecycle.evaluator import Evaluator
@@ -20,37 +21,6 @@ _ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8
 _Z = 1.959963984540054  # of the normal distribution's 97.5%
 _BROKEN = ""  # the key, which no constraint has, of a configuration that cannot be built
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConstraintShare:
-    """One constraint."""
-
-    constraint: str  # its key
-    share: float | None  # of the space that fits; None: it is not known, see `unknown`
-    driver: str | None  # the parameter that decides most
-    samples: int  # configurations that the share is from
-    low: float | None = None  # of the share's 95% interval (Wilson's); None where the share is
-    high: float | None = None
-    unknown: str | None = None  # why there is no share
-    measured: bool = False  # the configurations were timed, or their memory was measured
-    at_most: bool = (
-        False  # only what surely misses is known before training (trees, forests): the share is a bound
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class CheckResult:
-    """The space against the constraints."""
-
-    samples: int
-    together: float  # share that fits every constraint, as far as is known before training
-    at_most: bool  # more is known only after training: the share is a bound
-    constraints: Sequence[ConstraintShare]
-    low: float  # of the 95% interval of `together`; where something was measured, a wide one
-    high: float
-    broken: int = 0  # configurations for which the task's code raised; they fit nothing
-    broken_by: str | None = None  # what it raised first
 
 
 def check_space(
@@ -93,14 +63,14 @@ def check_space(
             progress(i + 1)
     if len(raised) == n:
         raise raised[0]
-    fits = [i for i, found in enumerate(exact) if all(v <= 0 for v in found.values())]
+    fits = [i for i, found in enumerate(exact) if none_violated(found)]
     timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
     shares = [_share(spec.space, drawn, c.key, exact, timed) for c in spec.constraints]
     shares = [
         s if s.share is not None else replace(s, unknown=_unknown(evaluator, c, bool(fits)))
         for s, c in zip(shares, spec.constraints, strict=True)
     ]
-    measured = [all(v <= 0 for v in found.values()) for found in timed.values()]
+    measured = [none_violated(found) for found in timed.values()]
     low, high = wilson(len(fits), n)
     together = len(fits) / n
     if measured:  # of those that fit what is exact; the product of two intervals' ends holds both

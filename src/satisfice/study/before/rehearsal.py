@@ -10,7 +10,6 @@ import time
 import traceback as traceback_module
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
@@ -20,6 +19,7 @@ import numpy as np
 import optuna
 
 from satisfice.errors import BadReport, Diverged, InputError
+from satisfice.results.rehearsal import Rehearsal
 from satisfice.spec.metric import updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Shrinks, Task
@@ -33,21 +33,6 @@ from satisfice.study.lifecycle.trial import as_floats, is_step
 TIME_LIMIT_S = 60.0
 _ASKED_TO_STOP = 1 / 4  # of the time limit, after which `should_prune` says yes
 _DRAWS = 200  # configurations looked at to find one that fits
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rehearsal:
-    """What came of one tiny training."""
-
-    params: Mapping[str, Any] | None  # None: nothing fits, and nothing was trained
-    ended: str  # "finished", "stopped", "pruned", "out of time", "failed", "not trained"
-    steps: int = 0  # reports
-    seconds: float = 0.0
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    kept_model: bool = False
-    problem: str | None = None  # what would fail every trial, or leave none feasible
-    traceback: str | None = None
-    notes: tuple[str, ...] = ()  # what is worth knowing
 
 
 class _OutOfTime(BaseException):

@@ -9,7 +9,7 @@ from typing import Any
 
 from satisfice.errors import InputError
 from satisfice.measure import Quiet, flops_of, n_parameters, size_of_state
-from satisfice.spec.constraint import violations
+from satisfice.spec.constraint import none_violated, violations
 from satisfice.spec.metric import convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
@@ -65,7 +65,7 @@ class Evaluator:
         if key in self._cache:
             return dict(self._cache[key])
         found = self.exact(params)
-        cheap_fits = all(v <= 0 for v in violations(self.spec.constraints, found).values())
+        cheap_fits = none_violated(violations(self.spec.constraints, found))
         if cheap_fits and self.times:
             if self.measures:
                 told = self._timings.measure(params, told=quantities_of(found), enough=self._violates)
@@ -83,7 +83,7 @@ class Evaluator:
     def fits_exactly(self, params: Mapping[str, Any]) -> bool:
         """Whether nothing that is known of the configuration without measuring violates a constraint."""
         found = self.exact(params) | self.decided_by_bounds(params)
-        return all(v <= 0 for v in violations(self.spec.constraints, found).values())
+        return none_violated(violations(self.spec.constraints, found))
 
     def measures_itself(self, metric: str) -> bool:
         """Whether the metric is timed, or measured, by satisfice."""
@@ -166,7 +166,7 @@ class Evaluator:
         return quantities_of(self.exact(params)) if isinstance(self.task, Profiles) else set()
 
     def _violates(self, found: Mapping[str, float]) -> bool:
-        return any(v > 0 for v in violations(self.spec.constraints, self._named(found)).values())
+        return not none_violated(violations(self.spec.constraints, self._named(found)))
 
 
 def _of_module(

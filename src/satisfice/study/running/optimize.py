@@ -16,6 +16,7 @@ from satisfice.study.running.parallel import run_workers
 
 if TYPE_CHECKING:
     from satisfice.launch import Launcher
+    from satisfice.results.status import Counts, Status
     from satisfice.study.lifecycle.session import Session
     from satisfice.study.running.worker import Allowance
 
@@ -30,10 +31,10 @@ class Optimizes(OptunaStudy):
         @property
         def _session(self) -> Session: ...
         def _new_session(self, label: str | None) -> Session: ...
-        def status(self) -> dict[str, Any]:
+        def status(self) -> Status:
             """See `Study`."""
 
-        def _counts(self) -> dict[str, Any]: ...
+        def _counts(self) -> Counts: ...
 
     def optimize(
         self,
@@ -48,7 +49,7 @@ class Optimizes(OptunaStudy):
         *,
         func: Callable[[Any], Any] | None = None,
         engine: str | Launcher = "local",
-        progress: Callable[[dict[str, Any]], None] | None = None,
+        progress: Callable[[Counts], None] | None = None,
         timeout_s: float | None = None,
     ) -> None:
         """Work until the budget is spent, or until this call has done what it may.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any
 
 from satisfice.errors import InputError, StorageLost, WorkersFailed
 from satisfice.launch import Death, Job, Launcher, make_launcher
+from satisfice.results.status import Counts
 from satisfice.store.database.engine import Database
 from satisfice.store.database.url import address
 from satisfice.store.ledger.ledger import Ledger
@@ -24,8 +24,8 @@ def run_workers(
     workers: int,
     engine: str | Launcher,
     *,
-    progress: Callable[[dict[str, Any]], None] | None,
-    status: Callable[[], dict[str, Any]],
+    progress: Callable[[Counts], None] | None,
+    status: Callable[[], Counts],
     timeout_s: float | None,
 ) -> None:
     """Run workers in other processes to the end of the budget.
@@ -63,7 +63,7 @@ def run_workers(
 
 
 def _ticker(
-    db: Database, progress: Callable[[dict[str, Any]], None] | None, status: Callable[[], dict[str, Any]]
+    db: Database, progress: Callable[[Counts], None] | None, status: Callable[[], Counts]
 ) -> Callable[[], None] | None:
     if progress is None:
         return None

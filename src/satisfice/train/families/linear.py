@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from satisfice.ship.safetensors_file import Header, file_bytes
+from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
@@ -51,7 +51,7 @@ class LinearTask(FamilyTask):
         """size, n_parameters and flops, exact."""
         rows, d = self._shape()
         shapes = {"weight": (_FLOAT32, (rows, d)), "bias": (_FLOAT32, (rows,))}
-        size = file_bytes(self.header(params), shapes)
+        size = self.file.length(self.header(params), shapes)
         count = {"n_parameters": float(rows * (d + 1)), "flops": float(2 * rows * d)}
         return self._convert({"size_bytes": float(size), **count})
 
@@ -78,7 +78,7 @@ class LinearTask(FamilyTask):
         seconds = time.perf_counter() - began
         trial.batch_end()
         known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
-        scored = self._score(core, data.valid)
+        scored = self.scoring.of_model(core, data.valid)
         trial.report(1, scored)
         if trial.should_prune():
             return known | scored

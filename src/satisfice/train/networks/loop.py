@@ -23,12 +23,12 @@ from satisfice.data import Splits
 from satisfice.errors import Diverged, InputError
 from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
-from satisfice.train.family_task import main_metric
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
 from satisfice.train.networks.schedule import learning_rate_factor
 from satisfice.train.score import score
+from satisfice.train.scoring import main_metric
 from satisfice.train.trainer import class_weights
 
 _DIVERGED = 10.0  # times the loss of a guess that knows nothing

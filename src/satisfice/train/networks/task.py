@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.errors import MissingExtra
-from satisfice.ship.safetensors_file import Header, file_bytes
+from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
-from satisfice.train.family_task import FamilyTask, monitored
+from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import Hyperparameters
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters, shipped_tensors
+from satisfice.train.scoring import monitored
 from satisfice.train.trainer import measures
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class TorchTask(FamilyTask):
     """A torch family on a study's data."""
 
     trainer: TorchTrainer
-    libraries = (*FamilyTask.libraries, "satisfice.train.networks.network")
+    libraries = ("satisfice.train.networks.network",)
     checkpoint_seconds = CHECKPOINT_SECONDS
 
     def __init__(self, trainer: TorchTrainer, spec: StudySpec) -> None:
@@ -148,11 +149,12 @@ class TorchTask(FamilyTask):
     def _profile_architecture(self, architecture: tuple[tuple[str, Any], ...]) -> dict[str, float]:
         plan = self._plan(dict(architecture))
         shapes = {name: (_FLOAT32, shape) for name, shape in shipped_tensors(plan).items()}
-        size = file_bytes(self.header(dict(architecture)), shapes)
+        size = self.file.length(self.header(dict(architecture)), shapes)
         count = {"n_parameters": float(n_parameters(plan)), "flops": float(flops(plan))}
         return self._convert({"size_bytes": float(size), **count})
 
-    def _call(self, core: torch.nn.Module, x: NDArray[np.float32]) -> Callable[[], object]:
+    def native_call(self, core: torch.nn.Module, x: NDArray[np.float32]) -> Callable[[], object]:
+        """Without gradients."""
         import torch  # optional and slow
 
         items = torch.from_numpy(x)

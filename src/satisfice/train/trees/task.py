@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from satisfice.ship.safetensors_file import file_bytes
 from satisfice.spec.task import Params, TrainingTrial
-from satisfice.train.family_task import FamilyTask, main_metric, monitored
+from satisfice.train.family_task import FamilyTask
+from satisfice.train.scoring import main_metric, monitored
 from satisfice.train.trees.ensemble import TreeEnsemble, shapes
 
 DEFAULT_STAGES = 10
@@ -101,7 +101,7 @@ class TreeTask(FamilyTask):
         counts = stages(int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
         with threadpool_limits(limits=max(trial.threads, 1)):
             for step, stage in enumerate(self.grow(values, trial, counts), start=1):
-                metrics = self._score_output(stage.prediction, self.splits.valid)
+                metrics = self.scoring.of_outputs(stage.prediction, self.splits.valid)
                 mains.append(metrics[main_metric(self.splits.task)])
                 now = sign * metrics[metric]
                 if patience > 0 and (best is None or now > best_score):
@@ -127,7 +127,7 @@ class TreeTask(FamilyTask):
 
     def _size(self, params: Params, trees: int, leaves: int) -> dict[str, float]:
         d, c, k = self.splits.preprocessor.n_features, self.leaf_numbers, self.base_numbers
-        size = file_bytes(self.header(params), shapes(trees=trees, leaves=leaves, d=d, c=c, k=k))
+        size = self.file.length(self.header(params), shapes(trees=trees, leaves=leaves, d=d, c=c, k=k))
         return {"size_bytes": float(size), "n_parameters": float(leaves - trees + leaves * c + k)}
 
 

@@ -1,0 +1,1 @@
+"""What a study answers, as typed values: the study builds them, report and command line read them."""

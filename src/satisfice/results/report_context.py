@@ -1,0 +1,27 @@
+"""What a report says beside the trials: the study builds it, the report draws it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from satisfice.results.result import Result
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ReportContext(Result):
+    """What the records alone do not tell."""
+
+    # `Counts` or `Status`, or a mapping with the keys name, states, budget {trials, used}, workers,
+    # turned_away and turned_away_by_constraint.
+    status: Mapping[str, Any]
+    chosen: int | None  # number of the chosen trial
+    default: int | None = None  # number of the trial of the family's default configuration
+    default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
+    test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
+    default_test: Mapping[str, float] = field(default_factory=dict)  # of the default configuration's model
+    has_test: bool = False  # whether there is a test split to score
+    notes: Sequence[str] = ()  # sentences for the reader, plain text
+    data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
+    host: str = ""  # where latencies were measured, in words; empty where none was

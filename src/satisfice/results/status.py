@@ -1,0 +1,79 @@
+"""What `Study.status` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from satisfice.results.result import Result
+from satisfice.results.trial import TrialSummary
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Budget(Result):
+    """What a study may use, and what it has used."""
+
+    trials: int
+    used: int  # trials whose training began
+    total_epochs: int | None  # None: no limit
+    epochs_used: int | None  # used or promised to a running trial; None where there is no limit
+    timeout_s: float | None  # seconds; None: no limit
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunningTrial(Result):
+    """A trial in training."""
+
+    number: int
+    step: int  # last reported; 0 before the first report
+    seconds: float | None  # since this attempt began; None where that is not recorded
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WorkerStatus(Result):
+    """A worker that joined the study."""
+
+    worker: str  # first eight characters of its UUID
+    hostname: str
+    pid: int
+    label: str | None
+    alive: bool  # it was heard of a short while ago, and has not ended
+    ended: str | None  # why it ended
+    trial: RunningTrial | None  # that it trains
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EndingGroup(Result):
+    """Trials that ended early for the same reason."""
+
+    kind: str  # "failed", "diverged" or "stopped early"
+    trials: Sequence[int]  # their numbers
+    sentence: str  # without a full stop
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Counts(Result):
+    """What is counted without reading the trials; what ``progress`` of `Study.optimize` is called with."""
+
+    name: str
+    states: Mapping[str, int]  # trials by Optuna's name of their state
+    budget: Budget
+    pending: int  # trained trials whose latency a worker has yet to measure
+    stopped: str | None  # the error of every trial, where trials that fail alike stopped the study
+    waiting: str  # what ``pending`` trials wait for, a sentence; empty where there are none
+    workers: int  # alive
+    turned_away: int  # proposals that did not fit before training
+    turned_away_by_constraint: Mapping[str, int]  # by constraint key
+    elapsed_s: float | None  # seconds since the first worker began
+    workers_detail: Sequence[WorkerStatus]  # in the order in which they joined
+    running_elsewhere: Sequence[RunningTrial]  # asked for by a program that is no worker
+    spec_version: int  # 1 for a study that was never changed
+    changes: Sequence[str]  # of the latest version, sentences
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Status(Counts):
+    """The counts, and what is told by reading the trials."""
+
+    best: TrialSummary | None  # None: no complete trial fits
+    endings: Sequence[EndingGroup]

@@ -1,0 +1,1 @@
+"""The methods of `Study`, by topic."""

@@ -1,0 +1,73 @@
+"""The part of `Study` that tries something beside its trials: none of it becomes a trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from satisfice.results.check import CheckResult
+from satisfice.results.confirmation import Confirmation
+from satisfice.results.rehearsal import Rehearsal
+from satisfice.results.replay import Replay
+from satisfice.study.after.confirm import confirm
+from satisfice.study.before.check import check_space
+from satisfice.study.before.rehearsal import TIME_LIMIT_S, rehearse
+from satisfice.study.opening import check_data
+
+if TYPE_CHECKING:
+    from satisfice.spec.study import StudySpec
+    from satisfice.spec.trial import TrialRecord
+    from satisfice.study.lifecycle.session import Session
+    from satisfice.study.opening import Opened
+
+T = TypeVar("T")
+
+
+class Examines:
+    """Checks the space, rehearses a training, confirms the winner, replays a trial."""
+
+    if TYPE_CHECKING:
+        spec: StudySpec
+        _opened: Opened
+
+        @property
+        def _session(self) -> Session: ...
+        def _read(self, read: Callable[[], T]) -> T: ...
+        def _refresh(self) -> None: ...
+        def records(self) -> list[TrialRecord]:
+            """See `Study`."""
+
+        def _record(self, number: int) -> TrialRecord: ...
+        def load_model(self, number: int) -> Any:
+            """See `Study`."""
+
+    def confirm(self) -> Confirmation:
+        """Measure the chosen model again, score it and the default one on the test split, each once.
+
+        Returns:
+            ``number``, ``test``, ``default``, ``dropped``: see `satisfice.study.after.confirm.confirm`.
+        """
+        self._read(self._refresh)
+        check_data(self._opened)  # others may have trained since this process began
+        return confirm(self._session, self.records(), self.load_model)
+
+    def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
+        """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
+        self._read(self._refresh)
+        return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
+
+    def rehearse(self, *, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
+        """Train one configuration for one epoch, a family on few rows; nothing of it is stored.
+
+        Returns:
+            With `problem`: what would fail every trial, or leave none feasible; None where all is well.
+        """
+        session = self._session
+        return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
+
+    def replay(self, number: int) -> Replay:
+        """Train a stored trial again, alone, with its own seed; the study is not changed."""
+        from satisfice.study.after.replay import replay
+
+        check_data(self._opened)
+        return replay(self._session, self._record(number))

@@ -1,0 +1,155 @@
+"""The part of `Study` that reads: nothing is built, imported or written for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pandas as pd
+
+from satisfice import choose
+from satisfice.data import ColumnNote
+from satisfice.errors import InputError, NoFeasibleTrial
+from satisfice.results.report_context import ReportContext
+from satisfice.results.status import Counts, Status
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord
+from satisfice.store import data_notes
+from satisfice.study.frame import trials_frame
+from satisfice.study.running.deferred_timing import waiting_sentence
+from satisfice.study.status import counts, turned_away_sentence, whole
+
+if TYPE_CHECKING:
+    from satisfice.spec.study import StudySpec
+    from satisfice.store.reader import Reader
+    from satisfice.study.opening import Opened
+
+T = TypeVar("T")
+
+
+class Reads:
+    """Trials, what is chosen from them, counts, reports."""
+
+    if TYPE_CHECKING:
+        spec: StudySpec
+        name: str
+        _opened: Opened
+
+        @property
+        def _reader(self) -> Reader: ...
+        def _read(self, read: Callable[[], T]) -> T: ...
+
+    def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
+        """All trials by number."""
+        return self._read(lambda: self._reader.records(with_reports=with_reports))
+
+    def best(
+        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
+    ) -> TrialRecord:
+        """The best finished trial that satisfies every constraint.
+
+        Args:
+            maximize: Metric to maximise; default: the first objective in its direction.
+            minimize: Metric to minimise instead.
+            where: Further bounds, or a single one; one on the same metric and side replaces the study's.
+
+        Raises:
+            NoFeasibleTrial: None does; carries the nearest miss.
+        """
+        records = self.records()
+        try:
+            return choose.best(
+                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where
+            )
+        except NoFeasibleTrial as error:
+            waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
+            away = "" if records else turned_away_sentence(self._counts()["turned_away"])
+            error.hint = "; ".join(part for part in (waiting, away, error.hint) if part)
+            raise
+
+    def pareto_front(
+        self, objectives: Sequence[str | Objective] | None = None, where: str | Sequence[str] | None = None
+    ) -> list[TrialRecord]:
+        """Finished trials that satisfy every constraint and that no other one dominates."""
+        return choose.pareto_front(
+            self.records(),
+            objectives if objectives is not None else self.spec.objectives,
+            self.spec.constraints,
+            where or (),
+            study_objectives=self.spec.objectives,
+        )
+
+    def close_calls(
+        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
+    ) -> list[choose.CloseCall]:
+        """What else was close to the best."""
+        records = self.records()
+        o, c = self.spec.objectives, self.spec.constraints
+        return choose.close_calls(
+            records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where
+        )
+
+    def trials_dataframe(self, attrs: object = None, multi_index: bool = False) -> pd.DataFrame:
+        """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`.
+
+        Raises:
+            InputError: ``attrs`` or ``multi_index`` of Optuna is given.
+        """
+        if attrs is not None or multi_index:
+            raise InputError(
+                "trials_dataframe names columns as the study file does and takes no attrs or multi_index",
+                hint="study.optuna_study.trials_dataframe(...) has Optuna's columns",
+            )
+        return trials_frame(self.records(), self.spec.space)
+
+    def status(self) -> Status:
+        """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
+        return self._read(lambda: whole(self._reader, self._reader.records()))
+
+    def _counts(self) -> Counts:
+        return self._read(lambda: counts(self._reader))
+
+    def data_notes(self) -> list[ColumnNote]:
+        """Columns and values of the data that are ignored, missing or read by a rule worth knowing."""
+        o = self._opened
+
+        def read() -> list[ColumnNote]:
+            with o.db.look() as connection:
+                found = data_notes.notes_of(connection, o.rows, o.row["optuna_study_id"])
+            return [ColumnNote(**{**note, "examples": tuple(note["examples"])}) for note in found]
+
+        return self._read(read)
+
+    def _record(self, number: int) -> TrialRecord:
+        record = self._read(lambda: self._reader.record(number))
+        if record is None:
+            raise InputError(f"study {self.name!r} has no trial {number}")
+        return record
+
+    def report(self, directory: str | Path) -> Path:
+        """Write plots and pages; returns the index page.
+
+        Raises:
+            MissingExtra: plotly is not installed.
+        """
+        from satisfice.study.reporting import write
+
+        return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
+
+    def report_context(self, chosen: int | None = None) -> ReportContext:
+        """What a report says beside the trials.
+
+        Args:
+            chosen: The trial that it is about, where that is not the study's own choice.
+        """
+        from satisfice.study.reporting import context
+
+        records, found = self.records(), self._counts()
+        return self._read(lambda: context(self._reader, records, found, chosen))
+
+    def export(self, path: str | Path) -> None:
+        """Write the study with its models to one file."""
+        from satisfice.study.after.exchange import export
+
+        export(self._opened, Path(path))

@@ -1,0 +1,88 @@
+"""The data that a family learns from: prepared on first use, and refused where they do not go with it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Set
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
+from satisfice.errors import DataError
+from satisfice.spec.study import DataSpec, StudySpec
+
+_FEW_ROWS = 256  # of a fold, for a first try
+_MOST_CACHED = 4  # prepared data sets kept in one process
+
+_cache: OrderedDict[tuple[str, int], Splits] = OrderedDict()
+
+
+class StudyData:
+    """A study's data, bound to a family.
+
+    Args:
+        spec: The study, which names data.
+        family: Name of the family.
+        kinds: Kinds of data that it learns from.
+
+    Raises:
+        DataError: They are known to be of another kind before they are loaded.
+    """
+
+    def __init__(self, spec: StudySpec, family: str, kinds: Set[str]) -> None:
+        assert spec.data is not None
+        self._data, self._base_dir, self._seed = spec.data, spec.base_dir, spec.seed
+        self._family, self._kinds = family, kinds
+        dataset = dataset_of(spec.data)
+        if dataset is not None:
+            self._refuse_kind(dataset.kind)
+        elif "table" not in kinds:
+            self._refuse_kind("table")
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The prepared data, loaded on first use.
+
+        Raises:
+            DataError: They cannot be loaded, or are not what the family learns from.
+        """
+        splits = load_cached(self._data, self._base_dir, self._seed)
+        self._refuse_kind(splits.kind)
+        return splits
+
+    def _refuse_kind(self, kind: str) -> None:
+        if kind not in self._kinds:
+            name = self._data.name or self._data.file
+            raise DataError(
+                f"model.family: {self._family} cannot learn from {name}, which is a {kind}",
+                hint="choose mlp, linear, forest or boosting",
+            )
+
+
+def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
+    """The prepared data; read once per process. A file is read again when its content has changed."""
+    key = (repr(spec) if spec.file is None else fingerprint(spec, base_dir), seed)
+    if key not in _cache:
+        _cache[key] = load(spec, base_dir, seed)
+        while len(_cache) > _MOST_CACHED:
+            _cache.popitem(last=False)
+    return _cache[key]
+
+
+def few_rows(splits: Splits) -> Splits:
+    """The same data with little to train and validate on."""
+    return replace(splits, train=_few(splits.train), valid=_few(splits.valid))
+
+
+def _few(fold: Fold) -> Fold:
+    """The first rows, and the first two of every class."""
+    if len(fold) <= _FEW_ROWS:
+        return fold
+    rows = set(range(_FEW_ROWS))
+    if fold.y.dtype.kind == "i":
+        rows |= {int(row) for code in np.unique(fold.y) for row in np.flatnonzero(fold.y == code)[:2]}
+    chosen = sorted(rows)
+    return Fold(x=fold.x[chosen], y=fold.y[chosen], z=fold.z[chosen])

@@ -1,0 +1,51 @@
+"""The file that ships is one part of a task: another takes its place, and all follows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from satisfice.train.families.linear import LINEAR
+from satisfice.train.shipped_file import SafetensorsFile
+
+TRAILER = b"the end."
+
+
+class WithTrailer(SafetensorsFile):
+    """Another format: eight bytes longer, under another name; its calls are counted."""
+
+    name = "model.trailer"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def length(self, *args: Any) -> int:
+        return super().length(*args) + len(TRAILER)
+
+    def save(self, task: Any, params: Any, core: Any, path: Path) -> int:
+        length = super().save(task, params, core, path)
+        with path.open("ab") as file:
+            file.write(TRAILER)
+        return length + len(TRAILER)
+
+    def call(self, *args: Any) -> Any:
+        self.asked += 1
+        return super().call(*args)
+
+
+def test_size_bytes_and_calls_are_those_of_the_file(make_spec: Any, new_trial: Any, tmp_path: Path) -> None:
+    plain, task = (LINEAR.make_task(make_spec("linear", "diabetes")) for _ in range(2))
+    task.file = file = WithTrailer()
+    known, before = task.profile({}), plain.profile({})
+    assert known["size_bytes"] == before["size_bytes"] + len(TRAILER)
+    trial = new_trial()
+    assert task.train({}, trial)["size_bytes"] == known["size_bytes"] == len(trial.model)
+    assert trial.model.endswith(TRAILER)
+    for call in (task.predictor({}), task.pipeline({})):
+        assert call is not None
+        call()
+    assert file.asked == 2
+    again = task.reload({}, None, tmp_path, 1)
+    assert again is not None
+    assert again.options["path"] == str(tmp_path / "model.trailer")
+    assert task.on_few_rows().file is file
