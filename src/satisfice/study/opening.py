@@ -23,7 +23,9 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
-from satisfice.store.database.engine import DEFAULT_PATIENCE_S, Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.patience import DEFAULT_PATIENCE_S
+from satisfice.store.database.reachable import check_reachable
 from satisfice.store.database.url import MEMORY, is_memory, resolve
 from satisfice.store.database.url import given as given_url
 from satisfice.store.ledger.ledger import Ledger
@@ -158,7 +160,7 @@ def open_database(storage: str | sa.URL | None) -> Database:
             hint = "~ means nothing in a URL: write the whole path" if literal else "create it first"
             raise InputError(f"the folder {folder} of the storage does not exist", hint=hint)
     db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
-    db.check_reachable()
+    check_reachable(db)
     migrate.ensure_ready(db)
     return db
 
@@ -190,13 +192,13 @@ def create(
     data = prepare(checked, made)
     db = open_database(address)
     best = _best_of(db, wanted)
-    stored = db.retrying(lambda: studies.find(db, checked.name))
+    stored = studies.find(db, checked.name)
     if stored is not None and wanted.new:
         raise studies.exists(checked.name)
     if stored is None:
-        db.retrying(lambda: capacity.check_study(db, checked))
+        capacity.check_study(db, checked)
         held = file_budget if wanted.budget else None
-        db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
+        studies.create(db, checked, to_dict(checked), data, held)
         _keep_notes(db, find(db, checked.name), made)
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
@@ -205,7 +207,7 @@ def create(
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
-        db.retrying(lambda: ledger.enqueue_first(entries))
+        ledger.queue.enqueue_first(entries)
     return opened
 
 
@@ -219,8 +221,8 @@ def _best_of(db: Database, wanted: Wanted) -> list[Mapping[str, Any]] | None:
         return None
     row = find(db, wanted.start_from)
     spec = spec_of(row)
-    reader = Reader(db, db.retrying(lambda: OptunaRows(db.engine)), row["uuid"], spec)
-    return best_of(db.retrying(reader.records), spec, wanted.top)
+    reader = Reader(db, OptunaRows.of(db), row["uuid"], spec)
+    return best_of(reader.records(), spec, wanted.top)
 
 
 def ledger_of(opened: Opened) -> Ledger:
@@ -329,7 +331,7 @@ def _is_stored(name: str, url: sa.URL) -> bool:
     if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
         return False
     with closing(open_database(url)) as db:
-        return db.retrying(lambda: studies.find(db, name)) is not None
+        return studies.find(db, name) is not None
 
 
 def load(name: str, storage: str | None, task: object | None) -> Opened:
@@ -351,7 +353,7 @@ def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
     """What became of columns and values of the data is stored: a report is written without them."""
     notes = [asdict(note) for note in getattr(task, "data_notes", ())]
     if notes:
-        db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
+        data_notes.put(db, OptunaRows.of(db), row["optuna_study_id"], notes)
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:
@@ -360,9 +362,9 @@ def find(db: Database, name: str) -> Mapping[str, Any]:
     Raises:
         StudyNotFound: There is none of that name.
     """
-    row = db.retrying(lambda: studies.find(db, name))
+    row = studies.find(db, name)
     if row is None:
-        known = db.retrying(lambda: studies.names(db))
+        known = studies.names(db)
         hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
         raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
     return row
@@ -370,7 +372,7 @@ def find(db: Database, name: str) -> Mapping[str, Any]:
 
 def delete(db: Database, row: Mapping[str, Any], artefacts: Artefacts | None = None) -> None:
     """Remove a study with its artefacts, given our row; its spec need not be readable."""
-    db.retrying(lambda: studies.delete(db, row))
+    studies.delete(db, row)
     (artefacts or artefacts_of(db.url, row["uuid"])).discard_all()
 
 
@@ -396,7 +398,7 @@ def _opened(
     db: Database, row: Mapping[str, Any], spec: StudySpec, make_task: Callable[[], Task], root: Path | None
 ) -> Opened:
     artefacts = artefacts_in(root, row["uuid"])
-    rows = db.retrying(lambda: OptunaRows(db.engine))
+    rows = OptunaRows.of(db)
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 
 

@@ -15,8 +15,8 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.store import studies
+from satisfice.study.lifecycle.reported import as_floats
 from satisfice.study.lifecycle.session import Session
-from satisfice.study.lifecycle.trial import as_floats
 
 LoadModel = Callable[[int], Any]
 
@@ -35,12 +35,12 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: LoadMo
     Raises:
         NoFeasibleTrial: No trial fits, as they were judged when they finished.
     """
-    stored = session.db.retrying(session.reader.study_row)["chosen"]
+    stored = session.reader.study_row()["chosen"]
     before: dict[str, Any] = json.loads(stored) if stored else {}
     result = _choose(session, records, before, load_model)
     result["default"] = _default(session, records, before, result, load_model)
     if result != before:
-        session.db.retrying(lambda: studies.set_chosen(session.db, session.ledger.uuid, result))
+        studies.set_chosen(session.db, session.ledger.uuid, result)
     return result
 
 

@@ -21,6 +21,7 @@ from satisfice.store import capacity, data_notes, studies, tables
 from satisfice.store.artefacts import artefacts_of
 from satisfice.store.atomic_files import writing, written_whole
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.after.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
@@ -146,16 +147,16 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     stored = json.loads(row["spec"])
     own = not ({"model", "task"} & stored.keys())
     spec = parse_dict(stored, has_task=own, stored=True, families=TRAINERS.get)
-    if db.retrying(lambda: studies.find(db, name)) is not None:
+    if studies.find(db, name) is not None:
         raise studies.exists(name)
-    db.retrying(lambda: capacity.check_study(db, spec))
-    db.retrying(lambda: capacity.check_trials(db, name, content["trials"]))
+    capacity.check_study(db, spec)
+    capacity.check_trials(db, name, content["trials"])
     study_uuid = uuid.uuid4().hex
     artefacts = artefacts_of(db.url, study_uuid)
     try:
         with writing(artefacts.folder):
             _unpack(file, artefacts.folder)
-        db.retrying(lambda: _insert(db, study_uuid, spec, content))
+        _insert(db, study_uuid, spec, content)
     except (zipfile.BadZipFile, zlib.error) as error:
         artefacts.discard_all()
         raise InputError(f"{source} is damaged: {error}", hint="export the study again") from None
@@ -165,8 +166,9 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     return name
 
 
+@repeated
 def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str, Any]) -> None:
-    row, rows = content["study"], OptunaRows(db.engine)
+    row, rows = content["study"], OptunaRows.of(db)
     stored = json.loads(row["spec"])
     kept = {k: v for k, v in row.items() if k not in _NEW}
     try:

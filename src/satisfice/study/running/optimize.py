@@ -17,7 +17,7 @@ from satisfice.study.running.parallel import run_workers
 if TYPE_CHECKING:
     from satisfice.launch import Launcher
     from satisfice.study.lifecycle.session import Session
-    from satisfice.study.running.worker import Allowance
+    from satisfice.study.running.allowance import Allowance
 
 
 class Optimizes(OptunaStudy):
