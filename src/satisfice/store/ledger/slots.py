@@ -12,11 +12,12 @@ from optuna.trial import TrialState
 
 from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.store.database.repeated import Repeats, transaction
+from satisfice.store.ledger import budget
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.study_rows import StudyRows
 from satisfice.store.ledger.types import EXACT_KEY, Begun, Claim, TurnedAway, dump, slot_seed
 from satisfice.store.optuna_rows import lost
-from satisfice.store.tables import attempts, queue, slots, studies
+from satisfice.store.tables import attempts, queue, slots, studies, turned_away
 
 FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
 
@@ -52,10 +53,10 @@ class Slots(Repeats):
                 if found is None:
                     claim = self._take_new(connection, study, token, now)
                 elif found["number"] is None:
-                    self._check_time(study)
-                    if self._is_full(connection, study, found["slot"]):
-                        raise self._spent(study)
-                    self._reserve(study, found["epochs_reserved"])
+                    budget.check_time(study)
+                    if budget.is_full(connection, self._study.uuid, study, found["slot"]):
+                        raise budget.trials_spent(study)
+                    budget.reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
                 spent.others_hold = self._study.others_hold(
                     connection
@@ -102,7 +103,7 @@ class Slots(Repeats):
             )
         attempt = row["attempt"] + 1 if begun else 0
         held = int(row["epochs_reserved"])
-        reserved = held if begun else self._reserve(study, held)
+        reserved = held if begun else budget.reserve(study, held)
         connection.execute(
             self._study.update_slot(row["slot"]).values(
                 phase=Phase.RUNNING.value if begun else Phase.PROPOSING.value,
@@ -137,9 +138,9 @@ class Slots(Repeats):
     def _take_new(self, connection: sa.Connection, study: sa.RowMapping, token: str, now: float) -> Claim:
         slot = study["slots"] - 1
         if slot >= study["trials_budget"]:
-            raise self._spent(study)
-        self._check_time(study)
-        reserved = self._reserve(study)
+            raise budget.trials_spent(study)
+        budget.check_time(study)
+        reserved = budget.reserve(study)
         seed = slot_seed(self._study.seed, slot)
         row = {
             "study_uuid": self._study.uuid,
@@ -165,45 +166,6 @@ class Slots(Repeats):
             revision=study["revision"],
         )
 
-    def _spent(self, study: sa.RowMapping) -> BudgetSpent:
-        count = study["trials_budget"]
-        return BudgetSpent(f"the budget of {count} {'trial' if count == 1 else 'trials'} is spent")
-
-    def _is_full(self, connection: sa.Connection, study: sa.RowMapping, slot: int) -> bool:
-        """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""
-        if study["slots"] <= study["trials_budget"]:
-            return False
-        s = slots.c
-        before = s.number.is_not(None) | ((s.phase == Phase.PROPOSING.value) & (s.slot < slot))
-        query = sa.select(sa.func.count()).where(s.study_uuid == self._study.uuid, s.slot != slot, before)
-        return bool(connection.execute(query).scalar_one() >= study["trials_budget"])
-
-    def _check_time(self, study: sa.RowMapping) -> None:
-        if study["timeout_s"] is not None and study["elapsed_s"] >= study["timeout_s"]:
-            raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
-
-    def _reserve(self, study: sa.RowMapping, held: int = 0) -> int:
-        """Epochs promised to a new trial, so that the total is exact whatever the workers do.
-
-        ``held`` were promised to the same slot before, to a worker that died before it began.
-        """
-        total = study["total_epochs_budget"]
-        if total is None:
-            return 0
-        left = int(total - study["epochs_reserved"]) + held
-        if left <= 0:
-            raise BudgetSpent(f"the budget of {total} epochs is spent")
-        return min(left, study["epochs_per_trial"] or left)
-
-    def _check_lowered(self, connection: sa.Connection, study: sa.RowMapping, claim: Claim) -> None:
-        """See that what was claimed is still in the budget."""
-        total = study["total_epochs_budget"]
-        unpromised = total is not None and (not claim.reserved or study["epochs_reserved"] > total)
-        if unpromised or self._is_full(connection, study, claim.slot):
-            spent = BudgetSpent("the budget was lowered meanwhile")
-            spent.others_hold = True  # who asks again hears what there is now
-            raise spent
-
     @transaction
     def release(self, claim: Claim, away: TurnedAway | None) -> None:
         """Give a slot back that no trial was begun in, with the enqueued configuration it had in hand.
@@ -219,7 +181,7 @@ class Slots(Repeats):
                 now = float(study["now"])
                 self._study.end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
                 return
-            self._study.insert_turned_away(connection, claim, away)
+            self._insert_turned_away(connection, claim, away)
             turned = away.proposals if away else 0
             if row is None:
                 self._study.set_columns(connection, turned_away=studies.c.turned_away + turned)
@@ -290,11 +252,11 @@ class Slots(Repeats):
             trial_id, number = self._study.rows.create_trial(
                 connection, self._study.optuna_study_id, self._study.space, params, system_attributes
             )
-            self._study.insert_turned_away(connection, claim, away)
+            self._insert_turned_away(connection, claim, away)
             study = self._study.advance(connection, turned)
             self._study.check_version(study)
             now = float(study["now"])
-            self._check_lowered(connection, study, claim)
+            budget.check_lowered(connection, self._study.uuid, study, claim)
             begun = {
                 "at_slot": claim.slot,
                 "at_token": claim.token,
@@ -311,3 +273,17 @@ class Slots(Repeats):
             self._study.begin_attempt(connection, number, 1, now, 0)
         self._study.held_until[claim.token] = now + self._study.lease_s
         return Begun(trial_id=trial_id, number=number, revision=study["revision"])
+
+    def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
+        if away is None or not away.proposals:
+            return
+        connection.execute(
+            sa.insert(turned_away).values(
+                study_uuid=self._study.uuid,
+                slot=claim.slot,
+                ask=uuid.uuid4().hex,
+                proposals=away.proposals,
+                by_constraint=json.dumps(dict(away.by_constraint)),
+                examples=json.dumps([dict(e) for e in away.examples]),
+            )
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +15,9 @@ from satisfice.spec.space import SearchSpace
 from satisfice.store.database.engine import Database
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.statements import Statements
-from satisfice.store.ledger.types import Claim, SpecMoved, TurnedAway
+from satisfice.store.ledger.types import Claim, SpecMoved
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.tables import attempts, reports, slots, studies, turned_away
+from satisfice.store.tables import attempts, reports, slots, studies
 
 StepReport = tuple[int, Mapping[str, float]]  # step, metrics
 
@@ -193,12 +192,6 @@ class StudyRows:
         if begun:
             self.rows.set_state(connection, row["optuna_trial_id"], TrialState.WAITING)
 
-    def others_hold(self, connection: sa.Connection) -> bool:
-        """Whether a slot is held by anybody: it may come back."""
-        held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
-        query = sa.select(slots.c.slot).where(slots.c.study_uuid == self.uuid, held).limit(1)
-        return connection.execute(query).first() is not None
-
     def set_columns(self, connection: sa.Connection, **values: Any) -> None:
         """Set columns of the study's row."""
         connection.execute(sa.update(studies).where(studies.c.uuid == self.uuid).values(**values))
@@ -231,21 +224,6 @@ class StudyRows:
         }
         if not connection.execute(self.statements.add_reports, values).rowcount:
             raise self.lease_lost(claim)
-
-    def insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
-        """Keep what one ask turned away, if anything."""
-        if away is None or not away.proposals:
-            return
-        connection.execute(
-            sa.insert(turned_away).values(
-                study_uuid=self.uuid,
-                slot=claim.slot,
-                ask=uuid.uuid4().hex,
-                proposals=away.proposals,
-                by_constraint=json.dumps(dict(away.by_constraint)),
-                examples=json.dumps([dict(e) for e in away.examples]),
-            )
-        )
 
     def begin_attempt(
         self, connection: sa.Connection, number: int, attempt: int, now: float, first_step: int
