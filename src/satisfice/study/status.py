@@ -19,7 +19,7 @@ from satisfice.study.running.same_failure import stopped
 def counts(reader: Reader) -> dict[str, Any]:
     """Counts by state, budget, workers, proposals turned away; the cost does not grow with the trials."""
     row = reader.study_row()
-    states, awaiting_timing = reader.states()
+    states, pending = reader.states()
     alive_s = max(60.0, 2 * min(lease_seconds(reader.db), 600.0))
     workers, others = crew(reader.db, reader.uuid, alive_s)
     return {
@@ -32,9 +32,9 @@ def counts(reader: Reader) -> dict[str, Any]:
             "epochs_used": row["epochs_reserved"] if row["total_epochs_budget"] is not None else None,
             "timeout_s": row["timeout_s"],
         },
-        "pending": awaiting_timing,
+        "pending": pending,
         "stopped": stopped(row, states),
-        "waiting": waiting_sentence(reader.spec, awaiting_timing),
+        "waiting": waiting_sentence(reader.spec, pending),
         "workers": sum(w["alive"] for w in workers),
         "turned_away": row["turned_away"],
         "turned_away_by_constraint": reader.turned_away(),

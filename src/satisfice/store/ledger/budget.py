@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import sqlalchemy as sa
 
 from satisfice.errors import BudgetSpent
@@ -13,13 +10,13 @@ from satisfice.store.ledger.types import Claim
 from satisfice.store.tables import slots
 
 
-def trials_spent(study: Mapping[str, Any]) -> BudgetSpent:
+def trials_spent(study: sa.RowMapping) -> BudgetSpent:
     """The error where no trial is left."""
     count = study["trials_budget"]
     return BudgetSpent(f"the budget of {count} {'trial' if count == 1 else 'trials'} is spent")
 
 
-def is_full(connection: sa.Connection, study_uuid: str, study: Mapping[str, Any], slot: int) -> bool:
+def is_full(connection: sa.Connection, study_uuid: str, study: sa.RowMapping, slot: int) -> bool:
     """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""
     if study["slots"] <= study["trials_budget"]:
         return False
@@ -36,7 +33,7 @@ def others_hold(connection: sa.Connection, study_uuid: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def check_time(study: Mapping[str, Any]) -> None:
+def check_time(study: sa.RowMapping) -> None:
     """See that time is left.
 
     Raises:
@@ -46,7 +43,7 @@ def check_time(study: Mapping[str, Any]) -> None:
         raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
 
 
-def reserve(study: Mapping[str, Any], held: int = 0) -> int:
+def reserve(study: sa.RowMapping, held: int = 0) -> int:
     """Epochs promised to a new trial, so that the total is exact whatever the workers do; 0: no total.
 
     ``held`` were promised to the same slot before, to a worker that died before it began.
@@ -63,7 +60,7 @@ def reserve(study: Mapping[str, Any], held: int = 0) -> int:
     return min(left, study["epochs_per_trial"] or left)
 
 
-def check_lowered(connection: sa.Connection, study_uuid: str, study: Mapping[str, Any], claim: Claim) -> None:
+def check_lowered(connection: sa.Connection, study_uuid: str, study: sa.RowMapping, claim: Claim) -> None:
     """See that what was claimed is still in the budget.
 
     Raises:

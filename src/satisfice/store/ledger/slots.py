@@ -58,9 +58,8 @@ class Slots(Repeats):
                         raise budget.trials_spent(study)
                     budget.reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
-                spent.others_hold = self._study.others_hold(
-                    connection
-                )  # in this transaction: none slips through
+                # In this transaction: none slips through.
+                spent.others_hold = budget.others_hold(connection, self._study.uuid)
                 raise
             if found is not None:
                 self._study.set_columns(connection, slots=study["slots"] - 1)

@@ -35,12 +35,12 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: LoadMo
     Raises:
         NoFeasibleTrial: No trial fits, as they were judged when they finished.
     """
-    stored = session.reader.study_row()["chosen"]
+    stored = session.db.retrying(session.reader.study_row)["chosen"]
     before: dict[str, Any] = json.loads(stored) if stored else {}
     result = _choose(session, records, before, load_model)
     result["default"] = _default(session, records, before, result, load_model)
     if result != before:
-        studies.set_chosen(session.db, session.ledger.uuid, result)
+        session.db.retrying(lambda: studies.set_chosen(session.db, session.ledger.uuid, result))
     return result
 
 
