@@ -38,7 +38,7 @@ from satisfice.measure import Measurement, Quiet, Verdict, host
 from satisfice.spec import parse_dict
 from satisfice.spec.task import Predicts
 from satisfice.study import Study
-from satisfice.study.lifecycle.timings import StoredMeasurements, Timings
+from satisfice.study.measuring.timings import StoredMeasurements, Timings
 from satisfice.study.opening import create
 from satisfice.train import TRAINERS, make_task
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from satisfice.spec.constraint import Constraint, violations
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
-from satisfice.study.lifecycle.evaluator import Evaluator
 from satisfice.study.lifecycle.screening import is_of_configuration
+from satisfice.study.measuring.evaluator import Evaluator
 
 _ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8

@@ -11,8 +11,8 @@ from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import stored_violations, verdict
 from satisfice.spec.study import StudySpec
 from satisfice.store.ledger.types import Outcome
-from satisfice.study.lifecycle.evaluator import Evaluator
 from satisfice.study.lifecycle.reported import diverged
+from satisfice.study.measuring.evaluator import Evaluator
 
 GAVE_NO = "the task gave no "  # how the reason of such a failure begins
 

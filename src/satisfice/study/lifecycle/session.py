@@ -27,10 +27,10 @@ from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.study.environment import LEASE_VARIABLE, seconds_of
 from satisfice.study.lifecycle.asking import Asking
-from satisfice.study.lifecycle.evaluator import Evaluator
 from satisfice.study.lifecycle.running_trial import RunningTrial
 from satisfice.study.lifecycle.search_state import SearchState
 from satisfice.study.lifecycle.telling import tell
+from satisfice.study.measuring.evaluator import Evaluator
 from satisfice.study.stored import optuna_order, spec_of
 from satisfice.threads import granted_threads
 

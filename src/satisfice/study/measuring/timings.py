@@ -14,8 +14,8 @@ from satisfice.spec.task import Task
 from satisfice.store import measurements
 from satisfice.store import workers as presence
 from satisfice.store.database.engine import Database
-from satisfice.study.lifecycle.architectures import ArchitectureKeys
-from satisfice.study.lifecycle.predicting import Call, memory_of, predicting
+from satisfice.study.measuring.architectures import ArchitectureKeys
+from satisfice.study.measuring.predicting import Call, memory_of, predicting
 
 _MEASURED = ("latency", "latency_p95", "pipeline_latency", "throughput", "memory")
 _LOOK_AGAIN_S = 5.0  # for further hosts of the measuring class
