@@ -53,7 +53,7 @@ def test_a_trial_that_goes_on_keeps_the_model_it_saved_before(sqlite_url: str, t
     lease_runs_out(study)
     other = satisfice.load_study("kept", storage=sqlite_url, task=Nothing())
     taken = other.ask()
-    assert taken.model_path is not None
+    assert running_of(taken).model_path is not None
     other.tell(taken, {"loss": 0.5})
     assert other.model_file(0).read_text() == "best epoch"
 
