@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -211,7 +211,7 @@ def check_label(db: Database, label: str | None) -> None:
 
 
 @repeated
-def check_trials(db: Database, name: str, trials: Iterable[Mapping[str, Any]]) -> None:
+def check_trials(db: Database, name: str, trials: Sequence[Mapping[str, Any]]) -> None:
     """See that the database can hold Optuna's rows of trials that come from elsewhere.
 
     Args:

@@ -45,7 +45,7 @@ _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "
 
 def export(opened: Opened, path: Path) -> None:
     """Write everything of a study to a zip file: rows as JSON, Optuna's trials, artefacts."""
-    content = opened.db.retrying(lambda: _content(opened))
+    content = _content(opened.db, opened.rows, opened.row)
     with written_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("study.json", json.dumps(content))
         folder = opened.artefacts.folder
@@ -53,9 +53,10 @@ def export(opened: Opened, path: Path) -> None:
             file.write(artefact, f"artefacts/{artefact.relative_to(folder)}")
 
 
-def _content(opened: Opened) -> dict[str, Any]:
-    study_uuid = opened.row["uuid"]
-    with opened.db.read() as connection:
+@repeated
+def _content(db: Database, optuna_rows: OptunaRows, row: Mapping[str, Any]) -> dict[str, Any]:
+    study_uuid = row["uuid"]
+    with db.read() as connection:
         query = sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)
         study = connection.execute(query).mappings().first()
         if study is None:
@@ -65,8 +66,8 @@ def _content(opened: Opened) -> dict[str, Any]:
             table = tables.metadata.tables[tables.PREFIX + name]
             rows = connection.execute(sa.select(table).where(table.c.study_uuid == study_uuid))
             content[name] = [dict(r) for r in rows.mappings()]
-        content["data_notes"] = data_notes.notes_of(connection, opened.rows, study["optuna_study_id"])
-        content["trials"] = opened.rows.dump(connection, opened.row["optuna_study_id"])
+        content["data_notes"] = data_notes.notes_of(connection, optuna_rows, study["optuna_study_id"])
+        content["trials"] = optuna_rows.dump(connection, row["optuna_study_id"])
     return content
 
 
