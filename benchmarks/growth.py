@@ -178,8 +178,8 @@ def ours(url: str, size: int, trials: int) -> Costs:
                 _note(costs, "should_prune", spent, i)
             if stopped:
                 break
-        state = "pruned" if trial.stop_reason else "complete"
-        spent, _ = _timed(study.tell, trial, {} if trial.stop_reason else outcome(x), state=state)
+        state = "pruned" if stopped else "complete"
+        spent, _ = _timed(study.tell, trial, {} if stopped else outcome(x), state=state)
         _note(costs, "tell", spent, i)
     return {name: 1e3 * statistics.median(found) for name, found in costs.items()} | {"start_s": opened}
 

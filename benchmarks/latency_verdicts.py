@@ -39,7 +39,7 @@ from satisfice.spec import parse_dict
 from satisfice.spec.task import Predicts
 from satisfice.study import Study
 from satisfice.study.creating import create
-from satisfice.study.lifecycle.timings import StoredMeasurements, Timings
+from satisfice.study.measuring.timings import StoredMeasurements, Timings
 from satisfice.train import TRAINERS, make_task
 
 CHANNELS = (4, 6, 8, 12, 16, 24, 32, 48)

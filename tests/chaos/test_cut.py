@@ -11,6 +11,7 @@ from tests.chaos.relay import Relay
 
 import satisfice
 from satisfice.errors import LeaseLost
+from satisfice.study.lifecycle.trial import running_of
 
 CUT_S = 20.0
 TRIALS = 4
@@ -80,7 +81,7 @@ def test_what_was_reported_in_a_cut_is_not_lost_with_its_process(
     cut_off = satisfice.load_study("chaos", storage=through)
     trial = cut_off.ask()
     trial.report(1, {"accuracy": 0.1})
-    trial.flush()
+    running_of(trial).flush()
     relay.cut(silently=False)
     for epoch in (2, 3, 4):
         trial.report(epoch, {"accuracy": 0.1 * epoch})
@@ -88,7 +89,7 @@ def test_what_was_reported_in_a_cut_is_not_lost_with_its_process(
     relay.mend()
 
     study = satisfice.load_study("chaos", storage=postgres_url)
-    study._session.ledger.expire(cut_off._session.worker, blame=None)  # as if it had died
+    study._session.ledger.leases.expire(cut_off._session.ledger.worker, blame=None)  # as if it had died
     again = study.ask()
     assert again.load_checkpoint() == {"epoch": 4}
     for epoch in (5, 6):

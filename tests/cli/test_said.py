@@ -14,6 +14,7 @@ import pytest
 import satisfice
 from satisfice.cli.main import main
 from satisfice.errors import Diverged, NoFeasibleProposal
+from satisfice.study.lifecycle.trial import running_of
 
 Train = Callable[[Mapping[str, Any], Any], Mapping[str, float]]
 
@@ -103,7 +104,7 @@ def test_status_tells_what_each_worker_trains(
 
     def train(params: Mapping[str, Any], trial: Any) -> dict[str, float]:
         trial.report(7, {"score": 0.5})
-        trial.send()
+        running_of(trial).send()
         seen.extend([said("status", "own"), said("status", "own", "--json")])
         return {"score": 1.0}
 

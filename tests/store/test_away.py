@@ -12,6 +12,7 @@ import sqlalchemy as sa
 import satisfice
 from satisfice.errors import StorageError, StudyNotFound
 from satisfice.store.database.engine import Database
+from satisfice.store.database.reachable import check_reachable
 from satisfice.store.database.url import resolve
 
 SPEC: dict[str, Any] = {
@@ -114,7 +115,7 @@ def test_a_database_that_is_read_only_is_said_to_be(tmp_path: Path) -> None:
     fresh = Database(resolve(f"sqlite:///{tmp_path}/other.db"))
     sa.event.listen(fresh.engine, "connect", _write_in_vain)
     with pytest.raises(StorageError, match=r"cannot open the storage sqlite:.*: the database is read-only"):
-        fresh.check_reachable()
+        check_reachable(fresh)
     fresh.close()
 
 

@@ -17,10 +17,11 @@ from optuna.trial import TrialState
 from satisfice.errors import BudgetSpent, LeaseLost
 from satisfice.spec import parse_dict, to_dict
 from satisfice.spec.study import Budget
-from satisfice.store import migrate, studies
+from satisfice.store import migrate, studies, tables
 from satisfice.store.database.engine import Database
 from satisfice.store.database.url import resolve
-from satisfice.store.ledger.ledger import BLAMED_DEATHS, Ledger
+from satisfice.store.ledger.leases import BLAMED_DEATHS
+from satisfice.store.ledger.ledger import Ledger
 from satisfice.store.ledger.slots import FRUITLESS_ATTEMPTS
 from satisfice.store.ledger.types import Claim, Outcome, TurnedAway
 from satisfice.store.optuna_rows import OptunaRows
@@ -100,11 +101,11 @@ class Place:
         return row
 
     def begin(self, ledger: Ledger) -> Claim:
-        claim = ledger.claim()
+        claim = ledger.slots.claim()
         return claim if claim.number is not None else self.begin_in(ledger, claim)
 
     def begin_in(self, ledger: Ledger, claim: Claim) -> Claim:
-        begun = ledger.begin(
+        begun = ledger.slots.begin(
             claim,
             PARAMS,
             metrics={"size_mb": 2.0},
@@ -169,8 +170,8 @@ def test_a_trial_from_claim_to_tell_reads_the_same_through_optuna(place: Place) 
     claim = place.begin(ledger)
     (running,) = place.optuna()
     assert (running.state, running.params) == (TrialState.RUNNING, PARAMS)
-    ledger.flush(claim, [(1, {"loss": 0.9}), (2, {"loss": 0.7})])
-    ledger.tell(claim, [(3, {"loss": 0.5})], complete())
+    ledger.leases.flush(claim, [(1, {"loss": 0.9}), (2, {"loss": 0.7})])
+    ledger.results.tell(claim, [(3, {"loss": 0.5})], complete())
     infinite = Outcome(
         state=TrialState.COMPLETE,
         values=[float("inf"), 2.0],
@@ -178,7 +179,7 @@ def test_a_trial_from_claim_to_tell_reads_the_same_through_optuna(place: Place) 
         constraints={"size_mb <= 10": -0.8, "con0 <= 0": 1.0},
         feasible=False,
     )
-    ledger.tell(place.begin(ledger), [], infinite)
+    ledger.results.tell(place.begin(ledger), [], infinite)
     pruned = Outcome(
         state=TrialState.PRUNED,
         values=None,
@@ -187,7 +188,7 @@ def test_a_trial_from_claim_to_tell_reads_the_same_through_optuna(place: Place) 
         feasible=None,
         reason="diverged",
     )
-    ledger.tell(place.begin(ledger), [], pruned)
+    ledger.results.tell(place.begin(ledger), [], pruned)
 
     records, trials = place.reader.records(with_reports=True), place.optuna()
     assert [t.number for t in trials] == [r.number for r in records] == [0, 1, 2]
@@ -228,7 +229,7 @@ def test_four_workers_at_once_claim_each_slot_once(storage_url: str, opened: lis
                 return held
             assert claim.number is not None
             held.append((claim.slot, claim.number, claim.seed))
-            ledger.tell(claim, [], complete())
+            ledger.results.tell(claim, [], complete())
 
     with ThreadPoolExecutor(4) as pool:
         held = [claim for claims in pool.map(work, range(4)) for claim in claims]
@@ -241,18 +242,18 @@ def test_four_workers_at_once_claim_each_slot_once(storage_url: str, opened: lis
 def test_a_lease_ends_at_its_boundary_and_is_taken_over_once(place: Place, clock: Clock) -> None:
     first, second, third = place.worker(), place.worker(), place.worker()
     claim = place.begin(first)
-    first.flush(claim, [(1, {"loss": 0.9})])
+    first.leases.flush(claim, [(1, {"loss": 0.9})])
     clock.time += LEASE_S
     assert place.begin(second).slot == 1  # at the boundary the lease still holds
-    first.renew(claim)
+    first.leases.renew(claim)
     clock.time += LEASE_S
     assert place.begin(third).slot == 2  # renewed: it holds for as long again
     clock.time += 0.001
-    taken = second.claim()
+    taken = second.slots.claim()
     assert (taken.slot, taken.number, taken.attempt, taken.last_step) == (0, 0, 2, 1)
     assert (taken.trial_id, taken.seed) == (claim.trial_id, claim.seed)
     assert taken.token != claim.token
-    again = third.claim()
+    again = third.slots.claim()
     assert again.slot == 1  # that one ran out meanwhile; slot 0 is not taken twice
     assert place.outcomes(0) == ["lost", None]
 
@@ -260,23 +261,23 @@ def test_a_lease_ends_at_its_boundary_and_is_taken_over_once(place: Place, clock
 def test_a_worker_that_lost_its_lease_writes_nothing(place: Place, clock: Clock) -> None:
     slow, other = place.worker(), place.worker()
     claim = place.begin(slow)
-    proposing = slow.claim()
+    proposing = slow.slots.claim()
     clock.time += LEASE_S + 1
-    assert other.claim().number == claim.number
-    assert other.claim().slot == proposing.slot
+    assert other.slots.claim().number == claim.number
+    assert other.slots.claim().slot == proposing.slot
     before = place.contents()
     for late in (
-        lambda: slow.flush(claim, [(7, {"loss": 0.0})]),
-        lambda: slow.tell(claim, [(7, {"loss": 0.0})], complete(0.0)),
-        lambda: slow.renew(claim),
-        lambda: slow.give_back(claim, [(7, {"loss": 0.0})], "late"),
-        lambda: slow.died(claim, "late"),
-        lambda: slow.take_queued(proposing),
+        lambda: slow.leases.flush(claim, [(7, {"loss": 0.0})]),
+        lambda: slow.results.tell(claim, [(7, {"loss": 0.0})], complete(0.0)),
+        lambda: slow.leases.renew(claim),
+        lambda: slow.leases.give_back(claim, [(7, {"loss": 0.0})], "late"),
+        lambda: slow.leases.died(claim, "late"),
+        lambda: slow.queue.take(proposing),
         lambda: place.begin_in(slow, proposing),
     ):
         with pytest.raises(LeaseLost):
             late()
-    slow.release(proposing, None)  # has nothing to release, and says nothing
+    slow.slots.release(proposing, None)  # has nothing to release, and says nothing
     assert place.contents() == before
 
 
@@ -284,24 +285,24 @@ def test_a_result_whose_commit_was_not_heard_of_is_told_once(place: Place, clock
     """The connection broke after the commit: the same worker tells again, and nobody else may."""
     ledger, other = place.worker(), place.worker()
     claim = place.begin(ledger)
-    assert ledger.tell(claim, [(1, {"loss": 0.5})], complete()) > 0
+    assert ledger.results.tell(claim, [(1, {"loss": 0.5})], complete()) > 0
     before = place.contents()
-    assert ledger.tell(claim, [(1, {"loss": 0.5})], complete()) == 0
+    assert ledger.results.tell(claim, [(1, {"loss": 0.5})], complete()) == 0
     assert place.contents() == before
     with pytest.raises(LeaseLost):
-        other.tell(claim, [], complete(0.1))
+        other.results.tell(claim, [], complete(0.1))
     lost = place.begin(ledger)
     clock.time += LEASE_S + 1
-    taken = other.claim()
-    other.tell(taken, [], complete())
+    taken = other.slots.claim()
+    other.results.tell(taken, [], complete())
     with pytest.raises(LeaseLost):  # another attempt's result is stored, not this one's
-        ledger.tell(lost, [], complete(0.1))
+        ledger.results.tell(lost, [], complete(0.1))
     assert place.outcomes(lost.slot) == ["lost", "told"]
 
 
 def test_a_trial_whose_begin_was_not_heard_of_is_begun_once(place: Place) -> None:
     ledger = place.worker()
-    claim = ledger.claim()
+    claim = ledger.slots.claim()
     first = place.begin_in(ledger, claim)
     again = place.begin_in(ledger, claim)
     assert (again.number, again.trial_id) == (first.number, first.trial_id)
@@ -311,14 +312,14 @@ def test_a_trial_whose_begin_was_not_heard_of_is_begun_once(place: Place) -> Non
 def test_given_back_it_goes_on_at_once(place: Place, clock: Clock) -> None:
     first, second = place.worker(), place.worker()
     claim = place.begin(first)
-    first.flush(claim, [(1, {"loss": 0.9}), (2, {"loss": 0.8})])
-    first.give_back(claim, [], "asked to stop")
+    first.leases.flush(claim, [(1, {"loss": 0.9}), (2, {"loss": 0.8})])
+    first.leases.give_back(claim, [], "asked to stop")
     assert [t.state for t in place.optuna()] == [TrialState.WAITING]  # nobody sees a zombie
     assert place.reader.records()[0].state is TrialState.WAITING
-    taken = second.claim()
+    taken = second.slots.claim()
     assert (taken.number, taken.attempt, taken.last_step) == (0, 2, 2)
     assert [t.state for t in place.optuna()] == [TrialState.RUNNING]
-    second.tell(taken, [(3, {"loss": 0.5})], complete())
+    second.results.tell(taken, [(3, {"loss": 0.5})], complete())
     assert place.outcomes(0) == ["preempted", "told"]
     assert place.reader.records()[0].steps == 3
 
@@ -331,8 +332,8 @@ def test_a_trial_to_be_blamed_for_three_deaths_fails(place: Place, seen_by: str)
         assert claim.number == 0
         assert place.slot(0)["blamed_deaths"] == death - 1
         if seen_by == "its supervisor":
-            place.worker().expire(ledger.worker, blame="out of memory")
-        elif not ledger.died(claim, "out of memory"):
+            place.worker().leases.expire(ledger.worker, blame="out of memory")
+        elif not ledger.leases.died(claim, "out of memory"):
             failed = Outcome(
                 state=TrialState.FAIL,
                 values=None,
@@ -341,7 +342,7 @@ def test_a_trial_to_be_blamed_for_three_deaths_fails(place: Place, seen_by: str)
                 feasible=None,
                 reason="out of memory",
             )
-            ledger.tell(claim, [], failed)
+            ledger.results.tell(claim, [], failed)
     record = place.reader.records()[0]
     assert record.state is TrialState.FAIL
     assert record.reason is not None
@@ -354,32 +355,32 @@ def test_a_killed_worker_is_not_the_trials_fault(place: Place) -> None:
     supervisor, ledger = place.worker(), place.worker()
     for _ in range(BLAMED_DEATHS + 1):
         assert place.begin(ledger).number == 0
-        supervisor.expire(ledger.worker, blame=None)
-    proposing = place.begin(ledger), ledger.claim()
+        supervisor.leases.expire(ledger.worker, blame=None)
+    proposing = place.begin(ledger), ledger.slots.claim()
     assert [c.slot for c in proposing] == [0, 1]
-    supervisor.expire(ledger.worker, blame=None)
+    supervisor.leases.expire(ledger.worker, blame=None)
     assert place.slot(1)["phase"] == "free"
     assert place.slot(0)["blamed_deaths"] == 0
-    assert [c.slot for c in (ledger.claim(), ledger.claim(), ledger.claim())] == [0, 1, 2]
+    assert [c.slot for c in (ledger.slots.claim(), ledger.slots.claim(), ledger.slots.claim())] == [0, 1, 2]
 
 
 def test_a_trial_is_given_up_after_attempts_in_a_row_that_got_no_further(place: Place, clock: Clock) -> None:
     ledger = place.worker()
     claim = place.begin(ledger)
     for step in range(1, FRUITLESS_ATTEMPTS + 5):  # each gets a step further before it is lost
-        ledger.flush(claim, [(step, {"loss": 0.9})])
+        ledger.leases.flush(claim, [(step, {"loss": 0.9})])
         if step % 2:
-            ledger.give_back(claim, [], "preempted")
+            ledger.leases.give_back(claim, [], "preempted")
         else:
             clock.time += LEASE_S + 1
-        claim = ledger.claim()
+        claim = ledger.slots.claim()
         assert (claim.number, claim.attempt) == (0, step + 1)
     for _ in range(FRUITLESS_ATTEMPTS - 1):
         clock.time += LEASE_S + 1
-        claim = ledger.claim()
+        claim = ledger.slots.claim()
         assert claim.number == 0
     clock.time += LEASE_S + 1
-    assert ledger.claim().number is None
+    assert ledger.slots.claim().number is None
     record = place.reader.records()[0]
     assert record.state is TrialState.FAIL
     assert (
@@ -389,20 +390,20 @@ def test_a_trial_is_given_up_after_attempts_in_a_row_that_got_no_further(place: 
 
 def test_a_lowered_budget_of_trials_holds(place: Place, clock: Clock) -> None:
     workers = [place.worker() for _ in range(5)]
-    claims = [worker.claim() for worker in workers]
-    workers[0].release(claims[0], None)
+    claims = [worker.slots.claim() for worker in workers]
+    workers[0].slots.release(claims[0], None)
     for i in (1, 2):
-        workers[i].tell(place.begin_in(workers[i], claims[i]), [], complete())
+        workers[i].results.tell(place.begin_in(workers[i], claims[i]), [], complete())
     place.lower(trials=3)
     with pytest.raises(BudgetSpent) as spent:  # slot 3 is before it
         place.begin_in(workers[4], claims[4])
     assert spent.value.others_hold
-    workers[4].release(claims[4], None)
+    workers[4].slots.release(claims[4], None)
     begun = place.begin_in(workers[3], claims[3])
     with pytest.raises(BudgetSpent):  # slots 0 and 4 are free, and none is left
-        workers[0].claim()
+        workers[0].slots.claim()
     clock.time += LEASE_S + 1
-    assert workers[0].claim().number == begun.number
+    assert workers[0].slots.claim().number == begun.number
     assert len(place.optuna()) == 3
 
 
@@ -410,43 +411,43 @@ def test_a_lowered_budget_of_epochs_holds(storage_url: str, opened: list[Place])
     place = Place(storage_url, epochs=4, total_epochs=20)
     opened.append(place)
     a, b = place.worker(), place.worker()
-    running, proposing = place.begin(a), b.claim()
+    running, proposing = place.begin(a), b.slots.claim()
     assert (running.max_epochs, proposing.max_epochs) == (4, 4)
     place.lower(trials=5, epochs=3, total_epochs=6)
     with pytest.raises(BudgetSpent):
         place.begin_in(b, proposing)
-    b.release(proposing, None)
+    b.slots.release(proposing, None)
     assert (place.begin(b).max_epochs, place.epochs()) == (2, 6)
 
 
 def test_a_budget_of_epochs_that_comes_later_counts_what_was_trained(place: Place) -> None:
     ledger = place.worker()
     for steps in (3, 4):
-        ledger.tell(place.begin(ledger), [(steps, {"loss": 0.5})], complete())
-    proposing = ledger.claim()
+        ledger.results.tell(place.begin(ledger), [(steps, {"loss": 0.5})], complete())
+    proposing = ledger.slots.claim()
     place.lower(trials=5, epochs=4, total_epochs=9)
     with pytest.raises(BudgetSpent):  # nothing was promised to it
         place.begin_in(ledger, proposing)
-    ledger.release(proposing, None)
+    ledger.slots.release(proposing, None)
     assert (place.begin(ledger).max_epochs, place.epochs()) == (2, 9)
 
 
 def test_an_enqueued_configuration_outlives_the_worker_that_took_it(place: Place, clock: Clock) -> None:
     first, second = place.worker(), place.worker()
-    second.enqueue([({"rate": 0.5}, "user", None), ({"rate": 0.75}, "user", None)])
-    claim = first.claim()
-    taken = first.take_queued(claim)
+    second.queue.enqueue([({"rate": 0.5}, "user", None), ({"rate": 0.75}, "user", None)])
+    claim = first.slots.claim()
+    taken = first.queue.take(claim)
     assert taken is not None
     assert taken.params == {"rate": 0.5}
     clock.time += LEASE_S + 1  # the worker is dead
-    again = second.claim()
+    again = second.slots.claim()
     assert again.in_queue
-    found = second.take_queued(again)
+    found = second.queue.take(again)
     assert found is not None
     assert found.position == taken.position
-    second.release(again, None)
-    last = second.claim()
-    returned = second.take_queued(last)
+    second.slots.release(again, None)
+    last = second.slots.claim()
+    returned = second.queue.take(last)
     assert returned is not None
     assert returned.position == taken.position
 
@@ -457,29 +458,31 @@ def test_total_epochs_are_exact(storage_url: str, opened: list[Place], clock: Cl
     a, b = place.worker(), place.worker()
     one, two = place.begin(a), place.begin(b)
     assert [one.max_epochs, two.max_epochs, place.epochs()] == [4, 4, 8]
-    a.flush(one, [(1, {"loss": 0.9}), (2, {"loss": 0.9})])
-    a.flush(one, [(3, {"loss": 0.9})])
-    a.tell(one, [], complete())  # stopped early, its reports were stored before: one epoch comes back
+    a.leases.flush(one, [(1, {"loss": 0.9}), (2, {"loss": 0.9})])
+    a.leases.flush(one, [(3, {"loss": 0.9})])
+    a.results.tell(one, [], complete())  # stopped early, its reports were stored before: one epoch comes back
     assert place.epochs() == 7
     assert place.reader.records()[0].steps == 3
-    proposing = a.claim()
+    proposing = a.slots.claim()
     assert (proposing.max_epochs, place.epochs()) == (3, 10)
     with pytest.raises(BudgetSpent) as spent:
-        place.worker().claim()
+        place.worker().slots.claim()
     assert spent.value.others_hold
-    a.release(proposing, None)
+    a.slots.release(proposing, None)
     assert place.epochs() == 7
-    lost = a.claim()  # its worker dies before the trial begins: what it was promised is promised anew, once
+    lost = (
+        a.slots.claim()
+    )  # its worker dies before the trial begins: what it was promised is promised anew, once
     clock.time += LEASE_S - 1
-    b.renew(two)
+    b.leases.renew(two)
     clock.time += 2
     three = place.begin(b)
     assert (three.slot, three.max_epochs, place.epochs()) == (lost.slot, 3, 10)
-    b.tell(two, [(4, {"loss": 0.5})], complete())
-    b.tell(three, [(3, {"loss": 0.5})], complete())
+    b.results.tell(two, [(4, {"loss": 0.5})], complete())
+    b.results.tell(three, [(3, {"loss": 0.5})], complete())
     assert place.epochs() == 10 == sum(r.steps for r in place.reader.records())
     with pytest.raises(BudgetSpent) as spent:
-        a.claim()
+        a.slots.claim()
     assert not spent.value.others_hold
 
 
@@ -489,15 +492,15 @@ def test_what_was_begun_goes_on_though_no_epoch_is_left_for_a_free_slot(
     place = Place(storage_url, trials=20, epochs=4, total_epochs=5)
     opened.append(place)
     a, b, c = place.worker(), place.worker(), place.worker()
-    free, begun = a.claim(), place.begin(b)
+    free, begun = a.slots.claim(), place.begin(b)
     assert [free.max_epochs, begun.max_epochs] == [4, 1]
-    a.release(free, None)
+    a.slots.release(free, None)
     four = place.begin(a)  # slot 0 again
-    a.tell(four, [(4, {"loss": 0.5})], complete())
-    b.tell(begun, [], complete())  # one epoch comes back, and two ask for it
-    last = a.claim()
+    a.results.tell(four, [(4, {"loss": 0.5})], complete())
+    b.results.tell(begun, [], complete())  # one epoch comes back, and two ask for it
+    last = a.slots.claim()
     with pytest.raises(BudgetSpent):
-        b.claim()
+        b.slots.claim()
     clock.time += LEASE_S + 1
     mine = place.begin(c)
     assert (mine.slot, mine.max_epochs, place.epochs()) == (last.slot, 1, 5)
@@ -507,19 +510,19 @@ def test_time_is_counted_while_somebody_works(storage_url: str, opened: list[Pla
     place = Place(storage_url, trials=20, timeout=100)
     opened.append(place)
     ledger = place.worker()
-    ledger.tell(place.begin(ledger), [], complete())
+    ledger.results.tell(place.begin(ledger), [], complete())
     clock.time += 100_000  # nobody worked
     claim = place.begin(ledger)
     clock.time += 50
-    ledger.tell(claim, [], complete())
+    ledger.results.tell(claim, [], complete())
     claim = place.begin(ledger)
     clock.time += 49.9
-    ledger.tell(claim, [], complete())
+    ledger.results.tell(claim, [], complete())
     claim = place.begin(ledger)
     clock.time += 0.2
     with pytest.raises(BudgetSpent):
-        place.worker().claim()
-    ledger.tell(claim, [], complete())  # what runs may finish
+        place.worker().slots.claim()
+    ledger.results.tell(claim, [], complete())  # what runs may finish
     assert len(place.optuna()) == 4
 
 
@@ -552,8 +555,8 @@ def test_a_reader_misses_nothing_that_is_written_while_it_reads(place: Place) ->
     def write() -> None:
         for _ in range(5):
             claim = place.begin(ledger)
-            ledger.flush(claim, [(1, {"loss": 0.9})])
-            ledger.tell(claim, [(2, {"loss": 0.5})], complete())
+            ledger.leases.flush(claim, [(1, {"loss": 0.9})])
+            ledger.results.tell(claim, [(2, {"loss": 0.5})], complete())
         done.set()
 
     seen: dict[int, TrialState] = {}
@@ -575,7 +578,7 @@ def test_a_reader_misses_nothing_that_is_written_while_it_reads(place: Place) ->
 
 def test_names_with_any_letters_are_kept(place: Place) -> None:
     ledger = place.worker()
-    ledger.enqueue([({"kind": "b"}, "user", None)])
+    ledger.queue.enqueue([({"kind": "b"}, "user", None)])
     claim = place.begin(ledger)
     failed = Outcome(
         state=TrialState.FAIL,
@@ -586,7 +589,7 @@ def test_names_with_any_letters_are_kept(place: Place) -> None:
         reason="ValueError: 学习率 too high 🔥" + "x" * 600,
         traceback="Traceback: 🔥" * 9_000,
     )
-    ledger.tell(claim, [], failed)
+    ledger.results.tell(claim, [], failed)
     row = place.slot(claim.slot)
     assert json.loads(row["metrics"]) == {"größe": 1.0}
     assert row["reason"].startswith("ValueError: 学习率 too high 🔥xx")
@@ -597,10 +600,10 @@ def test_a_lease_lost_just_after_it_was_renewed_stores_no_report(place: Place, c
     """It is not renewed again so soon: the report itself must find out."""
     ledger = place.worker()
     claim = place.begin(ledger)
-    place.worker().expire(ledger.worker, blame=None)
+    place.worker().leases.expire(ledger.worker, blame=None)
     before = place.contents()
     with pytest.raises(LeaseLost):
-        ledger.flush(claim, [(1, {"loss": 0.5})])
+        ledger.leases.flush(claim, [(1, {"loss": 0.5})])
     assert place.contents() == before
 
 
@@ -611,10 +614,13 @@ def test_reports_that_waited_while_their_trial_was_taken_over_are_not_stored(
     place = Place(postgres_url)
     slow, other = place.worker(), place.worker()
     claim = place.begin(slow)
-    late = [lambda: slow.flush(claim, [(7, {"loss": 0.0})]), lambda: slow.renew(claim)]
+    until = place.slot(claim.slot)["lease_until"]
+    late = [lambda: slow.leases.flush(claim, [(7, {"loss": 0.0})]), lambda: slow.leases.renew(claim)]
     with ThreadPoolExecutor() as threads:
         with place.db.write() as connection:  # a takeover, as far as the slot's row is concerned
-            other._lock(connection)
+            connection.execute(
+                sa.select(tables.studies.c.uuid).where(tables.studies.c.uuid == other.uuid).with_for_update()
+            )
             here = slots.c.slot == claim.slot
             connection.execute(
                 sa.update(slots).where(here).values(lease_token="another", lease_owner=other.worker)
@@ -625,7 +631,7 @@ def test_reports_that_waited_while_their_trial_was_taken_over_are_not_stored(
             with pytest.raises(LeaseLost):
                 answer.result(timeout=300)
     assert not place.reader.changes(-1).reports
-    assert place.slot(claim.slot)["lease_until"] == slow._held_until[claim.token]
+    assert place.slot(claim.slot)["lease_until"] == until
     place.db.close()
 
 

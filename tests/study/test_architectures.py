@@ -19,8 +19,8 @@ import satisfice
 from satisfice.measure import Measurement, host
 from satisfice.store import migrate
 from satisfice.store.tables import measurements, studies
-from satisfice.study.lifecycle.architectures import ArchitectureKeys
-from satisfice.study.lifecycle.timings import CountedMeasurements, StoredMeasurements
+from satisfice.study.measuring.architectures import ArchitectureKeys
+from satisfice.study.measuring.timings import CountedMeasurements, StoredMeasurements
 
 Params = Mapping[str, Any]
 

@@ -25,6 +25,7 @@ from satisfice.errors import (
 )
 from satisfice.launch.job import EXIT_UNEXPECTED, classify
 from satisfice.spec.trial import TrialRecord
+from satisfice.study.lifecycle.trial import running_of
 
 
 class Interrupted(BaseException):
@@ -570,9 +571,11 @@ def test_a_checkpoint_saved_by_a_worker_that_woke_up_late_comes_with_its_reports
     asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
     trial = asleep.ask()
     trial.report(2, {"accuracy": 0.2})
-    trial.flush()
+    running_of(trial).flush()
     trial.report(3, {"accuracy": 0.3})
-    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
+    asleep._session.ledger.leases.expire(
+        asleep._session.ledger.worker, blame=None
+    )  # as if its lease had run out
     study = satisfice.load_study("own", storage=sqlite_url, task=Own())
     again = study.ask()
     trial.save_checkpoint({"epoch": 3})
@@ -591,15 +594,15 @@ def test_reports_that_came_with_a_checkpoint_are_stored_once(sqlite_url: str) ->
     """On a busy machine they are stored before training asks for the checkpoint."""
     study = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=sqlite_url, task=Own())
     first = study.ask()
-    first.pending = [(1, {"accuracy": 0.1}), (2, {"accuracy": 0.2})]  # the database was away
+    running_of(first).unsent = [(1, {"accuracy": 0.1}), (2, {"accuracy": 0.2})]  # the database was away
     first.save_checkpoint({"epoch": 2})
-    study._session.ledger.expire(study._session.worker, blame=None)
+    study._session.ledger.leases.expire(study._session.ledger.worker, blame=None)
     again = study.ask()
-    again.send()  # as the thread does that renews leases
+    running_of(again).send()  # as the thread does that renews leases
     assert again.load_checkpoint() == {"epoch": 2}
-    assert again.pending == []
+    assert running_of(again).unsent == []
     again.report(3, {"accuracy": 0.3})
-    again.flush()
+    running_of(again).flush()
     changes = study._session.reader.changes(-1)
     assert [step for _, step, _ in changes.reports] == [1, 2, 3]
 
@@ -608,11 +611,13 @@ def _taken_over_in_its_sleep(url: str, monkeypatch: pytest.MonkeyPatch) -> tuple
     """A study, its trial, and the same study as opened by the worker that has the trial since."""
     asleep = satisfice.create_study(spec(budget={"trials": 1, "epochs": 9}), storage=url, task=Own())
     trial = asleep.ask()
-    trial.kept = True
-    asleep._session.ledger.expire(asleep._session.worker, blame=None)  # as if its lease had run out
+    running_of(trial).lease.kept = True
+    asleep._session.ledger.leases.expire(
+        asleep._session.ledger.worker, blame=None
+    )  # as if its lease had run out
     other = satisfice.load_study("own", storage=url, task=Own())
     other.ask()
-    later = time.monotonic() + asleep._session.lease_s + 1
+    later = time.monotonic() + asleep._session.ledger.leases.seconds + 1
     monkeypatch.setattr(time, "monotonic", lambda: later)
     return asleep, trial, other
 
@@ -621,16 +626,17 @@ def test_a_worker_that_slept_waits_until_it_hears_whose_its_trial_is(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asleep, trial, other = _taken_over_in_its_sleep(sqlite_url, monkeypatch)
-    renew = asleep._session.ledger.renew
+    db = asleep._opened.db
+    write = db.write
     refused: list[Any] = []
 
-    def busy_twice(claim: Any) -> None:
+    def busy_twice() -> Any:
         if len(refused) < 2:
-            refused.append(claim)
+            refused.append(None)
             raise sa.exc.OperationalError("UPDATE", None, sqlite3.OperationalError("database is locked"))
-        renew(claim)
+        return write()
 
-    monkeypatch.setattr(asleep._session.ledger, "renew", busy_twice)
+    monkeypatch.setattr(db, "write", busy_twice)
     with pytest.raises(LeaseLost):
         trial.batch_end()
     assert len(refused) == 2
@@ -649,10 +655,10 @@ def test_a_worker_that_slept_while_it_waited_for_an_answer_learns_that_its_trial
 
     with monkeypatch.context() as patch:
         patch.setattr(asleep._session, "flush", silent)
-        trial._checked_at = time.monotonic()  # it fell asleep in the middle of the report
+        running_of(trial).lease._checked_at = time.monotonic()  # it fell asleep in the middle of the report
         trial.report(1, {"accuracy": 0.1})
-        assert trial._away_until > time.monotonic()
-        trial._checked_at -= asleep._session.lease_s + 1
+        assert running_of(trial).lease._away_until > time.monotonic()
+        running_of(trial).lease._checked_at -= asleep._session.ledger.leases.seconds + 1
     with pytest.raises(LeaseLost):
         trial.batch_end()
     for opened in (asleep, other):

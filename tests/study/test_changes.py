@@ -99,7 +99,7 @@ def feasibility_everywhere(study: satisfice.Study) -> list[dict[int, bool]]:
             t.number: all(v <= 0 for v in t.system_attrs.get("constraints", [])) if t.constraints else True
             for t in shown
         },
-        {i: bool(session.history.feasible[i] == 1) for i in range(len(session.history))},
+        {i: bool(session.search.history.feasible[i] == 1) for i in range(len(session.search.history))},
     ]
     truth = answers[1]
     assert all(truth[number] for number in front | best)
@@ -224,7 +224,7 @@ def test_running_trials_are_stopped_by_the_new_bounds(sqlite_url: str) -> None:
     satisfice.load_study("own", storage=sqlite_url, task=Own()).change(constraints={"size_mb": "<= 3"})
     trial.report(2, {"accuracy": 0.5})
     trial.should_prune()
-    assert [c.key for c in study._session.history.problem.constraints] == ["size_mb <= 3"]
+    assert [c.key for c in study._session.search.history.problem.constraints] == ["size_mb <= 3"]
 
 
 def test_a_loosened_bound_says_what_it_kept_away() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import satisfice
 from satisfice.study.lifecycle.checkpoint import kept_model, save_model
+from satisfice.study.lifecycle.trial import running_of
 
 CONTENT = {
     "name": "kept",
@@ -21,7 +22,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def lease_runs_out(study: satisfice.Study) -> None:
     """As if it had: another worker may have the trial now."""
-    study._session.ledger.expire(study._session.worker, blame=None)
+    study._session.ledger.leases.expire(study._session.ledger.worker, blame=None)
 
 
 class Nothing:
@@ -37,7 +38,7 @@ def test_a_worker_that_lost_its_trial_cannot_replace_the_model_that_counts(
     lease_runs_out(study)
     other = satisfice.load_study("kept", storage=sqlite_url, task=Nothing())
     taken = other.ask()
-    assert (taken.number, taken.claim.attempt) == (lost.number, 2)
+    assert (taken.number, running_of(taken).claim.attempt) == (lost.number, 2)
     taken.save_model(write(tmp_path, "second.bin", "the one that scored"))
     other.tell(taken, {"loss": 0.5})
     artefacts = study._opened.artefacts
@@ -52,7 +53,7 @@ def test_a_trial_that_goes_on_keeps_the_model_it_saved_before(sqlite_url: str, t
     lease_runs_out(study)
     other = satisfice.load_study("kept", storage=sqlite_url, task=Nothing())
     taken = other.ask()
-    assert taken.model_path is not None
+    assert running_of(taken).model_path is not None
     other.tell(taken, {"loss": 0.5})
     assert other.model_file(0).read_text() == "best epoch"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import satisfice
+from satisfice.study.lifecycle.trial import running_of
 
 STEPS = [1_000_000, 50_000_000, 400_000_000, 3_000_000_000, 9_000_000_000, 2**63 - 1]
 
@@ -54,11 +55,11 @@ def test_a_trial_is_given_back_and_goes_on_at_a_large_step(storage_url: str) -> 
     study = satisfice.create_study(spec(1), storage=storage_url, task=Own(lambda _p, _t: {}))
     trial = study.ask()
     trial.report(5_000_000_000, {"score": 0.5})
-    trial.flush()
-    session = trial._session
-    session.ledger.give_back(trial.claim, [], "stopped")
+    running_of(trial).flush()
+    session = study._session
+    session.ledger.leases.give_back(running_of(trial).claim, [], "stopped")
     again = study.ask()
-    assert (again.number, again.claim.last_step) == (trial.number, 5_000_000_000)
+    assert (again.number, running_of(again).claim.last_step) == (trial.number, 5_000_000_000)
     again.report(6_000_000_000, {"score": 0.6})
     study.tell(again, {"score": 0.7})
     assert study.records()[0].steps == 6_000_000_000

@@ -18,6 +18,7 @@ from satisfice.errors import NoFeasibleTrial
 from satisfice.measure import host
 from satisfice.measure.latency.calibration import _KEY as REFERENCE
 from satisfice.store.tables import measurements
+from satisfice.study.lifecycle.telling import verdict
 
 LABEL = "edge-box"
 
@@ -195,9 +196,9 @@ def test_a_verdict_is_written_once(sqlite_url: str) -> None:
     study = satisfice.create_study(spec(budget={"trials": 1}), storage=sqlite_url, task=Timed())
     study.run_worker()
     session = study._session
-    (record,) = session.reader.pending()
-    assert session.ledger.settle(0, session.verdict(record, {"latency_ms": 2.0}))
-    assert not session.ledger.settle(0, session.verdict(record, {"latency_ms": 3.0}))
+    (record,) = session.reader.awaiting_timing()
+    assert session.ledger.deferred_timings.settle(0, verdict(session, record, {"latency_ms": 2.0}))
+    assert not session.ledger.deferred_timings.settle(0, verdict(session, record, {"latency_ms": 3.0}))
     assert study.records()[0].metrics["latency_ms"] == 2.0
     assert study.optuna_study.trials[0].values[1] == 2.0
 

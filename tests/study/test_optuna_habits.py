@@ -330,3 +330,14 @@ def test_callbacks_that_nobody_would_call_are_refused(sqlite_url: str) -> None:
     study = create_study(SPEC, storage=sqlite_url, task=objective)
     with pytest.raises(InputError, match="callbacks are called in this process"):
         study.optimize(workers=2, callbacks=[lambda trial, state: None])
+
+
+def test_a_trial_shows_what_is_documented_and_no_more() -> None:
+    trial = create_study(SPEC, task=objective).ask()
+    shown = {name for name in dir(trial) if not name.startswith("_")}
+    contract = {"number", "params", "metrics", "seed", "max_epochs", "threads"}
+    contract |= {"report", "should_prune", "keep_alive", "batch_end"}
+    contract |= {"save_checkpoint", "load_checkpoint", "save_model"}
+    as_in_optuna = {"distributions", "suggest_float", "suggest_int", "suggest_categorical"}
+    as_in_optuna |= {"user_attrs", "set_user_attr", "datetime_start"}
+    assert shown == contract | as_in_optuna | {"objective_names"}

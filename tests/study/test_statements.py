@@ -15,6 +15,7 @@ import satisfice
 from satisfice.search import PRUNERS, Decision, History, SearchProblem
 from satisfice.store import reader
 from satisfice.study.lifecycle.session import Session
+from satisfice.study.lifecycle.trial import running_of
 
 REPORTS = 20
 STATEMENTS, COMMITS = 40, 10
@@ -178,9 +179,9 @@ def test_what_a_worker_remembers_is_what_is_stored(
     sessions: list[Session] = [study._session for study in (alone, other, late)]
     for session in sessions:
         session.sync()
-    assert len(sessions[0].history) == 9
-    assert same(sessions[0].history, sessions[2].history)
-    assert same(sessions[1].history, sessions[2].history)
+    assert len(sessions[0].search.history) == 9
+    assert same(sessions[0].search.history, sessions[2].search.history)
+    assert same(sessions[1].search.history, sessions[2].search.history)
 
 
 def test_one_trial_and_the_counts_are_read_as_all_trials_are(workers: list[satisfice.Study]) -> None:
@@ -189,7 +190,7 @@ def test_one_trial_and_the_counts_are_read_as_all_trials_are(workers: list[satis
     study.tell(study.ask(), state="failed")
     running = study.ask()
     running.report(2, {"a": 0.1, "b": 0.2, "c": 0.3})
-    running.flush()
+    running_of(running).flush()
     records = study.records()
     assert [r.steps for r in records] == [REPORTS] * 3 + [0, 2]
     assert [study._record(r.number) for r in records] == records

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,6 +18,7 @@ from satisfice.errors import InputError, SpecError, StudyChanged
 from satisfice.spec.study import StudySpec
 from satisfice.store import tables
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.optuna_rows import CONSTRAINT_PREFIX, TABLE_NAMES
 
 _HINT = "or use SQLite or PostgreSQL"
@@ -118,6 +119,7 @@ def _identifier(name: Any) -> str:
     return text
 
 
+@repeated
 def check_study(db: Database, spec: StudySpec) -> None:
     """See that the database can hold a study and every trial of it.
 
@@ -193,6 +195,7 @@ def _is_not_told(one: str, other: str) -> str:
     return f"{other!r} is not told from {one!r}, whose letters differ in case or accent only,"
 
 
+@repeated
 def check_label(db: Database, label: str | None) -> None:
     """See that the database can hold a worker's label.
 
@@ -207,7 +210,8 @@ def check_label(db: Database, label: str | None) -> None:
         raise InputError(f"the label {problem} in this database", hint="give a shorter one, of plain letters")
 
 
-def check_trials(db: Database, name: str, trials: Iterable[Mapping[str, Any]]) -> None:
+@repeated
+def check_trials(db: Database, name: str, trials: Sequence[Mapping[str, Any]]) -> None:
     """See that the database can hold Optuna's rows of trials that come from elsewhere.
 
     Args:

@@ -9,12 +9,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.optuna_rows import OptunaRows
 
 KEY = "satisfice:data_notes"
 _LONGEST = 60_000  # characters that fit into Optuna's column on every database
 
 
+@repeated
 def put(db: Database, rows: OptunaRows, study_id: int, notes: Sequence[Mapping[str, Any]]) -> None:
     """Keep the notes of a study that has none yet."""
     try:

@@ -9,9 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.tables import measurements, timings
 
 
+@repeated
 def load(db: Database, architecture: str, host: str, metric: str) -> dict[str, Any] | None:
     """The content last stored, or None."""
     m = measurements.c
@@ -21,6 +23,7 @@ def load(db: Database, architecture: str, host: str, metric: str) -> dict[str, A
         return None if text is None else json.loads(text)
 
 
+@repeated
 def store(db: Database, architecture: str, host: str, metric: str, content: Mapping[str, Any]) -> None:
     """Store content in place of older content."""
     m = measurements.c
@@ -35,6 +38,7 @@ def store(db: Database, architecture: str, host: str, metric: str, content: Mapp
         return  # another worker of an equal host measured at the same time: one of both will do
 
 
+@repeated
 def counted(
     db: Database, study_uuid: str, architecture: str, place: str, metric: str
 ) -> dict[str, Any] | None:
@@ -44,6 +48,7 @@ def counted(
         return None if text is None else json.loads(text)
 
 
+@repeated
 def count(
     db: Database, study_uuid: str, architecture: str, place: str, metric: str, content: Mapping[str, Any]
 ) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from optuna.storages import RDBStorage
 from satisfice.errors import StorageError
 from satisfice.store.database.engine import Database
 from satisfice.store.database.foreign import refuse_foreign
+from satisfice.store.database.reachable import check_reachable
 from satisfice.store.database.sqlite import BUSY_TIMEOUT_S
 from satisfice.store.database.url import for_optuna, masked
 from satisfice.store.optuna_rows import SCHEMA_VERSION
@@ -55,10 +56,10 @@ def ensure_ready(db: Database) -> None:
     """
     if _is_ready(db):
         return
-    db.check_reachable()
+    check_reachable(db)
     if _is_ready(db):  # it was away for a moment
         return
-    with db.in_words(), _alone(db):
+    with db.patience.in_words(), _alone(db):
         _refuse_newer(db)
         refuse_foreign(db)
         _create_optuna_tables(db)
@@ -71,8 +72,8 @@ def upgrade(db: Database, revision: str = "head") -> None:
     Raises:
         StorageError: It cannot be reached, the revision is unknown, or the tables are of a newer satisfice.
     """
-    db.check_reachable()
-    with db.in_words(), _alone(db):
+    check_reachable(db)
+    with db.patience.in_words(), _alone(db):
         _upgrade(db, revision)
 
 
@@ -82,8 +83,8 @@ def downgrade(db: Database, revision: str) -> None:
     Raises:
         StorageError: It cannot be reached, the revision is unknown, or the tables are of a newer satisfice.
     """
-    db.check_reachable()
-    with db.in_words(), _alone(db):
+    check_reachable(db)
+    with db.patience.in_words(), _alone(db):
         _refuse_newer(db)
         _run(db, alembic.command.downgrade, revision)
 
@@ -96,8 +97,8 @@ def current(db: Database) -> str | None:
     """
     if db.dialect == "sqlite" and not db.in_memory and not Path(str(db.url.database)).exists():
         return None  # connecting would create the file
-    db.check_reachable()
-    with db.in_words(), db.read() as connection:
+    check_reachable(db)
+    with db.patience.in_words(), db.read() as connection:
         if not sa.inspect(connection).has_table(VERSION_TABLE):
             return None
         revision: str | None = connection.execute(sa.select(_version.c.version_num)).scalar()

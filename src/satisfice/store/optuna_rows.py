@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from optuna.distributions import BaseDistribution, IntDistribution, distribution_to_json
@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from satisfice.errors import StudyNotFound
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import Objective
+from satisfice.store.database.engine import Database
 
 SCHEMA_VERSION = 12
 CONSTRAINT_PREFIX = "constraints:"
@@ -104,6 +105,11 @@ class OptunaRows:
             row = {"study_id": study_id, "key": key, "value_json": json.dumps(value)}
             connection.execute(sa.insert(table), row)
         return study_id
+
+    @classmethod
+    def of(cls, db: Database) -> Self:
+        """Those of a database, which is waited for where it is away."""
+        return db.retrying(lambda: cls(db.engine))
 
     @property
     def study_attributes(self) -> sa.Table:

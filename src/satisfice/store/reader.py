@@ -18,6 +18,7 @@ from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import Repeats, transaction
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.types import EXACT_KEY
 from satisfice.store.optuna_rows import OptunaRows
@@ -67,7 +68,7 @@ def _columns(kind: int, *given: sa.ColumnElement[Any]) -> list[sa.ColumnElement[
 
 
 def _state(phase: str, optuna: str) -> TrialState:
-    shown = {Phase.RETURNED.value: TrialState.WAITING, Phase.PENDING.value: TrialState.COMPLETE}
+    shown = {Phase.RETURNED.value: TrialState.WAITING, Phase.AWAITING_TIMING.value: TrialState.COMPLETE}
     return shown[phase] if phase in shown else TrialState[optuna]
 
 
@@ -75,15 +76,16 @@ def _aware(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.replace(tzinfo=UTC)
 
 
-class Reader:
-    """Reads one study."""
+class Reader(Repeats):
+    """Reads one study. A database that is away is waited for, as by `Patience.retrying`."""
 
     def __init__(self, db: Database, rows: OptunaRows, study_uuid: str, spec: StudySpec) -> None:
-        self.db = db
+        super().__init__(db)
         self.rows = rows
         self.uuid = study_uuid
         self.spec = spec
 
+    @transaction
     def changes(self, since: int) -> Changes:
         """Trials and reports newer than ``since``, in one statement, whatever the history.
 
@@ -145,32 +147,36 @@ class Reader:
             on_study.where(studies.c.uuid == self.uuid),
         )
 
+    @transaction
     def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
         """All trials by number."""
         return self._records(with_reports=with_reports)
 
+    @transaction
     def record(self, number: int) -> TrialRecord | None:
         """One trial, without its reports."""
         return next(iter(self._records(slots.c.number == number)), None)
 
-    def pending(self) -> list[TrialRecord]:
+    @transaction
+    def awaiting_timing(self) -> list[TrialRecord]:
         """Trials that were told before their latency was measured, by number."""
-        return self._records(slots.c.phase == Phase.PENDING.value)
+        return self._records(slots.c.phase == Phase.AWAITING_TIMING.value)
 
+    @transaction
     def states(self) -> tuple[dict[str, int], int]:
-        """How many trials are in which state, by Optuna's name of it; and how many of them are pending."""
+        """How many trials are in which state, by Optuna's name of it; and how many of them await timing."""
         t = self.rows.trials.c
         joined = sa.join(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id)
         query = sa.select(slots.c.phase, t.state, sa.func.count().label("trials")).select_from(joined)
         counts: dict[str, int] = {}
-        pending = 0
+        awaiting = 0
         with self.db.look() as connection:
             where = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None))
             for row in connection.execute(query.where(*where).group_by(slots.c.phase, t.state)):
                 name = _state(row.phase, row.state).name
                 counts[name] = counts.get(name, 0) + row.trials
-                pending += row.trials if row.phase == Phase.PENDING.value else 0
-        return counts, pending
+                awaiting += row.trials if row.phase == Phase.AWAITING_TIMING.value else 0
+        return counts, awaiting
 
     def _records(self, *where: sa.ColumnElement[bool], with_reports: bool = False) -> list[TrialRecord]:
         t, p = self.rows.trials.c, self.rows.params.c
@@ -240,9 +246,10 @@ class Reader:
             finished_at=_aware(whole.get("finished_at")),
             worker=whole.get("lease_owner"),
             measured_on=row.measured_on,
-            pending=row.phase == Phase.PENDING.value,
+            pending=row.phase == Phase.AWAITING_TIMING.value,
         )
 
+    @transaction
     def study_row(self) -> Mapping[str, Any]:
         """Our row of the study: budget, counters.
 
@@ -255,6 +262,7 @@ class Reader:
             raise StudyNotFound("the study was deleted")
         return dict(row)
 
+    @transaction
     def spent(self) -> tuple[str, float] | None:
         """The key of [budget] that is used up, with its limit; None while something is left."""
         row = self.study_row()
@@ -272,12 +280,14 @@ class Reader:
                 return key, limit
         return None
 
+    @transaction
     def spec_version(self) -> int:
         """Which version of the spec holds; 0 where the study was deleted."""
         with self.db.look() as connection:
             query = sa.select(studies.c.spec_version).where(studies.c.uuid == self.uuid)
             return int(connection.execute(query).scalar() or 0)
 
+    @transaction
     def turned_away(self) -> dict[str, int]:
         """Proposals turned away before training, by constraint key."""
         totals: dict[str, int] = {}
@@ -288,6 +298,7 @@ class Reader:
                     totals[key] = totals.get(key, 0) + count
         return totals
 
+    @transaction
     def attempts(self) -> list[dict[str, Any]]:
         """Every attempt at every trial: who, when, from and to which step, and how it ended."""
         with self.db.read() as connection:
@@ -295,6 +306,7 @@ class Reader:
             ordered = query.order_by(attempts.c.number, attempts.c.attempt)
             return [dict(row) for row in connection.execute(ordered).mappings()]
 
+    @transaction
     def queue(self) -> list[dict[str, Any]]:
         """Enqueued configurations, in order."""
         with self.db.read() as connection:

@@ -18,6 +18,7 @@ from satisfice.spec.constraint import Constraint, stored_violations, verdict, vi
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.studies import budget_columns
@@ -35,6 +36,7 @@ class Change:
     file_budget: Mapping[str, Any] | None  # the file's own [budget], while options override it
 
 
+@repeated
 def apply(db: Database, row: Mapping[str, Any], change: Change) -> bool:
     """Store the change, with all verdicts by the new bounds, in one transaction.
 
@@ -110,7 +112,7 @@ def _chosen(stored: str | None, spec: StudySpec) -> str | None:
 
 
 def _judge_anew(connection: sa.Connection, rows: OptunaRows, uuid: str, change: Change) -> None:
-    told = slots.c.phase.in_((Phase.DONE.value, Phase.PENDING.value))
+    told = slots.c.phase.in_((Phase.DONE.value, Phase.AWAITING_TIMING.value))
     query = sa.select(
         slots.c.slot, slots.c.phase, slots.c.optuna_trial_id, slots.c.metrics, slots.c.feasible
     ).where(slots.c.study_uuid == uuid, slots.c.number.is_not(None), told)
@@ -168,6 +170,7 @@ def _loaded(texts: Iterator[str]) -> Iterator[Mapping[str, int]]:
     return (json.loads(text) for text in texts)
 
 
+@repeated
 def history(db: Database, uuid: str) -> list[dict[str, Any]]:
     """Versions of the study's spec, oldest first: ``version``, ``since``, ``spec``, ``changes``."""
     v = spec_versions.c

@@ -13,10 +13,12 @@ from satisfice.errors import StudyChanged
 from satisfice.spec.study import Budget, StudySpec
 from satisfice.store import tables
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.database.url import masked
 from satisfice.store.optuna_rows import OptunaRows
 
 
+@repeated
 def find(db: Database, name: str) -> Mapping[str, Any] | None:
     """Our row of a study, or None."""
     with db.read() as connection:
@@ -29,6 +31,7 @@ def find(db: Database, name: str) -> Mapping[str, Any] | None:
         return None if row is None or row["name"] != name else dict(row)
 
 
+@repeated
 def names(db: Database) -> list[str]:
     """Names of all studies, oldest first."""
     with db.read() as connection:
@@ -36,6 +39,7 @@ def names(db: Database) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+@repeated
 def create(
     db: Database,
     spec: StudySpec,
@@ -137,6 +141,7 @@ def budget_columns(budget: Budget) -> dict[str, Any]:
     }
 
 
+@repeated
 def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None:
     """Keep the chosen trial with its test metrics, so that the test split is scored once."""
     with db.write() as connection:
@@ -147,6 +152,7 @@ def set_chosen(db: Database, study_uuid: str, chosen: Mapping[str, Any]) -> None
         )
 
 
+@repeated
 def count_trials(db: Database, study_uuid: str) -> int:
     """How many trials a study has, in whatever state."""
     s = tables.slots.c
@@ -155,6 +161,7 @@ def count_trials(db: Database, study_uuid: str) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+@repeated
 def delete(db: Database, row: Mapping[str, Any]) -> None:
     """Remove a study from Optuna's tables and ours, given our row of it."""
     rows = OptunaRows(db.engine)

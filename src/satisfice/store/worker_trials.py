@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.tables import attempts, reports, slots, workers
 
@@ -57,6 +58,7 @@ def _reached(connection: sa.Connection, study_uuid: str, numbers: list[int]) -> 
     return reached
 
 
+@repeated
 def crew(db: Database, study_uuid: str, alive_s: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """All workers that ever joined, whether they are alive, and the ``trial`` that each of them trains.
 

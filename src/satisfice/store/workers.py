@@ -11,9 +11,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.tables import hosts, workers
 
 
+@repeated
 def join(db: Database, worker: str, study_uuid: str, host: str, label: str | None) -> bool:
     """Announce a worker.
 
@@ -54,6 +56,7 @@ def leave(db: Database, worker: str, reason: str) -> None:
         )
 
 
+@repeated
 def hosts_labelled(db: Database, label: str) -> list[str]:
     """Fingerprints of the hosts where workers of that label worked, on whichever study, latest first."""
     w = workers.c
@@ -78,6 +81,7 @@ def put_host(db: Database, fingerprint: str, description: Mapping[str, Any]) -> 
         return  # another worker of the same host was first
 
 
+@repeated
 def hosts_described(db: Database) -> dict[str, dict[str, Any]]:
     """What each fingerprint known here stands for."""
     with db.read() as connection:

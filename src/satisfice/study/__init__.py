@@ -132,7 +132,7 @@ def _named(function: str, name: str | None, study_name: str | None) -> str:
 def list_studies(storage: str | None = None) -> list[str]:
     """Names of all studies in a storage, oldest first."""
     with closing(open_database(storage)) as db:
-        return db.retrying(lambda: studies.names(db))
+        return studies.names(db)
 
 
 def delete_study(

@@ -15,6 +15,7 @@ from satisfice.spec import to_dict
 from satisfice.spec.study import StudySpec
 from satisfice.store import studies
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.database.url import MEMORY, masked, resolve
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -37,7 +38,7 @@ def check_same(db: Database, row: Mapping[str, Any], spec: StudySpec, storage: s
     """
     found = changes.differences(json.loads(row["spec"]), json.loads(json.dumps(to_dict(spec))))
     if found:
-        taken = db.retrying(lambda: studies.names(db))
+        taken = studies.names(db)
         raise StudyChanged(
             f"{file_of(spec) or 'study'}: another study {spec.name!r} is stored; "
             f"what differs: {', '.join(found)}",
@@ -80,21 +81,20 @@ def change(
         StudyChanged: A new bound cannot be judged.
     """
     old, uuid = spec_of(row), row["uuid"]
-    rows = db.retrying(lambda: OptunaRows(db.engine))
+    rows = OptunaRows.of(db)
     if {c.metric for c in new.constraints} - set(old.metric_names):
-        records = db.retrying(Reader(db, rows, row["uuid"], old).records)
+        records = Reader(db, rows, row["uuid"], old).records()
         changes.check_recorded(old, new, records, file_of(new))
     said = changes.sentences(old, new)
-    versions = [
-        spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
-    ]
+    versions = [spec_of({**row, "spec": json.dumps(v["spec"])}) for v in history(db, uuid)]
     keys = [c.key for c in changes.loosened(old, new, versions)]
     if keys:
-        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
+        said += changes.unexplored(_lost(db, uuid, keys))
     made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
-    return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
+    return tuple(said) if apply(db, row, made) else ()
 
 
+@repeated
 def _lost(db: Database, uuid: str, keys: list[str]) -> dict[str, tuple[int, int]]:
     with db.read() as connection:
         return lost_under(connection, uuid, keys)

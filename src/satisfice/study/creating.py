@@ -58,13 +58,13 @@ def create(
     data = prepare(checked, made)
     db = open_database(address)
     best = _best_of(db, wanted)
-    stored = db.retrying(lambda: studies.find(db, checked.name))
+    stored = studies.find(db, checked.name)
     if stored is not None and wanted.new:
         raise studies.exists(checked.name)
     if stored is None:
-        db.retrying(lambda: capacity.check_study(db, checked))
+        capacity.check_study(db, checked)
         held = file_budget if wanted.budget else None
-        db.retrying(lambda: studies.create(db, checked, to_dict(checked), data, held))
+        studies.create(db, checked, to_dict(checked), data, held)
         _keep_notes(db, find(db, checked.name), made)
     ready = Prepared(spec=checked, task=made, data=data)
     content = given if given is not None else content_of(spec)
@@ -73,7 +73,7 @@ def create(
     if best is not None:
         entries = first_entries(opened.spec, opened.task, best)
         ledger = ledger_of(opened)
-        db.retrying(lambda: ledger.enqueue_first(entries))
+        ledger.queue.enqueue_first(entries)
     return opened
 
 
@@ -87,8 +87,8 @@ def _best_of(db: Database, wanted: Wanted) -> list[Mapping[str, Any]] | None:
         return None
     row = find(db, wanted.start_from)
     spec = spec_of(row)
-    reader = Reader(db, db.retrying(lambda: OptunaRows(db.engine)), row["uuid"], spec)
-    return best_of(db.retrying(reader.records), spec, wanted.top)
+    reader = Reader(db, OptunaRows.of(db), row["uuid"], spec)
+    return best_of(reader.records(), spec, wanted.top)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,14 +184,14 @@ def _is_stored(name: str, url: sa.URL) -> bool:
     if is_memory(url) or (url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file()):
         return False
     with closing(open_database(url)) as db:
-        return db.retrying(lambda: studies.find(db, name)) is not None
+        return studies.find(db, name) is not None
 
 
 def _keep_notes(db: Database, row: Mapping[str, Any], task: Task) -> None:
     """What became of columns and values of the data is stored: a report is written without them."""
     notes = [asdict(note) for note in getattr(task, "data_notes", ())]
     if notes:
-        db.retrying(lambda: data_notes.put(db, OptunaRows(db.engine), row["optuna_study_id"], notes))
+        data_notes.put(db, OptunaRows.of(db), row["optuna_study_id"], notes)
 
 
 def _same(task: Task) -> Task:

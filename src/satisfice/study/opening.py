@@ -16,7 +16,9 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.store import migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root
-from satisfice.store.database.engine import DEFAULT_PATIENCE_S, Database
+from satisfice.store.database.engine import Database
+from satisfice.store.database.patience import DEFAULT_PATIENCE_S
+from satisfice.store.database.reachable import check_reachable
 from satisfice.store.database.url import resolve
 from satisfice.store.ledger.ledger import Ledger
 from satisfice.store.optuna_rows import OptunaRows
@@ -59,7 +61,7 @@ def open_database(storage: str | sa.URL | None) -> Database:
             hint = "~ means nothing in a URL: write the whole path" if literal else "create it first"
             raise InputError(f"the folder {folder} of the storage does not exist", hint=hint)
     db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
-    db.check_reachable()
+    check_reachable(db)
     migrate.ensure_ready(db)
     return db
 
@@ -98,9 +100,9 @@ def find(db: Database, name: str) -> Mapping[str, Any]:
     Raises:
         StudyNotFound: There is none of that name.
     """
-    row = db.retrying(lambda: studies.find(db, name))
+    row = studies.find(db, name)
     if row is None:
-        known = db.retrying(lambda: studies.names(db))
+        known = studies.names(db)
         hint = "studies there: " + ", ".join(known[:10]) if known else "the storage has no study yet"
         raise StudyNotFound(f"no study {name!r} in the storage", hint=hint)
     return row
@@ -108,7 +110,7 @@ def find(db: Database, name: str) -> Mapping[str, Any]:
 
 def delete(db: Database, row: Mapping[str, Any], artefacts: Artefacts | None = None) -> None:
     """Remove a study with its artefacts, given our row; its spec need not be readable."""
-    db.retrying(lambda: studies.delete(db, row))
+    studies.delete(db, row)
     (artefacts or artefacts_of(db.url, row["uuid"])).discard_all()
 
 
@@ -131,7 +133,7 @@ def opened_from(
 ) -> Opened:
     """An open study from our row of it."""
     artefacts = artefacts_in(root, row["uuid"])
-    rows = db.retrying(lambda: OptunaRows(db.engine))
+    rows = OptunaRows.of(db)
     return Opened(db=db, rows=rows, row=row, spec=spec, make_task=make_task, artefacts=artefacts)
 
 

@@ -121,6 +121,6 @@ def write(reader: Reader, records: Sequence[TrialRecord], status: Counts, direct
         CannotWrite: The folder cannot be written.
     """
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
-    told = reader.db.retrying(lambda: context(reader, records, status))
+    told = context(reader, records, status)
     with writing(directory):
         return write_report(reader.spec, records, told, directory)

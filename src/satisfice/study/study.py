@@ -20,15 +20,17 @@ from satisfice.store.reader import Reader
 from satisfice.study.facade.edits import Edits
 from satisfice.study.facade.examines import Examines
 from satisfice.study.facade.reads import Reads
+from satisfice.study.lifecycle.running_trial import RunningTrial
 from satisfice.study.lifecycle.session import Session
-from satisfice.study.lifecycle.trial import Trial
+from satisfice.study.lifecycle.trial import Trial, running_of
 from satisfice.study.models import load_model, model_file, save_model
 from satisfice.study.opening import Opened, check_data, delete, load
 from satisfice.study.optuna_api.objective import as_metrics
 from satisfice.study.pickling import Reference, reference
+from satisfice.study.running.allowance import Allowance
 from satisfice.study.running.optimize import Optimizes
 from satisfice.study.running.same_failure import SameFailure
-from satisfice.study.running.worker import Allowance, Callback, Worker
+from satisfice.study.running.worker import Callback, Worker
 from satisfice.study.starting import first_entries
 from satisfice.study.stored import spec_of
 
@@ -49,7 +51,7 @@ class Study(Reads, Edits, Examines, Optimizes):
         self._opened = opened
         self.spec = opened.spec
         self.name = opened.spec.name
-        self._asked: dict[int, Trial] = {}  # by number, what `ask` gave and nobody has told
+        self._asked: dict[int, RunningTrial] = {}  # by number, what `ask` gave and nobody has told
         self._running: list[Allowance] = []  # of the calls of `optimize` under way
 
     def __repr__(self) -> str:
@@ -97,7 +99,7 @@ class Study(Reads, Edits, Examines, Optimizes):
     def _enqueue_first(self, session: Session) -> None:
         """The default configuration and `[search] start`, once, when the study is first worked on."""
         entries = first_entries(self.spec, self._opened.task)
-        session.db.retrying(lambda: session.ledger.enqueue_first(entries))
+        session.ledger.queue.enqueue_first(entries)
 
     @property
     def optuna_study(self) -> optuna.Study:
@@ -112,7 +114,7 @@ class Study(Reads, Edits, Examines, Optimizes):
 
     def _read(self, read: Callable[[], T]) -> T:
         """Ask the database: one that is away is waited for, as by who writes."""
-        self._opened.db.retrying(self._refresh)
+        self._refresh()
         return self._opened.db.retrying(read)
 
     def _refresh(self) -> None:
@@ -167,9 +169,9 @@ class Study(Reads, Edits, Examines, Optimizes):
                     f"fixed_distributions: {name} is {distribution}, and [space] {said}",
                     hint="declare it in the study, and call ask() without",
                 )
-        trial = self._session.ask()
-        self._asked[trial.number] = trial
-        return trial
+        running = self._session.ask()
+        self._asked[running.number] = running
+        return Trial(running)
 
     def tell(
         self,
@@ -197,19 +199,18 @@ class Study(Reads, Edits, Examines, Optimizes):
         wanted = _STATES.get(state) if isinstance(state, str) else state
         if wanted is None or wanted not in _STATES.values():
             raise InputError(f"a trial does not end as {state!r}", hint="complete, pruned or failed")
-        if isinstance(trial, int):
-            trial = self._asked_as(trial)
-        if skip_if_finished and trial.finished:
+        running = self._asked_as(trial) if isinstance(trial, int) else running_of(trial)
+        if skip_if_finished and running.lease.finished:
             return
         told = metrics if values is None else values
         if told is not None:
-            told = as_metrics(told, trial.objective_names)
+            told = as_metrics(told, running.session.objective_order)
         session = self._session
-        if session.tell(trial, told, state=wanted) is TrialState.FAIL:
+        if session.tell(running, told, state=wanted) is TrialState.FAIL:
             SameFailure(session.db, session.reader).warn()
-        self._asked.pop(trial.number, None)
+        self._asked.pop(running.number, None)
 
-    def _asked_as(self, number: int) -> Trial:
+    def _asked_as(self, number: int) -> RunningTrial:
         if number not in self._asked:
             raise InputError(
                 f"trial {number} is none that this study asked for and that is not told yet",
@@ -247,7 +248,7 @@ class Study(Reads, Edits, Examines, Optimizes):
             return
         self._check_left()
         session = self._session
-        session.db.retrying(lambda: session.ledger.enqueue([(plain, "user", None)]))
+        session.ledger.queue.enqueue([(plain, "user", None)])
 
     def _exists(self, params: Mapping[str, Any]) -> bool:
         waiting = [row["params"] for row in self._read(lambda: self._reader.queue())]

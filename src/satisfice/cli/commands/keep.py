@@ -24,7 +24,7 @@ def delete_(name: str, storage: str | None, yes: bool) -> None:
     options.quiet()
     db = open_database(options.existing(storage))
     row = find(db, name)
-    used = db.retrying(lambda: studies.count_trials(db, row["uuid"]))
+    used = studies.count_trials(db, row["uuid"])
     trials = "1 trial" if used == 1 else f"{used} trials"
     options.confirm(f"delete the study {name!r} with its {trials}?", yes=yes)
     delete(db, row)

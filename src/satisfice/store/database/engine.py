@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import random
 import sqlite3
 import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 
-from satisfice.errors import CannotWrite, StorageError, StorageLost, StorageRefused
 from satisfice.store.database import sqlite
-from satisfice.store.database.deadline import DeadlineCalls
-from satisfice.store.database.failures import (
-    COMES_BACK,
-    away,
-    is_crowded,
-    is_locked,
-    permanent,
-    refuses,
-    short_reason,
-)
+from satisfice.store.database.patience import DEFAULT_PATIENCE_S, Patience
 from satisfice.store.database.servers import lets_go
-from satisfice.store.database.url import for_optuna, is_memory, masked
+from satisfice.store.database.url import for_optuna, is_memory
 
 T = TypeVar("T")
 
-DEFAULT_PATIENCE_S = 600.0
 _IDLE_S = 60.0  # of a transaction: none of ours waits within for anything but the database
-_BRIEFLY_S = 1.0  # patience of `promptly`: enough for a broken connection or a deadlock
-_ANSWER_S = 5.0  # a server that takes longer is taken for one that is away
 # A connection whose other end is silent is given up after a minute or so; a lock is waited for longer.
 _CONNECTING: dict[str, dict[str, Any]] = {
     "postgresql": {
@@ -72,7 +55,7 @@ class Database:
         idle_s: float = _IDLE_S,
     ) -> None:
         self.url = url
-        self.patience_s = patience_s
+        self.patience = Patience(url, patience_s)
         self.in_memory = is_memory(url)
         self.dialect = url.get_backend_name()
         self._memory: sqlite3.Connection | None = None
@@ -100,7 +83,6 @@ class Database:
             else self.engine.execution_options(satisfice_single=True)
         )
         self._optuna: RDBStorage | None = None
-        self._deadline_calls = DeadlineCalls()
         self._now = self._clock()
 
     def _engine_arguments(self) -> dict[str, Any]:
@@ -203,141 +185,21 @@ class Database:
         with self._memory_lock:
             yield
 
-    def retrying(self, action: Callable[[], T], *, patience_s: float | None = None) -> T:
-        """Run ``action`` again while the database is away, with backoff, up to the patience.
-
-        ``action`` must be one transaction, safe to repeat.
-
-        Args:
-            action: What to run.
-            patience_s: None: the patience of this database.
-
-        Raises:
-            StorageLost: The patience ran out.
-            CannotWrite: The disk of the database is full: waiting would not help.
-            StorageError: The database is read-only or damaged: waiting would not help.
-        """
-        patience = self.patience_s if patience_s is None else patience_s
-        started = time.monotonic()
-        pause = 0.1
-        while True:
-            try:
-                return action()
-            except (sa.exc.DBAPIError, StorageInternalError) as raised:
-                error = raised.__cause__ if isinstance(raised, StorageInternalError) else raised
-                if not isinstance(error, sa.exc.DBAPIError):
-                    raise
-                lasting = self._lasting(error)
-                if lasting is not None:
-                    raise lasting from None
-                if not away(error):
-                    raise
-                if time.monotonic() - started >= patience:
-                    raise self._lost(error, patience) from None
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # jitter, no secret
-                pause = min(pause * 2, 5.0)
-
-    def _lasting(self, error: sa.exc.DBAPIError) -> CannotWrite | StorageError | None:
-        """The error to raise where waiting would not help."""
-        found = permanent(error)
-        if found is None:
-            return None
-        kind = CannotWrite if found.full else StorageError
-        return kind(f"{found.said}: {masked(self.url)}", hint=found.hint)
-
-    def _lost(self, error: sa.exc.DBAPIError, patience_s: float) -> StorageLost:
-        if is_locked(error):
-            return StorageLost(
-                f"another process has kept the database {masked(self.url)} locked for more than "
-                f"{patience_s:g} s",
-                hint="end that process, or its open transaction",
-            )
-        return StorageLost(
-            f"the database {masked(self.url)} was away for more than {patience_s:g} s",
-            hint="start the worker again when it is back",
-        )
-
-    @contextmanager
-    def in_words(self) -> Iterator[None]:
-        """Statements that are not repeated: what waiting does not mend is said in one sentence.
-
-        Raises:
-            CannotWrite: The disk of the database is full.
-            StorageError: The database is read-only, damaged, locked, or none of satisfice.
-        """
-        try:
-            yield
-        except (sa.exc.DBAPIError, StorageInternalError) as raised:
-            error = raised.__cause__ if isinstance(raised, StorageInternalError) else raised
-            if not isinstance(error, sa.exc.DBAPIError):
-                raise
-            lasting = self._lasting(error)
-            if lasting is not None:
-                raise lasting from None
-            if is_locked(error):
-                raise self._lost(error, sqlite.BUSY_TIMEOUT_S) from None
-            raise
+    def retrying(self, action: Callable[[], T]) -> T:
+        """Wait where the database is away: see `Patience.retrying`."""
+        return self.patience.retrying(action)
 
     def promptly(self, action: Callable[[], T]) -> T:
-        """Run ``action`` where nothing may wait long for a database that is away: training must go on.
+        """Do not wait long: see `Patience.promptly`."""
+        return self.patience.promptly(action)
 
-        On a server it runs in another thread: behind a cut network no answer may come for minutes. It
-        may still be done then, unheard.
-
-        Raises:
-            StorageLost: There is no answer now.
-            StorageError: See `retrying`.
-        """
-        if self.dialect == "sqlite":  # a file answers
-            return self.retrying(action, patience_s=_BRIEFLY_S)
-        try:
-            return self._deadline_calls.call(
-                lambda: self.retrying(action, patience_s=_BRIEFLY_S), within_s=_ANSWER_S
-            )
-        except TimeoutError:
-            raise StorageLost(f"the database {masked(self.url)} does not answer") from None
-
-    def check_reachable(self) -> None:
-        """Connect once. A server that says that it is about to answer is waited for.
-
-        Raises:
-            StorageRefused: No server answers there.
-            StorageLost: Another process keeps the file locked.
-            CannotWrite: Its disk is full.
-            StorageError: It cannot be opened for another reason. The password is never part of a sentence.
-        """
-        deadline = time.monotonic() + self.patience_s
-        while True:
-            try:
-                with self.read() as connection:
-                    connection.execute(sa.text("SELECT 1"))
-            except sa.exc.DBAPIError as error:
-                if time.monotonic() < deadline and any(words in str(error.orig) for words in COMES_BACK):
-                    time.sleep(1.0)
-                    continue
-                lasting = permanent(error)
-                if lasting is not None:
-                    said = f"cannot open the storage {masked(self.url)}: {lasting.said}"
-                    raise (CannotWrite if lasting.full else StorageError)(said, hint=lasting.hint) from None
-                if is_locked(error):
-                    raise self._lost(error, sqlite.BUSY_TIMEOUT_S) from None
-                said = f"cannot open the storage {masked(self.url)}: "
-                if self.dialect == "sqlite":
-                    hint = "check that it is a file of SQLite, or a new one in a folder that can be written"
-                    seen = sqlite.why_not_opened(Path(str(self.url.database)))
-                    reason, hint = seen or (short_reason(error), hint)
-                    raise StorageError(said + reason, hint=hint) from None
-                said += short_reason(error)
-                hint = "check that the server runs, and the URL's host, name and credentials"
-                if is_crowded(error):
-                    hint = "start fewer workers, or raise the server's max_connections"
-                raise (StorageRefused if refuses(error) else StorageError)(said, hint=hint) from None
-            else:
-                return
+    def once(self, action: Callable[[], T]) -> T:
+        """Do not repeat it: see `Patience.once`."""
+        return self.patience.once(action)
 
     def close(self) -> None:
         """Give all connections back."""
-        self._deadline_calls.close()
+        self.patience.close()
         if self._optuna is not None:
             self._optuna.engine.dispose()
         self.engine.dispose()

@@ -14,16 +14,16 @@ class Phase(StrEnum):
                                                    v  │
                                                 RETURNED
 
-        RUNNING ──tell, latency not known──> PENDING ──measured──> DONE
+        RUNNING ──tell, latency not known──> AWAITING_TIMING ──measured──> DONE
 
     PROPOSING and RUNNING carry a lease. One that ran out is claimed again by whoever comes first, with a new
-    token. PENDING has none: whoever may measure, does, and the first one's verdict stands. Optuna's row is
-    RUNNING until then, as there its values and constraints are written once.
+    token. AWAITING_TIMING has none: whoever may measure, does, and the first one's verdict stands. Optuna's
+    row is RUNNING until then, as there its values and constraints are written once.
     """
 
     FREE = "free"
     PROPOSING = "proposing"
     RUNNING = "running"
     RETURNED = "returned"
-    PENDING = "pending"
+    AWAITING_TIMING = "pending"  # as it is stored
     DONE = "done"

@@ -11,18 +11,25 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import BudgetSpent, LeaseLost
+from satisfice.store.database.repeated import Repeats, transaction
+from satisfice.store.ledger import budget
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.study_rows import StudyRows
 from satisfice.store.ledger.types import EXACT_KEY, Begun, Claim, TurnedAway, dump, slot_seed
 from satisfice.store.optuna_rows import lost
-from satisfice.store.tables import attempts, queue, slots, studies
+from satisfice.store.tables import attempts, queue, slots, studies, turned_away
 
 FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
 
 
-class Slots(StudyRows):
+class Slots(Repeats):
     """The ledger's operations before a trial runs."""
 
+    def __init__(self, study: StudyRows) -> None:
+        super().__init__(study.db)
+        self._study = study
+
+    @transaction
     def claim(self) -> Claim:
         """Take a slot: one given back or whose lease ran out, else a new one.
 
@@ -38,30 +45,31 @@ class Slots(StudyRows):
     def _claim_once(self, token: str) -> Claim | None:
         """One try; None when the slot found was given up for good, and the next is to be looked at."""
         with self.db.write() as connection:
-            study = self._advance(connection, {"slots": 1})  # a new slot, as is most common
-            self._check_version(study)
+            study = self._study.advance(connection, {"slots": 1})  # a new slot, as is most common
+            self._study.check_version(study)
             now = float(study["now"])
-            found = connection.execute(self._statements.claimable, {"now_s": now}).mappings().first()
+            found = connection.execute(self._study.statements.claimable, {"now_s": now}).mappings().first()
             try:
                 if found is None:
                     claim = self._take_new(connection, study, token, now)
                 elif found["number"] is None:
-                    self._check_time(study)
-                    if self._is_full(connection, study, found["slot"]):
-                        raise self._spent(study)
-                    self._reserve(study, found["epochs_reserved"])
+                    budget.check_time(study)
+                    if budget.is_full(connection, self._study.uuid, study, found["slot"]):
+                        raise budget.trials_spent(study)
+                    budget.reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
-                spent.others_hold = self._others_hold(connection)  # in this transaction: none slips through
+                # In this transaction: none slips through.
+                spent.others_hold = budget.others_hold(connection, self._study.uuid)
                 raise
             if found is not None:
-                self._set(connection, slots=study["slots"] - 1)
+                self._study.set_columns(connection, slots=study["slots"] - 1)
                 fruitless = self._fruitless(connection, found)
                 if fruitless >= FRUITLESS_ATTEMPTS:
                     why = f"lost with its worker {fruitless} times in a row before it got any further"
-                    self._give_up(connection, study, found, now, why)
+                    self._study.give_up(connection, study, found, now, why)
                     return None
                 claim = self._take_over(connection, study, found, token, now)
-        self._held_until[token] = now + self.lease_s
+        self._study.held_until[token] = now + self._study.lease_s
         return claim
 
     def _fruitless(self, connection: sa.Connection, row: sa.RowMapping) -> int:
@@ -69,9 +77,11 @@ class Slots(StudyRows):
         if row["attempt"] < FRUITLESS_ATTEMPTS:
             return int(row["attempt"])
         a = attempts.c
-        reached = sa.func.coalesce(a.last_step, self._last_step(connection, row))  # NULL of one that runs
+        reached = sa.func.coalesce(
+            a.last_step, self._study.last_step(connection, row)
+        )  # NULL of one that runs
         query = sa.select(sa.func.max(a.attempt)).where(
-            a.study_uuid == self.uuid, a.number == row["number"], reached > a.first_step
+            a.study_uuid == self._study.uuid, a.number == row["number"], reached > a.first_step
         )
         return int(row["attempt"]) - int(connection.execute(query).scalar() or 0)
 
@@ -86,30 +96,30 @@ class Slots(StudyRows):
         begun = row["number"] is not None
         last = int(row["last_step"])
         if row["phase"] == Phase.RUNNING.value:
-            last = self._last_step(connection, row)
-            self._end_attempt(
+            last = self._study.last_step(connection, row)
+            self._study.end_attempt(
                 connection, row["number"], row["attempt"], last, "lost", "its lease ran out", now
             )
         attempt = row["attempt"] + 1 if begun else 0
         held = int(row["epochs_reserved"])
-        reserved = held if begun else self._reserve(study, held)
+        reserved = held if begun else budget.reserve(study, held)
         connection.execute(
-            self._slot(row["slot"]).values(
+            self._study.update_slot(row["slot"]).values(
                 phase=Phase.RUNNING.value if begun else Phase.PROPOSING.value,
                 revision=study["revision"],
                 attempt=attempt,
                 last_step=last,
                 epochs_reserved=reserved,
-                lease_owner=self.worker,
+                lease_owner=self._study.worker,
                 lease_token=token,
-                lease_until=now + self.lease_s,
+                lease_until=now + self._study.lease_s,
             )
         )
         if begun:
-            self._begin_attempt(connection, row["number"], attempt, now, last)
+            self._study.begin_attempt(connection, row["number"], attempt, now, last)
             if row["phase"] == Phase.RETURNED.value:
-                self.rows.set_state(connection, row["optuna_trial_id"], TrialState.RUNNING)
-        self._give_epochs_back(connection, held - reserved)
+                self._study.rows.set_state(connection, row["optuna_trial_id"], TrialState.RUNNING)
+        self._study.give_epochs_back(connection, held - reserved)
         return Claim(
             slot=row["slot"],
             token=token,
@@ -127,23 +137,23 @@ class Slots(StudyRows):
     def _take_new(self, connection: sa.Connection, study: sa.RowMapping, token: str, now: float) -> Claim:
         slot = study["slots"] - 1
         if slot >= study["trials_budget"]:
-            raise self._spent(study)
-        self._check_time(study)
-        reserved = self._reserve(study)
-        seed = slot_seed(self.seed, slot)
+            raise budget.trials_spent(study)
+        budget.check_time(study)
+        reserved = budget.reserve(study)
+        seed = slot_seed(self._study.seed, slot)
         row = {
-            "study_uuid": self.uuid,
+            "study_uuid": self._study.uuid,
             "slot": slot,
             "phase": Phase.PROPOSING.value,
             "seed": seed,
             "revision": study["revision"],
             "epochs_reserved": reserved,
-            "lease_owner": self.worker,
+            "lease_owner": self._study.worker,
             "lease_token": token,
-            "lease_until": now + self.lease_s,
+            "lease_until": now + self._study.lease_s,
         }
         connection.execute(sa.insert(slots), row)
-        self._give_epochs_back(connection, -reserved)
+        self._study.give_epochs_back(connection, -reserved)
         return Claim(
             slot=slot,
             token=token,
@@ -155,68 +165,30 @@ class Slots(StudyRows):
             revision=study["revision"],
         )
 
-    def _spent(self, study: sa.RowMapping) -> BudgetSpent:
-        count = study["trials_budget"]
-        return BudgetSpent(f"the budget of {count} {'trial' if count == 1 else 'trials'} is spent")
-
-    def _is_full(self, connection: sa.Connection, study: sa.RowMapping, slot: int) -> bool:
-        """Whether the budget of trials was lowered so far since the slot was claimed that it has no place."""
-        if study["slots"] <= study["trials_budget"]:
-            return False
-        s = slots.c
-        before = s.number.is_not(None) | ((s.phase == Phase.PROPOSING.value) & (s.slot < slot))
-        query = sa.select(sa.func.count()).where(s.study_uuid == self.uuid, s.slot != slot, before)
-        return bool(connection.execute(query).scalar_one() >= study["trials_budget"])
-
-    def _check_time(self, study: sa.RowMapping) -> None:
-        if study["timeout_s"] is not None and study["elapsed_s"] >= study["timeout_s"]:
-            raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
-
-    def _reserve(self, study: sa.RowMapping, held: int = 0) -> int:
-        """Epochs promised to a new trial, so that the total is exact whatever the workers do.
-
-        ``held`` were promised to the same slot before, to a worker that died before it began.
-        """
-        total = study["total_epochs_budget"]
-        if total is None:
-            return 0
-        left = int(total - study["epochs_reserved"]) + held
-        if left <= 0:
-            raise BudgetSpent(f"the budget of {total} epochs is spent")
-        return min(left, study["epochs_per_trial"] or left)
-
-    def _check_lowered(self, connection: sa.Connection, study: sa.RowMapping, claim: Claim) -> None:
-        """See that what was claimed is still in the budget."""
-        total = study["total_epochs_budget"]
-        unpromised = total is not None and (not claim.reserved or study["epochs_reserved"] > total)
-        if unpromised or self._is_full(connection, study, claim.slot):
-            spent = BudgetSpent("the budget was lowered meanwhile")
-            spent.others_hold = True  # who asks again hears what there is now
-            raise spent
-
+    @transaction
     def release(self, claim: Claim, away: TurnedAway | None) -> None:
         """Give a slot back that no trial was begun in, with the enqueued configuration it had in hand.
 
         Keeps the record of what was turned away. Does nothing more where somebody else has the slot by now.
         """
         with self.db.write() as connection:
-            self._lock(connection)
-            row = connection.execute(self._select_held(claim)).mappings().first()
+            self._study.lock(connection)
+            row = connection.execute(self._study.select_held(claim)).mappings().first()
             if row is not None and row["number"] is not None:  # interrupted just after the trial began
-                study = self._advance(connection)
-                self._return(connection, study, row)
+                study = self._study.advance(connection)
+                self._study.return_slot(connection, study, row)
                 now = float(study["now"])
-                self._end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
+                self._study.end_attempt(connection, row["number"], row["attempt"], 0, "preempted", None, now)
                 return
             self._insert_turned_away(connection, claim, away)
             turned = away.proposals if away else 0
             if row is None:
-                self._set(connection, turned_away=studies.c.turned_away + turned)
+                self._study.set_columns(connection, turned_away=studies.c.turned_away + turned)
                 return
             q = queue.c
-            in_hand = (q.study_uuid == self.uuid, q.slot == claim.slot, q.turned_away.is_(None))
+            in_hand = (q.study_uuid == self._study.uuid, q.slot == claim.slot, q.turned_away.is_(None))
             back = connection.execute(sa.update(queue).where(*in_hand).values(slot=None)).rowcount
-            study = self._advance(
+            study = self._study.advance(
                 connection,
                 {
                     "epochs_reserved": -row["epochs_reserved"],
@@ -225,8 +197,9 @@ class Slots(StudyRows):
                 },
                 active=False,
             )
-            self._return(connection, study, row, epochs_reserved=0)
+            self._study.return_slot(connection, study, row, epochs_reserved=0)
 
+    @transaction
     def begin(
         self,
         claim: Claim,
@@ -246,7 +219,7 @@ class Slots(StudyRows):
             SpecMoved: The study's spec was changed: the trial was screened by another one.
             LeaseLost: The lease ran out meanwhile and somebody else took the slot.
         """
-        exact = lost(self.space, params)
+        exact = lost(self._study.space, params)
         columns = {
             "metrics": dump(metrics),
             "proposal": json.dumps({**proposal, **({EXACT_KEY: exact} if exact else {})}),
@@ -257,7 +230,7 @@ class Slots(StudyRows):
             return self._begin(claim, params, columns, away, system_attributes)
         except LeaseLost:
             with self.db.look() as connection:
-                row = self._held_row(connection, claim)
+                row = self._study.held_row(connection, claim)
             if row["number"] is None:
                 raise
             # It was committed before, but the answer was lost with the connection.
@@ -275,14 +248,14 @@ class Slots(StudyRows):
         with self.db.write() as connection:
             # First what nobody else can see or wait for: our study is locked for as short as can be. Optuna's
             # row of it, which this locks, is locked by nobody who has ours.
-            trial_id, number = self.rows.create_trial(
-                connection, self.optuna_study_id, self.space, params, system_attributes
+            trial_id, number = self._study.rows.create_trial(
+                connection, self._study.optuna_study_id, self._study.space, params, system_attributes
             )
             self._insert_turned_away(connection, claim, away)
-            study = self._advance(connection, turned)
-            self._check_version(study)
+            study = self._study.advance(connection, turned)
+            self._study.check_version(study)
             now = float(study["now"])
-            self._check_lowered(connection, study, claim)
+            budget.check_lowered(connection, self._study.uuid, study, claim)
             begun = {
                 "at_slot": claim.slot,
                 "at_token": claim.token,
@@ -291,11 +264,25 @@ class Slots(StudyRows):
                 "optuna_trial_id": trial_id,
                 "revision": study["revision"],
                 "attempt": 1,
-                "lease_until": now + self.lease_s,
+                "lease_until": now + self._study.lease_s,
                 "spec_version": study["spec_version"],
             }
-            if not connection.execute(self._statements.beginning, begun | dict(columns)).rowcount:
-                raise self._lost(claim)
-            self._begin_attempt(connection, number, 1, now, 0)
-        self._held_until[claim.token] = now + self.lease_s
+            if not connection.execute(self._study.statements.beginning, begun | dict(columns)).rowcount:
+                raise self._study.lease_lost(claim)
+            self._study.begin_attempt(connection, number, 1, now, 0)
+        self._study.held_until[claim.token] = now + self._study.lease_s
         return Begun(trial_id=trial_id, number=number, revision=study["revision"])
+
+    def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
+        if away is None or not away.proposals:
+            return
+        connection.execute(
+            sa.insert(turned_away).values(
+                study_uuid=self._study.uuid,
+                slot=claim.slot,
+                ask=uuid.uuid4().hex,
+                proposals=away.proposals,
+                by_constraint=json.dumps(dict(away.by_constraint)),
+                examples=json.dumps([dict(e) for e in away.examples]),
+            )
+        )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from satisfice.store import studies
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.tables import slots
 from satisfice.store.tables import studies as rows
@@ -35,11 +36,13 @@ def trials(row: Mapping[str, Any]) -> list[int]:
     return list(json.loads(row["stopped"] or "{}").get("trials", []))
 
 
+@repeated
 def stop(db: Database, row: Mapping[str, Any], numbers: Sequence[int], why: str) -> None:
     """Write down that the study stopped itself."""
     _write(db, row, {"from": first_that_counts(row), "trials": list(numbers), "reason": why})
 
 
+@repeated
 def lift(db: Database, row: Mapping[str, Any]) -> None:
     """Let a stopped study go on: what failed until now counts no more."""
     if reason(row) is not None:
@@ -52,6 +55,7 @@ def _write(db: Database, row: Mapping[str, Any], content: Mapping[str, Any]) -> 
         connection.execute(sa.update(rows).where(here).values(stopped=json.dumps(content)))
 
 
+@repeated
 def held(db: Database, study_uuid: str) -> int:
     """Trials that a worker trains, or is about to begin, under a lease that holds."""
     s = slots.c
@@ -61,6 +65,7 @@ def held(db: Database, study_uuid: str) -> int:
         return int(connection.execute(query).scalar_one())
 
 
+@repeated
 def tracebacks(db: Database, study_uuid: str, numbers: Sequence[int]) -> dict[int, str | None]:
     """Of these trials, as they were kept."""
     s = slots.c

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
@@ -16,9 +15,9 @@ from satisfice.spec.space import SearchSpace
 from satisfice.store.database.engine import Database
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.statements import Statements
-from satisfice.store.ledger.types import Claim, SpecMoved, TurnedAway
+from satisfice.store.ledger.types import Claim, SpecMoved
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.tables import attempts, reports, slots, studies, turned_away
+from satisfice.store.tables import attempts, reports, slots, studies
 
 StepReport = tuple[int, Mapping[str, float]]  # step, metrics
 
@@ -31,7 +30,7 @@ def dump_reports(body: Sequence[StepReport]) -> str:
 
 
 class StudyRows:
-    """The rows of one study, for one worker: what the operations of the ledger are made of.
+    """The rows of one study, for one worker: what the parts of the ledger are made of, and share.
 
     Args:
         db: The database; its tables exist.
@@ -67,13 +66,13 @@ class StudyRows:
         self.seed = seed
         self.lease_s = lease_s
         self.spec_version = spec_version
-        self._held_until: dict[str, float] = {}  # by token, what this worker last wrote
-        self._reached: dict[str, int] = {}  # by token, the last step that this worker has stored
-        self._statements = Statements(
+        self.held_until: dict[str, float] = {}  # by token, what this worker last wrote
+        self.reached: dict[str, int] = {}  # by token, the last step that this worker has stored
+        self.statements = Statements(
             study_uuid, skip_silence=not db.in_memory, returns=db.dialect in ("sqlite", "postgresql")
         )
 
-    def _advance(
+    def advance(
         self,
         connection: sa.Connection,
         adding: Mapping[str, int] = MappingProxyType({}),
@@ -92,7 +91,7 @@ class StudyRows:
         Returns:
             The counters as they are now, with `now`.
         """
-        update, look = self._statements.advance(self.db.now(), adding, bump=bump, active=active)
+        update, look = self.statements.advance(self.db.now(), adding, bump=bump, active=active)
         added = {f"add_{name}": value for name, value in adding.items()}
         found = connection.execute(update, added)
         row = (found if found.returns_rows else connection.execute(look)).mappings().first()
@@ -100,7 +99,7 @@ class StudyRows:
             raise StudyNotFound("the study was deleted")
         return row
 
-    def _check_version(self, study: sa.RowMapping) -> None:
+    def check_version(self, study: sa.RowMapping) -> None:
         """See that the spec is the one that this worker goes by.
 
         Raises:
@@ -109,46 +108,50 @@ class StudyRows:
         if self.spec_version is not None and study["spec_version"] != self.spec_version:
             raise SpecMoved
 
-    def _lock(self, connection: sa.Connection) -> sa.RowMapping:
+    def lock(self, connection: sa.Connection) -> sa.RowMapping:
+        """Lock the study's row; returns it, with `now`."""
         query = sa.select(studies, self.db.now().label("now")).where(studies.c.uuid == self.uuid)
         row = connection.execute(query.with_for_update()).mappings().first()
         if row is None:
             raise StudyNotFound("the study was deleted")
         return row
 
-    def _slot(self, slot: int) -> sa.Update:
+    def update_slot(self, slot: int) -> sa.Update:
+        """An update of a slot, whoever holds it; without values yet."""
         return sa.update(slots).where(slots.c.study_uuid == self.uuid, slots.c.slot == slot)
 
-    def _update_held(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
+    def update_held(self, connection: sa.Connection, claim: Claim, **values: Any) -> None:
         """Set columns of the slot.
 
         Raises:
             LeaseLost: Another worker has it.
         """
         where = {"at_slot": claim.slot, "at_token": claim.token}
-        if not connection.execute(self._statements.held, where | values).rowcount:
-            raise self._lost(claim)
+        if not connection.execute(self.statements.held, where | values).rowcount:
+            raise self.lease_lost(claim)
 
-    def _select_held(self, claim: Claim) -> sa.Select[Any]:
+    def select_held(self, claim: Claim) -> sa.Select[Any]:
+        """Selects the slot's row if this claim still holds it."""
         here = (slots.c.study_uuid == self.uuid, slots.c.slot == claim.slot)
         return sa.select(slots).where(*here, slots.c.lease_token == claim.token)
 
-    def _held_row(self, connection: sa.Connection, claim: Claim) -> sa.RowMapping:
+    def held_row(self, connection: sa.Connection, claim: Claim) -> sa.RowMapping:
         """The slot's row. Under the study's lock nobody can take it away before the transaction ends.
 
         Raises:
             LeaseLost: Another worker has it.
         """
-        row = connection.execute(self._select_held(claim)).mappings().first()
+        row = connection.execute(self.select_held(claim)).mappings().first()
         if row is None:
-            raise self._lost(claim)
+            raise self.lease_lost(claim)
         return row
 
-    def _lost(self, claim: Claim) -> LeaseLost:
+    def lease_lost(self, claim: Claim) -> LeaseLost:
+        """The error where another worker has it."""
         what = f"slot {claim.slot}" if claim.number is None else f"trial {claim.number}"
         return LeaseLost(f"{what} was taken over by another worker")
 
-    def _last_step(
+    def last_step(
         self, connection: sa.Connection, row: sa.RowMapping, body: Sequence[StepReport] = ()
     ) -> int:
         """The last step reported, ``body`` included. Reports are stored without touching the slot's row."""
@@ -161,13 +164,23 @@ class StudyRows:
         ]
         return max([int(row["last_step"]), *(step for flushed in [*stored, body] for step, _ in flushed)])
 
-    def _return(
+    def step_after(self, claim: Claim, body: Sequence[StepReport]) -> int:
+        """The last step of the trial with ``body``, as far as this worker knows."""
+        known = max(claim.last_step, self.reached.get(claim.token, 0))
+        return max([known, *(step for step, _ in body)])
+
+    def let_go(self, claim: Claim) -> None:
+        """Forget a lease that this worker holds no more."""
+        self.held_until.pop(claim.token, None)
+        self.reached.pop(claim.token, None)
+
+    def return_slot(
         self, connection: sa.Connection, study: sa.RowMapping, row: sa.RowMapping, **values: Any
     ) -> None:
         """Make a slot claimable at once; its trial, if one was begun, waits."""
         begun = row["number"] is not None
         connection.execute(
-            self._slot(row["slot"]).values(
+            self.update_slot(row["slot"]).values(
                 phase=Phase.RETURNED.value if begun else Phase.FREE.value,
                 revision=study["revision"],
                 lease_owner=None,
@@ -179,20 +192,16 @@ class StudyRows:
         if begun:
             self.rows.set_state(connection, row["optuna_trial_id"], TrialState.WAITING)
 
-    def _others_hold(self, connection: sa.Connection) -> bool:
-        """Whether a slot is held by anybody: it may come back."""
-        held = slots.c.phase.in_([Phase.PROPOSING.value, Phase.RUNNING.value])
-        query = sa.select(slots.c.slot).where(slots.c.study_uuid == self.uuid, held).limit(1)
-        return connection.execute(query).first() is not None
-
-    def _set(self, connection: sa.Connection, **values: Any) -> None:
+    def set_columns(self, connection: sa.Connection, **values: Any) -> None:
+        """Set columns of the study's row."""
         connection.execute(sa.update(studies).where(studies.c.uuid == self.uuid).values(**values))
 
-    def _give_epochs_back(self, connection: sa.Connection, unused: int) -> None:
+    def give_epochs_back(self, connection: sa.Connection, unused: int) -> None:
+        """Return epochs that were promised to a slot to the study's total; fewer than 0: promise more."""
         if unused:
-            self._set(connection, epochs_reserved=studies.c.epochs_reserved - unused)
+            self.set_columns(connection, epochs_reserved=studies.c.epochs_reserved - unused)
 
-    def _insert_reports(
+    def insert_reports(
         self,
         connection: sa.Connection,
         study: sa.RowMapping,
@@ -213,26 +222,13 @@ class StudyRows:
             "new_revision": study["revision"],
             "new_body": dump_reports(body),
         }
-        if not connection.execute(self._statements.add_reports, values).rowcount:
-            raise self._lost(claim)
+        if not connection.execute(self.statements.add_reports, values).rowcount:
+            raise self.lease_lost(claim)
 
-    def _insert_turned_away(self, connection: sa.Connection, claim: Claim, away: TurnedAway | None) -> None:
-        if away is None or not away.proposals:
-            return
-        connection.execute(
-            sa.insert(turned_away).values(
-                study_uuid=self.uuid,
-                slot=claim.slot,
-                ask=uuid.uuid4().hex,
-                proposals=away.proposals,
-                by_constraint=json.dumps(dict(away.by_constraint)),
-                examples=json.dumps([dict(e) for e in away.examples]),
-            )
-        )
-
-    def _begin_attempt(
+    def begin_attempt(
         self, connection: sa.Connection, number: int, attempt: int, now: float, first_step: int
     ) -> None:
+        """Note that this worker begins an attempt at a trial, after ``first_step``."""
         row = {
             "study_uuid": self.uuid,
             "number": number,
@@ -243,7 +239,7 @@ class StudyRows:
         }
         connection.execute(sa.insert(attempts), row)
 
-    def _end_attempt(
+    def end_attempt(
         self,
         connection: sa.Connection,
         number: int | None,
@@ -253,6 +249,7 @@ class StudyRows:
         reason: str | None,
         now: float,
     ) -> None:
+        """Note how an attempt ended: "told", "preempted", "died" or "lost"; one that ended keeps its end."""
         values = {
             "ended_at": now,
             "outcome": outcome,
@@ -260,9 +257,9 @@ class StudyRows:
             "last_step": last_step,
         }
         where = {"of_number": number, "at_attempt": attempt}
-        connection.execute(self._statements.end_attempt, where | values)
+        connection.execute(self.statements.end_attempt, where | values)
 
-    def _give_up(
+    def give_up(
         self,
         connection: sa.Connection,
         study: sa.RowMapping,
@@ -270,12 +267,13 @@ class StudyRows:
         now: float,
         reason: str,
     ) -> None:
-        last = self._last_step(connection, row)
-        self._end_attempt(connection, row["number"], row["attempt"], last, "lost", reason, now)
+        """End a trial as failed that nobody is to try again; what its epochs did not use is given back."""
+        last = self.last_step(connection, row)
+        self.end_attempt(connection, row["number"], row["attempt"], last, "lost", reason, now)
         self.rows.finish_trial(connection, row["optuna_trial_id"], TrialState.FAIL, None, {}, {})
         used = min(last, int(row["epochs_reserved"]))
         connection.execute(
-            self._slot(row["slot"]).values(
+            self.update_slot(row["slot"]).values(
                 phase=Phase.DONE.value,
                 revision=study["revision"],
                 lease_owner=None,
@@ -286,4 +284,4 @@ class StudyRows:
                 epochs_reserved=used,
             )
         )
-        self._give_epochs_back(connection, int(row["epochs_reserved"]) - used)
+        self.give_epochs_back(connection, int(row["epochs_reserved"]) - used)

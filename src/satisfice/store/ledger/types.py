@@ -74,7 +74,7 @@ class Outcome:
     reason: str | None = None
     traceback: str | None = None
     measured_on: str | None = None
-    pending: bool = False  # trained, but a worker of the measuring host class has yet to time it
+    awaiting_timing: bool = False  # trained, but a worker of the measuring host class has yet to time it
 
 
 def slot_seed(study_seed: int, slot: int) -> int:

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import optuna
@@ -30,6 +29,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store import capacity, studies, tables
 from satisfice.store.database.engine import Database
 from satisfice.store.database.failures import short_reason
+from satisfice.store.database.repeated import repeated
 from satisfice.store.database.url import for_optuna, masked, resolve
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.study_rows import dump_reports
@@ -77,8 +77,8 @@ def adopt_all(source: str, storage: str | None) -> list[str]:
         with closing(open_database(storage)) as db:
             for study in found:
                 try:
-                    db.retrying(partial(_check_room, study, db))
-                    db.retrying(partial(adopt, study, db, uuid.uuid4().hex))
+                    _check_room(study, db)
+                    adopt(db, study, uuid.uuid4().hex)
                     adopted.append(study.spec.name)
                 except InputError as error:
                     hindered.append(error)
@@ -175,7 +175,7 @@ def _check_room(study: Adoptable, db: Database) -> None:
         capacity.check_study(db, study.spec)
     except SpecError as error:
         raise InputError(f"{sentence}: {error.key}: {error.message}", hint=error.hint) from None
-    rows = (
+    rows = [
         {
             "row": {"number": trial.number},
             "trial_user_attributes": [
@@ -184,18 +184,19 @@ def _check_room(study: Adoptable, db: Database) -> None:
             "trial_intermediate_values": [{"step": step} for step in trial.intermediate_values],
         }
         for trial in study.trials
-    )
+    ]
     capacity.check_trials(db, study.spec.name, rows)
 
 
-def adopt(study: Adoptable, db: Database, study_uuid: str) -> None:
+@repeated
+def adopt(db: Database, study: Adoptable, study_uuid: str) -> None:
     """Store it under a key of ours that is new.
 
     Raises:
         StudyChanged: The name is taken.
     """
     spec = study.spec
-    rows = OptunaRows(db.engine)
+    rows = OptunaRows.of(db)
     try:
         with db.write() as connection:
             optuna_study_id = studies.insert(connection, db, rows, study_uuid, spec, to_dict(spec), None)

@@ -17,8 +17,8 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.store import studies
+from satisfice.study.lifecycle.reported import as_floats
 from satisfice.study.lifecycle.session import Session
-from satisfice.study.lifecycle.trial import as_floats
 
 LoadModel = Callable[[int], Any]
 _Test = tuple[Mapping[str, float], str | None]  # metrics, and why there are none
@@ -33,12 +33,12 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: LoadMo
     Raises:
         NoFeasibleTrial: No trial fits, as they were judged when they finished.
     """
-    stored = session.db.retrying(session.reader.study_row)["chosen"]
+    stored = session.reader.study_row()["chosen"]
     before = Confirmation.from_json(json.loads(stored)) if stored else None
     result = _choose(session, records, before, load_model)
     result = replace(result, default=_default(session, records, before, result, load_model))
     if result != before:
-        session.db.retrying(lambda: studies.set_chosen(session.db, session.ledger.uuid, result))
+        studies.set_chosen(session.db, session.ledger.uuid, result)
     return result
 
 

@@ -21,6 +21,7 @@ from satisfice.store import capacity, data_notes, studies, tables
 from satisfice.store.artefacts import artefacts_of
 from satisfice.store.atomic_files import writing, written_whole
 from satisfice.store.database.engine import Database
+from satisfice.store.database.repeated import repeated
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.after.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
@@ -44,7 +45,7 @@ _CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "
 
 def export(opened: Opened, path: Path) -> None:
     """Write everything of a study to a zip file: rows as JSON, Optuna's trials, artefacts."""
-    content = opened.db.retrying(lambda: _content(opened))
+    content = _content(opened.db, opened.rows, opened.row)
     with written_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("study.json", json.dumps(content))
         folder = opened.artefacts.folder
@@ -52,9 +53,10 @@ def export(opened: Opened, path: Path) -> None:
             file.write(artefact, f"artefacts/{artefact.relative_to(folder)}")
 
 
-def _content(opened: Opened) -> dict[str, Any]:
-    study_uuid = opened.row["uuid"]
-    with opened.db.read() as connection:
+@repeated
+def _content(db: Database, optuna_rows: OptunaRows, row: Mapping[str, Any]) -> dict[str, Any]:
+    study_uuid = row["uuid"]
+    with db.read() as connection:
         query = sa.select(tables.studies).where(tables.studies.c.uuid == study_uuid)
         study = connection.execute(query).mappings().first()
         if study is None:
@@ -64,8 +66,8 @@ def _content(opened: Opened) -> dict[str, Any]:
             table = tables.metadata.tables[tables.PREFIX + name]
             rows = connection.execute(sa.select(table).where(table.c.study_uuid == study_uuid))
             content[name] = [dict(r) for r in rows.mappings()]
-        content["data_notes"] = data_notes.notes_of(connection, opened.rows, study["optuna_study_id"])
-        content["trials"] = opened.rows.dump(connection, opened.row["optuna_study_id"])
+        content["data_notes"] = data_notes.notes_of(connection, optuna_rows, study["optuna_study_id"])
+        content["trials"] = optuna_rows.dump(connection, row["optuna_study_id"])
     return content
 
 
@@ -146,16 +148,16 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     stored = json.loads(row["spec"])
     own = not ({"model", "task"} & stored.keys())
     spec = parse_dict(stored, has_task=own, stored=True, families=TRAINERS.get)
-    if db.retrying(lambda: studies.find(db, name)) is not None:
+    if studies.find(db, name) is not None:
         raise studies.exists(name)
-    db.retrying(lambda: capacity.check_study(db, spec))
-    db.retrying(lambda: capacity.check_trials(db, name, content["trials"]))
+    capacity.check_study(db, spec)
+    capacity.check_trials(db, name, content["trials"])
     study_uuid = uuid.uuid4().hex
     artefacts = artefacts_of(db.url, study_uuid)
     try:
         with writing(artefacts.folder):
             _unpack(file, artefacts.folder)
-        db.retrying(lambda: _insert(db, study_uuid, spec, content))
+        _insert(db, study_uuid, spec, content)
     except (zipfile.BadZipFile, zlib.error) as error:
         artefacts.discard_all()
         raise InputError(f"{source} is damaged: {error}", hint="export the study again") from None
@@ -165,8 +167,9 @@ def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, so
     return name
 
 
+@repeated
 def _insert(db: Database, study_uuid: str, spec: StudySpec, content: Mapping[str, Any]) -> None:
-    row, rows = content["study"], OptunaRows(db.engine)
+    row, rows = content["study"], OptunaRows.of(db)
     stored = json.loads(row["spec"])
     kept = {k: v for k, v in row.items() if k not in _NEW}
     try:

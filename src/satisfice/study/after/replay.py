@@ -26,7 +26,7 @@ class _Rehearsal:
         self.params: Mapping[str, Any] = dict(record.params)
         self.seed = record.seed
         # The budget may have granted it fewer than others, or have been changed since.
-        self.max_epochs = record.proposal.get("epochs", session.max_steps)
+        self.max_epochs = record.proposal.get("epochs", session.search.max_steps)
         self.threads = session.threads
         self.metrics: dict[str, float] = {}
         self._last = record.steps if record.state is not TrialState.COMPLETE else None

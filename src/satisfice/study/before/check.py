@@ -14,8 +14,8 @@ from satisfice.results.check import CheckResult, ConstraintShare
 from satisfice.spec.constraint import Constraint, none_violated, violations
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
-from satisfice.study.lifecycle.evaluator import Evaluator
 from satisfice.study.lifecycle.screening import is_of_configuration
+from satisfice.study.measuring.evaluator import Evaluator
 
 _ARCHITECTURES = 12  # that are worth measuring for a first answer
 _BINS = 8

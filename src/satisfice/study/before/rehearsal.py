@@ -25,10 +25,10 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Shrinks, Task
 from satisfice.store.artefacts import Artefacts
 from satisfice.study.lifecycle.checkpoint import Checkpoints, save_model
-from satisfice.study.lifecycle.evaluator import Evaluator
 from satisfice.study.lifecycle.judge import lacks
+from satisfice.study.lifecycle.reported import as_floats, is_step
 from satisfice.study.lifecycle.screening import is_of_configuration
-from satisfice.study.lifecycle.trial import as_floats, is_step
+from satisfice.study.measuring.evaluator import Evaluator
 
 TIME_LIMIT_S = 60.0
 _ASKED_TO_STOP = 1 / 4  # of the time limit, after which `should_prune` says yes

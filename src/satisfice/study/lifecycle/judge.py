@@ -11,8 +11,8 @@ from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import stored_violations, verdict
 from satisfice.spec.study import StudySpec
 from satisfice.store.ledger.types import Outcome
-from satisfice.study.lifecycle.evaluator import Evaluator
-from satisfice.study.lifecycle.trial import diverged
+from satisfice.study.lifecycle.reported import diverged
+from satisfice.study.measuring.evaluator import Evaluator
 
 GAVE_NO = "the task gave no "  # how the reason of such a failure begins
 
@@ -45,12 +45,12 @@ def judge(
     """
     names = tuple(order or (o.metric for o in spec.objectives))
     values: list[float] | None = None
-    pending = False
+    awaiting_timing = False
     if state is TrialState.COMPLETE:
         missing = [name for name in names if name not in found]
         lost = diverged(found, names)
-        pending = lost is None and _waits(evaluator, found, missing)
-        if pending:
+        awaiting_timing = lost is None and _waits(evaluator, found, missing)
+        if awaiting_timing:
             pass
         elif missing:
             state, reason = TrialState.FAIL, lacks(missing[0], found)
@@ -68,7 +68,7 @@ def judge(
         reason=reason,
         traceback=traceback,
         measured_on=measured_on,
-        pending=pending,
+        awaiting_timing=awaiting_timing,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from satisfice.errors import InputError
 from satisfice.spec.task import BuildsModule, Task
-from satisfice.study.lifecycle.architectures import built_on_meta
+from satisfice.study.measuring.architectures import built_on_meta
 
 _SHOWN = 3  # names in one sentence
 _WRAPPERS = {"_orig_mod.": "torch.compile", "module.": "DataParallel"}  # prefix that each puts before names

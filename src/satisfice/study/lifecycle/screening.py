@@ -14,7 +14,7 @@ from satisfice.measure import ProbeFailed
 from satisfice.search import Screened
 from satisfice.spec.constraint import violations
 from satisfice.store.ledger.types import TurnedAway
-from satisfice.study.lifecycle.evaluator import Evaluator
+from satisfice.study.measuring.evaluator import Evaluator
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,7 @@ from satisfice.errors import BadReport, InputError
 from satisfice.study.optuna_api.refused import attribute
 
 if TYPE_CHECKING:
-    from satisfice.store.ledger.types import Claim
-    from satisfice.study.lifecycle.session import Session
+    from satisfice.study.lifecycle.running_trial import RunningTrial
 
 _INSTEAD = {
     "set_constraint": 'bound a metric in the study, [constraints] size_mb = "<= 0.5", and report the metric',
@@ -37,10 +36,9 @@ class OptunaTrial:
     """The part of `Trial` that is as in Optuna."""
 
     if TYPE_CHECKING:
-        number: int
+        _running: RunningTrial
+
         params: Mapping[str, Any]
-        claim: Claim
-        _session: Session
 
     def __getattr__(self, name: str) -> Any:
         """Name what stands for a habit that has no place here."""
@@ -49,12 +47,12 @@ class OptunaTrial:
     @property
     def objective_names(self) -> tuple[str, ...]:
         """The objectives, in the order of ``study.directions``."""
-        return self._session.objective_order
+        return self._running.session.objective_order
 
     @property
     def distributions(self) -> dict[str, BaseDistribution]:
         """Distributions of the active parameters."""
-        by_name = self._session.spec.space.by_name
+        by_name = self._running.session.spec.space.by_name
         return {name: by_name[name].distribution for name in self.params}
 
     def suggest_float(
@@ -76,7 +74,7 @@ class OptunaTrial:
         return self._suggested(name, CategoricalDistribution(tuple(choices)))
 
     def _suggested(self, name: str, asked: BaseDistribution) -> Any:
-        space = self._session.spec.space
+        space = self._running.session.spec.space
         parameter = space.by_name.get(name)
         if parameter is None:
             raise InputError(
@@ -108,13 +106,13 @@ class OptunaTrial:
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Keep a note on the trial, in Optuna's tables: JSON content."""
-        db, trial_id = self._session.db, self.claim.trial_id
+        db, trial_id = self._running.session.db, self._running.claim.trial_id
         assert trial_id is not None
         number = trial_id
         db.by_optuna(lambda storage: storage.set_trial_user_attr(number, key, value))
 
     def _frozen(self) -> optuna.trial.FrozenTrial:
-        db, trial_id = self._session.db, self.claim.trial_id
+        db, trial_id = self._running.session.db, self._running.claim.trial_id
         assert trial_id is not None
         number = trial_id
         return db.by_optuna(lambda storage: storage.get_trial(number))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
 from typing import Any
 
 from satisfice.spec.study import StudySpec
@@ -13,6 +12,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.ledger.types import SpecMoved
 from satisfice.study.lifecycle.checkpoint import kept_model
 from satisfice.study.lifecycle.session import Session
+from satisfice.study.lifecycle.telling import verdict
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class DeferredTimer:
         if not self._serves():
             return 0
         session, written = self._session, 0
-        for record in session.db.retrying(session.reader.pending):
+        for record in session.reader.awaiting_timing():
             if stop.is_set():
                 break
             if record.number not in self._out_of_reach:
@@ -61,9 +61,9 @@ class DeferredTimer:
                 return False
             found = found | session.evaluator.after(record.params, model)
         while True:
-            outcome = session.verdict(record, found)
+            outcome = verdict(session, record, found)
             try:
-                return session.db.retrying(partial(session.ledger.settle, record.number, outcome))
+                return session.ledger.deferred_timings.settle(record.number, outcome)
             except SpecMoved:
                 session.reload()
 

@@ -18,7 +18,8 @@ from rich.progress import Progress
 
 from satisfice.errors import InputError
 from satisfice.study.lifecycle.trial import Trial
-from satisfice.study.running.worker import Allowance, Callback, Worker
+from satisfice.study.running.allowance import Allowance
+from satisfice.study.running.worker import Callback, Worker
 
 if TYPE_CHECKING:
     from satisfice.study.lifecycle.session import Session

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from satisfice.launch import Launcher
     from satisfice.results.status import Counts, Status
     from satisfice.study.lifecycle.session import Session
-    from satisfice.study.running.worker import Allowance
+    from satisfice.study.running.allowance import Allowance
 
 
 class Optimizes(OptunaStudy):

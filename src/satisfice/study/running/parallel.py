@@ -81,6 +81,6 @@ def _ticker(
 def _undertaker(opened: Opened, ledger: Ledger) -> Callable[[Death], None]:
     def bury(death: Death) -> None:
         blame = death.ended.words if death.ended.cause.blames_trial else None
-        opened.db.retrying(lambda: ledger.expire(death.worker, blame=blame))
+        ledger.leases.expire(death.worker, blame=blame)
 
     return bury

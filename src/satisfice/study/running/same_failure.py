@@ -72,7 +72,7 @@ class SameFailure:
         """
         row = self._row()
         if anew:
-            self._db.retrying(lambda: stops.lift(self._db, row))
+            stops.lift(self._db, row)
         else:
             self.check()
             self._wait(None, stop or threading.Event())
@@ -84,7 +84,7 @@ class SameFailure:
             TrialsFailAlike: It has.
         """
         row = self._row()
-        why = stopped(row, self._db.retrying(self._reader.states)[0])
+        why = stopped(row, self._reader.states()[0])
         if why is not None:
             numbers = stops.trials(row)
             raise _error(numbers, why, self._tracebacks(numbers).get(numbers[0]) or "")
@@ -115,9 +115,9 @@ class SameFailure:
             if number is not None and number not in found.trials:  # it failed otherwise
                 return
             if len(found.trials) >= ALIKE:
-                self._db.retrying(lambda: stops.stop(self._db, row, found.trials, found.reason))  # noqa: B023  # now
+                stops.stop(self._db, row, found.trials, found.reason)  # now
                 raise _error(found.trials, found.reason, found.traceback)
-            held = self._db.retrying(lambda: stops.held(self._db, self._reader.uuid))
+            held = stops.held(self._db, self._reader.uuid)
             may_begin = ALIKE - len(found.trials) - held
             if may_begin > 0 and number in found.trials[-may_begin:]:
                 return
@@ -136,10 +136,10 @@ class SameFailure:
 
     def found(self) -> Alike | None:
         """The last trials that failed, as far as alike, at most three; None: the code may be right."""
-        if self._db.retrying(self._reader.states)[0].get("COMPLETE"):
+        if self._reader.states()[0].get("COMPLETE"):
             return None
         since = stops.first_that_counts(self._row())
-        records = self._db.retrying(self._reader.records)
+        records = self._reader.records()
         failed = [r for r in records if r.state is TrialState.FAIL and r.number >= since][-ALIKE:]
         texts = self._tracebacks([r.number for r in failed])
         signs = {r.number: _signature(r, texts.get(r.number) or "") for r in failed}
@@ -155,10 +155,10 @@ class SameFailure:
         )
 
     def _row(self) -> Mapping[str, Any]:
-        return self._db.retrying(self._reader.study_row)
+        return self._reader.study_row()
 
     def _tracebacks(self, numbers: Sequence[int]) -> dict[int, str | None]:
-        return self._db.retrying(lambda: stops.tracebacks(self._db, self._reader.uuid, numbers))
+        return stops.tracebacks(self._db, self._reader.uuid, numbers)
 
 
 def stopped(row: Mapping[str, Any], states: Mapping[str, int]) -> str | None:

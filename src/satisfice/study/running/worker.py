@@ -6,7 +6,6 @@ import contextlib
 import logging
 import os
 import threading
-import time
 import traceback as traceback_module
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -31,9 +30,14 @@ from satisfice.store import capacity
 from satisfice.store import workers as presence
 from satisfice.store.atomic_files import disk_full
 from satisfice.store.tables import storable
+from satisfice.study.lifecycle.held_lease import Preempted
+from satisfice.study.lifecycle.reported import as_floats
+from satisfice.study.lifecycle.running_trial import RunningTrial
 from satisfice.study.lifecycle.session import Session
-from satisfice.study.lifecycle.trial import Preempted, Trial, as_floats
+from satisfice.study.lifecycle.trial import Trial
+from satisfice.study.running.allowance import Allowance
 from satisfice.study.running.deferred_timing import DeferredTimer
+from satisfice.study.running.lease_keeper import LeaseKeeper
 from satisfice.study.running.same_failure import SameFailure
 from satisfice.study.running.surroundings import Surroundings
 
@@ -42,42 +46,6 @@ logger = logging.getLogger(__name__)
 Callback = Callable[[Trial, TrialState], None]
 
 _POLL_S = (0.2, 3.0)  # between looks at slots that others hold
-_LOOK_S = 1.0  # between looks at what there is to send
-
-
-class Allowance:
-    """How much one call may do, over all its threads; the study's own budget holds beside it.
-
-    Args:
-        trials: At most so many further ones; None: no limit.
-        timeout_s: No trial begins after so long; those that run are finished.
-    """
-
-    def __init__(self, *, trials: int | None = None, timeout_s: float | None = None) -> None:
-        self._left = trials
-        self._until = None if timeout_s is None else time.monotonic() + timeout_s
-        self._stopped = False
-        self._lock = threading.Lock()
-
-    def take(self) -> bool:
-        """Whether one more may begin; then it counts."""
-        with self._lock:
-            late = self._until is not None and time.monotonic() >= self._until
-            if self._stopped or late or self._left == 0:
-                return False
-            if self._left is not None:
-                self._left -= 1
-            return True
-
-    def give_back(self) -> None:
-        """It was not trained to an end after all."""
-        with self._lock:
-            if self._left is not None:
-                self._left += 1
-
-    def stop(self) -> None:
-        """No further trial begins."""
-        self._stopped = True
 
 
 class Worker:
@@ -105,9 +73,8 @@ class Worker:
         self._label = label
         self._stop = stop or threading.Event()
         self._callbacks = callbacks
-        self._current: Trial | None = None
         self._broken: Exception | None = None  # what the GPU said last in this process
-        self._ended = threading.Event()
+        self._keeper = LeaseKeeper(session)
         self._surroundings: Surroundings
         self._verdicts = DeferredTimer(session)
         self._same_failure = SameFailure(session.db, session.reader)
@@ -122,12 +89,10 @@ class Worker:
         """
         session = self._session
         reason = "it was interrupted"
-        if not session.db.in_memory and session.db.retrying(self._join):
+        if not session.db.in_memory and self._join():
             # What its earlier life held is free.
-            session.db.retrying(lambda: session.ledger.expire(session.worker, blame=None))
-        keeper = threading.Thread(target=self._keep_leases, daemon=True)
-        if not session.db.in_memory:
-            keeper.start()
+            session.ledger.leases.expire(session.ledger.worker, blame=None)
+        self._keeper.start()
         self._surroundings = Surroundings()
         try:
             self._same_failure.begin(self._stop, anew=WORKER_VARIABLE not in os.environ)
@@ -137,16 +102,15 @@ class Worker:
             raise
         finally:
             self._surroundings.close()
-            self._ended.set()
+            self._keeper.stop()
             if not session.db.in_memory:
-                keeper.join(timeout=5)
                 self._leave(reason)
         return reason
 
     def _join(self) -> bool:
         s = self._session
         capacity.check_label(s.db, self._label)
-        return presence.join(s.db, s.worker, s.ledger.uuid, s.host, self._label)
+        return presence.join(s.db, s.ledger.worker, s.ledger.uuid, s.host, self._label)
 
     def _loop(self) -> str:
         pause = _POLL_S[0]
@@ -185,10 +149,10 @@ class Worker:
                 self._same_failure.look(trial.number, self._stop)
         return "it was asked to stop"
 
-    def _one(self, trial: Trial) -> TrialState | None:
-        trial.stop = self._stop
-        trial.kept = not self._session.db.in_memory
-        self._current = trial
+    def _one(self, trial: RunningTrial) -> TrialState | None:
+        trial.lease.stop = self._stop
+        trial.lease.kept = not self._session.db.in_memory
+        self._keeper.trial = trial
         try:
             with self._session.quiet.training():
                 state = self._train(trial)
@@ -196,17 +160,17 @@ class Worker:
             logger.warning("%s; what this worker did for it is dropped", lost)
             return None
         finally:
-            self._current = None
+            self._keeper.trial = None
         if state is not None:
             for callback in self._callbacks:
-                callback(trial, state)
+                callback(Trial(trial), state)
         return state
 
-    def _train(self, trial: Trial) -> TrialState | None:
+    def _train(self, trial: RunningTrial) -> TrialState | None:
         session = self._session
         try:
             with self._surroundings:
-                metrics = session.task.train(dict(trial.params), trial)  # a copy: it may change
+                metrics = session.task.train(dict(trial.params), Trial(trial))  # a copy: it may change
             return self._finish(trial, metrics)
         except (Diverged, optuna.TrialPruned) as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
@@ -231,7 +195,7 @@ class Worker:
             self._give_back(trial)
             raise
 
-    def _finish(self, trial: Trial, metrics: Any) -> TrialState:
+    def _finish(self, trial: RunningTrial, metrics: Any) -> TrialState:
         """Tell what training returned."""
         session, stopped = self._session, trial.stop_reason is not None
         after = {} if stopped else self._after(trial)
@@ -242,7 +206,7 @@ class Worker:
             logger.warning("trial %d failed: %s", trial.number, trial.reason)
         return state
 
-    def _raised(self, trial: Trial, error: Exception) -> TrialState | None:
+    def _raised(self, trial: RunningTrial, error: Exception) -> TrialState | None:
         """Training code raised; called while the error is handled.
 
         Raises:
@@ -258,7 +222,7 @@ class Worker:
             self._broken = error
         return self._failed(trial, error)
 
-    def _failed(self, trial: Trial, error: Exception) -> TrialState:
+    def _failed(self, trial: RunningTrial, error: Exception) -> TrialState:
         """The trial alone fails; called while the error is handled."""
         text = traceback_module.format_exc()
         reason = (
@@ -269,7 +233,7 @@ class Worker:
         logger.warning("trial %d failed: %.1000s", trial.number, storable(reason))
         return self._session.tell(trial, state=TrialState.FAIL, reason=reason, traceback=text)
 
-    def _after(self, trial: Trial) -> dict[str, float]:
+    def _after(self, trial: RunningTrial) -> dict[str, float]:
         """Timings known only after fitting."""
         session = self._session
         wanted = [m for m in session.spec.metric_names if m not in trial.metrics]
@@ -281,54 +245,25 @@ class Worker:
             trial.measured_on = session.host
         return found
 
-    def _died(self, trial: Trial, reason: str) -> TrialState | None:
+    def _died(self, trial: RunningTrial, reason: str) -> TrialState | None:
         session = self._session
-        again = session.db.retrying(lambda: session.ledger.died(trial.claim, reason))
+        again = session.ledger.leases.died(trial.claim, reason)
         if again:
-            trial.finished = True
+            trial.lease.finished = True
             return None
         return session.tell(trial, state=TrialState.FAIL, reason=reason)
 
-    def _give_back(self, trial: Trial) -> None:
+    def _give_back(self, trial: RunningTrial) -> None:
         session = self._session
         with trial.sending:
             with contextlib.suppress(LeaseLost):  # somebody has it already
-                session.db.retrying(
-                    lambda: session.ledger.give_back(trial.claim, trial.pending, "asked to stop")
-                )
-            trial.pending = []
-            trial.finished = True
-
-    def _keep_leases(self) -> None:
-        """Send the reports of the trial in training, renew its lease, say that this worker lives."""
-        interval = min(self._session.lease_s / 3, 20.0)
-        due = time.monotonic() + interval
-        while not self._ended.wait(min(interval, _LOOK_S)):
-            trial = self._current
-            try:
-                if trial is not None and trial.is_due:
-                    trial.send()  # the history is the training thread's
-                if time.monotonic() >= due:
-                    self._beat(trial)
-                    due = time.monotonic() + interval
-            except LeaseLost:
-                if trial is not None and trial is self._current and not trial.finished:
-                    trial.lost.set()
-            except Exception as error:  # noqa: BLE001  # the database is away: the next look tries again
-                logger.info("lease not renewed: %s", type(error).__name__)
-
-    def _beat(self, trial: Trial | None) -> None:
-        session = self._session
-        held = trial.claim if trial is not None else session.proposing
-        if held is not None:
-            session.ledger.renew(held)
-        if trial is not None:
-            trial.renewed_at = time.monotonic()
-        presence.seen(session.db, session.worker)
+                session.ledger.leases.give_back(trial.claim, trial.unsent, "asked to stop")
+            trial.unsent = []
+            trial.lease.finished = True
 
     def _leave(self, reason: str) -> None:
         try:
-            presence.leave(self._session.db, self._session.worker, reason)
+            presence.leave(self._session.db, self._session.ledger.worker, reason)
         except Exception as error:  # noqa: BLE001  # a worker that cannot say goodbye is found by its silence
             logger.info("could not sign off: %s", type(error).__name__)
 

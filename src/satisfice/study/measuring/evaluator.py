@@ -14,8 +14,8 @@ from satisfice.spec.metric import convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
 from satisfice.store.database.engine import Database
-from satisfice.study.lifecycle.architectures import built_on_meta
-from satisfice.study.lifecycle.timings import Timings
+from satisfice.study.measuring.architectures import built_on_meta
+from satisfice.study.measuring.timings import Timings
 
 _MOST_REMEMBERED = 50_000  # configurations
 

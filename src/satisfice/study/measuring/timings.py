@@ -14,8 +14,8 @@ from satisfice.spec.task import Task
 from satisfice.store import measurements
 from satisfice.store import workers as presence
 from satisfice.store.database.engine import Database
-from satisfice.study.lifecycle.architectures import ArchitectureKeys
-from satisfice.study.lifecycle.predicting import Call, memory_of, predicting
+from satisfice.study.measuring.architectures import ArchitectureKeys
+from satisfice.study.measuring.predicting import Call, memory_of, predicting
 
 _MEASURED = ("latency", "latency_p95", "pipeline_latency", "throughput", "memory")
 _LOOK_AGAIN_S = 5.0  # for further hosts of the measuring class
@@ -29,13 +29,13 @@ class StoredMeasurements:
 
     def get(self, key: str, host: str, metric: str) -> Measurement | None:
         """The measurement last put, or None."""
-        content = self._db.retrying(lambda: measurements.load(self._db, key, host, metric))
+        content = measurements.load(self._db, key, host, metric)
         return None if content is None else Measurement.from_dict(content)
 
     def put(self, key: str, measurement: Measurement) -> None:
         """Remember it."""
         m = measurement
-        self._db.retrying(lambda: measurements.store(self._db, key, m.host, m.metric, m.to_dict()))
+        measurements.store(self._db, key, m.host, m.metric, m.to_dict())
 
     def put_host(self, host: Host) -> None:
         """Remember what the fingerprint stands for."""
@@ -66,16 +66,12 @@ class CountedMeasurements:
 
     def get(self, key: str, metric: str) -> Measurement | None:
         """What the study counts with, or None."""
-        content = self._db.retrying(
-            lambda: measurements.counted(self._db, self._uuid, key, self._place, metric)
-        )
+        content = measurements.counted(self._db, self._uuid, key, self._place, metric)
         return None if content is None else Measurement.from_dict(content)
 
     def first(self, key: str, found: Measurement) -> Measurement:
         """Have the study count with ``found``, unless another was first: that one is returned."""
-        stands = self._db.retrying(
-            lambda: measurements.count(self._db, self._uuid, key, self._place, found.metric, found.to_dict())
-        )
+        stands = measurements.count(self._db, self._uuid, key, self._place, found.metric, found.to_dict())
         return Measurement.from_dict(stands)
 
 
@@ -183,7 +179,7 @@ class Timings:
         if label is None:
             return [host().fingerprint]
         if not hosts or time.monotonic() - looked > _LOOK_AGAIN_S:
-            hosts = self._db.retrying(lambda: presence.hosts_labelled(self._db, label))
+            hosts = presence.hosts_labelled(self._db, label)
             self._hosts = (time.monotonic(), hosts)
         return hosts
 
