@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 
+from satisfice.spec.distributions import quantiles_of_raw, raw_at_quantiles, scaled_raw
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.surrogate.choice_counts import SharedChoices
 
@@ -103,19 +104,19 @@ class Encoder:
         """Raw values at the quantiles, of all parameters, as if each were active."""
         values = np.empty_like(q)
         for j, p in enumerate(self.parameters):
-            values[:, j] = _values(p, q[:, j])
+            values[:, j] = raw_at_quantiles(p.numeric, q[:, j])
         return values
 
     def quantiles(self, raw: Array, fill: Array) -> Array:
         """Quantile rows that lead back to the raw rows; ``fill`` (same shape) where inactive."""
         q = np.empty_like(raw)
         for j, p in enumerate(self.parameters):
-            q[:, j] = _quantiles(p, raw[:, j])
+            q[:, j] = quantiles_of_raw(p.numeric, raw[:, j])
         return np.where(np.isnan(q), fill, q)
 
     def unit(self, raw: Array) -> Array:
         """Unit rows of the free parameters, shape [n, n_free]."""
-        columns = [_unit(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
+        columns = [_scaled(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
         return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
 
     def _deactivate(self, values: Array) -> Array:
@@ -162,51 +163,10 @@ def keys(raw: Array) -> list[bytes]:
     return [row.tobytes() for row in clean]
 
 
-def _bounds(d: FloatDistribution | IntDistribution) -> tuple[float, float]:
-    """Ends of the interval whose quantiles are uniform; integers own half a step on either side."""
-    half = d.step / 2 if d.step is not None else 0.0
-    if d.log:
-        return math.log(d.low - half), math.log(d.high + half)
-    return d.low - half, d.high + half
-
-
-def _values(p: Parameter, q: Array) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        return np.minimum(np.floor(q * len(d.choices)), len(d.choices) - 1)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high = _bounds(d)
-    x = low + q * (high - low)
-    if d.log:
-        x = np.exp(x)
-    if d.step is not None:
-        x = d.low + d.step * np.round((x - d.low) / d.step)
-    return np.clip(x, d.low, d.high)
-
-
-def _quantiles(p: Parameter, raw: Array) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        return (raw + 0.5) / len(d.choices)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high = _bounds(d)
-    x = np.log(raw) if d.log else raw
-    return np.clip((x - low) / (high - low), 0.0, 1.0) if high > low else np.where(np.isnan(raw), np.nan, 0.5)
-
-
-def _unit(p: Parameter, raw: Array, *, ordered: bool) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        if ordered:
-            return np.where(np.isnan(raw), INACTIVE, raw / (len(d.choices) - 1))
-        return np.where(np.isnan(raw), -1.0, raw)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high, x = float(d.low), float(d.high), raw
-    if d.log:
-        low, high, x = math.log(low), math.log(high), np.log(raw)
-    if not high > low:  # neighbouring floats may have one logarithm
-        return np.full(raw.shape, INACTIVE)
-    return np.where(np.isnan(raw), INACTIVE, (x - low) / (high - low))
+def _scaled(p: Parameter, raw: Array, *, ordered: bool) -> Array:
+    if ordered:
+        return np.where(np.isnan(raw), INACTIVE, scaled_raw(p.numeric, raw))
+    return np.where(np.isnan(raw), -1.0, raw)
 
 
 def active_mask(encoder: Encoder, raw: Array) -> NDArray[np.bool_]:
