@@ -122,9 +122,14 @@ def verdict(
     Where one metric is missing and nothing is violated yet, there is no verdict; a violation is final.
     """
     found = violations(constraints, metrics)
+    return found, feasible(found, len(constraints))
+
+
+def feasible(found: Mapping[str, float], n_constraints: int) -> bool | None:
+    """Whether all constraints hold by the known violations (None: none is positive, but some are unknown)."""
     if any(v > 0 for v in found.values()):
-        return found, False
-    return found, True if len(found) == len(constraints) else None
+        return False
+    return True if len(found) == n_constraints else None
 
 
 def stored_violations(constraints: Sequence[Constraint], found: Mapping[str, float]) -> dict[str, float]:

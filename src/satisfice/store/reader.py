@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import StudyNotFound
-from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
@@ -227,7 +226,6 @@ class Reader:
                 if q.name in raw
             },
             metrics=metrics,
-            violations=violations(self.spec.constraints, metrics),
             feasible=row.feasible,
             reports=by_step,
             steps=row.last_step,
@@ -241,7 +239,7 @@ class Reader:
             worker=whole.get("lease_owner"),
             measured_on=row.measured_on,
             pending=row.phase == Phase.PENDING.value,
-        )
+        ).judged_by(self.spec.constraints)
 
     def study_row(self) -> Mapping[str, Any]:
         """Our row of the study: budget, counters.

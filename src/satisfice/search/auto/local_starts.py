@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.search.expected_improvement import nondominated
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
 _ENOUGH, _MOST = 10, 60
@@ -26,7 +26,7 @@ def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]
     rows: list[int] = []
     rest = feasible
     while len(rows) < _ENOUGH and len(rest):
-        layer = rest[nondominated(objectives[rest])]
+        layer = rest[nondominated(objectives[rest], keep_equal=False)]
         rows.extend(layer)
         rest = np.setdiff1d(rest, layer)
     return np.array(rows[:_MOST], dtype=int)

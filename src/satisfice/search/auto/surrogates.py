@@ -12,8 +12,8 @@ from satisfice.search.auto.local_starts import best_of_ranges, promising
 from satisfice.search.auto.observations import observations
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.curves.trained_metrics import TrainedModels
-from satisfice.search.expected_improvement import nondominated
 from satisfice.search.history import History
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 from satisfice.surrogate.metric_model import HyperparameterCache, MetricModel
 
@@ -141,7 +141,7 @@ def gather(
         signs=history.signs[order],
         static=frozenset(static),
         stopped=len(pruned) / (len(complete) + len(pruned)),
-        front=candidates[nondominated(candidates)],
+        front=candidates[nondominated(candidates, keep_equal=False)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),
         parents=history.raw[near],

@@ -25,10 +25,10 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves.extrapolation import last_rung, signed_curve
 from satisfice.search.curves.finish import MIN_FINISHED, CurveModels, FinishModel
-from satisfice.search.expected_improvement import nondominated
 from satisfice.search.history import History, rungs
 from satisfice.search.protocol import Decision, SearchProblem
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
@@ -221,7 +221,7 @@ def _loss(
     for constraint, j in late:
         missed |= best_case[:, j] > history.targets[j].sign * constraint.bound
     best_case = best_case[:, : finished.shape[1]]
-    front = np.flatnonzero(nondominated(finished))
+    front = np.flatnonzero(nondominated(finished, keep_equal=False))
     lost = [
         bool(missed[i] or (np.delete(finished, i, axis=0) <= best_case[i]).all(axis=1).any()) for i in front
     ]
