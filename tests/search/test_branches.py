@@ -71,15 +71,15 @@ def test_length_scales_are_expected_to_grow_with_what_is_active_together():
 def test_what_is_moved_into_a_part_is_in_it_and_stays_where_it_was_else(seed, which):
     rng, encoder = np.random.default_rng(seed), Encoder(NESTED)
     part = branches(encoder)[which]
-    q = encoder.draw(20, rng)
-    moved = part.moved_into(encoder, q, rng)
+    quantiles = encoder.draw(20, rng)
+    moved = part.moved_into(encoder, quantiles, rng)
     raw = encoder.raw_from_quantiles(moved)
     assert part.holds(raw).all()
     assert all(NESTED.problem_with(encoder.params(row)) is None for row in raw)
     forced = [part.column, *(column for column, _ in part.above)]
-    assert (np.delete(moved, forced, axis=1) == np.delete(q, forced, axis=1)).all()
-    already = part.holds(encoder.raw_from_quantiles(q))
-    assert (moved[already] == q[already]).all()
+    assert (np.delete(moved, forced, axis=1) == np.delete(quantiles, forced, axis=1)).all()
+    already = part.holds(encoder.raw_from_quantiles(quantiles))
+    assert (moved[already] == quantiles[already]).all()
 
 
 @given(seed=st.integers(0, 10_000))

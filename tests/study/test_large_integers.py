@@ -74,7 +74,7 @@ def test_every_value_is_one_of_the_range(span: dict[str, Any]) -> None:
         assert p.contains(value)
     assert not p.contains(span["low"] - 1)
     assert not p.contains(span["high"] + 1)
-    assert np.isfinite(encoder.unit(rows)).all()
+    assert np.isfinite(encoder.scaled(rows)).all()
     if 1 < (span["high"] - span["low"]) // step < 2000:
         assert len(set(drawn)) > 0.3 * (span["high"] - span["low"]) // step or len(set(drawn)) > 200
     again = encoder.raw_from_quantiles(encoder.quantiles(rows, np.full(rows.shape, 0.5)))

@@ -1,4 +1,4 @@
-"""Expected gain of a candidate: expected hypervolume improvement.
+"""Expected hypervolume improvement.
 
 The hypervolume above a reference point is, up to a constant, the mean over directions λ of the positive unit
 sphere of ``max_y min_i (max(r_i - y_i, 0) / λ_i)^m`` (Golovin & Zhang 2020, arXiv:2006.04655, lemma 5). So

@@ -1,4 +1,4 @@
-"""What the study layer and the search methods say to each other.
+"""The protocol between the study layer and search methods.
 
 The study layer owns storage, budget, profiling and enqueued trials. Search sees a `SearchProblem`, a
 `History` of trials, and a `Screen` that tells what is known of a configuration before training; it answers

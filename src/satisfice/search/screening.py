@@ -1,4 +1,4 @@
-"""What screens have said in this process, and a model of it: which configurations are worth screening."""
+"""Answers of screens in this process, and a model of them: which configurations are worth screening."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class ScreeningModel:
         models: dict[str, MetricModel] = {}
         if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
-        x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
+        x = self._encoder.scaled(np.array(self._rows[-_MAX_READ:]))
         # With counts of choices, as in the models of objectives, searches of cells found less.
         layout = replace(self._encoder.layout, shared_choices=())
         same: dict[bytes, MetricModel] = {}
@@ -129,15 +129,15 @@ class ScreeningModel:
         names = [o.metric for o in self._problem.objectives] + [c.metric for c in self._problem.constraints]
         return [name for name in dict.fromkeys(names) if name in self.known]
 
-    def probability_fits(self, unit: Array) -> Array:
+    def probability_fits(self, scaled: Array) -> Array:
         """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
-        out = np.ones(len(unit))
+        out = np.ones(len(scaled))
         models = self.models()
         for constraint in self._problem.constraints:
             model = models.get(constraint.metric)
             if model is None or not self._violations[constraint.key]:
                 continue
-            below = model.probability_below(unit, constraint.bound)
+            below = model.probability_below(scaled, constraint.bound)
             out *= below if constraint.is_upper else 1.0 - below
         return out
 

@@ -1,4 +1,4 @@
-"""Trials that are worth searching near.
+"""Starts of the local search: trials whose surroundings are searched.
 
 Shapes: n trials, m objectives, to be minimised.
 """
@@ -33,9 +33,9 @@ def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]
 
 
 def best_of_ranges(expected: Array, rows: NDArray[np.int_], known: NDArray[np.bool_]) -> NDArray[np.int_]:
-    """The most hopeful trials of each range of each objective that is known before training.
+    """The best trials of each range of each objective that is known before training.
 
-    Without these, what is large, say, is only searched near what is small, and never tuned.
+    Without these, large models, say, would only be reached from small ones, and never be tuned.
 
     Args:
         expected: Objectives as observed or expected, shape [n, m].

@@ -99,9 +99,9 @@ class OptunaSampler:
         for scale in (0.05, 0.15, 0.4, None):
             count = _RANDOM if scale is None else _AROUND // 3
             partners = encoder.draw(count, rng)
-            parents = np.repeat(base, count, axis=0)
-            q = partners if scale is None else neighbours(encoder, parents, partners, (scale,), rng)
-            for raw in encoder.raw_from_quantiles(q):
+            starts = np.repeat(base, count, axis=0)
+            quantiles = partners if scale is None else neighbours(encoder, starts, partners, (scale,), rng)
+            for raw in encoder.raw_from_quantiles(quantiles):
                 tried += 1
                 answer = self._screening.screen(raw, screen)
                 if answer.fits:

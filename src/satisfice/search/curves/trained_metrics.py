@@ -23,7 +23,7 @@ class TrainedModels:
     """Makes them, all from the same trials."""
 
     history: History
-    x: Array  # unit rows of all trials, shape [n, d]
+    x: Array  # scaled rows of all trials, shape [n, d]
     complete: NDArray[np.int_]  # trials that count as finished
     cache: HyperparameterCache
     curves: CurveModels | None  # None: nothing is predicted from reports

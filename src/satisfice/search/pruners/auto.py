@@ -1,16 +1,16 @@
 """Stopping trainings that cannot matter any more.
 
-A trial is stopped when even its optimistic finish is dominated by a feasible finished trial, or misses a
-constraint that training decides; while no finished trial meets it, when it misses by more than the nearest
-miss. What is known before training is taken as it is; the rest is predicted from the configuration and the
-reports (see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
-optimistic is learnt: the rule is tried on the trials that finished, each predicted from an early report as if
-it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
-does, nothing is stopped.
+A trial is stopped when even the optimistic bound of its finish is dominated by a feasible finished trial, or
+violates a constraint that training decides. While no finished trial meets that constraint, the bound must
+miss it by more than the nearest miss. Metrics known before training are taken as they are. The others are
+predicted from the configuration and the reports (see `curves`); the bound is the lower end of the interval,
+or of that by the reports alone. The width is learnt: the rule is tried on the finished trials, each
+predicted from an early report. The intervals are the narrowest with which the rule loses next to nothing of
+their front. Where no width achieves that, nothing is stopped.
 
-Before enough have finished for that, a trial is stopped when it is no better than another one, finished or
-running, was after half as many steps, also in what such constraints ask for. What stopping saves at the start
-moves everything after it forward.
+Before enough trials have finished, a trial is stopped when it is no better than another one, finished or
+running, was after half as many steps, in objectives and in such constraints. What is saved at the start moves
+everything after it forward.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class NoPruner:
 
 @dataclass(frozen=True)
 class _Prediction:
-    """What decisions rest on until further trials end."""
+    """The models that decisions are made by until further trials end."""
 
     models: tuple[FinishModel | None, ...]  # one per target; None: known before training
     late: tuple[tuple[Constraint, int], ...]  # constraints that training decides, and their targets
@@ -145,10 +145,10 @@ class AutoPruner:
         settled = settled[: _scheduled(len(settled))]
         key = settled.tobytes() + history.state[settled].tobytes()
         if self._kept[0] != key:
-            self._kept = key, self._look_ahead(history, settled)
+            self._kept = key, self._predict(history, settled)
         return self._kept[1]
 
-    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Prediction | None:
+    def _predict(self, history: History, settled: NDArray[np.int_]) -> _Prediction | None:
         ended = history.state[settled] == int(TrialState.COMPLETE)
         models: list[FinishModel | None] = []
         for target in range(len(history.targets)):
