@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from satisfice.choose.bounds import BEYOND
 from satisfice.errors import InputError
-from satisfice.spec.constraint import Constraint, feasible, parse_clause
+from satisfice.spec.constraint import Constraint, feasibility, parse_clause
 from satisfice.spec.distributions import union
 from satisfice.spec.metric import METRICS
 from satisfice.spec.space import Parameter, SearchSpace
@@ -94,8 +94,9 @@ def _record(
 
 def _feasible(trial: FrozenTrial, verdicts: Mapping[str, float], constraints: int) -> bool | None:
     """Unknown while a constraint that other trials have is not known of this one."""
-    found = feasible(verdicts, constraints)
-    return None if found and not verdicts and not trial.state.is_finished() else found
+    if not verdicts and not trial.state.is_finished():
+        return None
+    return feasibility(verdicts, constraints)
 
 
 def _metrics(

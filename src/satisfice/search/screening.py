@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.search.protocol import Screen, Screened, SearchProblem
+from satisfice.spec.constraint import violated
 from satisfice.surrogate.encoding import Array, Encoder, keys
 from satisfice.surrogate.metric_model import EXACT, MAX_POINTS, HyperparameterCache, MetricModel, spread_out
 
@@ -61,7 +62,7 @@ class ScreeningModel:
             if not answer.fits:
                 self._refused.append(raw)
             self.known.update(answer.metrics)
-            self._violations.update(k for k, v in answer.violations.items() if v > 0)
+            self._violations.update(violated(answer.violations))
             for name, value in answer.metrics.items() if answer.fits else ():
                 low, high = self._fitting.get(name, (value, value))
                 self._fitting[name] = min(low, value), max(high, value)

@@ -1,6 +1,6 @@
 """Constraints on satisficing metrics: the one place that judges feasibility.
 
-Everyone else reads a verdict that was made here.
+`Constraint.violation`, `violated`, `feasibility` and `verdict` judge; everyone else reads what they say.
 """
 
 from __future__ import annotations
@@ -114,22 +114,36 @@ def violations(constraints: Iterable[Constraint], metrics: Mapping[str, float]) 
     return {c.key: c.violation(metrics[c.metric]) for c in constraints if c.metric in metrics}
 
 
+def violated(found: Mapping[str, float]) -> list[str]:
+    """Keys of the constraints that are missed, in the order of ``found``: violations by key."""
+    return [key for key, violation in found.items() if violation > 0]
+
+
+def none_violated(found: Mapping[str, float]) -> bool:
+    """Whether every constraint of ``found``, violations by key, is met."""
+    return not violated(found)
+
+
+def feasibility(found: Mapping[str, float], constraints: int) -> bool | None:
+    """Whether a configuration is feasible; None where that is not known.
+
+    A violation is final. While none is known, all constraints must be.
+
+    Args:
+        found: Violations by constraint key, of those that are known.
+        constraints: How many there are.
+    """
+    if not none_violated(found):
+        return False
+    return True if len(found) == constraints else None
+
+
 def verdict(
     constraints: Sequence[Constraint], metrics: Mapping[str, float]
 ) -> tuple[dict[str, float], bool | None]:
-    """Violation by constraint key, in their order, and whether all hold (None: not every metric is known).
-
-    Where one metric is missing and nothing is violated yet, there is no verdict; a violation is final.
-    """
+    """Violation by constraint key, in their order, and whether all hold: see `feasibility`."""
     found = violations(constraints, metrics)
-    return found, feasible(found, len(constraints))
-
-
-def feasible(found: Mapping[str, float], n_constraints: int) -> bool | None:
-    """Whether all constraints hold by the known violations (None: none is positive, but some are unknown)."""
-    if any(v > 0 for v in found.values()):
-        return False
-    return True if len(found) == n_constraints else None
+    return found, feasibility(found, len(constraints))
 
 
 def stored_violations(constraints: Sequence[Constraint], found: Mapping[str, float]) -> dict[str, float]:

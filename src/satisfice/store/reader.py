@@ -22,7 +22,7 @@ from satisfice.store.ledger.types import EXACT_KEY
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away
 
-Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics
+TrialReport = tuple[int, int, Mapping[str, float]]  # number, step, metrics
 
 PAGE = 4000  # revisions read at once; each is one slot that changed, or the reports of one flush
 
@@ -35,7 +35,7 @@ class Changes:
     more: bool  # than was read
     spec_version: int
     records: Sequence[TrialRecord]
-    reports: Sequence[Report]
+    reports: Sequence[TrialReport]
 
 
 # A row of `Reader.changes` is one of these.

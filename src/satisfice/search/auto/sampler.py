@@ -34,6 +34,7 @@ from satisfice.search.curves.finish import CurveModels
 from satisfice.search.history import History
 from satisfice.search.protocol import Proposal, Screen, Screened, SearchProblem
 from satisfice.search.screening import ScreeningModel
+from satisfice.spec.constraint import none_violated, violations
 from satisfice.surrogate.encoding import Array, keys
 from satisfice.surrogate.metric_model import HyperparameterCache
 
@@ -222,8 +223,8 @@ def _best_that_fits(
 
 
 def _known(problem: SearchProblem, metrics: dict[str, float]) -> Screened:
-    violations = {c.key: c.violation(metrics[c.metric]) for c in problem.constraints if c.metric in metrics}
-    return Screened(fits=all(v <= 0 for v in violations.values()), metrics=metrics, violations=violations)
+    found = violations(problem.constraints, metrics)
+    return Screened(fits=none_violated(found), metrics=metrics, violations=found)
 
 
 def _apart(scaled: Array, others: Array) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.search.history import History
 from satisfice.search.protocol import SearchProblem
-from satisfice.spec.constraint import Constraint, feasible
+from satisfice.spec.constraint import Constraint, feasibility
 from satisfice.spec.distributions import same_kind, union
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
@@ -126,7 +126,7 @@ class StudyReader:
             state=trial.state,
             params=dict(trial.params),
             metrics=metrics,
-            feasible=feasible(constraints, len(self._constraints)),
+            feasible=feasibility(constraints, len(self._constraints)),
             reports=all_reports_of(trial, self._metrics[0]),
         )
 
