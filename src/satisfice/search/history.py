@@ -22,10 +22,8 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.surrogate.encoding import Array, Encoder
 
 ABSENT = -1
-_LARGEST_REPORT = (
-    1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
-)
-_LAST = 10**13  # where nobody says how many: steps may be those of an environment, or tokens
+_LARGEST_REPORT = 1e150  # of a report, so that it can be squared: a larger or infinite one is ignored
+_LAST = 10**13  # where the number of steps is unknown: they may be those of an environment, or tokens
 _SQUARABLE = 1e150
 _RATIO = 1.5  # each rung comes at least this much later than the one before
 
@@ -66,7 +64,7 @@ def _wanted(constraint: Constraint) -> SignedMetric:
 
 
 class History:
-    """What has been tried, as arrays. `update` and `report` cost what changed, not what is there."""
+    """All trials, as arrays. The cost of `update` and `report` depends on the change, not on the size."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self.problem = problem

@@ -36,7 +36,7 @@ class ScreeningModel:
         self._fitting: dict[str, tuple[float, float]] = {}  # ends of each metric over what fits
         self._violations: Counter[str] = Counter()  # by constraint key
         self._fits = 0
-        self.known: set[str] = set()  # metrics that a screen has told
+        self.known: set[str] = set()  # metrics that a screen has given
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -106,11 +106,11 @@ class ScreeningModel:
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
-            told = np.flatnonzero(np.isfinite(values))
-            if len(told) < _MIN_POINTS or np.ptp(values[told]) == 0:
+            finite = np.flatnonzero(np.isfinite(values))
+            if len(finite) < _MIN_POINTS or np.ptp(values[finite]) == 0:
                 continue
-            ranks = np.unique(values[told], return_inverse=True)[1].tobytes() + told.tobytes()
-            rows = _subset(told)
+            ranks = np.unique(values[finite], return_inverse=True)[1].tobytes() + finite.tobytes()
+            rows = _subset(finite)
             if (
                 ranks in same
             ):  # an increasing function of another metric: the same process on the scale of ranks
@@ -122,7 +122,7 @@ class ScreeningModel:
                 np.zeros(len(rows)),
                 layout,
                 transform=EXACT(values[rows]),
-                hyperparameters=self._cache.get(x[told], values[told], layout, EXACT, noise_prior=1e-3),
+                hyperparameters=self._cache.get(x[finite], values[finite], layout, EXACT, noise_prior=1e-3),
             )
         return models
 

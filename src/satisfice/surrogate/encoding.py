@@ -28,7 +28,7 @@ from satisfice.surrogate.choice_counts import SharedChoices
 
 Array = NDArray[np.float64]
 
-_DRAWN = 1024  # configurations that say how many parameters are active
+_DRAWN = 1024  # sample for the number of parameters that are active
 INACTIVE = 0.5  # scaled value of an inactive number; a choice gets -1
 
 

@@ -220,7 +220,7 @@ class _Posterior:
         gradient[d : 2 * d], gradient[2 * d : rest] = moved(by_a), moved(by_b)
 
     def _by_variances(self, theta: Array, correlation: Array, m: Array, gradient: Array) -> None:
-        """Fill in the part of the gradient by signal and noise, and by what is still to come."""
+        """Fill in the part of the gradient by signal and noise, and by the remaining change."""
         rest, same, to_come = self._rest, self._same, self._to_come
         gradient[rest] = 0.5 * math.exp(theta[rest]) * float((m * correlation).sum())
         gradient[rest + 1] = 0.5 * math.exp(theta[rest + 1]) * float((m * same).sum())

@@ -5,7 +5,7 @@ unordered choice lie one apart. Numbers are warped first (see `warp`). Where par
 a process over their counts is added (see `choice_counts`). The hyperparameters are
 fitted in `fitting`.
 
-Unfinished trainings: a report predicts the finish up to what is still to come, a random walk that runs out
+Unfinished trainings: a report predicts the finish up to the remaining change, a random walk that ends
 at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
 of it is shared by similar configurations, part is the training's own.
 
@@ -38,7 +38,7 @@ class KernelParameters:
     noise: float  # variance of the observations: of trainings, so shared by the reports and the finish of one
     warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
-    own: float = 0.5  # share of what is still to come that no other training tells
+    own: float = 0.5  # share of the remaining change that is independent of other trainings
     choice_counts: tuple[ChoiceCountKernel, ...] = ()  # of the groups that share choices, in their order
 
     def rougher(self, factor: float) -> KernelParameters:
@@ -51,11 +51,11 @@ class KernelParameters:
 class Reports:
     """Which targets were predicted from reports of unfinished trainings."""
 
-    ahead: Array  # variance of what was still to come, 0 for a finish, shape [n]
+    ahead: Array  # variance of the remaining change, 0 for a finish, shape [n]
     trial: NDArray[np.int_]  # training that each target belongs to, shape [n]
 
     def with_finishes(self, n: int) -> Reports:
-        """With ``n`` further finishes, of trainings that are told apart."""
+        """With ``n`` further finishes, each of a training of its own."""
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
@@ -160,7 +160,7 @@ class GaussianProcess:
 
         Args:
             x: Its scaled row, shape [1, d].
-            ahead: Variance of what is still to come (see `Reports`).
+            ahead: Variance of the remaining change (see `Reports`).
             y: The target that its report predicts.
             extra: Additional variance of the target.
         """

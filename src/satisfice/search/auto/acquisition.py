@@ -47,7 +47,7 @@ class Acquisition:
         return self._score(scaled, None, self._coarse, _COARSE[0])
 
     def __call__(self, scaled: Array, answer: Screened | None = None) -> Array:
-        """The estimate that decides; with a screen's answer, for what is exact by it."""
+        """The acquisition, finely; with a screen's answer, its exact values replace predicted ones."""
         return self._score(scaled, answer, self._fine, _FINE[0])
 
     def _score(self, scaled: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:

@@ -10,7 +10,7 @@ from satisfice.search.baselines.space_filling import nothing_fits
 from satisfice.surrogate.encoding import Array
 
 MAX_SCREENS = 240  # per proposal
-_PART_SCREENS = 20  # of a visit to one branch of a conditional space
+_BRANCH_SCREENS = 20  # of a visit to one branch of a conditional space
 
 
 def space_filling_candidate(context: ProposalContext) -> FeasibleCandidate:
@@ -30,17 +30,17 @@ def space_filling_candidate(context: ProposalContext) -> FeasibleCandidate:
     raise nothing_fits(context.screening, drawn)
 
 
-def random_candidate_in(context: ProposalContext, part: Branch) -> FeasibleCandidate | None:
+def random_candidate_in(context: ProposalContext, branch: Branch) -> FeasibleCandidate | None:
     """A random configuration of one branch, None if it is hard to find one that fits there.
 
     The farthest ones of a branch are its corners: mostly bad, and costly to train.
     """
     encoder, rng = context.encoder, context.rng
-    quantiles = part.moved_into(encoder, encoder.draw(64, rng), rng)
+    quantiles = branch.moved_into(encoder, encoder.draw(64, rng), rng)
     raw = context.new(encoder.raw_from_quantiles(quantiles))
     chance = context.chance(encoder.scaled(raw))
     likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
-    return context.first_that_fits(raw[likely[:_PART_SCREENS]])[0]
+    return context.first_that_fits(raw[likely[:_BRANCH_SCREENS]])[0]
 
 
 def _far_first(context: ProposalContext, quantiles: Array) -> Array:

@@ -2,10 +2,10 @@
 
 1. Initial design: space-filling points that pass the screen.
 2. Then a Gaussian process per metric that training decides. Metrics known before training need none: the
-   screen tells them exactly, and a model of past answers only orders the candidates before they are screened.
-3. Candidates come from the whole space and from the surroundings of the front. The most promising by expected
-   hypervolume improvement, times the probability of fitting, is screened; what is turned away is replaced by
-   the next.
+   screen gives them exactly, and a model of past answers only orders the candidates before they are screened.
+3. Candidates come from the whole space and from the neighbourhood of local starts. The candidate with the
+   greatest expected hypervolume improvement, times the probability of being feasible, is screened. If it is
+   turned away, the next one replaces it.
 4. Some proposals are made at a sampled value of an objective that is known before training, mostly where few
    trials have been (see `target_sampling`). In a conditional space some are made in the least visited branch
    (see `branches`).
@@ -46,21 +46,21 @@ _ROUGHNESS = (1.0, 1.0, 2.0, 3.0)  # the models' length scales are shorter by su
 _ROUGH_FROM = 25  # trained trials
 _NOTHING = 1e-4  # a model with no more expected gain than this anywhere is overconfident
 _GREATEST_SD_FACTOR = 16.0
-_NEAR = 0.02  # candidates within this distance of a tried one, in every parameter, teach nothing new
+_NEAR = 0.02  # candidates within this distance of a trial, in every parameter, are skipped
 _EXPLORE = 0.05  # share of proposals that ignore the model
 _MAXIMISED = {"gp-ehvi": "expected_gain", "gp-feasible": "probability_feasible"}  # what a method maximises
-_SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions take in the answers
+_SCREEN_ROUNDS, _SCREENS_PER_ROUND = 5, 4  # between rounds, predictions are updated with the answers
 _GOOD_ENOUGH = (
     0.8  # exact gain, as a share of the predicted gain of the next candidate, at which screening ends
 )
 
 
 class AutoSampler:
-    """See the module."""
+    """Bayesian optimisation with exact screening; see the module."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
-        self._parts: tuple[Branch, ...] | None = None
+        self._branches: tuple[Branch, ...] | None = None
         self._screening: ScreeningModel | None = None
         self._screened_trials: NDArray[np.bool_] = np.zeros(0, dtype=bool)  # trials that are in `_screening`
         self._tried: set[bytes] = set()
@@ -81,8 +81,8 @@ class AutoSampler:
         context = ProposalContext(history, surrogates, screening, tried, screen, rng)
         visit = self._visit(context)
         found, method = _find(context, visit)
-        part = visit if visit is not None and visit.holds(found.raw[None])[0] else None
-        kind = "exploit" if method in _MAXIMISED and part is None else "explore"
+        branch = visit if visit is not None and visit.holds(found.raw[None])[0] else None
+        kind = "exploit" if method in _MAXIMISED and branch is None else "explore"
         why: dict[str, Any] = {
             "method": method,
             "kind": kind,
@@ -90,8 +90,8 @@ class AutoSampler:
         }
         if method in _MAXIMISED:
             why[_MAXIMISED[method]] = found.gain
-        if part is not None:
-            why["part"] = history.encoder.parameters[part.column].name
+        if branch is not None:
+            why["part"] = history.encoder.parameters[branch.column].name
         if surrogates is not None:
             why["predicted"] = surrogates.predict(history.encoder.scaled(found.raw[None]))
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
@@ -112,42 +112,44 @@ class AutoSampler:
         screening = self._screening
         columns = {n: history.metric_column[n] for n in sorted(screening.known) if n in history.metric_column}
         if columns:
-            told = np.isfinite(history.metrics[:, list(columns.values())]).all(axis=1) & (history.state >= 0)
-            told[: len(self._screened_trials)] &= ~self._screened_trials
-            for i in np.flatnonzero(told):
+            finite = np.isfinite(history.metrics[:, list(columns.values())]).all(axis=1) & (
+                history.state >= 0
+            )
+            finite[: len(self._screened_trials)] &= ~self._screened_trials
+            for i in np.flatnonzero(finite):
                 metrics = {name: float(history.metrics[i, j]) for name, j in columns.items()}
                 screening.add(history.raw[i].copy(), _known(self._problem, metrics))
-            told[: len(self._screened_trials)] |= self._screened_trials
-            self._screened_trials = told
+            finite[: len(self._screened_trials)] |= self._screened_trials
+            self._screened_trials = finite
         return screening
 
     def _visit(self, context: ProposalContext) -> Branch | None:
-        """A part of a conditional space to look at; while there is no model, as long as one is new."""
-        if self._parts is None:
-            self._parts = branches(context.encoder)
-        if not self._parts:
+        """The branch to visit, if any; before there is a model, one whose initial design is not complete."""
+        if self._branches is None:
+            self._branches = branches(context.encoder)
+        if not self._branches:
             return None
         tried = context.tried_rows
-        visit = draw_visit(self._parts, tried, context.screening.refused_rows(), context.rng)
+        visit = draw_visit(self._branches, tried, context.screening.refused_rows(), context.rng)
         modelled = context.surrogates is not None
         wanted = context.rng.random() < visit.probability if modelled else visit.branch.is_new(tried)
         return visit.branch if wanted else None
 
 
 # -- methods -------------------------------------------------------------------------------------------------
-def _find(context: ProposalContext, part: Branch | None) -> tuple[FeasibleCandidate, str]:
-    """What to try next, and by which method it was found."""
+def _find(context: ProposalContext, branch: Branch | None) -> tuple[FeasibleCandidate, str]:
+    """The next candidate, and the method that found it."""
     surrogates, draw = context.surrogates, context.rng.random()
-    if part is not None and part.is_new(context.tried_rows):
-        found = random_candidate_in(context, part)
+    if branch is not None and branch.is_new(context.tried_rows):
+        found = random_candidate_in(context, branch)
         if found is not None:
             return found, "space-filling"
-        part = None
+        branch = None
     if surrogates is not None:
         target = draw_target(context.history, surrogates, context.screening, context.rng)
         found, method = None, "gp-feasible" if surrogates.seeks_feasible else "gp-ehvi"
-        if part is not None:
-            found = _exploit(context, surrogates, part)
+        if branch is not None:
+            found = _exploit(context, surrogates, branch)
         if found is None and draw >= _EXPLORE + (target.probability if target is not None else 0.0):
             found = _exploit(context, surrogates, None)
         elif found is None and target is not None and draw >= _EXPLORE:
@@ -161,19 +163,19 @@ def _find(context: ProposalContext, part: Branch | None) -> tuple[FeasibleCandid
 
 
 def _exploit(
-    context: ProposalContext, surrogates: Surrogates, part: Branch | None
+    context: ProposalContext, surrogates: Surrogates, branch: Branch | None
 ) -> FeasibleCandidate | None:
     """The candidate with the greatest acquisition that fits, in the whole space or in one branch."""
     history, encoder, rng = context.history, context.encoder, context.rng
     acquisition = Acquisition(surrogates, context.screening)
     starts = surrogates.local_starts
-    if part is not None:
+    if branch is not None:
         trained = history.raw[history.rows(TrialState.COMPLETE)]
-        starts = np.vstack([starts, trained[part.holds(trained)]])
+        starts = np.vstack([starts, trained[branch.holds(trained)]])
     starts = encoder.quantiles(starts, encoder.draw(len(starts), rng))
 
     def into(quantiles: Array) -> Array:
-        return quantiles if part is None else part.moved_into(encoder, quantiles, rng)
+        return quantiles if branch is None else branch.moved_into(encoder, quantiles, rng)
 
     quantiles = into(pool(encoder, starts, starts, rng))
 

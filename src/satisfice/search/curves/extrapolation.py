@@ -143,14 +143,14 @@ class _Finishes:
         Returns:
             Slope and intercept of levels over finishes, and the variance of what levels predict.
         """
-        told = np.isfinite(level)
-        known, missing = told & np.isfinite(self.mean), told & ~np.isfinite(self.mean)
+        finite = np.isfinite(level)
+        known, missing = finite & np.isfinite(self.mean), finite & ~np.isfinite(self.mean)
         if not known.any():
             self.mean[missing], self.variance[missing] = level[missing], prior
             return 1.0, 0.0, prior
         if missing.any():
             self._impute(level, known, missing, prior)
-        level, finish, unsure = level[told], self.mean[told], float(self.variance[told].sum())
+        level, finish, unsure = level[finite], self.mean[finite], float(self.variance[finite].sum())
         e, f, prior_size = level - level.mean(), finish - finish.mean(), _PRIOR_COUNT * self.spread
         slope = (float(e @ f) + prior_size) / (float(f @ f) + unsure + prior_size)
         slope = float(np.clip(slope, *_SLOPES))
@@ -193,12 +193,12 @@ def _momentum(report: Array, change: Array, finish: Array, harmonic: float) -> f
         finish: Shape [n].
         harmonic: Remaining change of a curve that falls like 1/step, per change.
     """
-    told = np.isfinite(report) & np.isfinite(change)
+    finite = np.isfinite(report) & np.isfinite(change)
     prior = np.array([1.0, _PRIOR_MOMENTUM * harmonic])
-    if not told.any():
+    if not finite.any():
         return float(prior[1])
-    x = np.column_stack([report[told], change[told]])
-    x, y = x - x.mean(axis=0), finish[told] - finish[told].mean()
+    x = np.column_stack([report[finite], change[finite]])
+    x, y = x - x.mean(axis=0), finish[finite] - finish[finite].mean()
     counted = _PRIOR_COUNT * np.diag([1.0, max(float((x[:, 1] ** 2).mean()), 1e-6)])
     weight = np.linalg.solve(x.T @ x + counted, x.T @ y + counted @ prior)
     return float(np.clip(weight[1] / max(weight[0], _SLOPES[0]), 0.0, _MAX_MOMENTUM * harmonic))

@@ -216,8 +216,8 @@ def _points(
     last = last_rung(history, unfinished)
     unfinished, last = unfinished[last >= 0], last[last >= 0]
     predicted, change = extrapolation.predict(history, unfinished, last)
-    told = np.isfinite(predicted)
-    unfinished, last, predicted, change = unfinished[told], last[told], predicted[told], change[told]
+    finite = np.isfinite(predicted)
+    unfinished, last, predicted, change = unfinished[finite], last[finite], predicted[finite], change[finite]
     finished = extrapolation.transform.forward(finishes)
     kept = _kept(np.r_[complete, unfinished], np.r_[finished, predicted])
     of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
@@ -232,8 +232,8 @@ def _points(
     )
     rows, rung = _earlier(complete, len(history.rungs), MAX_POINTS - len(complete) - len(unfinished))
     earlier, _ = extrapolation.predict(history, rows, rung)
-    told = np.isfinite(earlier)
-    rows, rung, earlier = rows[told], rung[told], earlier[told]
+    finite = np.isfinite(earlier)
+    rows, rung, earlier = rows[finite], rung[finite], earlier[finite]
     return _Points(
         trial=np.r_[complete, unfinished, rows],
         target=np.r_[finished, predicted, earlier],

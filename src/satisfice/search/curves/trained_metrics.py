@@ -69,7 +69,7 @@ class TrainedModels:
             if finishes is not None:
                 return finishes.metric, history.targets[target].sign * constraint.bound
         values = history.metrics[:, history.metric_column[constraint.metric]]
-        # What a stopped trial reported last is not what it would have ended with.
+        # The last report of a stopped trial is not its finish.
         rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
         ended = (history.state[rows] == TrialState.COMPLETE) | ~reported[rows]
         rows = rows[np.isfinite(values[rows]) & ended]

@@ -105,8 +105,8 @@ class StudyReader:
         What has ended stays so: another thread may have seen less.
         """
         for trial in trials:
-            told = len(trial.user_attrs) + len(trial.intermediate_values)
-            mark = (trial.state, len(trial.params), told)
+            size = len(trial.user_attrs) + len(trial.intermediate_values)
+            mark = (trial.state, len(trial.params), size)
             seen = self._seen.get(trial.number)
             if trial.number != skip and seen != mark and not (seen is not None and seen[0].is_finished()):
                 self._seen[trial.number] = mark
@@ -114,7 +114,7 @@ class StudyReader:
         return self.history
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
-        if not self._covers(trial):  # it has nothing to say about this space
+        if not self._covers(trial):  # it is outside this space
             return TrialRecord(number=trial.number, state=TrialState.WAITING, params={})
         metrics: dict[str, float] = {}
         if trial.state == TrialState.COMPLETE and trial.values is not None:

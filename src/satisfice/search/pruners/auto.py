@@ -33,13 +33,13 @@ from satisfice.surrogate.encoding import Array
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
-_EARLIEST = 0.1  # of a full training: before, reports say too little
-_LATEST = 0.65  # of a full training: later, its end is worth more to the models than what stopping saves
+_EARLIEST = 0.1  # of a full training: earlier, reports predict too little
+_LATEST = 0.65  # of a full training: later, its finish is worth more to the models than the steps saved
 _HEAD_START = 2.0  # at the start: how much slower than another trial one may be
-_STOPPED_PER_OTHER = 3  # at the start: models need trials that finish
+_STOPPED_PER_OTHER = 3  # at the start: models need finished trials
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 _ROUNDING = 1e-9  # share of a metric's size by which reports of one number may differ
-_EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
+_EVERY = 1.02  # models of many trials are refitted when their number has grown by this factor
 
 
 class NoPruner:
@@ -67,7 +67,7 @@ class _Prediction:
 
 
 class AutoPruner:
-    """See the module."""
+    """Stops a trial whose optimistic bound is dominated or infeasible; see the module."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
@@ -241,8 +241,8 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
     rows = history.rows(TrialState.COMPLETE)
     rows = rows[history.feasible[rows] != 0]
     values = history.objectives(rows)
-    told = np.isfinite(values).all(axis=1)
-    return rows[told], values[told]
+    finite = np.isfinite(values).all(axis=1)
+    return rows[finite], values[finite]
 
 
 def is_static(history: History, target: int) -> bool:
