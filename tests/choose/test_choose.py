@@ -19,9 +19,9 @@ from satisfice.choose import (
     resolve_objectives,
 )
 from satisfice.choose.bounds import beside_bound
-from satisfice.choose.front import non_dominated
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint, parse_clause
+from satisfice.spec.dominance import nondominated
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -361,7 +361,13 @@ def test_the_front_is_what_the_definition_says(rows):
     def dominated(i: int) -> bool:
         return any(np.all(losses[j] <= losses[i]) and np.any(losses[j] < losses[i]) for j in range(len(rows)))
 
-    assert non_dominated(losses).tolist() == [not dominated(i) for i in range(len(rows))]
+    front = [not dominated(i) for i in range(len(rows))]
+    assert nondominated(losses, keep_equal=True).tolist() == front
+    once = [
+        kept and not any(np.array_equal(losses[i], losses[j]) for j in range(i))
+        for i, kept in enumerate(front)
+    ]
+    assert nondominated(losses, keep_equal=False).tolist() == once
 
 
 @given(st.lists(st.tuples(metric, st.floats(0, 20)), max_size=20), st.sampled_from([5.0, 10.0, 15.0]))

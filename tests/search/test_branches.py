@@ -36,15 +36,15 @@ NESTED = SearchSpace(
 )
 
 
-def test_a_flat_space_has_no_parts():
+def test_a_flat_space_has_no_branches():
     flat = SearchSpace(parameters=(Parameter(name="lr", distribution=FloatDistribution(0.0, 1.0)),))
     assert branches(Encoder(flat)) == ()
 
 
 def test_each_value_that_something_depends_on_is_a_part():
     encoder = Encoder(NESTED)
-    parts = branches(encoder)
-    names = [(encoder.parameters[p.column].name, p.value, round(p.own, 2)) for p in parts]
+    found = branches(encoder)
+    names = [(encoder.parameters[p.column].name, p.value, round(p.own, 2)) for p in found]
     assert names == [
         ("learner", 0, 0.8),
         ("learner", 1, 0.75),
@@ -71,36 +71,36 @@ def test_length_scales_are_expected_to_grow_with_what_is_active_together():
 def test_what_is_moved_into_a_part_is_in_it_and_stays_where_it_was_else(seed, which):
     rng, encoder = np.random.default_rng(seed), Encoder(NESTED)
     part = branches(encoder)[which]
-    q = encoder.draw(20, rng)
-    moved = part.moved_into(encoder, q, rng)
+    quantiles = encoder.draw(20, rng)
+    moved = part.moved_into(encoder, quantiles, rng)
     raw = encoder.raw_from_quantiles(moved)
     assert part.holds(raw).all()
     assert all(NESTED.problem_with(encoder.params(row)) is None for row in raw)
     forced = [part.column, *(column for column, _ in part.above)]
-    assert (np.delete(moved, forced, axis=1) == np.delete(q, forced, axis=1)).all()
-    already = part.holds(encoder.raw_from_quantiles(q))
-    assert (moved[already] == q[already]).all()
+    assert (np.delete(moved, forced, axis=1) == np.delete(quantiles, forced, axis=1)).all()
+    already = part.holds(encoder.raw_from_quantiles(quantiles))
+    assert (moved[already] == quantiles[already]).all()
 
 
 @given(seed=st.integers(0, 10_000))
 def test_the_least_seen_part_is_visited_and_ever_less_often(seed):
     rng, encoder = np.random.default_rng(seed), Encoder(SPACE)
-    parts, column = branches(encoder), encoder.column["optimizer"]
+    found, column = branches(encoder), encoder.column["optimizer"]
     tried = encoder.raw_from_quantiles(encoder.draw(60, rng))
     tried[:, column] = 0.0
     none = tried[:0]
-    visit = draw_visit(parts, tried, none, rng)
+    visit = draw_visit(found, tried, none, rng)
     assert visit.branch.value == 1.0
     assert visit.branch.is_new(tried)
     tried[:30, column] = 1.0
-    later = draw_visit(parts, tried, none, rng)
+    later = draw_visit(found, tried, none, rng)
     assert not later.branch.is_new(tried)
     assert later.probability < visit.probability
     # What was turned away in a part counts too: one that never fits is not asked for ever.
     tried[:, column] = 0.0
     refused = np.repeat(tried[:1], 300, axis=0)
     refused[:, column] = 1.0
-    assert draw_visit(parts, tried, refused, rng).probability < visit.probability
+    assert draw_visit(found, tried, refused, rng).probability < visit.probability
 
 
 def test_one_value_of_a_continuous_parameter_is_no_part_of_the_space():

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from tests.search.problems import SPACE
 
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Screened, SearchProblem
-from satisfice.search.auto.surrogates import gather
+from satisfice.search.auto.surrogates import fit_surrogates
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.history import rungs
 from satisfice.spec.constraint import Constraint
@@ -137,10 +137,10 @@ def test_what_a_stopped_trial_reported_last_is_not_taken_for_its_end():
     history = study_of(GOOD, n=8)
     for number in range(8, 14):
         add(history, number, 0.8 + 0.01 * number, size=4.0, last=6)  # not there yet, as it must be at step 6
-    surrogates = gather(history, {"size"}, HyperparameterCache(), CurveModels())
+    surrogates = fit_surrogates(history, {"size"}, HyperparameterCache(), CurveModels())
     assert surrogates is not None
-    unit = history.encoder.unit(np.array([history.encoder.raw(params(final)) for final in (0.85, 0.3)]))
-    likely, hopeless = surrogates.probability_feasible(unit)
+    scaled = history.encoder.scaled(np.array([history.encoder.raw(params(final)) for final in (0.85, 0.3)]))
+    likely, hopeless = surrogates.probability_feasible(scaled)
     assert likely > 0.8
     assert hopeless < 0.2
 

@@ -130,7 +130,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
         start = tuple(
             draw(
                 st.lists(
-                    st.builds(lambda u: {p.name: p.from_unit(u) for p in space}, st.floats(0, 0.99)),
+                    st.builds(lambda u: {p.name: p.from_quantile(u) for p in space}, st.floats(0, 0.99)),
                     max_size=2,
                 )
             )

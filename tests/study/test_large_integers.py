@@ -64,7 +64,7 @@ def test_every_value_is_one_of_the_range(span: dict[str, Any]) -> None:
     rows = encoder.raw_from_quantiles(
         np.r_[encoder.draw(500, rng), np.zeros((1, 1)), np.full((1, 1), 1 - 1e-16)]
     )
-    drawn = [encoder.params(row)["a"] for row in rows] + [p.from_unit(u) for u in (0.0, 0.5, 1 - 1e-16)]
+    drawn = [encoder.params(row)["a"] for row in rows] + [p.from_quantile(u) for u in (0.0, 0.5, 1 - 1e-16)]
     drawn += [p.clip(v) for v in (0, span["low"], span["high"], 2**70, -(2**70), LOW + 0.5, 1e300, -1e300)]
     step = span.get("step", 1)
     for value in drawn:
@@ -74,7 +74,7 @@ def test_every_value_is_one_of_the_range(span: dict[str, Any]) -> None:
         assert p.contains(value)
     assert not p.contains(span["low"] - 1)
     assert not p.contains(span["high"] + 1)
-    assert np.isfinite(encoder.unit(rows)).all()
+    assert np.isfinite(encoder.scaled(rows)).all()
     if 1 < (span["high"] - span["low"]) // step < 2000:
         assert len(set(drawn)) > 0.3 * (span["high"] - span["low"]) // step or len(set(drawn)) > 200
     again = encoder.raw_from_quantiles(encoder.quantiles(rows, np.full(rows.shape, 0.5)))

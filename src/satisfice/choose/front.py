@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import moocore
 import numpy as np
-import numpy.typing as npt
 
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
 from satisfice.choose.candidate import candidates
 from satisfice.errors import InputError
 from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.dominance import nondominated
 from satisfice.spec.metric import METRICS
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
@@ -51,26 +50,6 @@ def resolve_objectives(
     return tuple(out.values())
 
 
-def non_dominated(losses: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Which rows no other row dominates; equal rows stay together.
-
-    Args:
-        losses: Shape (n, m), all to be minimised, no NaN.
-
-    Returns:
-        Mask of shape (n,). Computed by moocore's C library (for m <= 3 in O(n log n), Kung et al. 1975).
-    """
-    if len(losses) == 0:
-        return np.zeros(0, dtype=bool)
-    if losses.shape[1] == 1:
-        mask: npt.NDArray[np.bool_] = losses[:, 0] == losses[:, 0].min()
-        return mask
-    # Ranks order exactly as the values do, and carry an infinite value as a finite one.
-    ranks = np.column_stack([np.unique(column, return_inverse=True)[1] for column in losses.T])
-    front: npt.NDArray[np.bool_] = moocore.is_nondominated(ranks.astype(float), keep_weakly=True)
-    return front
-
-
 def pareto_front(
     records: Sequence[TrialRecord],
     objectives: Sequence[str | Objective] | None,
@@ -104,5 +83,5 @@ def pareto_front(
         if not any(math.isnan(v) for v in losses):
             rows.append((losses, candidate.trial))
     matrix = np.array([losses for losses, _ in rows], dtype=float).reshape(len(rows), len(goals))
-    front = [rows[i] for i in np.flatnonzero(non_dominated(matrix))]
+    front = [rows[i] for i in np.flatnonzero(nondominated(matrix, keep_equal=True))]
     return [trial for _, trial in sorted(front, key=lambda row: (row[0], row[1].number))]

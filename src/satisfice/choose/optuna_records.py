@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from satisfice.choose.bounds import BEYOND
 from satisfice.errors import InputError
 from satisfice.spec.constraint import Constraint, feasibility, parse_clause
+from satisfice.spec.distributions import union
 from satisfice.spec.metric import METRICS
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
@@ -129,20 +130,5 @@ def space_from_optuna(trials: Sequence[FrozenTrial]) -> SearchSpace:
     found: dict[str, BaseDistribution] = {}
     for t in trials:
         for name, distribution in t.distributions.items():
-            found[name] = _wider(found[name], distribution) if name in found else distribution
+            found[name] = union(found[name], distribution) if name in found else distribution
     return SearchSpace(parameters=tuple(Parameter(name=n, distribution=d) for n, d in found.items()))
-
-
-def _wider(a: BaseDistribution, b: BaseDistribution) -> BaseDistribution:
-    if a == b:
-        return a
-    if isinstance(a, CategoricalDistribution) and isinstance(b, CategoricalDistribution):
-        choices = {repr(c): c for c in (*a.choices, *b.choices)}  # lists among them, too
-        return CategoricalDistribution(tuple(choices.values()))
-    if isinstance(a, IntDistribution) and isinstance(b, IntDistribution):
-        return IntDistribution(min(a.low, b.low), max(a.high, b.high), log=a.log and b.log)
-    if isinstance(a, FloatDistribution | IntDistribution) and isinstance(
-        b, FloatDistribution | IntDistribution
-    ):
-        return FloatDistribution(float(min(a.low, b.low)), float(max(a.high, b.high)), log=a.log and b.log)
-    return b  # the kind of the parameter changed: the later trials tell

@@ -6,28 +6,28 @@ the mean of a Gaussian process with a noise term, so that what the other paramet
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution
 
 from satisfice.report.context import FARTHEST, Absent, StudyView, finite
-from satisfice.report.gaussian_process import smooth
 from satisfice.report.plot_data import hover_text, show, wants_log
+from satisfice.report.smoothing import smooth
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.distributions import scaled_raw
 from satisfice.spec.space import Parameter
 from satisfice.spec.trial import TrialRecord
+from satisfice.surrogate.encoding import INACTIVE, is_ordered
 
-Floats = npt.NDArray[np.float64]
+Floats = NDArray[np.float64]
 
 _FEWEST = 8  # trials below which neither importances nor a surface mean anything
 _MOST = 400  # trials that a Gaussian process is fitted to; the latest are taken
 _GRID = 40
-_INACTIVE = 0.5  # the middle tells nothing: a split on it would take its parent's credit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,29 +77,23 @@ class Surface:
     chosen: int | None
 
 
-def encode(parameter: Parameter, value: Any) -> float:
-    """A value in [0, 1] along the distribution, linear in the logarithm where it is log."""
+def encode(parameter: Parameter, values: Iterable[Any]) -> Floats:
+    """Values of one parameter as places along its range, from 0 to 1; choices in their order. Shape [n]."""
     d = parameter.distribution
-    if isinstance(d, CategoricalDistribution):
-        position = next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value)
-        return position / max(1, len(d.choices) - 1)
-    low, high = getattr(d, "low", 0.0), getattr(d, "high", 1.0)
-    if low == high:
-        return 0.0
-    if getattr(d, "log", False):
-        return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
-    return float((value - low) / (high - low))  # of integers, beyond 2**53 too, exact
+    raw = [
+        _choice_index(d, v) if isinstance(d, CategoricalDistribution) else parameter.to_raw(v) for v in values
+    ]
+    return scaled_raw(parameter.numeric, np.array(raw, dtype=float))
 
 
 def design(view: StudyView, rows: Sequence[TrialRecord]) -> Floats:
     """Encoded parameters, shape (trials, parameters); 0.5 where one is not active."""
-    return np.array(
-        [
-            [encode(p, r.params[p.name]) if p.name in r.params else _INACTIVE for p in view.space]
-            for r in rows
-        ],
-        dtype=float,
-    ).reshape(len(rows), len(view.space))
+    # The middle tells nothing: a split on another value would take its parent's credit.
+    out = np.full((len(rows), len(view.space)), INACTIVE)
+    for j, p in enumerate(view.space):
+        active = [i for i, r in enumerate(rows) if p.name in r.params]
+        out[active, j] = encode(p, (rows[i].params[p.name] for i in active))
+    return out
 
 
 def importances(view: StudyView, metric: str) -> Importances | Absent:
@@ -114,7 +108,7 @@ def importances(view: StudyView, metric: str) -> Importances | Absent:
     y, _ = _target(metric, rows)
     if np.ptp(y) == 0:
         return Absent(title=title, sentence=f"{metric} is the same in every trial.")
-    x, y = design(view, rows), y / _unit_of(y)
+    x, y = design(view, rows), y / _scale_of(y)
     forest = RandomForestRegressor(n_estimators=100, min_samples_leaf=2, oob_score=True, random_state=0)
     forest.fit(x, y)  # with 100 trees every trial is out of some bag
     raw = permutation_importance(forest, x, y, n_repeats=5, random_state=0).importances_mean
@@ -137,16 +131,18 @@ def _too_few(metric: str, n: int) -> str:
     return f"{have} a value of {metric}; at least {_FEWEST} are needed."
 
 
-def _unit_of(values: Floats) -> float:
+def _scale_of(values: Floats) -> float:
     """What to divide values by, so that they can be squared; 1 where they can as they are."""
     most = float(np.abs(values).max(initial=0.0))
     return most if most > 1e150 else 1.0
 
 
-def _smooth(x: Floats, y: Floats, grid: Floats) -> Floats:
+def _smooth(x: Floats, y: Floats, grid: Floats, ordered: NDArray[np.bool_]) -> Floats:
     """`smooth`, also of values that cannot be squared."""
-    unit = _unit_of(y)
-    return np.asarray(np.clip(smooth(x, y / unit, grid), -FARTHEST / unit, FARTHEST / unit) * unit)
+    scale = _scale_of(y)
+    return np.asarray(
+        np.clip(smooth(x, y / scale, grid, ordered), -FARTHEST / scale, FARTHEST / scale) * scale
+    )
 
 
 def _target(metric: str, rows: Sequence[TrialRecord]) -> tuple[Floats, bool]:
@@ -179,8 +175,9 @@ def _surface(
     axis_x, axis_y = _axis(px), _axis(py)
     y, log = _target(metric, rows)
     grid = _grid(px, py, axis_x, axis_y)
+    ordered = np.array([is_ordered(px), is_ordered(py)])
     shape = (len(axis_y.positions), len(axis_x.positions))
-    z = _smooth(_pair(px, py, rows), y, grid).reshape(shape)
+    z = _smooth(_pair(px, py, rows), y, grid, ordered).reshape(shape)
     z = np.clip(z, -300.0, 300.0) if log else z  # 10 to the power of it is a number
     bounds = []
     for constraint in view.constraints:
@@ -188,7 +185,7 @@ def _surface(
         values, log_bound = _target(constraint.metric, judged)
         if len(judged) < _FEWEST or np.ptp(values) == 0:
             continue
-        at = _smooth(_pair(px, py, judged), values, grid).reshape(shape)
+        at = _smooth(_pair(px, py, judged), values, grid, ordered).reshape(shape)
         over = np.vectorize(constraint.violation)(10 ** np.minimum(at, 300.0) if log_bound else at)
         bounds.append((constraint, tuple(map(tuple, over.tolist()))))
     marks = tuple(
@@ -228,9 +225,12 @@ def _axis(parameter: Parameter) -> Axis:
 
 def _position(parameter: Parameter, value: Any) -> float:
     d = parameter.distribution
-    if isinstance(d, CategoricalDistribution):
-        return float(next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value))
-    return float(value)
+    return float(_choice_index(d, value) if isinstance(d, CategoricalDistribution) else value)
+
+
+def _choice_index(d: CategoricalDistribution, value: Any) -> int:
+    """Place of a choice; Optuna's own look-up takes ``True`` for ``1``."""
+    return next(i for i, c in enumerate(d.choices) if type(c) is type(value) and c == value)
 
 
 def _grid(px: Parameter, py: Parameter, axis_x: Axis, axis_y: Axis) -> Floats:
@@ -239,12 +239,10 @@ def _grid(px: Parameter, py: Parameter, axis_x: Axis, axis_y: Axis) -> Floats:
     for parameter, axis in ((px, axis_x), (py, axis_y)):
         d = parameter.distribution
         values = d.choices if isinstance(d, CategoricalDistribution) else axis.positions
-        encoded.append([encode(parameter, v) for v in values])
-    x, y = np.meshgrid(np.array(encoded[0]), np.array(encoded[1]))
+        encoded.append(encode(parameter, values))
+    x, y = np.meshgrid(encoded[0], encoded[1])
     return np.column_stack([x.ravel(), y.ravel()])
 
 
 def _pair(px: Parameter, py: Parameter, rows: Sequence[TrialRecord]) -> Floats:
-    return np.array(
-        [[encode(px, r.params[px.name]), encode(py, r.params[py.name])] for r in rows], dtype=float
-    )
+    return np.column_stack([encode(p, (r.params[p.name] for r in rows)) for p in (px, py)])

@@ -1,4 +1,4 @@
-"""Expected gain of a candidate: expected hypervolume improvement.
+"""Expected hypervolume improvement.
 
 The hypervolume above a reference point is, up to a constant, the mean over directions λ of the positive unit
 sphere of ``max_y min_i (max(r_i - y_i, 0) / λ_i)^m`` (Golovin & Zhang 2020, arXiv:2006.04655, lemma 5). So
@@ -13,22 +13,13 @@ from __future__ import annotations
 import math
 from functools import cache
 
-import moocore
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 from scipy.stats import qmc
 
 from satisfice.surrogate.encoding import Array
 
 _WIDTH = 2.0  # of the distribution that improvements are sampled from
-
-
-def nondominated(points: Array) -> NDArray[np.bool_]:
-    """Mask of points that no other one dominates; equal points stay once. Shape [n]."""
-    if len(points) == 0:
-        return np.zeros(0, dtype=bool)
-    return np.asarray(moocore.is_nondominated(points, keep_weakly=False), dtype=bool)
 
 
 def directions(m: int, count: int) -> Array:

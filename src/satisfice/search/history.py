@@ -22,22 +22,22 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.surrogate.encoding import Array, Encoder
 
 ABSENT = -1
-_GREATEST = 1e150  # of a report, so that it can be squared: beyond, as where it is infinite, it says nothing
-_LAST = 10**13  # where nobody says how many: steps may be those of an environment, or tokens
-_TAME = 1e150
+_LARGEST_REPORT = 1e150  # of a report, so that it can be squared: a larger or infinite one is ignored
+_LAST = 10**13  # where the number of steps is unknown: they may be those of an environment, or tokens
+_SQUARABLE = 1e150
 _RATIO = 1.5  # each rung comes at least this much later than the one before
 
 
-def _tamed(value: float) -> float:
+def _squarable(value: float) -> float:
     """The value; beyond 1e150 one in the same order whose square is finite. NaN and infinity stay."""
     size = abs(value)
-    if not _TAME < size < math.inf:
+    if not _SQUARABLE < size < math.inf:
         return value
-    return math.copysign(_TAME * (1.0 + math.log10(size / _TAME)), value)
+    return math.copysign(_SQUARABLE * (1.0 + math.log10(size / _SQUARABLE)), value)
 
 
 def rungs(max_steps: int | None) -> tuple[int, ...]:
-    """Steps at which reports are kept and trials are judged: geometric, all before the last step.
+    """Steps at which reports are kept and trials may be stopped: geometric, all before the last step.
 
     >>> rungs(30)
     (1, 2, 4, 6, 9, 14, 21)
@@ -64,7 +64,7 @@ def _wanted(constraint: Constraint) -> SignedMetric:
 
 
 class History:
-    """What has been tried, as arrays. `update` and `report` cost what changed, not what is there."""
+    """All trials, as arrays. The cost of `update` and `report` depends on the change, not on the size."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self.problem = problem
@@ -122,7 +122,7 @@ class History:
             for name, value in record.metrics.items():
                 column = self.metric_column.get(name)
                 if column is not None:
-                    self._metrics[i, column] = _tamed(value)
+                    self._metrics[i, column] = _squarable(value)
             self._feasible[i] = -1 if record.feasible is None else int(record.feasible)
             self._steps[i] = max(self._steps[i], record.steps)
             for step, metrics in record.reports.items():
@@ -142,7 +142,7 @@ class History:
         for j, target in enumerate(self.targets):
             if target.metric in metrics:
                 value = metrics[target.metric]
-                self._curves[i, g, j] = value if abs(value) <= _GREATEST else np.nan
+                self._curves[i, g, j] = value if abs(value) <= _LARGEST_REPORT else np.nan
 
     # -- reading: views on the first `len(self)` rows ------------------------------------------------------
     def __len__(self) -> int:
@@ -156,7 +156,7 @@ class History:
 
     @property
     def raw(self) -> Array:
-        """Raw parameter rows (see `encode`), shape [n, d]."""
+        """Raw parameter rows (see `encoding`), shape [n, d]."""
         return self._raw[: self._n]
 
     @property

@@ -1,7 +1,7 @@
-"""What the study layer and the search methods say to each other.
+"""The protocol between the study layer and search methods.
 
 The study layer owns storage, budget, profiling and enqueued trials. Search sees a `SearchProblem`, a
-`History` of trials, and a `Screen` that tells what is known of a configuration before training; it answers
+`History` of trials, and a `Screen` that gives what is known of a configuration before training; it answers
 with a `Proposal` or a `Decision`.
 """
 
@@ -88,7 +88,7 @@ class Pruner(Protocol):
     """
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
-        """Whether `decide` has anything to say after ``step`` (1-based)."""
+        """Whether `decide` may stop a trial after ``step`` (1-based)."""
 
     def decide(self, history: History, number: int) -> Decision:
         """Whether trial ``number`` should stop. The cost does not grow with the history."""

@@ -1,4 +1,4 @@
-"""What screens have said in this process, and a model of it: which configurations are worth screening."""
+"""Answers of screens in this process, and a model of them: which configurations are worth screening."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ScreeningModel:
         self._fitting: dict[str, tuple[float, float]] = {}  # ends of each metric over what fits
         self._violations: Counter[str] = Counter()  # by constraint key
         self._fits = 0
-        self.known: set[str] = set()  # metrics that a screen has told
+        self.known: set[str] = set()  # metrics that a screen has given
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -100,17 +100,17 @@ class ScreeningModel:
         models: dict[str, MetricModel] = {}
         if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
-        x = self._encoder.unit(np.array(self._rows[-_MAX_READ:]))
+        x = self._encoder.scaled(np.array(self._rows[-_MAX_READ:]))
         # With counts of choices, as in the models of objectives, searches of cells found less.
         layout = replace(self._encoder.layout, shared_choices=())
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
             values = np.array([a.metrics.get(name, np.nan) for a in answers], dtype=float)
-            told = np.flatnonzero(np.isfinite(values))
-            if len(told) < _MIN_POINTS or np.ptp(values[told]) == 0:
+            finite = np.flatnonzero(np.isfinite(values))
+            if len(finite) < _MIN_POINTS or np.ptp(values[finite]) == 0:
                 continue
-            ranks = np.unique(values[told], return_inverse=True)[1].tobytes() + told.tobytes()
-            rows = _subset(told)
+            ranks = np.unique(values[finite], return_inverse=True)[1].tobytes() + finite.tobytes()
+            rows = _subset(finite)
             if (
                 ranks in same
             ):  # an increasing function of another metric: the same process on the scale of ranks
@@ -122,7 +122,7 @@ class ScreeningModel:
                 np.zeros(len(rows)),
                 layout,
                 transform=EXACT(values[rows]),
-                hyperparameters=self._cache.get(x[told], values[told], layout, EXACT, noise_prior=1e-3),
+                hyperparameters=self._cache.get(x[finite], values[finite], layout, EXACT, noise_prior=1e-3),
             )
         return models
 
@@ -130,15 +130,15 @@ class ScreeningModel:
         names = [o.metric for o in self._problem.objectives] + [c.metric for c in self._problem.constraints]
         return [name for name in dict.fromkeys(names) if name in self.known]
 
-    def probability_fits(self, unit: Array) -> Array:
+    def probability_fits(self, scaled: Array) -> Array:
         """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
-        out = np.ones(len(unit))
+        out = np.ones(len(scaled))
         models = self.models()
         for constraint in self._problem.constraints:
             model = models.get(constraint.metric)
             if model is None or not self._violations[constraint.key]:
                 continue
-            below = model.probability_below(unit, constraint.bound)
+            below = model.probability_below(scaled, constraint.bound)
             out *= below if constraint.is_upper else 1.0 - below
         return out
 

@@ -16,6 +16,8 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from satisfice.spec.distributions import raw_at_quantiles, step_count
+
 Params = Mapping[str, Any]
 
 _SQUARED = 1e150  # the square of a greater number is infinite (of its inverse: 0), and samplers square
@@ -88,36 +90,18 @@ class Parameter:
         d = self.distribution
         if isinstance(d, CategoricalDistribution):
             return len(d.choices)
-        if isinstance(d, IntDistribution):
-            return (d.high - d.low) // d.step + 1
-        if isinstance(d, FloatDistribution) and d.step is not None:
-            return math.floor((d.high - d.low) / d.step + 1e-9) + 1
-        assert isinstance(d, FloatDistribution)
+        assert isinstance(d, FloatDistribution | IntDistribution)
+        if d.step is not None:
+            return step_count(d)
         return 1 if d.single() else math.inf
 
     def draw(self, rng: np.random.Generator) -> Any:
         """A value drawn uniformly (in the logarithm where ``log``)."""
-        return self.from_unit(float(rng.random()))
+        return self.from_quantile(float(rng.random()))
 
-    def from_unit(self, u: float) -> Any:
-        """The value at quantile ``u`` of [0, 1): the inverse of the uniform (or log-uniform) distribution."""
-        d = self.distribution
-        if isinstance(d, CategoricalDistribution):
-            return d.choices[min(int(u * len(d.choices)), len(d.choices) - 1)]
-        if isinstance(d, IntDistribution):
-            if d.log:
-                value = math.exp(math.log(d.low - 0.5) + u * (math.log(d.high + 0.5) - math.log(d.low - 0.5)))
-                return int(min(max(round(value), d.low), d.high))
-            steps = (d.high - d.low) // d.step + 1
-            return d.low + d.step * min(int(u * steps), steps - 1)
-        assert isinstance(d, FloatDistribution)
-        if d.log:
-            low, high = math.log(d.low), math.log(d.high)
-            return float(min(max(math.exp(low + u * (high - low)), d.low), d.high))
-        if d.step is not None:
-            steps = int(self.cardinality)
-            return float(min(d.low + d.step * min(int(u * steps), steps - 1), d.high))
-        return d.low + u * (d.high - d.low)
+    def from_quantile(self, quantile: float) -> Any:
+        """The value at a quantile in [0, 1): the inverse of the uniform (or log-uniform) distribution."""
+        return self.from_raw(float(raw_at_quantiles(self.numeric, np.array([quantile]))[0]))
 
     def clip(self, value: Any) -> Any:
         """The value of the distribution nearest to ``value``; for an unknown choice the first one."""
@@ -204,7 +188,7 @@ class SearchSpace:
                 continue
             given = params if p.name in params else fill
             known = given.get(p.name) is not None or (p.name in given and p.contains(None))
-            out[p.name] = p.clip(given[p.name]) if known else p.from_unit(0.5)
+            out[p.name] = p.clip(given[p.name]) if known else p.from_quantile(0.5)
         return {name: out[name] for name in self.names if name in out}
 
     def sample(self, rng: np.random.Generator) -> dict[str, Any]:
@@ -235,7 +219,7 @@ class SearchSpace:
 
     def problem_with_part(self, params: Params) -> str | None:
         """Why no configuration of this space has all of ``params``, as far as they say; or None."""
-        known = {p.name: p.from_unit(0.0) for p in self if p.cardinality == 1} | dict(params)
+        known = {p.name: p.from_quantile(0.0) for p in self if p.cardinality == 1} | dict(params)
         for name, value in params.items():
             if name not in self.by_name:
                 return f"{name!r} is not a parameter of the space"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from optuna.trial import TrialState
+
+from satisfice.spec.constraint import Constraint, violations
 
 __all__ = ["TrialRecord", "TrialState"]
 
@@ -41,6 +43,10 @@ class TrialRecord:
     worker: str | None = None
     measured_on: str | None = None  # fingerprint of the host that measured latency
     pending: bool = False  # trained and told; a worker of the measuring host class has yet to time it
+
+    def judged_by(self, constraints: Iterable[Constraint]) -> TrialRecord:
+        """The record with the violations that follow from its metrics; `feasible` stays as it was stored."""
+        return replace(self, violations=violations(constraints, self.metrics))
 
     def __repr__(self) -> str:
         """What a person asks for first; the other fields are there by name."""

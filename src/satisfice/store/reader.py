@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import StudyNotFound
-from satisfice.spec.constraint import violations
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
@@ -24,7 +23,7 @@ from satisfice.store.ledger.types import EXACT_KEY
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away
 
-Report = tuple[int, int, Mapping[str, float]]  # number, step, metrics
+TrialReport = tuple[int, int, Mapping[str, float]]  # number, step, metrics
 
 PAGE = 4000  # revisions read at once; each is one slot that changed, or the reports of one flush
 
@@ -37,7 +36,7 @@ class Changes:
     more: bool  # than was read
     spec_version: int
     records: Sequence[TrialRecord]
-    reports: Sequence[Report]
+    reports: Sequence[TrialReport]
 
 
 # A row of `Reader.changes` is one of these.
@@ -233,7 +232,6 @@ class Reader(Repeats):
                 if q.name in raw
             },
             metrics=metrics,
-            violations=violations(self.spec.constraints, metrics),
             feasible=row.feasible,
             reports=by_step,
             steps=row.last_step,
@@ -247,7 +245,7 @@ class Reader(Repeats):
             worker=whole.get("lease_owner"),
             measured_on=row.measured_on,
             pending=row.phase == Phase.AWAITING_TIMING.value,
-        )
+        ).judged_by(self.spec.constraints)
 
     @transaction
     def study_row(self) -> Mapping[str, Any]:

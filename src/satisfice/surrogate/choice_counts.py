@@ -1,9 +1,10 @@
 """Parameters that share their choices, such as the operations of a cell: how often each choice occurs.
 
-Which operation stands where matters, but much is told by how many there are of each. A process over these
-counts, added to the one over configurations, tells of cells that have no slot in common with any tried one. A
-counting kernel of the same kind serves graphs (Weisfeiler-Lehman with no iteration; Ru et al. 2021,
-arXiv:2006.07556, section 3.1); here the counts go into a Matérn 5/2 with a length scale for each choice.
+The position of each operation matters, but the number of each operation already explains much. A process over
+these counts is added to the process over configurations. It generalises to cells that share no slot with any
+observed cell. A kernel on counts is also used for graphs (Weisfeiler-Lehman with no iteration; Ru et al.
+2021, arXiv:2006.07556, section 3.1). Here the counts enter a Matérn 5/2 kernel with one length scale per
+choice.
 
 Shapes: n points, d parameters, k choices.
 """
@@ -28,7 +29,7 @@ _SCALES, _SIGNALS = (0.02, 50.0), (0.002, 20.0)
 
 @dataclass(frozen=True)
 class SharedChoices:
-    """Columns of unit rows, three or more, that are active together and hold the same unordered choices."""
+    """Columns of scaled rows, three or more, that are active together and hold the same unordered choices."""
 
     columns: NDArray[np.int_]
     choices: int
@@ -59,7 +60,7 @@ class ChoiceCountKernel:
         return self.signal * shared_choices.active(x)
 
     def covariance(self, shared_choices: SharedChoices, a: Array, b: Array) -> Array:
-        """Between unit rows; none with rows where the parameters are inactive. Shape [n, q]."""
+        """Between scaled rows; none with rows where the parameters are inactive. Shape [n, q]."""
         squared = squared_distance(
             shared_choices.shares(a) / self.scales, shared_choices.shares(b) / self.scales
         )
@@ -67,14 +68,14 @@ class ChoiceCountKernel:
 
 
 class ChoiceCountTerm:
-    """The part of a covariance that counts are for, while hyperparameters are fitted.
+    """The term of a covariance that depends on choice counts, while hyperparameters are fitted.
 
-    They are ``theta``, of shape [k + 1]: the logarithms of the length scales and of the variance, with the
-    priors of any process (see `gaussian`).
+    The hyperparameters are ``theta``, of shape [k + 1]: the logarithms of the length scales and of the
+    variance, with the same priors as those of the process over configurations (see `fitting`).
 
     Args:
         shared_choices: The group.
-        x: Unit rows, shape [n, d].
+        x: Scaled rows, shape [n, d].
     """
 
     def __init__(self, shared_choices: SharedChoices, x: Array) -> None:

@@ -2,9 +2,10 @@
 
 Three forms, all float64 of shape [n, d] with one column per parameter in the order of the space:
 
-- *quantile* rows q in [0, 1): what is drawn and mutated;
+- *quantile* rows in [0, 1): sampled and mutated;
 - *raw* rows: Optuna's internal representation (number, or index of the choice), NaN where inactive. Exact;
-- *unit* rows: what models see. Numbers scaled to [0, 1] (in the logarithm where ``log``), ordered choices by
+- *scaled* rows: the input of surrogates. Numbers scaled to [0, 1] (in the logarithm where ``log``), ordered
+choices by
   their place, other choices by index, and a fixed fill where inactive.
 """
 
@@ -19,15 +20,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution
 
+from satisfice.spec.distributions import quantiles_of_raw, raw_at_quantiles, scaled_raw
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.surrogate.choice_counts import SharedChoices
 
 Array = NDArray[np.float64]
 
-_DRAWN = 1024  # configurations that say how many parameters are active
-INACTIVE = 0.5  # unit value of an inactive number; a choice gets -1
+_DRAWN = 1024  # sample for the number of parameters that are active
+INACTIVE = 0.5  # scaled value of an inactive number; a choice gets -1
 
 
 def is_ordered(parameter: Parameter) -> bool:
@@ -44,7 +46,7 @@ def is_ordered(parameter: Parameter) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a model must know of the columns of unit rows.
+    """What a surrogate must know of the columns of scaled rows.
 
     Attributes:
         ordered: Which columns are numbers, shape [d].
@@ -91,31 +93,31 @@ class Encoder:
     # -- pools ---------------------------------------------------------------------------------------------
     def draw(self, n: int, rng: np.random.Generator) -> Array:
         """Quantile rows drawn uniformly, 0.5 for parameters with one value. Shape [n, d]."""
-        q = np.full((n, len(self.parameters)), 0.5)
-        q[:, self.free] = rng.random((n, len(self.free)))
-        return q
+        quantiles = np.full((n, len(self.parameters)), 0.5)
+        quantiles[:, self.free] = rng.random((n, len(self.free)))
+        return quantiles
 
-    def raw_from_quantiles(self, q: Array) -> Array:
+    def raw_from_quantiles(self, quantiles: Array) -> Array:
         """Raw rows at the quantiles, inactive parameters NaN."""
-        return self._deactivate(self.values(q))
+        return self._deactivate(self.values(quantiles))
 
-    def values(self, q: Array) -> Array:
+    def values(self, quantiles: Array) -> Array:
         """Raw values at the quantiles, of all parameters, as if each were active."""
-        values = np.empty_like(q)
+        values = np.empty_like(quantiles)
         for j, p in enumerate(self.parameters):
-            values[:, j] = _values(p, q[:, j])
+            values[:, j] = raw_at_quantiles(p.numeric, quantiles[:, j])
         return values
 
     def quantiles(self, raw: Array, fill: Array) -> Array:
         """Quantile rows that lead back to the raw rows; ``fill`` (same shape) where inactive."""
-        q = np.empty_like(raw)
+        quantiles = np.empty_like(raw)
         for j, p in enumerate(self.parameters):
-            q[:, j] = _quantiles(p, raw[:, j])
-        return np.where(np.isnan(q), fill, q)
+            quantiles[:, j] = quantiles_of_raw(p.numeric, raw[:, j])
+        return np.where(np.isnan(quantiles), fill, quantiles)
 
-    def unit(self, raw: Array) -> Array:
-        """Unit rows of the free parameters, shape [n, n_free]."""
-        columns = [_unit(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
+    def scaled(self, raw: Array) -> Array:
+        """Scaled rows of the free parameters, shape [n, n_free]."""
+        columns = [_scaled(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
         return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
 
     def _deactivate(self, values: Array) -> Array:
@@ -126,7 +128,7 @@ class Encoder:
 
     @cached_property
     def layout(self) -> Layout:
-        """Of unit rows; how many parameters vary is an average."""
+        """Of scaled rows; how many parameters vary is an average."""
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
         dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
@@ -162,51 +164,10 @@ def keys(raw: Array) -> list[bytes]:
     return [row.tobytes() for row in clean]
 
 
-def _bounds(d: FloatDistribution | IntDistribution) -> tuple[float, float]:
-    """Ends of the interval whose quantiles are uniform; integers own half a step on either side."""
-    half = d.step / 2 if d.step is not None else 0.0
-    if d.log:
-        return math.log(d.low - half), math.log(d.high + half)
-    return d.low - half, d.high + half
-
-
-def _values(p: Parameter, q: Array) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        return np.minimum(np.floor(q * len(d.choices)), len(d.choices) - 1)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high = _bounds(d)
-    x = low + q * (high - low)
-    if d.log:
-        x = np.exp(x)
-    if d.step is not None:
-        x = d.low + d.step * np.round((x - d.low) / d.step)
-    return np.clip(x, d.low, d.high)
-
-
-def _quantiles(p: Parameter, raw: Array) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        return (raw + 0.5) / len(d.choices)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high = _bounds(d)
-    x = np.log(raw) if d.log else raw
-    return np.clip((x - low) / (high - low), 0.0, 1.0) if high > low else np.where(np.isnan(raw), np.nan, 0.5)
-
-
-def _unit(p: Parameter, raw: Array, *, ordered: bool) -> Array:
-    d = p.numeric
-    if isinstance(d, CategoricalDistribution):
-        if ordered:
-            return np.where(np.isnan(raw), INACTIVE, raw / (len(d.choices) - 1))
-        return np.where(np.isnan(raw), -1.0, raw)
-    assert isinstance(d, FloatDistribution | IntDistribution)
-    low, high, x = float(d.low), float(d.high), raw
-    if d.log:
-        low, high, x = math.log(low), math.log(high), np.log(raw)
-    if not high > low:  # neighbouring floats may have one logarithm
-        return np.full(raw.shape, INACTIVE)
-    return np.where(np.isnan(raw), INACTIVE, (x - low) / (high - low))
+def _scaled(p: Parameter, raw: Array, *, ordered: bool) -> Array:
+    if ordered:
+        return np.where(np.isnan(raw), INACTIVE, scaled_raw(p.numeric, raw))
+    return np.where(np.isnan(raw), -1.0, raw)
 
 
 def active_mask(encoder: Encoder, raw: Array) -> NDArray[np.bool_]:
@@ -215,22 +176,22 @@ def active_mask(encoder: Encoder, raw: Array) -> NDArray[np.bool_]:
 
 
 def neighbours(
-    encoder: Encoder, parents: Array, partners: Array, scales: Sequence[float], rng: np.random.Generator
+    encoder: Encoder, starts: Array, partners: Array, scales: Sequence[float], rng: np.random.Generator
 ) -> Array:
-    """Quantile rows near ``parents``: some parameters taken from ``partners``, some moved or redrawn.
+    """Quantile rows near ``starts``: some parameters taken from ``partners``, some moved or redrawn.
 
     Args:
         encoder: The space.
-        parents: Quantile rows, shape [n, d].
-        partners: Quantile rows to cross with, same shape.
+        starts: Quantile rows, shape [n, d].
+        partners: Quantile rows for crossover, same shape.
         scales: Standard deviations of a move, in quantiles; one is drawn per row.
         rng: Generator.
     """
-    n, free = len(parents), encoder.free
-    child = parents.copy()
+    n, free = len(starts), encoder.free
+    child = starts.copy()
     if len(free) == 0:
         return child
-    a, b = parents[:, free], partners[:, free]
+    a, b = starts[:, free], partners[:, free]
     crossed = np.where(rng.random(a.shape) < 0.3 * (rng.random((n, 1)) < 0.5), b, a)
     scale = np.asarray(scales)[rng.integers(len(scales), size=n)][:, None]
     moved = crossed + scale * rng.standard_normal(a.shape)

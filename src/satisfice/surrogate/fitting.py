@@ -2,7 +2,7 @@
 
 They maximise the marginal likelihood (Rasmussen & Williams 2006, eq. 5.8, gradient 5.9) with the
 dimension-scaled log-normal prior on length scales of Hvarfner et al. 2024 (arXiv:2402.02229, section 4),
-which keeps the model sane with few points and many parameters.
+which keeps the model well behaved with few points and many parameters.
 
 Shapes: n points, d parameters.
 """
@@ -25,9 +25,9 @@ from satisfice.surrogate.warp import warp_rates, warped
 
 _MIN_NOISE, _MAX_NOISE = 1e-6, 1.0
 _MIN_SCALE = 0.02
-_MIN_SCALE_BESIDE_REPORTS = 0.1  # finer structure is told from noise by many finishes only
+_MIN_SCALE_BESIDE_REPORTS = 0.1  # only many finished trials distinguish finer structure from noise
 _WARP_SD, _MOST_WARPED = 0.3, 2.0  # of the logarithms of warps: prior standard deviation, greatest size
-_WARP_FROM = 20  # trainings: with fewer, warps explain what is chance
+_WARP_FROM = 20  # trainings: with fewer, warps fit noise
 
 
 def fit(
@@ -42,7 +42,7 @@ def fit(
     """Hyperparameters at the maximum of the posterior.
 
     Args:
-        x: Unit rows, shape [n, d].
+        x: Scaled rows, shape [n, d].
         y: Standardised targets, shape [n].
         extra: Known additional noise variance of each target, shape [n].
         layout: Of the rows. Prior length scales grow with the number of parameters that vary.
@@ -67,14 +67,14 @@ class _Prior:
 
     These are the logarithms of length scales [d], of warps [2 d], of signal and noise; with reports the
     logarithm of `KernelParameters.ahead` and the logit of `KernelParameters.own`; then those of each group of
-    shared_choices.
+    shared choices.
     """
 
     mean: Array
     sd: Array
     bounds: Sequence[tuple[float, float]]
-    short: Array  # from long scales alone, what is fine structure often ends as noise, a maximum far below
-    parts: tuple[slice, ...]  # places of the groups that share choices
+    short: Array  # from long scales alone, fine structure is often fitted as noise, at a far lower maximum
+    parts: tuple[slice, ...]  # positions of the groups of shared choices
 
 
 def _prior(
@@ -149,7 +149,7 @@ class _Posterior:
             signal=math.exp(theta[rest]),
             noise=math.exp(theta[rest + 1]),
             warp=theta[d:rest].reshape(2, d),
-            counting=tuple(
+            choice_counts=tuple(
                 ChoiceCountKernel(np.exp(theta[p][:-1]), math.exp(theta[p][-1])) for p, _ in self._terms
             ),
         )
@@ -171,8 +171,8 @@ class _Posterior:
         covariance = covariance + factors * c.value
         gradients_of_terms: list[tuple[slice, Callable[[Array], Array]]] = []
         for part, term in self._terms:
-            counted, gradient_of_term = term.at(theta[part])
-            covariance = covariance + counted
+            of_counts, gradient_of_term = term.at(theta[part])
+            covariance = covariance + of_counts
             gradients_of_terms.append((part, gradient_of_term))
         factor, inverse = factor_and_inverse(covariance)
         alpha = inverse @ self._y
@@ -220,7 +220,7 @@ class _Posterior:
         gradient[d : 2 * d], gradient[2 * d : rest] = moved(by_a), moved(by_b)
 
     def _by_variances(self, theta: Array, correlation: Array, m: Array, gradient: Array) -> None:
-        """Fill in the part of the gradient by signal and noise, and by what is still to come."""
+        """Fill in the part of the gradient by signal and noise, and by the remaining change."""
         rest, same, to_come = self._rest, self._same, self._to_come
         gradient[rest] = 0.5 * math.exp(theta[rest]) * float((m * correlation).sum())
         gradient[rest + 1] = 0.5 * math.exp(theta[rest + 1]) * float((m * same).sum())

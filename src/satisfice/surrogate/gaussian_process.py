@@ -2,10 +2,10 @@
 
 Kernel: Matérn 5/2 with one length scale per parameter (Rasmussen & Williams 2006, eq. 4.17); two values of an
 unordered choice lie one apart. Numbers are warped first (see `warp`). Where parameters share their choices,
-a process over how often each one occurs is added (see `choice_counts`). Their parameters are
+a process over their counts is added (see `choice_counts`). The hyperparameters are
 fitted in `fitting`.
 
-Unfinished trainings: a report predicts the finish up to what is still to come, a random walk that runs out
+Unfinished trainings: a report predicts the finish up to the remaining change, a random walk that ends
 at the finish, as freeze-thaw does it (Swersky et al. 2014, arXiv:1406.3896, eq. 8, with another decay). Part
 of it is shared by similar configurations, part is the training's own.
 
@@ -38,24 +38,24 @@ class KernelParameters:
     noise: float  # variance of the observations: of trainings, so shared by the reports and the finish of one
     warp: Array  # logarithms of the two parameters of each parameter's warp, 0 for none, shape [2, d]
     ahead: float = 1.0  # factor of `Reports.ahead`
-    own: float = 0.5  # share of what is still to come that no other training tells
-    counting: tuple[ChoiceCountKernel, ...] = ()  # of the groups that share choices, in their order
+    own: float = 0.5  # share of the remaining change that is independent of other trainings
+    choice_counts: tuple[ChoiceCountKernel, ...] = ()  # of the groups that share choices, in their order
 
     def rougher(self, factor: float) -> KernelParameters:
         """With length scales shorter by a factor: as sure near the data, and less sure away from it."""
-        counting = tuple(c.rougher(factor) for c in self.counting)
-        return replace(self, scales=self.scales / factor, counting=counting)
+        choice_counts = tuple(c.rougher(factor) for c in self.choice_counts)
+        return replace(self, scales=self.scales / factor, choice_counts=choice_counts)
 
 
 @dataclass(frozen=True)
 class Reports:
     """Which targets were predicted from reports of unfinished trainings."""
 
-    ahead: Array  # variance of what was still to come, 0 for a finish, shape [n]
+    ahead: Array  # variance of the remaining change, 0 for a finish, shape [n]
     trial: NDArray[np.int_]  # training that each target belongs to, shape [n]
 
     def with_finishes(self, n: int) -> Reports:
-        """With ``n`` further finishes, of trainings that are told apart."""
+        """With ``n`` further finishes, each of a training of its own."""
         return Reports(np.r_[self.ahead, np.zeros(n)], np.r_[self.trial, -1 - np.arange(n)])
 
 
@@ -97,7 +97,7 @@ class GaussianProcess:
         self._rows, self._layout, self._h, self._reports = x, layout, hyperparameters, reports
         x = self._x = self._warped(x)
         covariance = self._kernel(x, x) if reports is None else self._between(x, reports, x, reports)
-        noise = hyperparameters.noise if reports is None else 0.0  # between reports it is counted
+        noise = hyperparameters.noise if reports is None else 0.0  # reports have it in their own covariance
         covariance[np.diag_indices(len(x))] += extra + noise + JITTER
         factor, self._inverse = factor_and_inverse(covariance)
         self._inverse_factor, _ = lapack.dtrtri(factor, lower=1)
@@ -121,18 +121,18 @@ class GaussianProcess:
 
     def _kernel(self, a: Array, b: Array) -> Array:
         correlation = matern(_scaled_distance(a, b, self._layout.ordered, self._h.scales))
-        return self._h.signal * correlation + self._counted(a, b)
+        return self._h.signal * correlation + self._count_covariance(a, b)
 
-    def _counted(self, a: Array, b: Array) -> float | Array:
-        """What counts of choices add to a covariance."""
-        pairs = zip(self._layout.shared_choices, self._h.counting, strict=True)
-        return sum((counting.covariance(shared_choices, a, b) for shared_choices, counting in pairs), 0.0)
+    def _count_covariance(self, a: Array, b: Array) -> float | Array:
+        """The term of the covariance that depends on choice counts."""
+        pairs = zip(self._layout.shared_choices, self._h.choice_counts, strict=True)
+        return sum((kernel.covariance(shared_choices, a, b) for shared_choices, kernel in pairs), 0.0)
 
     def _prior_variance(self, x: Array) -> Array:
         """Of a noise-free finish, shape [q]."""
-        pairs = zip(self._layout.shared_choices, self._h.counting, strict=True)
+        pairs = zip(self._layout.shared_choices, self._h.choice_counts, strict=True)
         return sum(
-            (counting.variance(shared_choices, x) for shared_choices, counting in pairs),
+            (kernel.variance(shared_choices, x) for shared_choices, kernel in pairs),
             np.full(len(x), self._h.signal),
         )
 
@@ -141,7 +141,7 @@ class GaussianProcess:
         to_come = h.ahead * np.minimum.outer(of_a.ahead, of_b.ahead)
         correlation = matern(_scaled_distance(a, b, self._layout.ordered, h.scales))
         same = np.equal.outer(of_a.trial, of_b.trial)
-        shared = (h.signal + (1.0 - h.own) * to_come) * correlation + self._counted(a, b)
+        shared = (h.signal + (1.0 - h.own) * to_come) * correlation + self._count_covariance(a, b)
         return shared + (h.own * to_come + h.noise) * same
 
     def predict(self, x: Array) -> tuple[Array, Array]:
@@ -159,8 +159,8 @@ class GaussianProcess:
         """Mean and standard deviation of the finish, noise included, of one more training.
 
         Args:
-            x: Its unit row, shape [1, d].
-            ahead: Variance of what is still to come (see `Reports`).
+            x: Its scaled row, shape [1, d].
+            ahead: Variance of the remaining change (see `Reports`).
             y: The target that its report predicts.
             extra: Additional variance of the target.
         """

@@ -1,4 +1,4 @@
-"""The Matérn 5/2 correlation (Rasmussen & Williams 2006, eq. 4.17), and where length scales are sought."""
+"""The Matérn 5/2 correlation (Rasmussen & Williams 2006, eq. 4.17), and the prior of length scales."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from satisfice.surrogate.encoding import Array
 
 SQRT5 = math.sqrt(5.0)
-SHORT_SCALE = 0.4  # where a second search for hyperparameters begins
+SHORT_SCALE = 0.4  # start of the second optimisation of hyperparameters
 
 
 def expected_log_scale(dimensions: float) -> float:

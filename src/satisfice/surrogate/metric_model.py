@@ -17,7 +17,7 @@ from satisfice.surrogate.transform import Ranks, TailLog
 
 MAX_POINTS = 240  # of a Gaussian process: solving is cubic
 _MAX_FIT = 110  # points that hyperparameters are fitted on
-_FIT_GROWTH = 1.15  # hyperparameters are fitted anew when the data has grown by this factor
+_FIT_GROWTH = 1.15  # hyperparameters are refitted when the data has grown by this factor
 
 
 class Transform(Protocol):
@@ -41,7 +41,7 @@ def spread_out(n: int, count: int) -> NDArray[np.int_]:
 
 
 def fit_size(n: int) -> int:
-    """The largest size of a growing schedule that is at most ``n``: when hyperparameters are fitted anew."""
+    """The largest size of a growing schedule that is at most ``n``: when hyperparameters are refitted."""
     size = 1
     while True:
         grown = max(size + 1, int(size * _FIT_GROWTH))
@@ -51,7 +51,7 @@ def fit_size(n: int) -> int:
 
 
 class HyperparameterCache:
-    """Hyperparameters by what they were fitted on, so that a fit is shared by the asks between two sizes.
+    """Hyperparameters by what they were fitted on, so that proposals between two sizes share a fit.
 
     They depend on the data alone (the first points, in the order given), never on what this process fitted
     before: any worker arrives at the same model.
@@ -73,7 +73,7 @@ class HyperparameterCache:
         """Fitted on the first points.
 
         Args:
-            x: Unit rows, shape [n, d].
+            x: Scaled rows, shape [n, d].
             values: The metric, shape [n], free of additional noise.
             layout: Of the rows.
             transform: Scale on which to model.
@@ -96,7 +96,7 @@ class MetricModel:
     """Posterior of one metric, in the units of the metric through samples and probabilities.
 
     Args:
-        x: Unit rows, shape [n, d].
+        x: Scaled rows, shape [n, d].
         values: The metric, shape [n]; finite. With ``reports``: on the transform's scale.
         extra: Additional noise variance on the model's scale, shape [n].
         layout: Of the rows.
@@ -135,7 +135,7 @@ class MetricModel:
         return other
 
     def condition(self, x: Array, z: Array) -> None:
-        """Take in points as if they had been observed, on the transform's scale."""
+        """Add points as if they had been observed, on the transform's scale."""
         self.process = self.process.conditioned(x, (z - self._mean) / self._sd)
 
     def predict(self, x: Array) -> tuple[Array, Array]:
@@ -148,7 +148,7 @@ class MetricModel:
         return self.process.finish(x, ahead, z, extra)
 
     def without(self, rows: NDArray[np.int_]) -> tuple[float, float]:
-        """Mean and standard deviation of the first of ``rows`` if none of them had been seen."""
+        """Mean and standard deviation of the first of ``rows``, given all points outside ``rows``."""
         return self.process.without(rows)
 
     def values(self, z: Array) -> Array:
@@ -156,7 +156,7 @@ class MetricModel:
         return self.transform.inverse(z)
 
     def within_seen(self, z: Array) -> Array:
-        """The same, within the range of the values that the model was made of."""
+        """The same, clipped to the range of the observed values."""
         return np.clip(self.transform.inverse(z), self.range[0], self.range[1])
 
     def probability_below(self, x: Array, bound: float) -> Array:

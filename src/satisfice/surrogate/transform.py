@@ -1,4 +1,4 @@
-"""Increasing transforms of a metric to a scale on which a model does well."""
+"""Increasing transforms of a metric to a scale that suits a Gaussian process."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from satisfice.surrogate.encoding import Array
 class TailLog:
     """Linear where values are good, logarithmic where they are bad.
 
-    Errors of configurations that went wrong spread over orders of magnitude and say little about the good
-    ones; on the good side distances count as they are. Fitted on values to minimise; equivariant to
-    increasing linear maps.
+    Errors of bad configurations spread over orders of magnitude and say little about the good ones. On the
+    good side the scale stays linear. Fitted on values to minimise; equivariant to increasing linear maps.
     """
 
     def __init__(self, values: Array) -> None:
@@ -48,7 +47,7 @@ class Ranks:
         self._scores = ndtri((np.arange(len(self._values)) + 0.5) / len(self._values))
 
     def forward(self, values: Array) -> Array:
-        """To the model's scale; beyond the values seen the scores go on with the outermost slope."""
+        """To the model's scale; beyond the observed values, with the outermost slope."""
         return _interpolate(values, self._values, self._scores)
 
     def inverse(self, z: Array) -> Array:

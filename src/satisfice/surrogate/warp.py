@@ -1,7 +1,7 @@
 """Warps of numbers in [0, 1], by the distribution function of Kumaraswamy: 1 - (1 - u^a)^b.
 
-As in Snoek et al. 2014 (arXiv:1402.0929, section 3): an effect that is all at one end of a range, such as
-that of a penalty on a linear scale, is found all the same.
+As in Snoek et al. 2014 (arXiv:1402.0929, section 3): the process can then model an effect that is
+concentrated at one end of a range, such as that of a penalty on a linear scale.
 
 Shapes: n points, d parameters. A warp is the logarithms of a and b of each parameter, of shape [2, d].
 """

@@ -17,7 +17,7 @@ from satisfice.launch.resources import accelerators, cores
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Check:
     """One thing that was looked at."""
 
     name: str
@@ -45,26 +45,26 @@ def doctor(context: click.Context, storage: str | None, as_json: bool) -> None:
         context.exit(EXIT_FAILED)
 
 
-def _installation() -> list[Finding]:
+def _installation() -> list[Check]:
     right = sys.version_info >= (3, 11)
-    found = [Finding(name="python", ok=right, required=True, detail=platform.python_version())]
+    found = [Check(name="python", ok=right, required=True, detail=platform.python_version())]
     ours = _version("satisfice")
     detail = ours or "runs from its source folder, not installed"
-    found.append(Finding(name="satisfice", ok=True, required=True, detail=detail))
+    found.append(Check(name="satisfice", ok=True, required=True, detail=detail))
     for package in ("optuna", "sqlalchemy", "alembic", "scikit-learn"):
         installed = _version(package)
         detail = installed or f"not installed: pip install {package}"
-        found.append(Finding(name=package, ok=installed is not None, required=True, detail=detail))
+        found.append(Check(name=package, ok=installed is not None, required=True, detail=detail))
     return found
 
 
-def _machine() -> list[Finding]:
+def _machine() -> list[Check]:
     from satisfice.measure.doctor import doctor_host
 
     devices = accelerators()
     found = [
-        Finding(name="cores", ok=True, required=True, detail=f"{cores()} for workers and their threads"),
-        Finding(
+        Check(name="cores", ok=True, required=True, detail=f"{cores()} for workers and their threads"),
+        Check(
             name="accelerators",
             ok=True,
             required=False,
@@ -75,11 +75,11 @@ def _machine() -> list[Finding]:
     ]
     for each in doctor_host():
         detail = f"{each.text}: {each.advice}" if each.advice else each.text
-        found.append(Finding(name=each.name, ok=each.status == "ok", required=False, detail=detail))
+        found.append(Check(name=each.name, ok=each.status == "ok", required=False, detail=detail))
     return found
 
 
-def _storage(url: str | None) -> Finding:
+def _storage(url: str | None) -> Check:
     from satisfice.store import migrate
     from satisfice.store.database.engine import Database
     from satisfice.store.database.url import masked, resolve
@@ -92,11 +92,11 @@ def _storage(url: str | None) -> Finding:
         finally:
             database.close()
     except InputError as error:
-        return Finding(name="storage", ok=False, required=True, detail=str(error))
+        return Check(name="storage", ok=False, required=True, detail=str(error))
     state = {None: "no tables yet, made on first use", newest: "current"}.get(
         revision, f"at revision {revision}, the newest is {newest}: satisfice db upgrade"
     )
-    return Finding(name="storage", ok=True, required=True, detail=f"{masked(resolve(url))}: {state}")
+    return Check(name="storage", ok=True, required=True, detail=f"{masked(resolve(url))}: {state}")
 
 
 def _version(package: str) -> str | None:

@@ -1,7 +1,7 @@
-"""What a candidate promises: expected hypervolume improvement, by models or by what a screen has told.
+"""The acquisition function: expected hypervolume improvement, by surrogates or by a screen's exact answer.
 
-While no trial meets the constraints that training decides, there is nothing to improve on: what counts then
-is the probability of meeting them (Gelbart et al. 2014, arXiv:1403.5607, section 3.1).
+While no trial meets the constraints that training decides, there is nothing to improve on: the
+acquisition is then the probability of meeting them (Gelbart et al. 2014, arXiv:1403.5607, section 3.1).
 """
 
 from __future__ import annotations
@@ -20,58 +20,58 @@ from satisfice.surrogate.metric_model import MetricModel
 _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, directions
 
 
-class Scorer:
-    """Expected improvement times the probability of fitting, of unit rows.
+class Acquisition:
+    """Expected improvement times the probability of fitting, of scaled rows.
 
     Args:
-        surrogates: What the trials say.
-        screening: What screens have said; it may learn more while candidates are scored.
+        surrogates: Models of what training decides.
+        screening: Model of what is known before training; it may learn more while candidates are scored.
 
     Attributes:
-        boldness: Factor of the models' standard deviations.
+        sd_factor: Factor of the models' standard deviations.
     """
 
     def __init__(self, surrogates: Surrogates, screening: ScreeningModel) -> None:
-        self._surrogates, self._screening, self.boldness = surrogates, screening, 1.0
+        self._surrogates, self._screening, self.sd_factor = surrogates, screening, 1.0
         self.refresh()
         ideal, reference = surrogates.box({n: screening.fitting_range(n) for n in surrogates.static})
         self._coarse = Improvement(surrogates.front, ideal, reference, count=_COARSE[1])
         self._fine = Improvement(surrogates.front, ideal, reference, count=_FINE[1])
 
     def refresh(self) -> None:
-        """Take in what screens have said since."""
+        """Update the models of what is known before training."""
         self._static: Mapping[str, MetricModel] = self._screening.models()
 
-    def coarse(self, unit: Array) -> Array:
+    def coarse(self, scaled: Array) -> Array:
         """A quick estimate for whole pools."""
-        return self._score(unit, None, self._coarse, _COARSE[0])
+        return self._score(scaled, None, self._coarse, _COARSE[0])
 
-    def __call__(self, unit: Array, answer: Screened | None = None) -> Array:
-        """The estimate that decides; with a screen's answer, for what is exact by it."""
-        return self._score(unit, answer, self._fine, _FINE[0])
+    def __call__(self, scaled: Array, answer: Screened | None = None) -> Array:
+        """The acquisition, finely; with a screen's answer, its exact values replace predicted ones."""
+        return self._score(scaled, answer, self._fine, _FINE[0])
 
-    def _score(self, unit: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
+    def _score(self, scaled: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:
         surrogates = self._surrogates
-        feasible = surrogates.probability_feasible(unit)
+        feasible = surrogates.probability_feasible(scaled)
         if surrogates.seeks_feasible:
-            return feasible if answer is not None else feasible * self._screening.probability_fits(unit)
+            return feasible if answer is not None else feasible * self._screening.probability_fits(scaled)
         modelled = [name for name in surrogates.names if name in surrogates.models]
         nodes, weights = normal_nodes(count, len(modelled))
-        samples = np.empty((len(weights), len(unit), len(surrogates.names)))
+        samples = np.empty((len(weights), len(scaled), len(surrogates.names)))
         for j, name in enumerate(surrogates.names):
             sign = surrogates.signs[j]
             if answer is not None and name in answer.metrics:
                 samples[:, :, j] = sign * answer.metrics[name]
             elif name in surrogates.models:
                 model = surrogates.models[name]
-                mean, sd = model.predict(unit)
+                mean, sd = model.predict(scaled)
                 samples[:, :, j] = model.values(
-                    mean + self.boldness * sd * nodes[:, modelled.index(name), None]
+                    mean + self.sd_factor * sd * nodes[:, modelled.index(name), None]
                 )
             elif name in self._static:
                 model = self._static[name]
-                samples[:, :, j] = sign * model.within_seen(model.predict(unit)[0])
+                samples[:, :, j] = sign * model.within_seen(model.predict(scaled)[0])
             else:
                 samples[:, :, j] = surrogates.typical[j]
         gain = improvement.expected(samples, weights) * feasible
-        return gain if answer is not None else gain * self._screening.probability_fits(unit)
+        return gain if answer is not None else gain * self._screening.probability_fits(scaled)

@@ -1,9 +1,9 @@
-"""Parts of a conditional space: what a choice switches on.
+"""Branches of a conditional space: the parameters that a choice activates.
 
-A space with a choice of learners, each with its own parameters, is several spaces in one. Left to chance, the
-first trials may not see some of them, the more so where one fits the constraints far more often than another;
-and a few trials that went badly make a model give up a part whose good configurations are rare. So each part
-has its own start, and goes on to be visited from time to time, ever less often.
+A space with a choice of learners, each with its own parameters, is several spaces in one. By chance, the
+first trials may miss some of them, the more so where one fits the constraints far more often than another.
+And a few bad trials make a model give up a branch whose good configurations are rare. So each branch has an
+initial design of its own, and is visited from time to time, ever less often.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from satisfice.surrogate.encoding import Array, Encoder
 
-_STARTUP = 6.0  # trials of a part before a model is asked where to look in it, if all parameters are its own
-_MOST, _VISITS = 0.5, 4.0  # such a part of n trials is visited with probability _VISITS / (n + 1), or _MOST
+_STARTUP = 6.0  # initial trials of a branch, if all parameters are its own
+_MOST, _VISITS = 0.5, 4.0  # such a branch of n trials is visited with probability _VISITS / (n + 1), or _MOST
 _LEAST_OWN = 0.2
-_REFUSED = 0.1  # so much of a trial is a configuration that was turned away
+_REFUSED = 0.1  # weight of a configuration that was turned away, in trials
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,25 @@ class Branch:
         return np.asarray(raw[:, self.column] == self.value)
 
     def is_new(self, tried: Array) -> bool:
-        """Whether too few of these raw rows are in it to ask a model where to look there."""
+        """Whether too few of these raw rows are in it for a model of it."""
         return bool(self.holds(tried).sum() < _STARTUP * self.own)
 
-    def moved_into(self, encoder: Encoder, q: Array, rng: np.random.Generator) -> Array:
-        """Quantile rows with what it takes to be in it, the rest as it was. Shape [n, d]."""
-        q = q.copy()
+    def moved_into(self, encoder: Encoder, quantiles: Array, rng: np.random.Generator) -> Array:
+        """Quantile rows with the values that the branch requires; other columns stay. Shape [n, d]."""
+        quantiles = quantiles.copy()
         for column, values in (*self.above, (self.column, (self.value,))):
-            raw = np.full((len(values), q.shape[1]), np.nan)
+            raw = np.full((len(values), quantiles.shape[1]), np.nan)
             raw[:, column] = values
             there = encoder.quantiles(raw, raw)[:, column]
-            outside = ~np.isin(encoder.values(q)[:, column], values)
-            q[outside, column] = there[rng.integers(len(there), size=int(outside.sum()))]
-        return q
+            outside = ~np.isin(encoder.values(quantiles)[:, column], values)
+            quantiles[outside, column] = there[rng.integers(len(there), size=int(outside.sum()))]
+        return quantiles
 
 
 def branches(encoder: Encoder) -> tuple[Branch, ...]:
     """One for each value of each parameter that others depend on; of a number, for each that they name.
 
-    Those that no draw gets into are left out: a single value of a continuous parameter, say.
+    Branches that no draw reaches are left out: a single value of a continuous parameter, say.
     """
     values: dict[int, set[float]] = {}
     above: dict[int, dict[int, tuple[float, ...]]] = {}
@@ -72,10 +72,12 @@ def branches(encoder: Encoder) -> tuple[Branch, ...]:
     )
     rng = np.random.default_rng(0)
     return tuple(
-        part
-        for part in found
-        if all(wanted for _, wanted in part.above)
-        and part.holds(encoder.raw_from_quantiles(part.moved_into(encoder, encoder.draw(8, rng), rng))).all()
+        branch
+        for branch in found
+        if all(wanted for _, wanted in branch.above)
+        and branch.holds(
+            encoder.raw_from_quantiles(branch.moved_into(encoder, encoder.draw(8, rng), rng))
+        ).all()
     )
 
 
@@ -89,22 +91,24 @@ def _own(column: int, value: float, above: dict[int, dict[int, tuple[float, ...]
 
 @dataclass(frozen=True)
 class Visit:
-    """A look at one part, whatever a model says of it."""
+    """A proposal in one branch, whatever the acquisition is there."""
 
     branch: Branch
-    probability: float  # that it is worth a trial
+    probability: float  # that the proposal is made there
 
 
-def draw_visit(parts: tuple[Branch, ...], tried: Array, refused: Array, rng: np.random.Generator) -> Visit:
-    """The part that was seen least for what is its own.
+def draw_visit(branches: tuple[Branch, ...], tried: Array, refused: Array, rng: np.random.Generator) -> Visit:
+    """The branch that was visited least for the number of its own parameters.
 
     Args:
-        parts: Of the space, at least one.
+        branches: Of the space, at least one.
         tried: Raw rows of all trials, shape [n, d].
         refused: Raw rows of what was turned away, shape [k, d].
         rng: Generator.
     """
-    seen = np.array([part.holds(tried).sum() + _REFUSED * part.holds(refused).sum() for part in parts])
-    claim = np.array([part.own for part in parts]) / (seen + 1.0)
-    first = int(rng.choice(np.flatnonzero(claim == claim.max())))
-    return Visit(parts[first], min(_MOST, _VISITS * claim[first]))
+    seen = np.array(
+        [branch.holds(tried).sum() + _REFUSED * branch.holds(refused).sum() for branch in branches]
+    )
+    priority = np.array([branch.own for branch in branches]) / (seen + 1.0)
+    first = int(rng.choice(np.flatnonzero(priority == priority.max())))
+    return Visit(branches[first], min(_MOST, _VISITS * priority[first]))

@@ -1,6 +1,6 @@
-"""Where candidates come from: the whole space, the surroundings of what is promising, and of the best so far.
+"""Pools of candidates: the whole space, the neighbourhood of local starts, and of the best candidates so far.
 
-All are quantile rows (see `encode`), shape [n, d].
+All are quantile rows (see `encoding`), shape [n, d].
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import numpy as np
 from satisfice.surrogate.encoding import Array, Encoder, neighbours
 
 ANYWHERE = 500  # candidates drawn from the whole space
-_LOCAL = 500  # candidates near what is promising
+_LOCAL = 500  # candidates near local starts
 _SCALES = (0.02, 0.06, 0.15, 0.3)
 _BEST = 12  # that are searched near
 
 
-def pool(encoder: Encoder, parents: Array, partners: Array, rng: np.random.Generator) -> Array:
-    """Candidates from the whole space, and near parents.
+def pool(encoder: Encoder, starts: Array, partners: Array, rng: np.random.Generator) -> Array:
+    """Candidates from the whole space, and near local starts.
 
     Args:
         encoder: The space.
-        parents: Rows to search near.
-        partners: Rows that they are crossed with.
+        starts: Rows to search near.
+        partners: Rows for crossover.
         rng: Generator.
     """
     near = neighbours(
         encoder,
-        parents[rng.integers(len(parents), size=_LOCAL)],
+        starts[rng.integers(len(starts), size=_LOCAL)],
         partners[rng.integers(len(partners), size=_LOCAL)],
         _SCALES,
         rng,

@@ -1,4 +1,4 @@
-"""Configurations far from what has been tried, for when no model is asked."""
+"""The initial design, and proposals that explore: configurations far from all trials."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from satisfice.search.baselines.space_filling import nothing_fits
 from satisfice.surrogate.encoding import Array
 
 MAX_SCREENS = 240  # per proposal
-_PART_SCREENS = 20  # of a look at one part of a conditional space
+_BRANCH_SCREENS = 20  # of a visit to one branch of a conditional space
 
 
-def fill(context: ProposalContext) -> FeasibleCandidate:
+def space_filling_candidate(context: ProposalContext) -> FeasibleCandidate:
     """A configuration far from what has been tried, among a few random ones that probably fit.
 
     Raises:
@@ -21,8 +21,8 @@ def fill(context: ProposalContext) -> FeasibleCandidate:
     """
     budget, drawn = MAX_SCREENS, 0
     for attempt in range(12):
-        q = context.encoder.draw(64 if attempt < 2 else 512, context.rng)
-        raw = _far_first(context, q)[: min(8 + 4 * attempt, budget)]
+        quantiles = context.encoder.draw(64 if attempt < 2 else 512, context.rng)
+        raw = _far_first(context, quantiles)[: min(8 + 4 * attempt, budget)]
         found, screened = context.first_that_fits(raw)
         if found is not None:
             return found
@@ -30,37 +30,37 @@ def fill(context: ProposalContext) -> FeasibleCandidate:
     raise nothing_fits(context.screening, drawn)
 
 
-def fill_part(context: ProposalContext, part: Branch) -> FeasibleCandidate | None:
-    """A random configuration of one part of the space, None if it is hard to find one that fits there.
+def random_candidate_in(context: ProposalContext, branch: Branch) -> FeasibleCandidate | None:
+    """A random configuration of one branch, None if it is hard to find one that fits there.
 
-    The farthest ones of a part are its corners: mostly bad, and costly to train.
+    The farthest ones of a branch are its corners: mostly bad, and costly to train.
     """
     encoder, rng = context.encoder, context.rng
-    q = part.moved_into(encoder, encoder.draw(64, rng), rng)
-    raw = context.new(encoder.raw_from_quantiles(q))
-    chance = context.chance(encoder.unit(raw))
+    quantiles = branch.moved_into(encoder, encoder.draw(64, rng), rng)
+    raw = context.new(encoder.raw_from_quantiles(quantiles))
+    chance = context.chance(encoder.scaled(raw))
     likely = np.argsort(chance <= 0.5 * chance.max(initial=0.0), kind="stable")
-    return context.first_that_fits(raw[likely[:_PART_SCREENS]])[0]
+    return context.first_that_fits(raw[likely[:_BRANCH_SCREENS]])[0]
 
 
-def _far_first(context: ProposalContext, q: Array) -> Array:
+def _far_first(context: ProposalContext, quantiles: Array) -> Array:
     """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
     encoder = context.encoder
-    raw = context.new(encoder.raw_from_quantiles(q))
+    raw = context.new(encoder.raw_from_quantiles(quantiles))
     if len(raw) == 0:
         return raw
-    unit = encoder.unit(raw)
-    chance = context.chance(unit)
-    far = _distance(context, unit)
+    scaled = encoder.scaled(raw)
+    chance = context.chance(scaled)
+    far = _distance(context, scaled)
     worth = far * np.where(chance > 0.5 * chance.max(), 1.0, 1e-3) * chance
     return raw[np.argsort(-worth, kind="stable")]
 
 
-def _distance(context: ProposalContext, unit: Array) -> Array:
+def _distance(context: ProposalContext, scaled: Array) -> Array:
     """Mean distance per parameter to the nearest of the latest 300 trials. Shape [n]."""
-    tried = context.encoder.unit(context.tried_rows)
-    if len(tried) == 0 or unit.shape[1] == 0:
-        return np.ones(len(unit))
-    delta = np.abs(unit[:, None, :] - tried[-300:][None])
+    tried = context.encoder.scaled(context.tried_rows)
+    if len(tried) == 0 or scaled.shape[1] == 0:
+        return np.ones(len(scaled))
+    delta = np.abs(scaled[:, None, :] - tried[-300:][None])
     delta = np.where(context.encoder.layout.ordered, delta, delta != 0)
     return np.asarray(delta.mean(axis=2).min(axis=1))

@@ -1,4 +1,4 @@
-"""Trials that are worth searching near.
+"""Starts of the local search: trials whose surroundings are searched.
 
 Shapes: n trials, m objectives, to be minimised.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.search.expected_improvement import nondominated
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
 _ENOUGH, _MOST = 10, 60
@@ -26,16 +26,16 @@ def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]
     rows: list[int] = []
     rest = feasible
     while len(rows) < _ENOUGH and len(rest):
-        layer = rest[nondominated(objectives[rest])]
+        layer = rest[nondominated(objectives[rest], keep_equal=False)]
         rows.extend(layer)
         rest = np.setdiff1d(rest, layer)
     return np.array(rows[:_MOST], dtype=int)
 
 
 def best_of_ranges(expected: Array, rows: NDArray[np.int_], known: NDArray[np.bool_]) -> NDArray[np.int_]:
-    """The most hopeful trials of each range of each objective that is known before training.
+    """The best trials of each range of each objective that is known before training.
 
-    Without these, what is large, say, is only searched near what is small, and never tuned.
+    Without these, large models, say, would only be reached from small ones, and never be tuned.
 
     Args:
         expected: Objectives as observed or expected, shape [n, m].

@@ -1,7 +1,8 @@
-"""Which trials a search can learn from at this moment, and what they have.
+"""The observations that surrogates are fitted to.
 
-Normally those that finished. Before enough have, the latest step that enough have reported stands for the
-finish: parallel workers would else begin twice as many trainings as there are workers before a model helps.
+Normally those are the finished trials. Before enough have finished, the latest step that enough trials have
+reported stands for the finish: otherwise parallel workers would begin twice as many trainings as there are
+workers before a model helps.
 
 Shapes: n trials, m objectives.
 """
@@ -22,7 +23,7 @@ from satisfice.surrogate.encoding import Array
 
 @dataclass(frozen=True)
 class Observations:
-    """Trials that count as finished, and what they have."""
+    """Trials that count as finished, and their objectives."""
 
     rows: NDArray[np.int_]
     stopped: NDArray[np.int_]  # of the others
@@ -32,7 +33,7 @@ class Observations:
 
 
 def observations(history: History, static: set[str]) -> Observations | None:
-    """What can be learnt from, or None while it is too little for a model.
+    """The observations, or None while it is too little for a model.
 
     Args:
         history: The trials.

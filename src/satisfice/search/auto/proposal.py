@@ -1,4 +1,4 @@
-"""One proposal in the making: what it rests on, and the ways to screen candidates for it."""
+"""The inputs of one proposal, and the ways to screen candidates for it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FeasibleCandidate:
 
 @dataclass(frozen=True)
 class ProposalContext:
-    """What a proposal rests on."""
+    """All inputs of one proposal."""
 
     history: History
     surrogates: Surrogates | None  # None while the trials are too few for a model
@@ -66,7 +66,7 @@ class ProposalContext:
             keep.append(i)
         return raw[keep]
 
-    def chance(self, unit: Array) -> Array:
-        """Probability that each unit row fits, by all that is known. Shape [n]."""
-        chance = self.screening.probability_fits(unit)
-        return chance if self.surrogates is None else chance * self.surrogates.probability_feasible(unit)
+    def chance(self, scaled: Array) -> Array:
+        """Probability that each scaled row fits, by all that is known. Shape [n]."""
+        chance = self.screening.probability_fits(scaled)
+        return chance if self.surrogates is None else chance * self.surrogates.probability_feasible(scaled)

@@ -1,4 +1,4 @@
-"""What the trials so far say: the front to improve on, and a model of each metric that training decides."""
+"""Surrogates: the observed front, and a model of each metric that training decides."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from satisfice.search.auto.local_starts import best_of_ranges, promising
 from satisfice.search.auto.observations import observations
 from satisfice.search.curves.finish import CurveModels
 from satisfice.search.curves.trained_metrics import TrainedModels
-from satisfice.search.expected_improvement import nondominated
 from satisfice.search.history import History
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 from satisfice.surrogate.metric_model import HyperparameterCache, MetricModel
 
-_STOPPED = 500  # latest stopped trials that may be searched near
+_STOPPED = 500  # latest stopped trials that may be local starts
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Surrogates:
     front: Array  # feasible, finished or expected of running trials, shape [f, m]
     observed: Array  # objectives of all feasible finished trials, shape [n, m]
     typical: Array  # median of each objective, shape [m]
-    parents: Array  # raw rows worth searching near, shape [p, d]
+    local_starts: Array  # raw rows of trials that are searched near, shape [p, d]
     models: Mapping[str, MetricModel]  # of signed objectives and of constraint metrics that training decides
     late: Mapping[str, float]  # keys of constraints that training decides, and bounds on their models' scale
 
@@ -60,24 +60,24 @@ class Surrogates:
         width = np.where(width > 0, width, 1e-3 * size)
         return ideal, reference + 0.05 * width
 
-    def probability_feasible(self, unit: Array) -> Array:
+    def probability_feasible(self, scaled: Array) -> Array:
         """Probability that the constraints which training decides will be met, shape [q]."""
-        out = np.ones(len(unit))
+        out = np.ones(len(scaled))
         for key, bound in self.late.items():
-            out *= self.models[key].probability_below(unit, bound)
+            out *= self.models[key].probability_below(scaled, bound)
         return out
 
-    def predict(self, unit: Array) -> dict[str, float]:
-        """What is expected of one configuration, by metric, in the metric's own direction."""
+    def predict(self, scaled: Array) -> dict[str, float]:
+        """Predicted metrics of one configuration, by name, in the metric's own direction."""
         out = {}
         for j, name in enumerate(self.names):
             if name in self.models:
                 model = self.models[name]
-                out[name] = float(self.signs[j] * model.values(model.predict(unit)[0])[0])
+                out[name] = float(self.signs[j] * model.values(model.predict(scaled)[0])[0])
         return out
 
 
-def gather(
+def fit_surrogates(
     history: History,
     static: set[str],
     cache: HyperparameterCache,
@@ -85,12 +85,12 @@ def gather(
     *,
     roughness: float = 1.0,
 ) -> Surrogates | None:
-    """What the history says, or None while it is too little for a model.
+    """Surrogates fitted to the history, or None while it is too little for a model.
 
     Args:
         history: The trials.
         static: Metrics known before training.
-        cache: KernelParameters that were fitted before.
+        cache: Hyperparameters that were fitted before.
         curves: The same, of models that see unfinished trials.
         roughness: See `gaussian.KernelParameters.rougher`.
     """
@@ -106,7 +106,7 @@ def gather(
     feasible = complete[history.feasible[complete] != 0]
     make = TrainedModels(
         history,
-        history.encoder.unit(history.raw),
+        history.encoder.scaled(history.raw),
         complete,
         cache,
         curves if observed.at_the_end else None,
@@ -120,15 +120,15 @@ def gather(
     expected = objectives.copy()
     for j, name in enumerate(names):
         if name in models:
-            expected[observed.running, j] = _believe(models[name], make.x, observed.running)
+            expected[observed.running, j] = _kriging_believer(models[name], make.x, observed.running)
     late: dict[str, float] = {}
     for constraint in history.problem.constraints:
         if constraint.metric not in static and make.ever_violated(constraint, np.r_[complete, pruned]):
             found = make.of_constraint(constraint)
             if found is not None:
                 models[constraint.key], late[constraint.key] = found
-    believed = observed.running[np.isfinite(expected[observed.running]).all(axis=1)]
-    candidates = expected[np.r_[feasible, believed]]
+    imputed = observed.running[np.isfinite(expected[observed.running]).all(axis=1)]
+    candidates = expected[np.r_[feasible, imputed]]
     known = np.array([name in static for name in names])
     stopped = pruned[history.feasible[pruned] != 0][-_STOPPED:] if known.any() else pruned[:0]
     for j, name in enumerate(names):
@@ -141,17 +141,17 @@ def gather(
         signs=history.signs[order],
         static=frozenset(static),
         stopped=len(pruned) / (len(complete) + len(pruned)),
-        front=candidates[nondominated(candidates)],
+        front=candidates[nondominated(candidates, keep_equal=False)],
         observed=objectives[feasible],
         typical=np.median(objectives[complete], axis=0),
-        parents=history.raw[near],
+        local_starts=history.raw[near],
         models=models,
         late=late,
     )
 
 
-def _believe(model: MetricModel, x: Array, rows: NDArray[np.int_]) -> Array:
-    """What the model expects of running trials, which is then taken as said (Kriging believer)."""
+def _kriging_believer(model: MetricModel, x: Array, rows: NDArray[np.int_]) -> Array:
+    """Predicted values of running trials, on which the model is then conditioned (Kriging believer)."""
     if len(rows) == 0:
         return np.zeros(0)
     mean, _ = model.predict(x[rows])

@@ -21,5 +21,5 @@ def gp(problem: SearchProblem) -> OptunaSampler:
         name="gp",
         make=lambda seed: optuna.samplers.GPSampler(seed=seed),
         redraws=2,
-        told=False,
+        tell_rejected=False,
     )

@@ -1,12 +1,12 @@
 """Optuna's own samplers with screening in front.
 
 The sampler runs on a mirror: an in-memory Optuna study in this process, fed from the history, so that
-redraws never touch the shared database. A sampler is made anew for each proposal, seeded from the caller's
+redraws never touch the shared database. A new sampler is made for each proposal, seeded from the caller's
 generator.
 
-What each one learns of a proposal that was turned away (observed on Optuna 5.0.0):
+How each sampler treats a proposal that was turned away (observed on Optuna 5.0.0):
 
-- TPE reads PRUNED trials with constraints: it is told.
+- TPE reads PRUNED trials with constraints: the proposal is told as one.
 - NSGA-II reads finished COMPLETE trials only: redrawing is all that is needed.
 - GPSampler reads COMPLETE trials only, and redraws cluster at one peak of its acquisition: after a few,
   candidates around its proposal are screened instead. It reads constraints by position: all are set, in the
@@ -42,14 +42,14 @@ class OptunaSampler:
         name: For `Proposal.why`.
         make: Seed to sampler.
         redraws: How often the sampler itself is asked before candidates around its proposal are screened.
-        told: Whether a rejected proposal is told as PRUNED with its violations.
+        tell_rejected: Whether a rejected proposal is told as PRUNED with its violations.
     """
 
     def __init__(
-        self, problem: SearchProblem, *, name: str, make: MakeSampler, redraws: int, told: bool
+        self, problem: SearchProblem, *, name: str, make: MakeSampler, redraws: int, tell_rejected: bool
     ) -> None:
         self._problem, self._name, self._make = problem, name, make
-        self._redraws, self._told = redraws, told
+        self._redraws, self._tell_rejected = redraws, tell_rejected
         self._study = optuna.create_study(directions=[o.direction for o in problem.objectives])
         self._mirrored: dict[int, tuple[int, bool]] = {}  # number -> (trial id in the mirror, finished)
         self._unclaimed: dict[bytes, int] = {}  # accepted here, not yet seen in the history -> trial id
@@ -82,7 +82,7 @@ class OptunaSampler:
             if answer.fits:
                 self._unclaimed[keys(raw[None])[0]] = trial._trial_id  # noqa: SLF001  # the only handle to it
                 return self._proposal(history, raw, answer, count)
-            if self._told:
+            if self._tell_rejected:
                 self._set_constraints(trial, answer)
                 self._study.tell(trial, state=TrialState.PRUNED)
             else:
@@ -99,9 +99,9 @@ class OptunaSampler:
         for scale in (0.05, 0.15, 0.4, None):
             count = _RANDOM if scale is None else _AROUND // 3
             partners = encoder.draw(count, rng)
-            parents = np.repeat(base, count, axis=0)
-            q = partners if scale is None else neighbours(encoder, parents, partners, (scale,), rng)
-            for raw in encoder.raw_from_quantiles(q):
+            starts = np.repeat(base, count, axis=0)
+            quantiles = partners if scale is None else neighbours(encoder, starts, partners, (scale,), rng)
+            for raw in encoder.raw_from_quantiles(quantiles):
                 tried += 1
                 answer = self._screening.screen(raw, screen)
                 if answer.fits:
@@ -195,7 +195,7 @@ def _finite(violation: float) -> float:
 
 
 def tpe(problem: SearchProblem) -> OptunaSampler:
-    """Optuna's TPE, multivariate, told of what was turned away."""
+    """Optuna's TPE, multivariate. Proposals that were turned away are told to it."""
     return OptunaSampler(
         problem,
         name="tpe",
@@ -203,7 +203,7 @@ def tpe(problem: SearchProblem) -> OptunaSampler:
             seed=seed, multivariate=True, group=True, constant_liar=True
         ),
         redraws=100,
-        told=True,
+        tell_rejected=True,
     )
 
 
@@ -215,5 +215,5 @@ def nsga2(problem: SearchProblem) -> OptunaSampler:
         name="nsga2",
         make=lambda seed: optuna.samplers.NSGAIISampler(seed=seed, population_size=size),
         redraws=200,
-        told=False,
+        tell_rejected=False,
     )

@@ -1,14 +1,15 @@
 """From a report of an unfinished training to the finish that it predicts.
 
-First the report's latest change is carried on, as far as that helped with the trainings that finished: a
-curve that still falls has more to come. Then, at each rung, a line through all trainings says how such
-levels go with finishes; the variance around it says how far that may be wrong.
+First, the latest change of a curve is extrapolated by a momentum that is fitted to the finished trials: a
+curve that still falls will fall further. The result is the level of the trial at that rung. Then, at each
+rung, a linear regression of levels on finishes over all trials gives the predicted finish. The residual
+variance gives its uncertainty.
 
-Trainings that were stopped count, though their finishes are missing. A line through the others alone is one
-through those that did well early, and predicts too bad a finish of those that did not. What is missing is so
-by what was reported, so that the regression of finishes on levels may be read off those that went on, and the
-spread of levels off all (Anderson 1957, doi:10.1080/01621459.1957.10501379), from the last rung
-backwards.
+Stopped trials are included, though their finishes are missing. A regression on the finished trials alone
+would be fitted to those that did well early, and would predict too bad a finish for the others. The
+finishes are missing at random given the reports. So the regression of finishes on levels is estimated from
+the trials that went on, and the distribution of levels from all trials (Anderson 1957,
+doi:10.1080/01621459.1957.10501379), from the last rung backwards.
 
 Shapes: n trials, g rungs, d parameters. Targets are to be minimised.
 """
@@ -24,15 +25,13 @@ from satisfice.search.history import History
 from satisfice.surrogate.encoding import Array
 from satisfice.surrogate.transform import TailLog
 
-_PRIOR_COUNT = 3.0  # finished trials that prior knowledge of a line counts for
-_PRIOR_VARIANCE = 0.3  # around a line, per factor e of steps to come, as a share of the variance of finishes
+_PRIOR_COUNT = 3.0  # weight of the prior of a regression, in finished trials
+_PRIOR_VARIANCE = 0.3  # of residuals, per factor e of steps to come, as a share of the variance of finishes
 _SLOPES = (0.25, 4.0)
-_CARRIED = 0.5  # prior share of what a curve that falls like 1/step has still to come
-_MOST_CARRIED = 1.5
-_SURPRISE = (
-    0.5  # standard deviation where a training is unlike the finished ones, as a share of what is to come
-)
-_UNLIKE = 0.5  # distance in some parameter, as a share of its range, from which on a training is unlike
+_PRIOR_MOMENTUM = 0.5  # prior momentum, as a share of the remaining change of a curve that falls like 1/step
+_MAX_MOMENTUM = 1.5
+_DISSIMILAR_SD = 0.5  # standard deviation of a dissimilar training, as a share of the remaining change
+_DISSIMILAR_FROM = 0.5  # distance in some parameter, as a share of its range, at which dissimilarity is 1
 
 
 def last_rung(history: History, rows: NDArray[np.int_]) -> NDArray[np.int_]:
@@ -53,7 +52,7 @@ def signed_curve(
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """By rung: level = intercept + slope * finish, both on the scale of a transform of finishes.
+    """By rung: level = intercept + slope * finish, both on the transformed scale of finishes.
 
     A level is a report and ``momentum`` times the change since the rung before.
     """
@@ -66,7 +65,7 @@ class Extrapolation:
     ahead: Array  # variance of the predicted finish around the true one, falling with g, shape [g]
 
     @classmethod
-    def through(
+    def fitted(
         cls,
         history: History,
         target: int,
@@ -74,7 +73,7 @@ class Extrapolation:
         finishes: Array,
         unfinished: NDArray[np.int_],
     ) -> Extrapolation:
-        """Through trials, with prior knowledge: as if `_PRIOR_COUNT` more lay on a slope of one.
+        """Fitted to trials, with a prior worth `_PRIOR_COUNT` trials on a slope of one.
 
         Args:
             history: The trials.
@@ -99,16 +98,16 @@ class Extrapolation:
                 change = level - reports[:, g - 1]
                 harmonic = steps[g - 1] / (steps[g] - steps[g - 1])
                 momentum[g] = _momentum(level[: len(seen)], change[: len(seen)], seen, harmonic)
-                level = _carried_on(level, change, momentum[g])
+                level = _levels(level, change, momentum[g])
             prior = _PRIOR_VARIANCE * known.spread * to_come[g]
-            slope[g], intercept[g], ahead[g] = known.take_in(level, prior)
+            slope[g], intercept[g], ahead[g] = known.regress(level, prior)
         ahead = np.maximum.accumulate(ahead[::-1])[::-1]
         return cls(target, transform, momentum, intercept, slope, ahead)
 
     def predict(
         self, history: History, rows: NDArray[np.int_], rung: int | NDArray[np.int_]
     ) -> tuple[Array, Array]:
-        """Finishes on the transform's scale that trials' reports stand for, and how far off they are.
+        """Predicted finishes of trials, on the transformed scale.
 
         Returns:
             The finishes, NaN where there is no report, and the change from the report to there. Shapes [n].
@@ -116,14 +115,14 @@ class Extrapolation:
         report = self.transform.forward(signed_curve(history, rows, self.target, rung))
         before = signed_curve(history, rows, self.target, np.maximum(rung, 1) - 1)
         change = report - self.transform.forward(before)  # at the first rung, 0
-        level = _carried_on(report, change, self.momentum[rung])
+        level = _levels(report, change, self.momentum[rung])
         predicted = (level - self.intercept[rung]) / self.slope[rung]
         return predicted, report - predicted
 
 
 @dataclass
 class _Finishes:
-    """What is known of the finishes of trials, from the last rung back to the one looked at."""
+    """Known and predicted finishes of trials, from the last rung back to the current one."""
 
     mean: Array  # NaN where nothing is known yet, shape [n]
     variance: Array  # 0 for those that finished, shape [n]
@@ -134,24 +133,24 @@ class _Finishes:
         mean = np.r_[seen, np.full(missing, np.nan)]
         return cls(mean, np.zeros(len(mean)), max(float(seen.var()), 1e-6))
 
-    def take_in(self, level: Array, prior: float) -> tuple[float, float, float]:
-        """A line through a rung's levels, and from it what finishes to expect of trials that end there.
+    def regress(self, level: Array, prior: float) -> tuple[float, float, float]:
+        """Regress a rung's levels on finishes, and predict the finishes of trials that end there.
 
         Args:
             level: NaN where a trial has none, shape [n].
-            prior: Variance around the line, before trials tell.
+            prior: Prior variance of the residuals.
 
         Returns:
             Slope and intercept of levels over finishes, and the variance of what levels predict.
         """
-        told = np.isfinite(level)
-        known, missing = told & np.isfinite(self.mean), told & ~np.isfinite(self.mean)
+        finite = np.isfinite(level)
+        known, missing = finite & np.isfinite(self.mean), finite & ~np.isfinite(self.mean)
         if not known.any():
             self.mean[missing], self.variance[missing] = level[missing], prior
             return 1.0, 0.0, prior
         if missing.any():
-            self._expect(level, known, missing, prior)
-        level, finish, unsure = level[told], self.mean[told], float(self.variance[told].sum())
+            self._impute(level, known, missing, prior)
+        level, finish, unsure = level[finite], self.mean[finite], float(self.variance[finite].sum())
         e, f, prior_size = level - level.mean(), finish - finish.mean(), _PRIOR_COUNT * self.spread
         slope = (float(e @ f) + prior_size) / (float(f @ f) + unsure + prior_size)
         slope = float(np.clip(slope, *_SLOPES))
@@ -159,10 +158,10 @@ class _Finishes:
         ahead = (float(off @ off) + unsure + _PRIOR_COUNT * prior) / (len(level) + _PRIOR_COUNT)
         return slope, float(level.mean() - slope * finish.mean()), ahead
 
-    def _expect(
+    def _impute(
         self, level: Array, known: NDArray[np.bool_], missing: NDArray[np.bool_], prior: float
     ) -> None:
-        """Regression of the finishes that are known on levels, for those that are missing."""
+        """Predict missing finishes by a regression of the known finishes on levels."""
         centre, finish = level[known].mean(), self.mean[known].mean()
         x, y = level[known] - centre, self.mean[known] - finish
         # The prior trials again: their levels are their finishes and as much noise as `prior`.
@@ -175,48 +174,48 @@ class _Finishes:
         self.variance[missing] = left / (len(x) + _PRIOR_COUNT)
 
 
-def surprise(change: Array, unlike: Array) -> Array:
-    """Further variance of predicted finishes: slow starters are not known from fast ones. Shape [n]."""
-    return np.asarray((_SURPRISE * unlike * change) ** 2)
+def dissimilarity_variance(change: Array, dissimilarity: Array) -> Array:
+    """Further variance of the finishes of dissimilar trainings, which may be slow starters. Shape [n]."""
+    return np.asarray((_DISSIMILAR_SD * dissimilarity * change) ** 2)
 
 
-def _carried_on(report: Array, change: Array, momentum: float | Array) -> Array:
-    """Levels: reports, and what is carried on of their changes where these are known. Shape [n]."""
+def _levels(report: Array, change: Array, momentum: float | Array) -> Array:
+    """Levels: reports plus momentum times their change, where the change is known. Shape [n]."""
     return np.asarray(report + momentum * np.where(np.isfinite(change), change, 0.0))
 
 
 def _momentum(report: Array, change: Array, finish: Array, harmonic: float) -> float:
-    """How far the latest change of a curve carries on: by least squares, finish ~ report + change.
+    """Momentum of the latest change of a curve, by least squares: finish ~ report + change.
 
     Args:
         report: Reports at a rung, NaN where there is none, shape [n].
         change: Since the rung before, shape [n].
         finish: Shape [n].
-        harmonic: What a curve that falls like 1/step has still to come, per change.
+        harmonic: Remaining change of a curve that falls like 1/step, per change.
     """
-    told = np.isfinite(report) & np.isfinite(change)
-    prior = np.array([1.0, _CARRIED * harmonic])
-    if not told.any():
+    finite = np.isfinite(report) & np.isfinite(change)
+    prior = np.array([1.0, _PRIOR_MOMENTUM * harmonic])
+    if not finite.any():
         return float(prior[1])
-    x = np.column_stack([report[told], change[told]])
-    x, y = x - x.mean(axis=0), finish[told] - finish[told].mean()
+    x = np.column_stack([report[finite], change[finite]])
+    x, y = x - x.mean(axis=0), finish[finite] - finish[finite].mean()
     counted = _PRIOR_COUNT * np.diag([1.0, max(float((x[:, 1] ** 2).mean()), 1e-6)])
     weight = np.linalg.solve(x.T @ x + counted, x.T @ y + counted @ prior)
-    return float(np.clip(weight[1] / max(weight[0], _SLOPES[0]), 0.0, _MOST_CARRIED * harmonic))
+    return float(np.clip(weight[1] / max(weight[0], _SLOPES[0]), 0.0, _MAX_MOMENTUM * harmonic))
 
 
-def unlike(unit: Array, finished: Array, ordered: NDArray[np.bool_]) -> Array:
-    """0 for a repetition of a finished training, 1 for one that is unlike all of them. Shape [q].
+def dissimilarity(scaled: Array, finished: Array, ordered: NDArray[np.bool_]) -> Array:
+    """Dissimilarity: 0 for a repetition of a finished training, 1 for one far from all of them. Shape [q].
 
     Args:
-        unit: Unit rows, shape [q, d].
-        finished: Unit rows, shape [f, d].
+        scaled: Scaled rows, shape [q, d].
+        finished: Scaled rows, shape [f, d].
         ordered: Which parameters are numbers, shape [d].
     """
-    out = np.ones(len(unit))
-    if len(finished) == 0 or unit.shape[1] == 0:
+    out = np.ones(len(scaled))
+    if len(finished) == 0 or scaled.shape[1] == 0:
         return out
-    for i, row in enumerate(unit):
-        apart = np.where(ordered, np.abs(finished - row), _UNLIKE * (finished != row))
-        out[i] = min(1.0, float(apart.max(axis=1).min()) / _UNLIKE)
+    for i, row in enumerate(scaled):
+        apart = np.where(ordered, np.abs(finished - row), _DISSIMILAR_FROM * (finished != row))
+        out[i] = min(1.0, float(apart.max(axis=1).min()) / _DISSIMILAR_FROM)
     return out

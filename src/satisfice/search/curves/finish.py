@@ -1,8 +1,8 @@
 """Models of how trainings finish, from finished and unfinished ones.
 
-A Gaussian process over the configurations takes finishes and the finishes that reports predict (see
-`extrapolation`) together (see `gaussian_process.Reports`): what was stopped teaches as much as it can, and a
-training's own report sharpens what is expected of it.
+A Gaussian process over the configurations is conditioned on finishes, and on the finishes that reports
+predict (see `extrapolation` and `gaussian_process.Reports`). So stopped trials contribute, and a training's
+own report sharpens the prediction of its finish.
 
 Everything depends on the history's content alone.
 """
@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.trial import TrialState
 
-from satisfice.search.curves.extrapolation import Extrapolation, last_rung, signed_curve, surprise, unlike
+from satisfice.search.curves.extrapolation import (
+    Extrapolation,
+    dissimilarity,
+    dissimilarity_variance,
+    last_rung,
+    signed_curve,
+)
 from satisfice.search.history import History
 from satisfice.surrogate import gaussian_process as gaussian
 from satisfice.surrogate.encoding import Array
@@ -29,7 +35,7 @@ _NOISE_PRIOR = 0.01
 _MAX_FIT = 110  # points that hyperparameters are fitted on
 _MAX_TRIALS = 200  # of a model; the other points are earlier reports of those that finished
 _EARLIER = 2  # earlier reports of each finished trial that a model sees
-_UNSURE, _UNSURE_COUNT = 1.3, 4.0  # factor of intervals before trials tell, and how many trials it counts for
+_UNSURE, _UNSURE_COUNT = 1.3, 4.0  # prior factor of intervals, and its weight in trials
 _MAX_WIDENING = 4.0
 
 
@@ -49,7 +55,7 @@ class FinishModel:
     metric: MetricModel
     extrapolation: Extrapolation
     points: _Points
-    seen: Array  # unit rows of finished trials, shape [f, d]
+    seen: Array  # scaled rows of finished trials, shape [f, d]
 
     @cached_property
     def _left_out(self) -> tuple[NDArray[np.int_], Array]:
@@ -77,13 +83,13 @@ class FinishModel:
 
     @cached_property
     def widening(self) -> float:
-        """Factor of standard deviations that makes intervals hold for those left out."""
+        """Factor of standard deviations that calibrates intervals on the trials left out."""
         tested, predicted = self._left_out
         if len(tested) == 0:
             return _UNSURE
         off = np.abs(self.points.target[tested] - predicted[:, 0]) / predicted[:, 1]
-        surprise = float(np.quantile(off, 0.9)) / 1.645
-        mean = (surprise * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
+        factor = float(np.quantile(off, 0.9)) / 1.645
+        mean = (factor * len(tested) + _UNSURE * _UNSURE_COUNT) / (len(tested) + _UNSURE_COUNT)
         return float(np.clip(mean, 1.0, _MAX_WIDENING))
 
     def optimistic(self, mean: float | Array, sd: float | Array, optimism: float) -> Array:
@@ -91,23 +97,24 @@ class FinishModel:
         return self.extrapolation.transform.inverse(np.atleast_1d(mean - optimism * sd))
 
     def optimistic_bound(self, history: History, number: int, rung: int, optimism: float) -> float:
-        """The best that may be hoped of the finish of a trial that is not in it, NaN if it has not reported.
+        """Optimistic bound of the finish of a trial that the model has not seen; NaN if it has not reported.
 
-        By all that is known, or by the trial's reports alone, whichever is better: a training that surprises
-        the model teaches most. Never worse than what the trial has shown. In the metric's own units, to
-        minimise.
+        Computed from the model and from the trial's reports alone; the better one counts, since a training
+        that contradicts the model is the most informative. Never worse than the latest report. In the
+        metric's own units, to minimise.
 
         Args:
             history: The trials.
             number: Of the trial.
             rung: Index into `History.rungs`.
-            optimism: Standard deviations below what is expected.
+            optimism: Standard deviations below the mean.
         """
         row, ahead = np.array([number]), float(self.extrapolation.ahead[rung])
         predicted, change = self.extrapolation.predict(history, row, rung)
-        unit = history.encoder.unit(history.raw[row])
-        extra = float(surprise(change, unlike(unit, self.seen, history.encoder.layout.ordered))[0])
-        mean, sd = self.metric.finish(unit, ahead, float(predicted[0]), extra)
+        scaled = history.encoder.scaled(history.raw[row])
+        far = dissimilarity(scaled, self.seen, history.encoder.layout.ordered)
+        extra = float(dissimilarity_variance(change, far)[0])
+        mean, sd = self.metric.finish(scaled, ahead, float(predicted[0]), extra)
         together = self.optimistic(mean, sd * self.widening, optimism)
         alone = self.optimistic(predicted, math.sqrt(ahead + extra) * self.widening, optimism)
         shown = signed_curve(history, row, self.extrapolation.target, rung)
@@ -115,7 +122,7 @@ class FinishModel:
 
 
 class CurveModels:
-    """Makes models of finishes; hyperparameters are shared by the models between two sizes of the history."""
+    """Makes models of finishes; models between two sizes of the history share hyperparameters."""
 
     def __init__(self) -> None:
         self._fits: dict[bytes, gaussian.KernelParameters] = {}
@@ -145,12 +152,12 @@ class CurveModels:
         if len(complete) < MIN_FINISHED:
             return None
         failed = np.zeros(0, dtype=int) if failed is None else failed
-        extrapolation = Extrapolation.through(history, target, complete, finishes, unfinished)
+        extrapolation = Extrapolation.fitted(history, target, complete, finishes, unfinished)
         points = _points(history, extrapolation, complete, finishes, unfinished)
         worst = float(extrapolation.transform.forward(finishes).max())
         rows = np.r_[points.trial, failed]
         metric = MetricModel(
-            history.encoder.unit(history.raw[rows]),
+            history.encoder.scaled(history.raw[rows]),
             np.r_[points.target, np.full(len(failed), worst)],
             np.r_[points.extra, np.full(len(failed), 0.5)],
             history.encoder.layout,
@@ -162,7 +169,7 @@ class CurveModels:
             metric,
             extrapolation,
             points,
-            seen=history.encoder.unit(history.raw[points.trial[: points.finished]]),
+            seen=history.encoder.scaled(history.raw[points.trial[: points.finished]]),
         )
 
     def _hyperparameters(
@@ -185,10 +192,10 @@ class CurveModels:
             if len(self._fits) > 64:
                 self._fits.clear()
             finishes = history.target(target, first)
-            extrapolation = Extrapolation.through(history, target, first, finishes, others)
+            extrapolation = Extrapolation.fitted(history, target, first, finishes, others)
             points = _points(history, extrapolation, first, finishes, others)
             self._fits[key] = fit(
-                history.encoder.unit(history.raw[points.trial]),
+                history.encoder.scaled(history.raw[points.trial]),
                 points.target,
                 points.extra,
                 history.encoder.layout,
@@ -209,8 +216,8 @@ def _points(
     last = last_rung(history, unfinished)
     unfinished, last = unfinished[last >= 0], last[last >= 0]
     predicted, change = extrapolation.predict(history, unfinished, last)
-    told = np.isfinite(predicted)
-    unfinished, last, predicted, change = unfinished[told], last[told], predicted[told], change[told]
+    finite = np.isfinite(predicted)
+    unfinished, last, predicted, change = unfinished[finite], last[finite], predicted[finite], change[finite]
     finished = extrapolation.transform.forward(finishes)
     kept = _kept(np.r_[complete, unfinished], np.r_[finished, predicted])
     of_finished, of_unfinished = kept[: len(complete)], kept[len(complete) :]
@@ -218,19 +225,19 @@ def _points(
     unfinished, last = unfinished[of_unfinished], last[of_unfinished]
     predicted, change = predicted[of_unfinished], change[of_unfinished]
     encoder = history.encoder
-    far = unlike(
-        encoder.unit(history.raw[unfinished]),
-        encoder.unit(history.raw[complete]),
+    far = dissimilarity(
+        encoder.scaled(history.raw[unfinished]),
+        encoder.scaled(history.raw[complete]),
         encoder.layout.ordered,
     )
     rows, rung = _earlier(complete, len(history.rungs), MAX_POINTS - len(complete) - len(unfinished))
     earlier, _ = extrapolation.predict(history, rows, rung)
-    told = np.isfinite(earlier)
-    rows, rung, earlier = rows[told], rung[told], earlier[told]
+    finite = np.isfinite(earlier)
+    rows, rung, earlier = rows[finite], rung[finite], earlier[finite]
     return _Points(
         trial=np.r_[complete, unfinished, rows],
         target=np.r_[finished, predicted, earlier],
-        extra=np.r_[np.zeros(len(complete)), surprise(change, far), np.zeros(len(rows))],
+        extra=np.r_[np.zeros(len(complete)), dissimilarity_variance(change, far), np.zeros(len(rows))],
         ahead=np.r_[np.zeros(len(complete)), extrapolation.ahead[last], extrapolation.ahead[rung]],
         finished=len(complete),
     )

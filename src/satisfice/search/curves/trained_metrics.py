@@ -23,7 +23,7 @@ class TrainedModels:
     """Makes them, all from the same trials."""
 
     history: History
-    x: Array  # unit rows of all trials, shape [n, d]
+    x: Array  # scaled rows of all trials, shape [n, d]
     complete: NDArray[np.int_]  # trials that count as finished
     cache: HyperparameterCache
     curves: CurveModels | None  # None: nothing is predicted from reports
@@ -69,7 +69,7 @@ class TrainedModels:
             if finishes is not None:
                 return finishes.metric, history.targets[target].sign * constraint.bound
         values = history.metrics[:, history.metric_column[constraint.metric]]
-        # What a stopped trial reported last is not what it would have ended with.
+        # The last report of a stopped trial is not its finish.
         rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED)
         ended = (history.state[rows] == TrialState.COMPLETE) | ~reported[rows]
         rows = rows[np.isfinite(values[rows]) & ended]

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from satisfice.search.history import History
 from satisfice.search.protocol import SearchProblem
-from satisfice.spec.constraint import Constraint
+from satisfice.spec.constraint import Constraint, feasibility
+from satisfice.spec.distributions import same_kind, union
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
@@ -53,22 +54,10 @@ def space_of(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
         for name, distribution in trial.distributions.items():
             if looked_at[name] < _LATEST:
                 looked_at[name] += 1
-                space[name] = _widened(space.get(name, distribution), distribution)
+                latest = space.setdefault(name, distribution)
+                if same_kind(latest, distribution):
+                    space[name] = union(latest, distribution)
     return space
-
-
-def _widened(later: BaseDistribution, earlier: BaseDistribution) -> BaseDistribution:
-    """The later range with what the earlier one had beyond it, where both are of one kind."""
-    if later == earlier or not isinstance(later, FloatDistribution | IntDistribution):
-        return later
-    if type(earlier) is not type(later) or (later.log, later.step) != (earlier.log, earlier.step):
-        return later
-    if later.step not in (None, 1):
-        return later
-    low, high = min(later.low, earlier.low), max(later.high, earlier.high)
-    if isinstance(later, IntDistribution):
-        return IntDistribution(int(low), int(high), log=later.log)
-    return FloatDistribution(low, high, log=later.log)
 
 
 class StudyReader:
@@ -116,8 +105,8 @@ class StudyReader:
         What has ended stays so: another thread may have seen less.
         """
         for trial in trials:
-            told = len(trial.user_attrs) + len(trial.intermediate_values)
-            mark = (trial.state, len(trial.params), told)
+            size = len(trial.user_attrs) + len(trial.intermediate_values)
+            mark = (trial.state, len(trial.params), size)
             seen = self._seen.get(trial.number)
             if trial.number != skip and seen != mark and not (seen is not None and seen[0].is_finished()):
                 self._seen[trial.number] = mark
@@ -125,21 +114,19 @@ class StudyReader:
         return self.history
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
-        if not self._covers(trial):  # it has nothing to say about this space
+        if not self._covers(trial):  # it is outside this space
             return TrialRecord(number=trial.number, state=TrialState.WAITING, params={})
         metrics: dict[str, float] = {}
         if trial.state == TrialState.COMPLETE and trial.values is not None:
             metrics.update(zip(self._metrics, trial.values, strict=True))
         constraints = self._constraint_values(trial)
         metrics.update({self._constraints[key].metric: min(v, _WORST) for key, v in constraints.items()})
-        known = len(constraints) == len(self._constraints)
-        missed = any(v > 0 for v in constraints.values())
         return TrialRecord(
             number=trial.number,
             state=trial.state,
             params=dict(trial.params),
             metrics=metrics,
-            feasible=False if missed else True if known else None,
+            feasible=feasibility(constraints, len(self._constraints)),
             reports=all_reports_of(trial, self._metrics[0]),
         )
 

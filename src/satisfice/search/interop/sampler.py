@@ -48,7 +48,7 @@ class SatisficeSampler(BaseSampler):
         self._seed = seed if seed is not None else int(np.random.SeedSequence().generate_state(1)[0])
         self._constraints = constraints
         self._lock = CopyableLock()
-        self._exact_keys: set[str] = set()  # of `constraints`, as far as it has told
+        self._exact_keys: set[str] = set()  # that `constraints` has given so far
         self._lacked: set[str] = set()  # by trials that have ended, as it said
         self._reader: StudyReader | None = None
         self._sampler: AutoSampler | None = None
@@ -135,7 +135,7 @@ class SatisficeSampler(BaseSampler):
     def _prepared(
         self, study: Study, trials: Sequence[FrozenTrial], space: Mapping[str, BaseDistribution]
     ) -> tuple[StudyReader, AutoSampler]:
-        """Reader and sampler, made anew when the study, the space or the constraints change."""
+        """Reader and sampler, made again when the study, the space or the constraints change."""
         keys = sorted(self._exact_keys.union(*(t.constraints for t in trials if t.state.is_finished())))
         # Ids and names are given again, in other storages or after a study was deleted.
         made_for = (study.study_name, trials[0].datetime_start, tuple(space.items()), tuple(keys))

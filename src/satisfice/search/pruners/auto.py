@@ -1,16 +1,16 @@
 """Stopping trainings that cannot matter any more.
 
-A trial is stopped when even its optimistic finish is dominated by a feasible finished trial, or misses a
-constraint that training decides; while no finished trial meets it, when it misses by more than the nearest
-miss. What is known before training is taken as it is; the rest is predicted from the configuration and the
-reports (see `curves`), optimistic meaning the lower end of the interval, or of that by the reports alone. How
-optimistic is learnt: the rule is tried on the trials that finished, each predicted from an early report as if
-it had not, and intervals are widened until it would have lost next to nothing of their front. Where no width
-does, nothing is stopped.
+A trial is stopped when even the optimistic bound of its finish is dominated by a feasible finished trial, or
+violates a constraint that training decides. While no finished trial meets that constraint, the bound must
+miss it by more than the nearest miss. Metrics known before training are taken as they are. The others are
+predicted from the configuration and the reports (see `curves`); the bound is the lower end of the interval,
+or of that by the reports alone. The width is learnt: the rule is tried on the finished trials, each
+predicted from an early report. The intervals are the narrowest with which the rule loses next to nothing of
+their front. Where no width achieves that, nothing is stopped.
 
-Before enough have finished for that, a trial is stopped when it is no better than another one, finished or
-running, was after half as many steps, also in what such constraints ask for. What stopping saves at the start
-moves everything after it forward.
+Before enough trials have finished, a trial is stopped when it is no better than another one, finished or
+running, was after half as many steps, in objectives and in such constraints. What is saved at the start moves
+everything after it forward.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from optuna.trial import TrialState
 
 from satisfice.search.curves.extrapolation import last_rung, signed_curve
 from satisfice.search.curves.finish import MIN_FINISHED, CurveModels, FinishModel
-from satisfice.search.expected_improvement import nondominated
 from satisfice.search.history import History, rungs
 from satisfice.search.protocol import Decision, SearchProblem
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
 _OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
 _SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
-_EARLIEST = 0.1  # of a full training: before, reports say too little
-_LATEST = 0.65  # of a full training: later, its end is worth more to the models than what stopping saves
+_EARLIEST = 0.1  # of a full training: earlier, reports predict too little
+_LATEST = 0.65  # of a full training: later, its finish is worth more to the models than the steps saved
 _HEAD_START = 2.0  # at the start: how much slower than another trial one may be
-_STOPPED_PER_OTHER = 3  # at the start: models need trials that finish
+_STOPPED_PER_OTHER = 3  # at the start: models need finished trials
 _AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
 _ROUNDING = 1e-9  # share of a metric's size by which reports of one number may differ
-_EVERY = 1.02  # models of many trials are made anew when their number has grown by this factor
+_EVERY = 1.02  # models of many trials are refitted when their number has grown by this factor
 
 
 class NoPruner:
@@ -59,7 +59,7 @@ class NoPruner:
 
 @dataclass(frozen=True)
 class _Prediction:
-    """What decisions rest on until further trials end."""
+    """The models that decisions are made by until further trials end."""
 
     models: tuple[FinishModel | None, ...]  # one per target; None: known before training
     late: tuple[tuple[Constraint, int], ...]  # constraints that training decides, and their targets
@@ -67,7 +67,7 @@ class _Prediction:
 
 
 class AutoPruner:
-    """See the module."""
+    """Stops a trial whose optimistic bound is dominated or infeasible; see the module."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
@@ -145,10 +145,10 @@ class AutoPruner:
         settled = settled[: _scheduled(len(settled))]
         key = settled.tobytes() + history.state[settled].tobytes()
         if self._kept[0] != key:
-            self._kept = key, self._look_ahead(history, settled)
+            self._kept = key, self._predict(history, settled)
         return self._kept[1]
 
-    def _look_ahead(self, history: History, settled: NDArray[np.int_]) -> _Prediction | None:
+    def _predict(self, history: History, settled: NDArray[np.int_]) -> _Prediction | None:
         ended = history.state[settled] == int(TrialState.COMPLETE)
         models: list[FinishModel | None] = []
         for target in range(len(history.targets)):
@@ -221,7 +221,7 @@ def _loss(
     for constraint, j in late:
         missed |= best_case[:, j] > history.targets[j].sign * constraint.bound
     best_case = best_case[:, : finished.shape[1]]
-    front = np.flatnonzero(nondominated(finished))
+    front = np.flatnonzero(nondominated(finished, keep_equal=False))
     lost = [
         bool(missed[i] or (np.delete(finished, i, axis=0) <= best_case[i]).all(axis=1).any()) for i in front
     ]
@@ -241,8 +241,8 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
     rows = history.rows(TrialState.COMPLETE)
     rows = rows[history.feasible[rows] != 0]
     values = history.objectives(rows)
-    told = np.isfinite(values).all(axis=1)
-    return rows[told], values[told]
+    finite = np.isfinite(values).all(axis=1)
+    return rows[finite], values[finite]
 
 
 def is_static(history: History, target: int) -> bool:

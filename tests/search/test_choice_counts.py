@@ -14,7 +14,7 @@ from satisfice.surrogate.fitting import fit
 from satisfice.surrogate.gaussian_process import GaussianProcess
 
 OPERATIONS = ("none", "skip", "conv", "pool")
-SIBLINGS = SharedChoices(np.arange(6), len(OPERATIONS))
+SHARED_CHOICES = SharedChoices(np.arange(6), len(OPERATIONS))
 
 
 def choice(name: str, *values: object, **when: tuple[object, ...]) -> Parameter:
@@ -40,7 +40,7 @@ def test_siblings_hold_the_same_unordered_choices_under_the_same_conditions():
     free = [encoder.parameters[j].name for j in encoder.free]
     assert [free[j] for j in shared_choices.columns] == ["edge_0", "edge_1", "edge_2"]
     config = {"model": "cell", "edge_0": "conv", "edge_1": "none", "edge_2": "conv", "depth": 2}
-    rows = encoder.unit(np.array([encoder.raw(config), encoder.raw({"model": "mlp", "depth": 2})]))
+    rows = encoder.scaled(np.array([encoder.raw(config), encoder.raw({"model": "mlp", "depth": 2})]))
     assert shared_choices.shares(rows)[0] == pytest.approx([1 / 3, 0, 2 / 3, 0])
     assert list(shared_choices.active(rows)) == [1, 0]
 
@@ -50,13 +50,13 @@ def test_counts_make_a_covariance_that_siblings_which_are_off_take_no_part_in(se
     rng = np.random.default_rng(seed)
     x = rng.integers(0, len(OPERATIONS), (12, 6)).astype(float)
     x[-3:] = -1.0
-    counting = ChoiceCountKernel(rng.uniform(0.1, 2.0, len(OPERATIONS)), 1.3)
-    covariance = counting.covariance(SIBLINGS, x, x)
+    choice_counts = ChoiceCountKernel(rng.uniform(0.1, 2.0, len(OPERATIONS)), 1.3)
+    covariance = choice_counts.covariance(SHARED_CHOICES, x, x)
     assert np.linalg.eigvalsh(covariance).min() > -1e-9
-    assert np.diag(covariance) == pytest.approx(counting.variance(SIBLINGS, x))
+    assert np.diag(covariance) == pytest.approx(choice_counts.variance(SHARED_CHOICES, x))
     assert not covariance[:, -3:].any()
     order = rng.permutation(6)  # where each operation stands does not matter
-    assert counting.covariance(SIBLINGS, x[:, order], x) == pytest.approx(covariance)
+    assert choice_counts.covariance(SHARED_CHOICES, x[:, order], x) == pytest.approx(covariance)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -78,5 +78,5 @@ def test_what_counts_say_is_learnt_from_few_cells(seed: int):
         return float(np.corrcoef(told, error(at))[0, 1])
 
     apart = flat_layout(np.zeros(6, dtype=bool))
-    together = Layout(apart.ordered, apart.dimensions, (SIBLINGS,))
+    together = Layout(apart.ordered, apart.dimensions, (SHARED_CHOICES,))
     assert correlation(together) > correlation(apart) + 0.1

@@ -42,14 +42,14 @@ def study_of(finals, falls, noise: float = 0.0, seed: int = 0) -> tuple[History,
         history.update([trial(number, reports, final + fall / MAX_STEPS if done else None)])
     rows = np.arange(count)
     finishes = history.objectives(rows)[:, 0]
-    return history, Extrapolation.through(history, 0, rows, finishes, np.array([count, count + 1]))
+    return history, Extrapolation.fitted(history, 0, rows, finishes, np.array([count, count + 1]))
 
 
-def predicted(history: History, lines: Extrapolation, number: int) -> float:
+def predicted(history: History, extrapolation: Extrapolation, number: int) -> float:
     """In the metric's own units, from the report at step 6."""
     at = rungs(MAX_STEPS).index(6)
-    z, _ = lines.predict(history, np.array([number]), at)
-    return float(lines.transform.inverse(z)[0])
+    z, _ = extrapolation.predict(history, np.array([number]), at)
+    return float(extrapolation.transform.inverse(z)[0])
 
 
 @settings(max_examples=25, deadline=None)
@@ -59,19 +59,21 @@ def test_of_two_equal_reports_the_steeper_curve_foretells_the_better_finish(seed
     finals, falls = rng.uniform(0.1, 0.5, FINISHED), rng.uniform(0.1, 0.6, FINISHED)
     now = 0.4
     steep, flat = 0.6, 0.1
-    history, lines = study_of([*finals, now - steep / 6, now - flat / 6], [*falls, steep, flat], seed=seed)
-    assert predicted(history, lines, FINISHED) < predicted(history, lines, FINISHED + 1)
+    history, extrapolation = study_of(
+        [*finals, now - steep / 6, now - flat / 6], [*falls, steep, flat], seed=seed
+    )
+    assert predicted(history, extrapolation, FINISHED) < predicted(history, extrapolation, FINISHED + 1)
 
 
 def test_curves_of_one_shape_are_foretold_better_than_by_a_line_through_reports():
     rng = np.random.default_rng(1)
     finals, falls = rng.uniform(0.1, 0.5, 32), rng.uniform(0.1, 0.6, 32)
-    history, lines = study_of(finals, falls)
+    history, extrapolation = study_of(finals, falls)
     at = rungs(MAX_STEPS).index(6)
     rows = np.arange(30)
-    z, _ = lines.predict(history, rows, at)
-    report = lines.transform.forward(history.curves[rows, at, 0].astype(float))
-    finish = lines.transform.forward(history.objectives(rows)[:, 0])
+    z, _ = extrapolation.predict(history, rows, at)
+    report = extrapolation.transform.forward(history.curves[rows, at, 0].astype(float))
+    finish = extrapolation.transform.forward(history.objectives(rows)[:, 0])
     slope, intercept = np.polyfit(report, finish, 1)
     assert np.std(z - finish) < 0.5 * np.std(slope * report + intercept - finish)
 
@@ -88,10 +90,10 @@ def test_changes_that_are_noise_are_not_carried_on():
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_few_finished_trials_are_enough_for_a_line(count):
-    history, lines = study_of([*[0.3, 0.2, 0.5, 0.4, 0.25][:count], 0.3, 0.3], [0.3] * (count + 2))
-    assert np.isfinite(predicted(history, lines, count))
-    assert (lines.ahead > 0).all()
-    assert (np.diff(lines.ahead) <= 0).all()
+    history, extrapolation = study_of([*[0.3, 0.2, 0.5, 0.4, 0.25][:count], 0.3, 0.3], [0.3] * (count + 2))
+    assert np.isfinite(predicted(history, extrapolation, count))
+    assert (extrapolation.ahead > 0).all()
+    assert (np.diff(extrapolation.ahead) <= 0).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -108,12 +110,12 @@ def test_stopping_what_starts_badly_does_not_bend_the_lines(seed):
     bad = history.curves[:, at, 0] > np.quantile(history.curves[:, at, 0], 0.4)
     stopped, others = rows[bad], rows[~bad]
     history.curves[stopped, at + 1 :] = np.nan
-    lines = Extrapolation.through(history, 0, others, finishes[others], stopped)
-    alone = Extrapolation.through(history, 0, others, finishes[others], rows[:0])
-    truth = lines.transform.forward(finishes)
-    off = lines.predict(history, rows, at)[0] - truth
+    extrapolation = Extrapolation.fitted(history, 0, others, finishes[others], stopped)
+    alone = Extrapolation.fitted(history, 0, others, finishes[others], rows[:0])
+    truth = extrapolation.transform.forward(finishes)
+    off = extrapolation.predict(history, rows, at)[0] - truth
     off_alone = alone.predict(history, rows, at)[0] - truth
-    scatter = np.sqrt(lines.ahead[at])
+    scatter = np.sqrt(extrapolation.ahead[at])
     assert abs(off.mean()) < 0.3 * scatter
     assert off_alone.mean() > 2.0 * abs(off.mean())
     assert off.std() == pytest.approx(scatter, rel=0.3)
