@@ -18,8 +18,8 @@ from satisfice.errors import DataError, InputError, StudyChanged, StudyNotFound
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file, to_dict
 from satisfice.spec.entry import load_task
-from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
+from satisfice.spec.study_file.family_checks import check_against, check_names
 from satisfice.spec.task import Prepares, Task
 from satisfice.store import capacity, data_notes, migrate, studies
 from satisfice.store.artefacts import Artefacts, artefacts_in, artefacts_of, artefacts_root

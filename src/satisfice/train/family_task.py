@@ -22,9 +22,9 @@ from satisfice.errors import DataError
 from satisfice.measure.memory import peak_resident
 from satisfice.ship import safetensors_file as shipping
 from satisfice.ship.model import ShippedModel, predict
-from satisfice.spec.family import check_against
 from satisfice.spec.metric import METRICS, convert
 from satisfice.spec.study import DataSpec, StudySpec
+from satisfice.spec.study_file.family_checks import check_against
 from satisfice.spec.task import Params, Reload, TrainingTrial
 from satisfice.train.loading import load as load_shipped
 from satisfice.train.score import score
