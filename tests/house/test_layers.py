@@ -32,8 +32,8 @@ LAYERS = (
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
-# The rooms of each package that has several, from the bottom up. A room never reaches one to its right, neither
-# directly nor through modules that stand beside the rooms.
+# The rooms of each package that has several, from the bottom up. A room never reaches one to its right,
+# neither directly nor through modules that stand beside the rooms.
 ROOMS = {
     "spec": ("advice", "study_file"),
     "data": ("reading", "features", "sets"),
@@ -88,7 +88,7 @@ def _names_of(node: ast.AST, module: str, path: Path) -> list[str]:
 
 @functools.cache
 def runtime_imports(module: str, *, in_functions: bool) -> frozenset[str]:
-    """Modules of ours that one imports when it is loaded, or also when its functions run; not for type hints."""
+    """Modules of ours that one imports when it is loaded, or when its functions run too; not for type hints."""
     path = modules()[module]
     return frozenset(
         name
