@@ -88,7 +88,7 @@ def _names_of(node: ast.AST, module: str, path: Path) -> list[str]:
 
 @functools.cache
 def runtime_imports(module: str, *, in_functions: bool) -> frozenset[str]:
-    """Modules of ours that one imports when it is loaded, or when its functions run too; not for type hints."""
+    """Modules of ours that one imports when it is loaded (or when its functions run), not for type hints."""
     path = modules()[module]
     return frozenset(
         name
