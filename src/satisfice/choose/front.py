@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
-from satisfice.choose.candidate import candidates
+from satisfice.choose.trial_group import candidates
 from satisfice.errors import InputError
 from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import Constraint

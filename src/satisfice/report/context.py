@@ -10,7 +10,7 @@ from typing import Any
 
 from satisfice.choose import trial_violations
 from satisfice.choose.bounds import metric_value
-from satisfice.choose.candidate import averaged
+from satisfice.choose.trial_group import averaged
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace

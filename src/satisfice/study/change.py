@@ -19,7 +19,7 @@ from satisfice.store.database.url import MEMORY, masked, resolve
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import Change, apply, history, lost_under
-from satisfice.study import changes
+from satisfice.study import changeable
 from satisfice.study.stored import file_of, spec_of
 
 
@@ -35,7 +35,7 @@ def check_same(db: Database, row: Mapping[str, Any], spec: StudySpec, storage: s
     Raises:
         StudyChanged: Something differs that may not; names the command that starts another study.
     """
-    found = changes.differences(json.loads(row["spec"]), json.loads(json.dumps(to_dict(spec))))
+    found = changeable.differences(json.loads(row["spec"]), json.loads(json.dumps(to_dict(spec))))
     if found:
         taken = db.retrying(lambda: studies.names(db))
         raise StudyChanged(
@@ -83,14 +83,14 @@ def change(
     rows = db.retrying(lambda: OptunaRows(db.engine))
     if {c.metric for c in new.constraints} - set(old.metric_names):
         records = db.retrying(Reader(db, rows, row["uuid"], old).records)
-        changes.check_recorded(old, new, records, file_of(new))
-    said = changes.sentences(old, new)
+        changeable.check_recorded(old, new, records, file_of(new))
+    said = changeable.sentences(old, new)
     versions = [
         spec_of({**row, "spec": json.dumps(v["spec"])}) for v in db.retrying(lambda: history(db, uuid))
     ]
-    keys = [c.key for c in changes.loosened(old, new, versions)]
+    keys = [c.key for c in changeable.loosened(old, new, versions)]
     if keys:
-        said += changes.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
+        said += changeable.unexplored(db.retrying(lambda: _lost(db, uuid, keys)))
     made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
     return tuple(said) if db.retrying(lambda: apply(db, row, made)) else ()
 
