@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 import satisfice
-from satisfice.errors import InputError, StorageError
+from satisfice.errors import InputError, MissingExtra, StorageError
+from satisfice.store.database import url as url_module
 from satisfice.store.database.secret import hidden, passwords
 from satisfice.store.database.url import address, for_optuna, masked, resolve
 
@@ -193,3 +194,14 @@ def test_every_password_of_a_url_is_known(url: str, secret: str) -> None:
 def test_a_path_with_an_at_holds_no_password() -> None:
     assert passwords("sqlite:////home/a:b@c/study.db") == set()
     assert hidden("sqlite:////home/a:b@c/study.db") == "sqlite:////home/a:b@c/study.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"), [("postgresql://me@host/name", "postgres"), ("mysql://me@host/name", "mysql")]
+)
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(
+    url: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(url_module, "find_spec", lambda _module: None)
+    with pytest.raises(MissingExtra, match=rf"pip install 'satisfice\[{extra}\]'"):
+        resolve(url)
