@@ -73,8 +73,10 @@ def test_a_database_that_is_away_does_not_end_the_run(sqlite_url: str) -> None:
         "budget": {"trials": 10},
     }
     study = satisfice.create_study(spec, storage=sqlite_url, task=SimpleNamespace(train=lambda *_: {}))
-    with study._opened.db.write() as connection:  # what is read is not there
+    engine = sa.create_engine(sqlite_url)
+    with engine.begin() as connection:  # what is read is not there
         connection.execute(sa.text("ALTER TABLE satisfice_slots RENAME TO away"))
+    engine.dispose()
     assert "the database is away" in Progress(study).line(status(1), elapsed_s=3.0)
 
 

@@ -1,4 +1,4 @@
-"""The layers: who may import whom, read from the source; and docs/architecture.md's picture held to it."""
+"""Who may import whom, between the layers and inside them; and docs/architecture.md's picture held to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import functools
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,23 @@ LAYERS = (
 )
 RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 
+# The rooms of each package that has several, from the bottom up. A room never reaches one to its right,
+# neither directly nor through modules that stand beside the rooms.
+ROOMS = {
+    "spec": ("advice", "study_file"),
+    "data": ("reading", "features", "sets"),
+    "search": ("curves", "pruners", "baselines", "auto", "interop"),
+    "store": ("database", "ledger"),
+    "train": ("networks", "trees", "families"),
+    "study": ("optuna_api", "lifecycle", "before", "running", "after"),
+}
+# Imports inside functions that go up on purpose.
+UPWARD = {
+    # The digest of a spec is that of its canonical content, and rendering takes a spec.
+    ("satisfice.spec.study", "satisfice.spec.study_file.render"),
+}
+MOST_MODULES = 16  # in one folder
+
 
 @functools.cache
 def packages() -> set[str]:
@@ -52,16 +70,92 @@ def modules() -> dict[str, Path]:
 @functools.cache
 def imported_names(module: str, path: Path) -> set[str]:
     """Dotted names that a module imports anywhere, also inside functions and under TYPE_CHECKING."""
-    names: set[str] = set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {name for node in ast.walk(tree) for name in _names_of(node, module, path)}
+
+
+def _names_of(node: ast.AST, module: str, path: Path) -> list[str]:
+    """Dotted names that one statement imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom):
+        return []
     base = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            start = base[: len(base) - node.level + 1] if node.level else []
-            origin = ".".join([*start, node.module] if node.module else start)
-            names.update(f"{origin}.{alias.name}" for alias in node.names)
-    return names
+    start = base[: len(base) - node.level + 1] if node.level else []
+    origin = ".".join([*start, node.module] if node.module else start)
+    return [f"{origin}.{alias.name}" for alias in node.names]
+
+
+@functools.cache
+def runtime_imports(module: str, *, in_functions: bool) -> frozenset[str]:
+    """Modules of ours that one imports when it is loaded (or when its functions run), not for type hints."""
+    path = modules()[module]
+    return frozenset(
+        name
+        for node in _statements(ast.parse(path.read_text(encoding="utf-8")), in_functions=in_functions)
+        for name in (_module_named(full) for full in _names_of(node, module, path))
+        if name is not None and name != module
+    )
+
+
+def _statements(node: ast.AST, *, in_functions: bool) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) and not in_functions:
+            continue
+        yield child
+        yield from _statements(child, in_functions=in_functions)
+
+
+def _module_named(name: str) -> str | None:
+    """The module of ours that an imported name is, or is in."""
+    parts = name.split(".")
+    if parts[0] != "satisfice":
+        return None
+    return next(".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in modules())
+
+
+def circles(arrows: Mapping[str, Iterable[str]]) -> list[str]:
+    """Every node that reaches itself."""
+    return sorted(node for node in arrows if node in reached(arrows, node))
+
+
+def reached(arrows: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """All nodes that are reached from one; itself only where it is on a circle."""
+    found: set[str] = set()
+    todo = list(arrows.get(start, ()))
+    while todo:
+        node = todo.pop()
+        if node not in found:
+            found.add(node)
+            todo.extend(arrows.get(node, ()))
+    return found
+
+
+def folders() -> dict[str, Path]:
+    """Every package, satisfice itself included, with its folder."""
+    return {module: path.parent for module, path in modules().items() if path.name == "__init__.py"}
+
+
+def inside(package: str) -> dict[str, set[str]]:
+    """Arrows between the rooms of a package and the modules beside them, by their names there."""
+
+    def unit(module: str) -> str | None:
+        if module == package:
+            return "__init__"
+        return module.removeprefix(f"{package}.").split(".")[0] if module.startswith(f"{package}.") else None
+
+    arrows: dict[str, set[str]] = {}
+    for module in modules():
+        source = unit(module)
+        if source is None:
+            continue
+        for name in runtime_imports(module, in_functions=True):
+            target = unit(name)
+            if target is not None and target != source and (module, name) not in UPWARD:
+                arrows.setdefault(source, set()).add(target)
+    return arrows
 
 
 def package_of(name: str) -> str:
@@ -89,6 +183,63 @@ def test_every_package_has_its_layer() -> None:
 def test_arrows_go_one_way() -> None:
     wrong = [example for (above, below), example in edges().items() if RANK[above] <= RANK[below]]
     assert wrong == []
+
+
+def test_no_modules_import_each_other_when_they_are_loaded() -> None:
+    arrows = {module: runtime_imports(module, in_functions=False) for module in modules()}
+    assert circles(arrows) == []
+
+
+@pytest.mark.parametrize("package", sorted(folders()))
+def test_rooms_and_the_modules_beside_them_import_one_way(package: str) -> None:
+    if package != "satisfice":  # its layers are held above
+        assert circles(inside(package)) == []
+
+
+def test_every_package_with_several_rooms_has_their_order() -> None:
+    found: dict[str, set[str]] = {}
+    for module in folders():
+        if module.count(".") == 2:
+            _, package, room = module.split(".")
+            found.setdefault(package, set()).add(room)
+    several = {package: rooms for package, rooms in found.items() if len(rooms) > 1}
+    assert {package: set(rooms) for package, rooms in ROOMS.items()} == several
+
+
+@pytest.mark.parametrize("package", sorted(ROOMS))
+def test_rooms_keep_their_order(package: str) -> None:
+    order, arrows = ROOMS[package], inside(f"satisfice.{package}")
+    wrong = [
+        f"{room} reaches {above}"
+        for rank, room in enumerate(order)
+        for above in order[rank + 1 :]
+        if above in reached(arrows, room)
+    ]
+    assert wrong == []
+
+
+def test_imports_that_go_up_on_purpose_are_there() -> None:
+    for module, name in UPWARD:
+        assert name in runtime_imports(module, in_functions=True)
+        assert name not in runtime_imports(module, in_functions=False)
+
+
+def test_the_search_for_circles_finds_one() -> None:
+    assert circles({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c"]
+    assert "lifecycle" in inside("satisfice.study")["running"]
+    assert "satisfice.spec.toml" in runtime_imports("satisfice.spec.study_file.read", in_functions=False)
+
+
+@pytest.mark.parametrize("package", sorted(folders()))
+def test_a_folder_is_seen_at_a_glance(package: str) -> None:
+    folder = folders()[package]
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES
+    said = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) or ""
+    assert len(said.split()) >= 3, f"{package}: its docstring says what is in the room"
+
+
+def test_every_folder_of_modules_is_a_package() -> None:
+    assert {path.parent for path in PACKAGE.rglob("*.py")} == set(folders().values())
 
 
 def test_only_study_looks_a_higher_package_up_by_name() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from satisfice.errors import InputError
-from satisfice.launch import LAUNCHERS, Job, make_launcher
+from satisfice.launch import LAUNCHERS, Job, make_launcher, resources
 from satisfice.launch.resources import (
     accelerator_environment,
     accelerators,
@@ -83,8 +83,19 @@ def test_threads_reach_the_numeric_libraries() -> None:
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
 
 
-def test_out_of_memory_kills_is_a_count() -> None:
-    assert out_of_memory_kills() >= 0
+def test_out_of_memory_kills_are_those_of_the_own_control_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "Path", lambda path: tmp_path / path.lstrip("/"))
+    assert out_of_memory_kills() == 0  # no control groups here
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("1:name=systemd:/\n0::/jobs/a\n")
+    own = tmp_path / "sys/fs/cgroup/jobs/a"
+    own.mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/memory.events").write_text("oom 9\noom_kill 7\n")
+    assert out_of_memory_kills() == 7  # a container sees its group as the root
+    (own / "memory.events").write_text("oom 3\noom_kill 2\n")
+    assert out_of_memory_kills() == 2
 
 
 def test_unknown_engine_names_the_nearest() -> None:

@@ -155,13 +155,18 @@ def test_what_a_study_names_is_escaped(tmp_path):
         for n in range(9)
     ]
     small(records, tmp_path, chosen=8, notes=["<img src=x>"])
-    for page in tmp_path.glob("*.html"):
+    pages = sorted(tmp_path.glob("*.html"))
+    assert pages
+    plots = 0
+    for page in pages:
         html = page.read_text(encoding="utf-8")
         assert nasty not in html
         assert "<b>& co</b>" not in html
         assert "<img src=x>" not in html
         for block in re.findall(r'<script type="application/json">(.*?)</script>', html, flags=re.DOTALL):
             json.loads(block)
+            plots += 1
+    assert plots > 0
 
 
 def test_a_single_objective_without_constraints_reads_well(tmp_path):

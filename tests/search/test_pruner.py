@@ -195,9 +195,12 @@ def test_nothing_stops_before_one_has_finished_early_or_late():
 def test_every_worker_decides_the_same_whatever_it_did_before():
     history = study_of(informative=True)
     used = PRUNERS.get("auto")(history.problem)
+    stopped = set()
     for number, final in enumerate((0.7, 0.3, 0.75, 0.1, 0.5), start=30):
         fresh = decide(history, final=final, size=4.0, number=number)
         assert used.decide(history, number) == fresh
+        stopped.add(fresh.stop)
+    assert stopped == {True, False}
 
 
 def test_one_in_some_trials_is_never_stopped():

@@ -11,7 +11,7 @@ import pytest
 
 from satisfice.errors import SpecError
 from satisfice.spec import METRICS, parse_dict
-from satisfice.spec.study_file.grammar import SECTIONS, TOP
+from satisfice.spec.grammar import SECTIONS, TOP
 from satisfice.train.catalog import TRAINERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study-files.md").read_text()

@@ -8,7 +8,8 @@ import pytest
 import sqlalchemy as sa
 
 import satisfice
-from satisfice.errors import InputError, StorageError
+from satisfice.errors import InputError, MissingExtra, StorageError
+from satisfice.store.database import url as url_module
 from satisfice.store.database.secret import hidden, passwords
 from satisfice.store.database.url import MEMORY, address, for_optuna, is_memory, masked, named, resolve
 
@@ -204,3 +205,14 @@ def test_the_default_is_decided_here(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("SATISFICE_STORAGE", "sqlite:///elsewhere.db")
     assert named(None) == named(None, default=MEMORY) == "sqlite:///elsewhere.db"
     assert named("sqlite:///mine.db", default=MEMORY) == "sqlite:///mine.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"), [("postgresql://me@host/name", "postgres"), ("mysql://me@host/name", "mysql")]
+)
+def test_a_driver_that_is_not_installed_is_named_with_its_extra(
+    url: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(url_module, "find_spec", lambda _module: None)
+    with pytest.raises(MissingExtra, match=rf"pip install 'satisfice\[{extra}\]'"):
+        resolve(url)

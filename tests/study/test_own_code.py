@@ -153,6 +153,7 @@ def test_a_task_that_changes_its_parameters_changes_nothing_else() -> None:
 
     study = satisfice.create_study(spec(), task=Takes())
     study.optimize()
+    assert study.records()
     for record in study.records():
         assert record.state.name == "COMPLETE"
         assert record.params.keys() == {"width", "rate"}

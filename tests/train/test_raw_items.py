@@ -7,7 +7,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from satisfice.data.features.image import fit_images
 from satisfice.data.features.table import TableEncoder, fit_table
-from satisfice.data.raw import RawData
+from satisfice.data.reading.raw import RawData
 from satisfice.data.reading.understand import understand
 from satisfice.errors import InputError, UnreadCells
 from satisfice.ship.model import ShippedModel

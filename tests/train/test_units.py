@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from satisfice.data import DATASETS
-from satisfice.data.raw import Dataset, RawData
+from satisfice.data.reading.raw import Dataset, RawData
 from satisfice.spec.study import DataSpec
 from satisfice.train import load_model, make_task
 

@@ -16,8 +16,8 @@ from satisfice.choose.bounds import (
     share_text,
     trial_violations,
 )
-from satisfice.choose.candidate import averaged, candidates
 from satisfice.choose.endings import endings, joined
+from satisfice.choose.trial_group import averaged, candidates
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint, violated
 from satisfice.spec.study import Objective

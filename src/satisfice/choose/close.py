@@ -9,8 +9,8 @@ from typing import Literal
 
 from satisfice.choose.best import describe_miss, optimizing
 from satisfice.choose.bounds import Clause, merge_constraints, metric_value, number_text, trial_violations
-from satisfice.choose.candidate import TrialGroup, averaged, candidates
 from satisfice.choose.endings import joined
+from satisfice.choose.trial_group import TrialGroup, averaged, candidates
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.study import Objective

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
-from satisfice.choose.candidate import candidates
+from satisfice.choose.trial_group import candidates
 from satisfice.errors import InputError
 from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import Constraint

@@ -30,9 +30,9 @@ _COMMANDS = {
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
     "replay": "satisfice.cli.commands.replay:replay",
-    "delete": "satisfice.cli.commands.keep:delete_",
-    "export": "satisfice.cli.commands.keep:export",
-    "import": "satisfice.cli.commands.keep:import_",
+    "delete": "satisfice.cli.commands.studies:delete_",
+    "export": "satisfice.cli.commands.studies:export",
+    "import": "satisfice.cli.commands.studies:import_",
     "db": "satisfice.cli.commands.db:db",
     "doctor": "satisfice.cli.commands.doctor:doctor",
 }

@@ -5,8 +5,8 @@ from satisfice.data.features.image import ImageScaler
 from satisfice.data.features.scale import TargetScale
 from satisfice.data.features.table import TableEncoder
 from satisfice.data.load import Fold, Preprocessor, Splits, dataset_of, fingerprint, load, reading_of
-from satisfice.data.raw import Dataset, RawData
 from satisfice.data.reading.columns import ColumnNote
+from satisfice.data.reading.raw import Dataset, RawData
 
 __all__ = [
     "DATASETS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from satisfice.data.raw import Dataset
+from satisfice.data.reading.raw import Dataset
 from satisfice.registry import Registry
 
 DATASETS: Registry[Dataset] = Registry(

@@ -17,10 +17,11 @@ from satisfice.data.catalog import DATASETS
 from satisfice.data.features.image import ImageScaler, fit_images
 from satisfice.data.features.scale import TargetScale, fit_target
 from satisfice.data.features.table import TableEncoder, fit_table
-from satisfice.data.raw import Dataset, Kind, RawData, Task
+from satisfice.data.features.unused import unused
 from satisfice.data.reading.columns import ColumnNote
 from satisfice.data.reading.file import find_file, read_file
-from satisfice.data.reading.understand import understand, unused
+from satisfice.data.reading.raw import Dataset, Kind, RawData, Task
+from satisfice.data.reading.understand import understand
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.target import encode_target
 from satisfice.errors import DataError

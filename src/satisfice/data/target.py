@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.features.scale import is_constant
-from satisfice.data.raw import Task
+from satisfice.data.reading.raw import Task
 from satisfice.errors import DataError
 
 # A column of whole numbers with more distinct values than this is a quantity, not a set of classes.

@@ -10,7 +10,7 @@ from typing import Self
 
 from satisfice.choose import trial_violations
 from satisfice.choose.bounds import metric_value
-from satisfice.choose.candidate import averaged
+from satisfice.choose.trial_group import averaged
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint, none_violated, violated
 from satisfice.spec.metric import METRICS, Known

@@ -2,7 +2,7 @@
 
 from satisfice.spec.constraint import Constraint, parse_bound, parse_clause, violations
 from satisfice.spec.entry import load_task
-from satisfice.spec.family import FamilyInfo, HyperparameterInfo, check_against, check_names
+from satisfice.spec.family import FamilyInfo, HyperparameterInfo
 from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metric, convert
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import (
@@ -15,6 +15,7 @@ from satisfice.spec.study import (
     StudySpec,
     TaskSpec,
 )
+from satisfice.spec.study_file.family_checks import check_against, check_names
 from satisfice.spec.study_file.parse import parse_dict, parse_file
 from satisfice.spec.study_file.render import to_dict, to_toml
 from satisfice.spec.trial import TrialRecord, TrialState

@@ -22,9 +22,9 @@ from satisfice.store.database.engine import Database
 from satisfice.store.database.url import MEMORY, is_memory, resolve
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
-from satisfice.study import changes
+from satisfice.study import changeable
 from satisfice.study.before.never_known import never_known
-from satisfice.study.changing import change, check_same
+from satisfice.study.change import change, check_same
 from satisfice.study.given import parsed, prepare, read_spec, task_of
 from satisfice.study.opening import Opened, check_data_of, find, ledger_of, open_database, opened_from
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
@@ -111,7 +111,7 @@ def _continued(
     task: object | None,
     storage: str | None,
 ) -> Opened:
-    """Open a stored study by a file: see `satisfice.study.changes`.
+    """Open a stored study by a file: see `satisfice.study.changeable`.
 
     Args:
         db: The database.
@@ -129,7 +129,7 @@ def _continued(
         stored = json.loads(row["spec"])
         now, held = ready, file_budget if wanted.budget else None
         if given is not None:
-            whole = changes.completed(given, stored)
+            whole = changeable.completed(given, stored)
             if row["file_budget"] and json.loads(row["file_budget"]) == file_budget:
                 # The file was not edited since: what options said earlier holds.
                 whole["budget"], held = {**stored["budget"], **wanted.budget}, file_budget
@@ -145,7 +145,7 @@ def _continued(
             now = Prepared(spec=kept, task=made, data=prepare(kept, made))
         check_same(db, row, now.spec, storage)
         check_data_of(row, now.spec, now.data)
-        if not changes.any_between(stored, to_dict(now.spec)):
+        if not changeable.any_between(stored, to_dict(now.spec)):
             return replace(opened_from(db, row, now.spec, partial(_same, now.task), root), changes=said)
         said = change(db, row, now.spec, held)
 
@@ -166,9 +166,9 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
     while True:
         row = find(db, name)
         stored = json.loads(row["spec"])
-        spec = parsed(changes.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
+        spec = parsed(changeable.with_tables(stored, wanted), opened.spec, has_task=needs_task(stored))
         new = as_stored(row, spec)
-        if not changes.any_between(stored, to_dict(new)):
+        if not changeable.any_between(stored, to_dict(new)):
             return replace(opened, row=row, spec=new, make_task=lambda: opened.task, changes=said)
         check_same(db, row, new, None)
         held = None

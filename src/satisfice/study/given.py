@@ -12,8 +12,8 @@ from satisfice.errors import DataError, InputError
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file
 from satisfice.spec.entry import load_task
-from satisfice.spec.family import check_against, check_names
 from satisfice.spec.study import StudySpec
+from satisfice.spec.study_file.family_checks import check_against, check_names
 from satisfice.spec.task import Prepares, Task
 from satisfice.study.optuna_api.objective import ObjectiveTask
 from satisfice.study.stored import file_of

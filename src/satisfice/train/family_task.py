@@ -19,9 +19,9 @@ from satisfice.data import ColumnNote, Splits
 from satisfice.measure.memory import peak_resident
 from satisfice.ship.model import ShippedModel
 from satisfice.ship.safetensors_file import Header, header_of
-from satisfice.spec.family import check_against
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
+from satisfice.spec.study_file.family_checks import check_against
 from satisfice.spec.task import Params, Reload, TrainingTrial
 from satisfice.train.scoring import Scoring
 from satisfice.train.shipped_file import SafetensorsFile, ShippedFile

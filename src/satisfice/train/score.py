@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data.features.scale import centre_and_spread, distance, exponent, is_constant, times
-from satisfice.data.raw import Task
+from satisfice.data.reading.raw import Task
 
 Floats = NDArray[np.float64]
 

@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from satisfice.data.features.scale import distance, standardise
 from satisfice.data.features.shape import Shape, fit_shape, signed_log
 from satisfice.data.reading.cells import Cells, Rule
-from satisfice.data.reading.pandas_columns import as_series, is_settled, is_text, lost_texts, read_cells
+from satisfice.data.reading.pandas_columns import (
+    as_series,
+    is_moment,
+    is_settled,
+    is_text,
+    lost_texts,
+    read_cells,
+)
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -252,18 +259,6 @@ def _fill_of_format_1(columns: Sequence[Column], arrays: Mapping[str, NDArray[An
     log = np.array([column.log for column in columns if column.categories is None], dtype=bool)
     fill, mean, scale = (arrays[name].astype(np.float64) for name in ("fill", "mean", "scale"))
     return np.asarray((np.where(log, _log_of_format_1(fill), fill) - mean) / scale, dtype=np.float32)
-
-
-def is_moment(series: pd.Series[Any]) -> bool:
-    """Whether the column holds moments in time, as such or written in ISO 8601."""
-    if pd.api.types.is_datetime64_any_dtype(series):
-        return True
-    if pd.api.types.is_numeric_dtype(series):
-        return False
-    sample = series.dropna().head(50).astype(str)
-    return len(sample) > 0 and bool(
-        sample.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ][\d:.]+([Zz]|[+-]\d{2}:?\d{2})?)?").all()
-    )
 
 
 def read_number(series: pd.Series[Any], part: str = "") -> NDArray[np.float64]:

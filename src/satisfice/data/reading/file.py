@@ -11,12 +11,11 @@ from typing import Any
 
 import pandas as pd
 
-from satisfice.data.features.table import is_moment
-from satisfice.data.raw import RawData
 from satisfice.data.reading.columns import ColumnNote
 from satisfice.data.reading.delimited import damaged, read_texts
 from satisfice.data.reading.learn import learn
-from satisfice.data.reading.pandas_columns import read_column
+from satisfice.data.reading.pandas_columns import is_moment, read_column
+from satisfice.data.reading.raw import RawData
 from satisfice.errors import DataError, MissingExtra
 from satisfice.registry import did_you_mean
 from satisfice.spec.study import FIRST_READING, DataSpec

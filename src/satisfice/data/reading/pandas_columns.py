@@ -21,6 +21,18 @@ def is_text(series: pd.Series[Any]) -> bool:
     )
 
 
+def is_moment(series: pd.Series[Any]) -> bool:
+    """Whether the column holds moments in time, as such or written in ISO 8601."""
+    if pd.api.types.is_datetime64_any_dtype(series):
+        return True
+    if pd.api.types.is_numeric_dtype(series):
+        return False
+    sample = series.dropna().head(50).astype(str)
+    return len(sample) > 0 and bool(
+        sample.str.fullmatch(r"\d{4}-\d{2}-\d{2}([T ][\d:.]+([Zz]|[+-]\d{2}:?\d{2})?)?").all()
+    )
+
+
 def is_settled(rule: Rule, series: pd.Series[Any]) -> bool:
     """Whether a column holds finite or missing numbers already, as the encoder takes them."""
     if rule.kind != "number" or not isinstance(series.dtype, np.dtype) or series.dtype.kind not in "iufb":

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from satisfice.data.raw import Dataset, RawData
+from satisfice.data.reading.raw import Dataset, RawData
 
 _SKLEARN = "inside scikit-learn (BSD-3-Clause)"
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data.raw import Dataset, RawData
+from satisfice.data.reading.raw import Dataset, RawData
 from satisfice.data.sets.rda import read_rda
 from satisfice.errors import DataError
 

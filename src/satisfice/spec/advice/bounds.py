@@ -11,7 +11,7 @@ from typing import Any
 from satisfice.spec.advice.habits import plain_metric
 from satisfice.spec.advice.words import METRIC_NAMES
 from satisfice.spec.metric import METRICS
-from satisfice.spec.study_file.toml import assignment
+from satisfice.spec.toml import assignment
 
 _OPERATORS: Mapping[str, str] = {
     **{name: name for name in ("<=", "<", ">=", ">")},

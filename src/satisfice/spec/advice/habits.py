@@ -24,9 +24,9 @@ from satisfice.spec.advice.words import (
     TABLES,
     VALUES,
 )
+from satisfice.spec.grammar import DIRECTIONS, SECTIONS, TABLE_DOCS, TOP
 from satisfice.spec.metric import METRICS
-from satisfice.spec.study_file.grammar import DIRECTIONS, SECTIONS, TABLE_DOCS, TOP
-from satisfice.spec.study_file.toml import assignment
+from satisfice.spec.toml import assignment
 
 
 class Advice(NamedTuple):

@@ -9,7 +9,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.spec.study_file.toml import assignment
+from satisfice.spec.toml import assignment
 
 _LOW = ("low", "min", "lower", "minimum", "start", "from", "min_value", "lower_bound", "a")
 _HIGH = ("high", "max", "upper", "maximum", "stop", "end", "to", "max_value", "upper_bound", "b")

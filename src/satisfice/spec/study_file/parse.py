@@ -1,7 +1,7 @@
 """From a study file (TOML) or a dict of the same content to a checked `StudySpec`.
 
-The grammar is in `satisfice.spec.study_file.grammar`. What only a family of models can tell (its
-hyperparameters, what it measures) is checked by `satisfice.spec.family.check_against`.
+The grammar is in `satisfice.spec.grammar`. What only a family of models can tell (its
+hyperparameters, what it measures) is checked by `satisfice.spec.study_file.family_checks.check_against`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from satisfice.errors import InputError, MissingExtra, SpecError
 from satisfice.registry import did_you_mean
-from satisfice.spec.family import FamilyInfo, Known, Parts, check_parts
+from satisfice.spec import grammar
+from satisfice.spec.family import FamilyInfo
 from satisfice.spec.metric import METRICS
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import (
@@ -23,7 +24,7 @@ from satisfice.spec.study import (
     SearchOptions,
     StudySpec,
 )
-from satisfice.spec.study_file import grammar
+from satisfice.spec.study_file.family_checks import Known, Parts, check_parts
 from satisfice.spec.study_file.parse_metrics import read_constraints, read_objectives
 from satisfice.spec.study_file.parse_space import read_space, read_start
 from satisfice.spec.study_file.parse_training import read_training

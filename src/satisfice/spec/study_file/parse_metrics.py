@@ -11,11 +11,11 @@ from satisfice.registry import did_you_mean
 from satisfice.spec.advice.bounds import bound_line, clause_lines, meant_metric
 from satisfice.spec.advice.habits import home_of, objective_advice, objective_line
 from satisfice.spec.constraint import Constraint, parse_bound
+from satisfice.spec.grammar import DIRECTIONS
 from satisfice.spec.metric import METRICS, Metric
 from satisfice.spec.study import Objective
-from satisfice.spec.study_file.grammar import DIRECTIONS
 from satisfice.spec.study_file.read import Table, is_number, show
-from satisfice.spec.study_file.toml import assignment, toml_key
+from satisfice.spec.toml import assignment, toml_key
 
 _LONGEST_NAME = 200
 _NUMBER_WITH_UNIT = re.compile(

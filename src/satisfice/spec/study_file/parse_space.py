@@ -14,8 +14,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from satisfice.registry import did_you_mean
 from satisfice.spec.advice.habits import home_of, hyperparameter_advice
 from satisfice.spec.advice.ranges import is_foreign, range_line
+from satisfice.spec.grammar import RANGE
 from satisfice.spec.space import Parameter, SearchSpace
-from satisfice.spec.study_file.grammar import RANGE
 from satisfice.spec.study_file.parse_when import (
     check_circle,
     check_reachable,

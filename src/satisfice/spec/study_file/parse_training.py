@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from satisfice.spec import grammar
 from satisfice.spec.advice.habits import key_advice
 from satisfice.spec.study import DataSpec, ModelSpec, TaskSpec
-from satisfice.spec.study_file import grammar
 from satisfice.spec.study_file.read import Table, is_scalar, show
-from satisfice.spec.study_file.toml import assignment
+from satisfice.spec.toml import assignment
 
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

@@ -8,8 +8,8 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.registry import did_you_mean
+from satisfice.spec.grammar import LARGEST_INTEGER
 from satisfice.spec.space import Parameter
-from satisfice.spec.study_file.grammar import LARGEST_INTEGER
 from satisfice.spec.study_file.read import Table, is_scalar, show
 
 

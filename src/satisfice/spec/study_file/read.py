@@ -17,8 +17,8 @@ from satisfice.errors import SpecError
 from satisfice.registry import did_you_mean, nearest
 from satisfice.spec.advice import habits
 from satisfice.spec.advice.bounds import clause_lines
-from satisfice.spec.study_file.grammar import LARGEST_INTEGER, Key, Keys, Kind
-from satisfice.spec.study_file.toml import assignment
+from satisfice.spec.grammar import LARGEST_INTEGER, Key, Keys, Kind
+from satisfice.spec.toml import assignment
 
 T = TypeVar("T")
 

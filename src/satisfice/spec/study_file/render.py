@@ -7,11 +7,11 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
+from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.space import Parameter
 from satisfice.spec.study import StudySpec
-from satisfice.spec.study_file import grammar
-from satisfice.spec.study_file.toml import toml_key, toml_value
+from satisfice.spec.toml import toml_key, toml_value
 
 
 def to_dict(spec: StudySpec) -> dict[str, Any]:

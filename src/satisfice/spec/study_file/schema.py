@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from satisfice.spec import grammar
+from satisfice.spec.grammar import Key, Keys, Kind
 from satisfice.spec.metric import METRICS
-from satisfice.spec.study_file import grammar
-from satisfice.spec.study_file.grammar import Key, Keys, Kind
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _BOUND = {

@@ -1,1 +1,1 @@
-"""What the tree families share."""
+"""What the tree families share: fitted ensembles as flat arrays, and growing in stages."""

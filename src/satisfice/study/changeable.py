@@ -11,9 +11,9 @@ from typing import Any
 
 from satisfice.choose.bounds import metric_value
 from satisfice.errors import StudyChanged
+from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import StudySpec
-from satisfice.spec.study_file import grammar
 from satisfice.spec.trial import TrialRecord, TrialState
 
 _FREE = ("budget", "constraints", "profiles", "choose")

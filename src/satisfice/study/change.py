@@ -20,7 +20,7 @@ from satisfice.store.database.url import MEMORY, masked, resolve
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import Change, apply, history, lost_under
-from satisfice.study import changes
+from satisfice.study import changeable
 from satisfice.study.stored import file_of, spec_of
 
 
@@ -36,7 +36,7 @@ def check_same(db: Database, row: Mapping[str, Any], spec: StudySpec, storage: s
     Raises:
         StudyChanged: Something differs that may not; names the command that starts another study.
     """
-    found = changes.differences(json.loads(row["spec"]), json.loads(json.dumps(to_dict(spec))))
+    found = changeable.differences(json.loads(row["spec"]), json.loads(json.dumps(to_dict(spec))))
     if found:
         taken = studies.names(db)
         raise StudyChanged(
@@ -84,12 +84,12 @@ def change(
     rows = OptunaRows.of(db)
     if {c.metric for c in new.constraints} - set(old.metric_names):
         records = Reader(db, rows, row["uuid"], old).records()
-        changes.check_recorded(old, new, records, file_of(new))
-    said = changes.sentences(old, new)
+        changeable.check_recorded(old, new, records, file_of(new))
+    said = changeable.sentences(old, new)
     versions = [spec_of({**row, "spec": json.dumps(v["spec"])}) for v in history(db, uuid)]
-    keys = [c.key for c in changes.loosened(old, new, versions)]
+    keys = [c.key for c in changeable.loosened(old, new, versions)]
     if keys:
-        said += changes.unexplored(_lost(db, uuid, keys))
+        said += changeable.unexplored(_lost(db, uuid, keys))
     made = Change(old=old, new=new, content=to_dict(new), sentences=said, file_budget=file_budget)
     return tuple(said) if apply(db, row, made) else ()
 
