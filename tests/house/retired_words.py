@@ -106,7 +106,7 @@ MODULES = (
     Retired("gaussian", "surrogate/gaussian_process", "search"),
     Retired("gaussian_process", "smoothing", "report"),
     Retired("improvement", "expected_improvement", "search"),
-    Retired("known", "lifecycle/evaluator", "study"),
+    Retired("known", "measuring/evaluator", "study"),
     Retired("lines", "curves/extrapolation", "search"),
     Retired("memory", "screening", "search"),
     Retired("models", "surrogate/metric_model", "search"),

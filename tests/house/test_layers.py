@@ -40,7 +40,7 @@ ROOMS = {
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
     "train": ("networks", "trees", "families"),
-    "study": ("optuna_api", "lifecycle", "before", "running", "after"),
+    "study": ("optuna_api", "measuring", "lifecycle", "before", "running", "after", "facade"),
 }
 # Imports inside functions that go up on purpose.
 UPWARD = {

@@ -14,10 +14,10 @@ import satisfice
 from satisfice.report import ReportContext
 from satisfice.results import report_context
 from satisfice.results.confirmation import Confirmation, Dropped, Scored
-from satisfice.results.status import Budget, Counts, Status
+from satisfice.results.status import BudgetUse, Counts, Status
 from satisfice.results.trial import TrialSummary
 
-BUDGET = Budget(trials=20, used=3, total_epochs=None, epochs_used=None, timeout_s=None)
+BUDGET = BudgetUse(trials=20, used=3, total_epochs=None, epochs_used=None, timeout_s=None)
 SCORED = Scored(number=0, test={"accuracy": 0.9})
 
 
