@@ -2,8 +2,8 @@
 
 Outputs of every file:
 
-- classification: ``probabilities`` float32 (n, k) in the order of the classes, and ``label`` (n,), strings, whole
-  numbers or numbers as the classes are
+- classification: ``label`` (n,), of the classes' own type, and ``probabilities`` float32 (n, k), in the order
+  of the classes
 - regression: ``value`` float64 (n,)
 """
 
@@ -14,9 +14,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from satisfice.data.features.scale import TargetScale, exponent, times
 from satisfice.ship.onnx.graph import Graph
 
+LABEL, PROBABILITIES, VALUE = "label", "probabilities", "value"
+OUTPUTS = frozenset((LABEL, PROBABILITIES, VALUE))
+
 Link = Literal["none", "softmax", "sigmoid"]
+
+_MODERATE = (
+    800  # powers of two up to which a value neither overflows nor vanishes, whatever the float32 output
+)
+_LARGEST = float(np.finfo(np.float64).max)
+_INT64 = range(-(2**63), 2**63)
 
 
 def add_classes(
@@ -26,17 +36,21 @@ def add_classes(
 
     Args:
         graph: Where they are added.
-        raw: Name of the model's output, float32: (n, k), or (n, 1) about the positive class of two.
+        raw: Name of the model's output, float32 (n, k). Of two classes, unless the link is "softmax", it is
+            (n, 1) and about the positive one.
         link: What makes it probabilities.
         classes: Labels in the order of the outputs; of two the second is the positive one.
-        threshold: Of two classes: the probability from which the positive one is answered. None: the more probable.
+        threshold: Of two classes: the probability from which the positive one is answered. None: the more
+            probable one, of two equal ones the first.
     """
     from onnx import TensorProto
 
-    probabilities = {"none": lambda: raw, "softmax": lambda: graph.op("Softmax", raw, axis=-1)}.get(
-        link, lambda: graph.op("Sigmoid", raw)
-    )()
-    if len(classes) == 2 and link == "sigmoid":
+    probabilities = raw
+    if link == "softmax":
+        probabilities = graph.op("Softmax", raw, axis=-1)
+    elif link == "sigmoid":
+        probabilities = graph.op("Sigmoid", raw)
+    if len(classes) == 2 and link != "softmax":
         negative = graph.op("Sub", graph.constant(np.float32(1)), probabilities)
         probabilities = graph.op("Concat", negative, probabilities, axis=1)
     if threshold is None:
@@ -46,29 +60,51 @@ def add_classes(
         above = graph.op("GreaterOrEqual", positive, graph.constant(np.float32(threshold)))
         index = graph.op("Cast", above, to=TensorProto.INT64)
     table, dtype = _labels(graph, classes)
-    graph.output(graph.op("Gather", table, index, axis=0), "label", dtype, ["n"])
-    graph.output(probabilities, "probabilities", TensorProto.FLOAT, ["n", len(classes)])
+    graph.output(graph.op("Gather", table, index, axis=0), LABEL, dtype, ["n"])
+    graph.output(probabilities, PROBABILITIES, TensorProto.FLOAT, ["n", len(classes)])
 
 
-def add_value(graph: Graph, raw: str, centre: float, scale: float) -> None:
-    """Declare the output of a regression: ``centre + scale * raw`` in float64, from raw float32 (n, 1)."""
+def add_value(graph: Graph, raw: str, target: TargetScale | None) -> None:
+    """Declare the output of a regression, from raw float32 (n, 1) in spreads from the target's centre.
+
+    Args:
+        graph: Where it is added.
+        raw: Name of the model's output.
+        target: How the target was standardised; None where the model predicts in the target's own unit.
+    """
     from onnx import TensorProto
 
-    wide = graph.op("Cast", raw, to=TensorProto.DOUBLE)
-    scaled = graph.op("Mul", wide, graph.constant(np.float64(scale)))
-    moved = graph.op("Add", scaled, graph.constant(np.float64(centre)))
-    flat = graph.op("Reshape", moved, graph.constant(np.array([-1], np.int64)))
-    graph.output(flat, "value", TensorProto.DOUBLE, ["n"])
+    value = graph.op("Cast", raw, to=TensorProto.DOUBLE)
+    if target is not None:
+        value = _restored(graph, value, target)
+    flat = graph.op("Reshape", value, graph.constant(np.array([-1], np.int64)))
+    graph.output(flat, VALUE, TensorProto.DOUBLE, ["n"])
+
+
+def _restored(graph: Graph, value: str, target: TargetScale) -> str:
+    """As `TargetScale.restore` computes it."""
+    at = exponent([target.centre, target.spread])
+    extreme = abs(at) > _MODERATE
+    near = -at if extreme else 0
+    value = graph.op("Mul", value, graph.constant(np.float64(times(target.spread, near))))
+    value = graph.op("Add", value, graph.constant(np.float64(times(target.centre, near))))
+    if not extreme:
+        return value
+    for power in (at // 2, at - at // 2):  # 2^at itself may be no float64
+        value = graph.op("Mul", value, graph.constant(np.float64(2.0**power)))
+    low, high = graph.constant(np.float64(-_LARGEST)), graph.constant(np.float64(_LARGEST))
+    return graph.op("Clip", value, low, high)
 
 
 def _labels(graph: Graph, classes: Sequence[Any]) -> tuple[str, int]:
-    """A constant with the labels, and its type: text where they are not all whole numbers, or all numbers."""
+    """A constant with the labels, and its type: text where they are neither flags nor numbers throughout."""
     from onnx import TensorProto
 
-    if all(isinstance(c, bool | np.bool_) for c in classes):
+    if all(isinstance(c, bool) for c in classes):
         return graph.constant(np.array(classes, np.bool_)), TensorProto.BOOL
-    if all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in classes):
+    numbers = all(isinstance(c, int | float) and not isinstance(c, bool) for c in classes)
+    if numbers and all(isinstance(c, int) and c in _INT64 for c in classes):
         return graph.constant(np.array(classes, np.int64)), TensorProto.INT64
-    if all(isinstance(c, int | float | np.number) and not isinstance(c, bool) for c in classes):
+    if numbers and all(float(c) == c for c in classes):
         return graph.constant(np.array(classes, np.float64)), TensorProto.DOUBLE
     return graph.texts([str(c) for c in classes]), TensorProto.STRING

@@ -1,7 +1,7 @@
 """An ONNX graph in the making: operators and constants, then bytes or their exact number.
 
-The names of values are short and numbered, and nothing of the content goes into names, so that the length of a
-file follows from shapes, types and attributes alone. A `Graph` that is only measured holds no weights: its
+The names of values are short and numbered, and nothing of the content goes into names, so that the length of
+a file follows from shapes, types and attributes alone. A `Graph` that is only measured holds no weights: its
 constants may be arrays without memory (``np.broadcast_to``), whose bytes are counted, never copied.
 """
 
@@ -18,7 +18,7 @@ ML_OPSET = 5  # of ai.onnx.ml: TreeEnsemble
 IR_VERSION = 10
 ML = "ai.onnx.ml"
 
-Shape = Sequence[int | str | None]
+Shape = Sequence[int | str | None] | None
 
 
 class Graph:
@@ -29,16 +29,17 @@ class Graph:
     """
 
     def __init__(self, *, measure_only: bool = False) -> None:
-        self._measure_only = measure_only
+        self.measure_only = measure_only
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
         self._left_out: list[int] = []  # bytes of each constant, where they are only counted
         self._inputs: list[Any] = []
         self._outputs: list[Any] = []
         self._values = 0
+        self._taken: set[str] = set()  # names of inputs, which no other value may have
 
     def input(self, name: str, dtype: int, shape: Shape) -> str:
-        """Declare an input; returns its name.
+        """Declare an input; returns its name. Inputs are declared before anything else is added.
 
         Args:
             name: As a caller passes it.
@@ -47,6 +48,8 @@ class Graph:
         """
         from onnx import helper
 
+        assert not self._values, "a value could have the input's name already"
+        self._taken.add(name)
         self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
@@ -76,7 +79,7 @@ class Graph:
         from onnx import helper
 
         array = np.asarray(value)
-        if self._measure_only:
+        if self.measure_only:
             return self._tensor(helper.np_dtype_to_tensor_dtype(array.dtype), array.shape, array.nbytes)
         # ONNX keeps numbers in little-endian order, whatever the host's.
         data = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes()
@@ -84,7 +87,7 @@ class Graph:
 
     def packed(self, dtype: int, shape: Sequence[int], data: bytes) -> str:
         """Add a constant of a type that NumPy lacks, such as INT4, from its raw bytes."""
-        return self._tensor(dtype, shape, len(data) if self._measure_only else data)
+        return self._tensor(dtype, shape, len(data) if self.measure_only else data)
 
     def texts(self, values: Sequence[str]) -> str:
         """Add a constant of strings, shape (n,); returns the name of its value."""
@@ -108,6 +111,8 @@ class Graph:
 
     def _name(self) -> str:
         self._values += 1
+        while f"v{self._values}" in self._taken:
+            self._values += 1
         return f"v{self._values}"
 
     def _model(self, metadata: Mapping[str, str]) -> Any:
@@ -126,17 +131,17 @@ class Graph:
 
     def serialized(self, metadata: Mapping[str, str]) -> bytes:
         """The file's bytes: equal content gives equal bytes."""
-        assert not self._measure_only
+        assert not self.measure_only
         content: bytes = self._model(metadata).SerializeToString(deterministic=True)
         return content
 
     def length(self, metadata: Mapping[str, str]) -> int:
         """The exact number of bytes of the file, also where constants were only counted."""
         model = self._model(metadata)
-        short = model.graph.ByteSize()
+        short = int(model.graph.ByteSize())
         whole = short
         for tensor, n_bytes in zip(model.graph.initializer, self._left_out, strict=True):
-            old = tensor.ByteSize()
+            old = int(tensor.ByteSize())
             # Protocol buffers: one byte of key, the length as a varint, then the data themselves.
             new = old + (1 + _varint(n_bytes) + n_bytes if n_bytes else 0)
             whole += (_varint(new) + new) - (_varint(old) + old)

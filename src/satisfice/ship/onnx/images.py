@@ -1,38 +1,38 @@
-"""The preprocessing of images as part of an ONNX graph: the same numbers as `satisfice.data.image` makes."""
+"""The preprocessing of images as operators: the same numbers as `satisfice.data.features.image` makes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from satisfice.data.image import ImageScaler
+from satisfice.data.features.image import ImageScaler
 from satisfice.ship.onnx.graph import Graph
+from satisfice.ship.onnx.scaling import Doubles, add_standardised
 
 IMAGES = "images"  # name of the input
 
-_FARTHEST = 1e15  # spreads from the centre, as in `satisfice.data.scale`
 
-
-def add_images(graph: Graph, scaler: ImageScaler, *, bytes_in: bool) -> str:
+def add_images(graph: Graph, scaler: ImageScaler, *, byte_images: bool) -> str:
     """Declare the input, (n, channels, height, width), and scale it; returns float32 of the same shape.
 
     Args:
         graph: Where it is added.
         scaler: What was learnt from the training images.
-        bytes_in: Whether pixels come as uint8; else as float64.
+        byte_images: Whether pixels come as uint8; else as float64.
     """
     from onnx import TensorProto
 
-    dtype = TensorProto.UINT8 if bytes_in else TensorProto.DOUBLE
+    dtype = TensorProto.UINT8 if byte_images else TensorProto.DOUBLE
     x = graph.input(IMAGES, dtype, ["n", *scaler.shape])
-    by_channel = (1, -1, 1, 1)
-    spread = scaler.scale.astype(np.float64)
-    factor = np.where(spread == 0, 0.0, 1.0 / np.where(spread == 0, 1.0, spread))
-    if bytes_in:  # whole numbers up to 255 lose nothing in float32
-        x = graph.op("Cast", x, to=TensorProto.FLOAT)
-        centred = graph.op("Sub", x, graph.constant(scaler.mean.astype(np.float32).reshape(by_channel)))
-        return graph.op("Mul", centred, graph.constant(factor.astype(np.float32).reshape(by_channel)))
-    centred = graph.op("Sub", x, graph.constant(scaler.mean.astype(np.float64).reshape(by_channel)))
-    scaled = graph.op("Mul", centred, graph.constant(factor.reshape(by_channel)))
-    far = graph.constant(np.float64(_FARTHEST))
-    near = graph.op("Max", graph.op("Min", scaled, far), graph.constant(np.float64(-_FARTHEST)))
-    return graph.op("Cast", near, to=TensorProto.FLOAT)
+    by_channel = (-1, 1, 1)
+    if scaler.mean.dtype == np.float32:  # of a file of format 1
+        moved = graph.op(
+            "Sub",
+            graph.op("Cast", x, to=TensorProto.FLOAT),
+            graph.constant(scaler.mean.reshape(by_channel)),
+        )
+        return graph.op("Div", moved, graph.constant(scaler.scale.reshape(by_channel)))
+    mean: Doubles = scaler.mean.astype(np.float64).reshape(by_channel)
+    scale: Doubles = scaler.scale.astype(np.float64).reshape(by_channel)
+    if byte_images:  # float64 too: a rounding of the last bit can lead a tree to another leaf
+        x = graph.op("Cast", x, to=TensorProto.DOUBLE)
+    return add_standardised(graph, x, mean, scale)

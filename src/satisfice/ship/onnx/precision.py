@@ -2,9 +2,9 @@
 
 Notation: a weight W of shape (o, ...) has one row for each output; rows are flattened to (o, n).
 
-``fp16`` halves the bytes. ``int8`` stores whole numbers from -127 to 127 with one scale a row. ``int4`` stores
-numbers from -8 to 7 with one scale for each block of 32 along a row. Cast and Mul are folded by ONNX Runtime when
-a session starts, DequantizeLinear of weights is not: it would cost its time in every call.
+``fp16`` halves the bytes. ``int8`` stores whole numbers from -127 to 127 with one scale a row. ``int4``
+stores numbers from -8 to 7 with one scale for each block of 32 along a row. ONNX Runtime folds Cast and Mul
+when a session starts. It does not fold DequantizeLinear of weights, which would cost its time in every call.
 
 Where a graph is only measured, weights are arrays without memory, and so is what is made of them.
 """
@@ -16,14 +16,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.errors import InputError
 from satisfice.ship.onnx.graph import Graph
 
 Precision = Literal["none", "fp16", "int8", "int4", "int8_static"]
+PRECISIONS: tuple[Precision, ...] = ("none", "fp16", "int8", "int4", "int8_static")
 Floats = NDArray[np.floating[Any]]
 
 INT4_BLOCK = 32
 _INT8_MOST = 127
 _INT4_MOST = 7
+_FP16_MOST = float(np.finfo(np.float16).max)
 
 
 def blank(shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -42,9 +45,13 @@ def as_float32(values: Floats) -> NDArray[np.float32]:
 
 
 def weight(graph: Graph, values: Floats, precision: Precision) -> str:
-    """Add a weight, shape (o, ...); returns the name of its float32 value."""
+    """Add a weight, shape (o, ...); returns the name of its float32 value.
+
+    Raises:
+        InputError: A number is too large for fp16.
+    """
     if precision == "fp16":
-        return _cast(graph, graph.constant(_as(values, np.float16)))
+        return _cast(graph, graph.constant(_half(values)))
     if precision == "int8":
         whole, scale = by_row(values)
         return graph.op("Mul", _cast(graph, graph.constant(whole)), graph.constant(scale))
@@ -99,11 +106,18 @@ def _int4(graph: Graph, values: Floats) -> str:
         wide = graph.op("Expand", spread, _ints(graph, rows, blocks, INT4_BLOCK))
         spread = graph.op("Reshape", wide, _ints(graph, rows, blocks * INT4_BLOCK))
         if n % INT4_BLOCK:
-            spread = graph.op(
-                "Slice", spread, _ints(graph, 0), _ints(graph, n), _ints(graph, 1)
-            )
+            spread = graph.op("Slice", spread, _ints(graph, 0), _ints(graph, n), _ints(graph, 1))
     product = graph.op("Mul", numbers, spread)
     return product if values.ndim == 2 else graph.op("Reshape", product, _ints(graph, *values.shape))
+
+
+def _half(values: Floats) -> NDArray[np.float16]:
+    if is_blank(values):
+        return blank(values.shape, np.float16)
+    most = float(np.abs(values).max(initial=0.0))
+    if most > _FP16_MOST:
+        raise InputError(f"fp16 cannot hold the weight {most:g}", hint="choose another precision")
+    return values.astype(np.float16)
 
 
 def _nibbles(whole: NDArray[np.int8]) -> bytes:
@@ -135,4 +149,4 @@ def _scale(most: Any, steps: int) -> Any:
 
 
 def _rounded(numbers: NDArray[Any], low: int, high: int) -> NDArray[np.int8]:
-    return np.clip(np.rint(numbers), low, high).astype(np.int8)
+    return np.asarray(np.clip(np.rint(numbers), low, high), np.int8)

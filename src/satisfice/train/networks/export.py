@@ -1,8 +1,8 @@
 """Networks as parts of an ONNX graph, from plans and arrays. No torch here.
 
 Batch normalisation is folded into the layer before it, in float64. With ``int8_static`` activations are whole
-numbers too (Jacob et al. 2018, doi:10.1109/CVPR.2018.00286): every value between layers passes QuantizeLinear and
-DequantizeLinear, whose ranges were seen on training items, so that the runtime computes in int8.
+numbers too (Jacob et al. 2018, doi:10.1109/CVPR.2018.00286): every value between layers passes QuantizeLinear
+and DequantizeLinear, whose ranges were seen on training items, so that the runtime computes in int8.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from satisfice.ship.onnx.graph import Graph
 from satisfice.ship.onnx.precision import Precision, as_float32, blank, by_tensor, is_blank, weight
+from satisfice.ship.runtime import session
 from satisfice.train.networks.plan import (
     Activate,
     AveragePool,
@@ -36,6 +37,8 @@ Range = tuple[float, float]
 
 _BATCH_NORM_EPSILON = 1e-5  # torch's
 _LEAKY_SLOPE = 0.01  # torch's
+_FLOAT = 1  # onnx.TensorProto.FLOAT
+_CHUNK = 1024  # items at a time, to bound memory
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ def add_network(
         plan: The layers. Dropout is left out.
         arrays: The trained tensors by their name in the plan.
         precision: How weights, and with ``int8_static`` activations, are stored.
-        ranges: With ``int8_static`` the lowest and highest number of each value that `observed_values` names; None
-            where the graph is only measured.
+        ranges: With ``int8_static`` the lowest and highest number of each value that `add_observed` names;
+            None where the graph is only measured.
     """
     writer = _Writer(graph, precision, ranges)
     return writer.add(x, _fold(plan, arrays))
@@ -80,6 +83,22 @@ def add_observed(graph: Graph, x: str, plan: Plan, arrays: Arrays) -> list[str]:
     writer = _Writer(graph, "none", None)
     writer.add(x, _fold(plan, arrays))
     return writer.observed
+
+
+def observed_ranges(plan: Plan, arrays: Arrays, items: NDArray[np.float32]) -> list[Range]:
+    """The lowest and highest number of each value between layers, over prepared items (n, ...)."""
+    graph = Graph()
+    x = graph.input("x", _FLOAT, ["n", *items.shape[1:]])
+    names = add_observed(graph, x, plan, arrays)
+    for at, name in enumerate(names):
+        graph.output(name, f"seen{at}", _FLOAT, None)
+    opened = session(graph.serialized({}))
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    for start in range(0, len(items), _CHUNK):
+        seen = opened.run(None, {"x": items[start : start + _CHUNK]})
+        low = np.minimum(low, [value.min() for value in seen])
+        high = np.maximum(high, [value.max() for value in seen])
+    return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def _fold(plan: Plan, arrays: Arrays) -> list[_Folded]:

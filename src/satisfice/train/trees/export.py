@@ -1,8 +1,8 @@
 """Ensembles of trees as parts of an ONNX graph: ai.onnx.ml's TreeEnsemble (since version 5).
 
-A leaf of that operator holds one number. Boosting and forests with one number a leaf give it directly. A forest with
-several numbers a leaf gives the row of each tree's leaf instead; the rows are then gathered and averaged, so that
-the splits are written once and not once for each class. Equal leaves are written once.
+A leaf of that operator holds one number. Boosting and forests with one number a leaf give it directly. A
+forest with several numbers a leaf gives the row of each tree's leaf instead; the rows are then gathered and
+averaged, so that the splits are written once and not once for each class. Equal leaves are written once.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.errors import InputError
 from satisfice.ship.onnx.graph import ML, Graph
 from satisfice.train.trees.ensemble import TreeEnsemble
 
 LeafPrecision = Literal["none", "uint8"]
 
 _UINT8_MOST = 255
+_MOST_ROWS = 1 << 24  # the operator names rows in float32
 _SUM, _AVERAGE = 1, 0  # of the operator's `aggregate_function`
 
 
@@ -29,17 +31,32 @@ def add_trees(graph: Graph, x: str, trees: TreeEnsemble, precision: LeafPrecisio
         x: Name of the prepared items, float32 (n, d).
         trees: The ensemble.
         precision: With "uint8" the probabilities in leaves are stored as whole numbers of 1/255.
+
+    Raises:
+        InputError: It has more different leaves than float32 can count.
     """
     if trees.boosted:
         k = len(trees.base)
-        summed = _ensemble(graph, x, trees, targets=_tree_of_leaf(trees) % k, values=trees.value[:, 0], count=k)
+        summed = _ensemble(
+            graph, x, trees, targets=_tree_of_leaf(trees) % k, values=trees.value[:, 0], count=k
+        )
         return graph.op("Add", summed, graph.constant(trees.base.astype(np.float32)))
     if trees.value.shape[1] == 1 and precision == "none":
         return _ensemble(
-            graph, x, trees, targets=np.zeros(len(trees.value), int), values=trees.value[:, 0], count=1, mean=True
+            graph,
+            x,
+            trees,
+            targets=np.zeros(len(trees.value), int),
+            values=trees.value[:, 0],
+            count=1,
+            mean=True,
         )
     whole = _whole_leaves(trees.value) if precision == "uint8" else trees.value
     table, row = _distinct_rows(whole)
+    if len(table) > _MOST_ROWS:
+        raise InputError(
+            f"a forest with {len(table)} different leaves is too large for ONNX", hint="grow less"
+        )
     rows = _ensemble(graph, x, trees, targets=_tree_of_leaf(trees), values=row, count=len(trees.roots))
     return _mean_of_rows(graph, rows, table)
 
@@ -93,7 +110,7 @@ def _ensemble(
     leaf = trees.feature < 0
     inner = np.flatnonzero(~leaf)
     number = np.cumsum(~leaf) - 1  # of a split among the splits
-    # A tree that is a single leaf gets a split whose sides are that leaf: the operator has no other way to say it.
+    # The operator knows no tree that is a single leaf: it gets a split with that leaf on both sides.
     bare = trees.roots[leaf[trees.roots]]
     roots = np.where(leaf[trees.roots], 0, number[trees.roots])
     roots[leaf[trees.roots]] = len(inner) + np.arange(len(bare))
