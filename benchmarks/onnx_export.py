@@ -2,10 +2,10 @@
 
     python benchmarks/onnx_export.py
 
-For each family on a table and on images: the median time of a conversion; bytes beside those of the safetensors
-file; one row through the ONNX file (raw row to label), through the bare trained model (prepared row), and through
-`predict` (raw row). For the networks also each precision: bytes, time of one row, and test accuracy. Two threads
-at most are used: one trains and one computes. Networks need torch.
+For each family on a table and on images: the median time of a conversion and of a length known before
+training; bytes of the safetensors file; one row through the bare trained model (prepared row; of networks in
+eager torch) and through `predict` (raw row). For each precision of the family: the file's bytes, one row
+through it (raw row to label) and test accuracy. One thread computes.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ def kept_model(family: str, data: str, fixed: dict[str, Any], folder: Path) -> P
             "model": {"family": family, **fixed},
             "objectives": {"accuracy": "maximize"},
             "space": SPACE[family],
-            "budget": {"trials": 1},
-            "training": {"epochs": 15},
+            "budget": {"trials": 1, "epochs": 15},
         }
     )
     study.optimize()
@@ -98,7 +97,7 @@ def measure(family: str, data: str, fixed: dict[str, Any], folder: Path) -> dict
     header, arrays = safetensors_file.read(kept)
     model = load_model(kept)
     items: Any = DATASETS.get(data).read().items
-    one = items.iloc[:1] if isinstance(items, pd.DataFrame) else items[:1]
+    one: Any = items.iloc[:1] if isinstance(items, pd.DataFrame) else items[:1]
     splits = load_cached(DataSpec(name=data), Path(), 0)
     x = header.preprocessor.transform(one)
     known = onnx_file.length(header, writer) is not None
