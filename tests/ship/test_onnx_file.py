@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from satisfice.data.features.image import ImageScaler
 from satisfice.data.features.table import fit_table
 from satisfice.errors import InputError
 from satisfice.ship import onnx_file, runtime, safetensors_file
+from satisfice.ship.model import ShippedModel
 from satisfice.ship.onnx.precision import PRECISIONS
 from satisfice.ship.onnx.tables import input_names
 from satisfice.ship.onnx_file import Options
@@ -72,10 +74,13 @@ def random_arrays(rng: np.random.Generator, family: str, header: Any) -> dict[st
         outputs = max(len(header.classes), 1)
         shapes = shipped_tensors(trainer.plan(header.architecture, header.preprocessor.shape, outputs))
     zero = rng.random() < 0.1
-    return {
-        name: np.zeros(s, np.float32) if zero else np.abs(rng.normal(size=s)).astype(np.float32)
-        for name, s in shapes.items()
-    }
+    return {name: np.zeros(s, np.float32) if zero else _tensor(rng, name, s) for name, s in shapes.items()}
+
+
+def _tensor(rng: np.random.Generator, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Such that values neither grow nor vanish from layer to layer; variances are positive."""
+    drawn = rng.normal(size=shape) / np.sqrt(math.prod(shape[1:]))
+    return np.asarray(np.abs(drawn) + 0.1 if "var" in name else drawn, np.float32)
 
 
 def check_lengths(count: int, seed: int, table: Any, make_header: Any) -> None:
@@ -104,6 +109,26 @@ def test_the_length_is_known_before_training(mixed: Any, make_header: Any) -> No
 @pytest.mark.slow
 def test_the_length_of_a_thousand_files_is_known(mixed: Any, make_header: Any) -> None:
     check_lengths(1000, 2, mixed, make_header)
+
+
+def test_networks_and_linear_models_compute_what_they_did(
+    mixed: Any, mixed_rows: Any, make_header: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATISFICE_DEVICE", "cpu")
+    rng = np.random.default_rng(5)
+    met = set()
+    for _ in range(60):
+        family, header, arrays = random_model(rng, mixed, make_header)
+        table = len(header.preprocessor.shape) == 1
+        items = mixed_rows if table else rng.normal(size=(20, *header.preprocessor.shape))
+        trainer: Any = TRAINERS.get(family)
+        model = ShippedModel(header=header, core=trainer.restore(header, arrays))
+        found = _run(header, arrays, items)
+        wanted = model.outputs(header.preprocessor.transform(items))
+        key = "probabilities" if header.classes else "value"
+        np.testing.assert_allclose(found[key], wanted, rtol=1e-5, atol=2e-6)
+        met |= {(family, header.task), (header.architecture.get("activation"), header.task)}
+    assert len(met) == 2 * (3 + len(ACTIVATIONS) + 1)
 
 
 def test_trees_know_their_length_once_they_have_grown(mixed: Any, make_header: Any) -> None:

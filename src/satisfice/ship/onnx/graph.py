@@ -29,12 +29,14 @@ class Graph:
     """
 
     def __init__(self, *, measure_only: bool = False) -> None:
+        from onnx import ModelProto
+
         self.measure_only = measure_only
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
+        # Everything is added to the message itself: copying large constants takes longer than making them.
+        self._model = ModelProto(ir_version=IR_VERSION, producer_name="satisfice")
+        self._graph = self._model.graph
+        self._graph.name = "satisfice"
         self._left_out: list[int] = []  # bytes of each constant, where they are only counted
-        self._inputs: list[Any] = []
-        self._outputs: list[Any] = []
         self._values = 0
         self._taken: set[str] = set()  # names of inputs, which no other value may have
 
@@ -50,29 +52,35 @@ class Graph:
 
         assert not self._values, "a value could have the input's name already"
         self._taken.add(name)
-        self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        self._graph.input.append(helper.make_tensor_value_info(name, dtype, shape))
         return name
 
     def output(self, value: str, name: str, dtype: int, shape: Shape) -> None:
         """Declare that ``value`` is given back under ``name``."""
         from onnx import helper
 
-        self._nodes.append(helper.make_node("Identity", [value], [name]))
-        self._outputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        self._graph.node.append(helper.make_node("Identity", [value], [name]))
+        self._graph.output.append(helper.make_tensor_value_info(name, dtype, shape))
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add an operator with one output; returns the name of its value."""
-        return self.ops(kind, inputs, 1, domain=domain, **attributes)[0]
+        """Add an operator with one output; returns the name of its value.
 
-    def ops(
-        self, kind: str, inputs: Sequence[str], outputs: int, domain: str = "", **attributes: Any
-    ) -> list[str]:
-        """Add an operator; returns the names of its values."""
-        from onnx import helper
+        Args:
+            kind: The operator.
+            inputs: Names of values.
+            domain: Empty for ONNX's own operators, or `ML`.
+            attributes: As ``onnx.helper.make_node`` takes them, or arrays of whole numbers.
+        """
+        from onnx import AttributeProto, helper
 
-        names = [self._name() for _ in range(outputs)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, domain=domain, **attributes))
-        return names
+        name = self._name()
+        long = {key: value for key, value in attributes.items() if isinstance(value, np.ndarray)}
+        rest = {key: value for key, value in attributes.items() if key not in long}
+        self._graph.node.append(helper.make_node(kind, list(inputs), [name], domain=domain, **rest))
+        for key, value in sorted(long.items()):  # `make_node` looks at each number by itself
+            attribute = self._graph.node[-1].attribute.add(name=key, type=AttributeProto.INTS)
+            attribute.ints.extend(value.astype(np.int64).tolist())
+        return name
 
     def constant(self, value: NDArray[Any] | np.generic) -> str:
         """Add a constant of any numeric type; returns the name of its value."""
@@ -91,21 +99,18 @@ class Graph:
 
     def texts(self, values: Sequence[str]) -> str:
         """Add a constant of strings, shape (n,); returns the name of its value."""
-        from onnx import TensorProto, helper
+        from onnx import TensorProto
 
-        name = self._name()
         content = [value.encode() for value in values]
-        self._constants.append(helper.make_tensor(name, TensorProto.STRING, [len(content)], content))
-        self._left_out.append(0)
+        name = self._tensor(TensorProto.STRING, [len(content)], 0)
+        self._graph.initializer[-1].string_data.extend(content)
         return name
 
     def _tensor(self, dtype: int, shape: Sequence[int], data: bytes | int) -> str:
-        from onnx import TensorProto
-
-        tensor = TensorProto(name=self._name(), data_type=dtype, dims=shape)
+        """Of these bytes; or of so many that are left out."""
+        tensor = self._graph.initializer.add(name=self._name(), data_type=dtype, dims=shape)
         if isinstance(data, bytes):
             tensor.raw_data = data
-        self._constants.append(tensor)
         self._left_out.append(0 if isinstance(data, bytes) else data)
         return str(tensor.name)
 
@@ -115,37 +120,34 @@ class Graph:
             self._values += 1
         return f"v{self._values}"
 
-    def _model(self, metadata: Mapping[str, str]) -> Any:
+    def _finish(self, metadata: Mapping[str, str]) -> None:
         from onnx import helper
 
-        graph = helper.make_graph(self._nodes, "satisfice", self._inputs, self._outputs, self._constants)
-        domains = {node.domain for node in self._nodes}
-        opsets = [helper.make_opsetid("", OPSET)]
+        domains = {node.domain for node in self._graph.node}
+        del self._model.opset_import[:]
+        self._model.opset_import.append(helper.make_opsetid("", OPSET))
         if ML in domains:
-            opsets.append(helper.make_opsetid(ML, ML_OPSET))
-        model = helper.make_model(
-            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="satisfice"
-        )
-        helper.set_model_props(model, dict(sorted(metadata.items())))
-        return model
+            self._model.opset_import.append(helper.make_opsetid(ML, ML_OPSET))
+        helper.set_model_props(self._model, dict(sorted(metadata.items())))
 
     def serialized(self, metadata: Mapping[str, str]) -> bytes:
         """The file's bytes: equal content gives equal bytes."""
         assert not self.measure_only
-        content: bytes = self._model(metadata).SerializeToString(deterministic=True)
+        self._finish(metadata)
+        content: bytes = self._model.SerializeToString(deterministic=True)
         return content
 
     def length(self, metadata: Mapping[str, str]) -> int:
         """The exact number of bytes of the file, also where constants were only counted."""
-        model = self._model(metadata)
-        short = int(model.graph.ByteSize())
+        self._finish(metadata)
+        short = int(self._graph.ByteSize())
         whole = short
-        for tensor, n_bytes in zip(model.graph.initializer, self._left_out, strict=True):
+        for tensor, n_bytes in zip(self._graph.initializer, self._left_out, strict=True):
             old = int(tensor.ByteSize())
             # Protocol buffers: one byte of key, the length as a varint, then the data themselves.
             new = old + (1 + _varint(n_bytes) + n_bytes if n_bytes else 0)
             whole += (_varint(new) + new) - (_varint(old) + old)
-        total = int(model.ByteSize())
+        total = int(self._model.ByteSize())
         return total - (_varint(short) + short) + (_varint(whole) + whole)
 
 

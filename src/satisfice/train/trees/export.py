@@ -41,16 +41,12 @@ def add_trees(graph: Graph, x: str, trees: TreeEnsemble, precision: LeafPrecisio
             graph, x, trees, targets=_tree_of_leaf(trees) % k, values=trees.value[:, 0], count=k
         )
         return graph.op("Add", summed, graph.constant(trees.base.astype(np.float32)))
-    if trees.value.shape[1] == 1 and precision == "none":
-        return _ensemble(
-            graph,
-            x,
-            trees,
-            targets=np.zeros(len(trees.value), int),
-            values=trees.value[:, 0],
-            count=1,
-            mean=True,
-        )
+    if trees.value.shape[1] == 1:
+        values = trees.value[:, 0]
+        if precision == "uint8":  # few different leaves are left, and equal ones are written once
+            values = (_whole_leaves(values) / _UINT8_MOST).astype(np.float32)
+        one = np.zeros(len(values), np.int64)
+        return _ensemble(graph, x, trees, targets=one, values=values, count=1, mean=True)
     whole = _whole_leaves(trees.value) if precision == "uint8" else trees.value
     table, row = _distinct_rows(whole)
     if len(table) > _MOST_ROWS:
@@ -135,21 +131,16 @@ def _ensemble(
         n_targets=count,
         aggregate_function=_AVERAGE if mean else _SUM,
         post_transform=0,
-        tree_roots=_whole(roots),
-        nodes_featureids=_whole(np.concatenate([trees.feature[inner], np.zeros(len(bare), int)])),
+        tree_roots=roots,
+        nodes_featureids=np.concatenate([trees.feature[inner], np.zeros(len(bare), int)]),
         nodes_modes=helper.make_tensor("m", TensorProto.UINT8, [splits], bytes(splits), raw=True),
         nodes_splits=numpy_helper.from_array(
             np.concatenate([trees.threshold[inner], np.zeros(len(bare))]).astype(np.float32), "s"
         ),
-        nodes_truenodeids=_whole(child(left)),
-        nodes_falsenodeids=_whole(child(right)),
-        nodes_trueleafs=_whole(is_leaf(left)),
-        nodes_falseleafs=_whole(is_leaf(right)),
-        leaf_targetids=_whole(leaf_targets),
+        nodes_truenodeids=child(left),
+        nodes_falsenodeids=child(right),
+        nodes_trueleafs=is_leaf(left),
+        nodes_falseleafs=is_leaf(right),
+        leaf_targetids=leaf_targets,
         leaf_weights=numpy_helper.from_array(leaf_values.astype(np.float32), "w"),
     )
-
-
-def _whole(numbers: NDArray[Any]) -> list[int]:
-    out: list[int] = np.asarray(numbers, np.int64).tolist()
-    return out
