@@ -37,7 +37,6 @@ Range = tuple[float, float]
 
 _BATCH_NORM_EPSILON = 1e-5  # torch's
 _LEAKY_SLOPE = 0.01  # torch's
-_FLOAT = 1  # onnx.TensorProto.FLOAT
 _CHUNK = 1024  # items at a time, to bound memory
 
 
@@ -87,11 +86,13 @@ def add_observed(graph: Graph, x: str, plan: Plan, arrays: Arrays) -> list[str]:
 
 def observed_ranges(plan: Plan, arrays: Arrays, items: NDArray[np.float32]) -> list[Range]:
     """The lowest and highest number of each value between layers, over prepared items (n, ...)."""
+    from onnx import TensorProto
+
     graph = Graph()
-    x = graph.input("x", _FLOAT, ["n", *items.shape[1:]])
+    x = graph.input("x", TensorProto.FLOAT, ["n", *items.shape[1:]])
     names = add_observed(graph, x, plan, arrays)
     for at, name in enumerate(names):
-        graph.output(name, f"seen{at}", _FLOAT, None)
+        graph.output(name, f"seen{at}", TensorProto.FLOAT, None)
     opened = session(graph.serialized({}))
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     for start in range(0, len(items), _CHUNK):
