@@ -22,9 +22,7 @@ OUTPUTS = frozenset((LABEL, PROBABILITIES, VALUE))
 
 Link = Literal["none", "softmax", "sigmoid"]
 
-_MODERATE = (
-    800  # powers of two up to which a value neither overflows nor vanishes, whatever the float32 output
-)
+_MODERATE = 800  # powers of two up to which float64 holds a value for any float32 output
 _LARGEST = float(np.finfo(np.float64).max)
 _INT64 = range(-(2**63), 2**63)
 
