@@ -69,6 +69,42 @@ def test_a_file_of_a_task_s_own_keeps_its_kind(tmp_path: Path) -> None:
     assert not (tmp_path / "winner.safetensors").exists()
 
 
+@pytest.fixture(scope="module")
+def family_study() -> satisfice.Study:
+    study = satisfice.create_study(
+        {
+            "name": "family",
+            "data": {"name": "wine"},
+            "model": {"family": "linear"},
+            "objectives": {"accuracy": "maximize"},
+            "space": {"alpha": {"low": 1e-4, "high": 1e-1, "log": True}},
+            "budget": {"trials": 1},
+        }
+    )
+    study.optimize()
+    return study
+
+
+@pytest.mark.parametrize("name", ["winner.onnx", "winner.ONNX"])
+def test_a_model_of_a_family_is_written_as_onnx(
+    name: str, family_study: satisfice.Study, tmp_path: Path
+) -> None:
+    from satisfice.data import DATASETS
+    from satisfice.ship import onnx_file, runtime
+
+    path = family_study.save_model(0, tmp_path / name)
+    assert [each.name for each in tmp_path.iterdir()] == [name]
+    model, items = family_study.load_model(0), DATASETS.get("wine").read().items
+    found = runtime.outputs(runtime.session(path), onnx_file.feeds(model.header, items))
+    assert found["label"].tolist() == model.predict(items).tolist()
+
+
+def test_a_family_s_other_formats_are_named(family_study: satisfice.Study, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"what can be written is '\.safetensors' or '\.onnx'"):
+        family_study.save_model(0, tmp_path / "winner.pt")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_that_is_none_is_named(tmp_path: Path) -> None:
     study = trained()
     with pytest.raises(InputError, match="there is no folder"):

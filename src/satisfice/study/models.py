@@ -15,6 +15,7 @@ from satisfice.store.atomic_files import written_whole
 from satisfice.study.lifecycle.checkpoint import kept_model
 from satisfice.study.lifecycle.weights import from_safetensors
 from satisfice.study.opening import Opened
+from satisfice.train.conversion import core_writer, write_onnx
 
 
 def model_file(opened: Opened, record: TrialRecord) -> Path:
@@ -53,11 +54,13 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
 def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
     """Write the model of a trial in the format that the path's suffix names, whole or not at all.
 
+    ``.onnx`` is converted from the kept file, whose size and latency are those of the trial.
+
     Raises:
         InputError: The trial kept no model, it cannot be written in that format, or not to that place.
     """
     kept = model_file(opened, record)
-    writers = _writers(kept)
+    writers = _writers(opened, kept)
     write = writers.get(path.suffix.lower())
     if write is None:
         names = " or ".join(repr(suffix) if suffix else "none" for suffix in writers)
@@ -75,6 +78,13 @@ def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
     return path
 
 
-def _writers(kept: Path) -> Mapping[str, Callable[[Path], object]]:
-    """By suffix in lower case: what writes a kept model in that format. A kept file is copied as it is."""
-    return {kept.suffix.lower(): partial(shutil.copyfile, kept)}
+def _writers(opened: Opened, kept: Path) -> Mapping[str, Callable[[Path], object]]:
+    """By suffix in lower case: what writes a kept model in that format.
+
+    A kept file is copied as it is; that of a family which can be written as ONNX is converted.
+    """
+    writers: dict[str, Callable[[Path], object]] = {kept.suffix.lower(): partial(shutil.copyfile, kept)}
+    model = opened.spec.model
+    if model is not None and core_writer(model.family) is not None:
+        writers[".onnx"] = partial(write_onnx, kept)
+    return writers

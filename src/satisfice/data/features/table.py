@@ -35,7 +35,7 @@ from satisfice.data.reading.pandas_columns import (
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-_MISSING = "\0missing"  # no value of a CSV file is written so
+MISSING_CATEGORY = "\0missing"  # no value of a CSV file is written so
 _MOST_CATEGORIES = 40
 _RARE_SHARE = 0.01
 _RARE_ROWS = 5
@@ -99,7 +99,7 @@ class TableEncoder:
             if c.categories is None:
                 names += [label, f"{label} is missing"][: c.width]
             else:
-                names += [f"{label}={'missing' if v == _MISSING else v}" for v in c.categories]
+                names += [f"{label}={'missing' if v == MISSING_CATEGORY else v}" for v in c.categories]
                 names += [f"{label}=other"] * c.rare
         return names
 
@@ -244,7 +244,7 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
 
 def _spellings(series: pd.Series[Any], category: Column) -> tuple[str, ...]:
     """The frequent values; of two, the one that no feature stands for as well."""
-    values = [v for v in category.categories or () if v != _MISSING]
+    values = [v for v in category.categories or () if v != MISSING_CATEGORY]
     if category.rare:
         return tuple(values)
     return tuple(dict.fromkeys([*values, *(str(v) for v in series.dropna().unique())]))
@@ -262,15 +262,18 @@ def _fill_of_format_1(columns: Sequence[Column], arrays: Mapping[str, NDArray[An
 
 
 def read_number(series: pd.Series[Any], part: str = "") -> NDArray[np.float64]:
-    """A numeric column, or one part of a moment, as float64 with NaN where it is missing; shape (n,)."""
+    """A numeric column, or one part of a moment, as float64 with NaN where it is missing; shape (n,).
+
+    Parts of a moment are "seconds" and "days" since 1970 in UTC, "month", "day_of_week" and "hour".
+    """
     if not part:
         return pd.to_numeric(series, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     moments = pd.to_datetime(
         series, errors="coerce", utc=True, format="ISO8601" if series.dtype.kind != "M" else None
     )
-    if part == "days":
+    if part in ("days", "seconds"):
         ns = moments.dt.as_unit("ns").astype("int64").to_numpy(dtype=np.float64)
-        return np.where(moments.isna(), np.nan, ns / 86_400e9)
+        return np.where(moments.isna(), np.nan, ns / (86_400e9 if part == "days" else 1e9))
     values = getattr(moments.dt, part)
     return np.asarray(values.to_numpy(dtype=np.float64, na_value=np.nan))
 
@@ -285,7 +288,7 @@ def _fit_number(series: pd.Series[Any], part: str) -> tuple[Column, Shape] | Non
 
 
 def _fit_category(series: pd.Series[Any]) -> Column | None:
-    values = _texts(series)
+    values = as_texts(series)
     counts = values.value_counts()
     counts = counts.iloc[np.lexsort((counts.index.to_numpy(dtype=object).astype(str), -counts.to_numpy()))]
     if len(counts) < 2 or len(counts) > max(50, 0.5 * len(values)):
@@ -300,13 +303,14 @@ def _fit_category(series: pd.Series[Any]) -> Column | None:
     return Column(name=str(series.name), categories=tuple(frequent), rare=rare)
 
 
-def _texts(series: pd.Series[Any]) -> pd.Series[str]:
-    return series.astype(object).where(series.notna(), _MISSING).astype(str).str.strip(" ")
+def as_texts(series: pd.Series[Any], missing: str = MISSING_CATEGORY) -> pd.Series[str]:
+    """A column of categories as texts; ``missing`` where nothing is."""
+    return series.astype(object).where(series.notna(), missing).astype(str).str.strip(" ")
 
 
 def _put_categories(out: Floats, at: int, column: Column, frame: pd.DataFrame) -> None:
     categories: Sequence[str] = column.categories or ()
-    codes = pd.Index(list(categories)).get_indexer(pd.Index(_texts(frame[column.name]).tolist()))
+    codes = pd.Index(list(categories)).get_indexer(pd.Index(as_texts(frame[column.name]).tolist()))
     known = codes >= 0
     out[np.flatnonzero(known), at + codes[known]] = 1.0
     if column.rare:

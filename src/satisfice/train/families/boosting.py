@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.ship.onnx.decision import Link
+from satisfice.ship.onnx.graph import Graph
+from satisfice.ship.onnx_file import Core, flat
 from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
@@ -15,6 +18,7 @@ from satisfice.spec.task import TrainingTrial
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
+from satisfice.train.trees.export import add_trees
 from satisfice.train.trees.task import Stage, TreeTask, at_most
 
 
@@ -172,6 +176,7 @@ class BoostingTrainer:
     doc = "Gradient boosting of trees on binned features; reports while it grows (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
+    precisions: tuple[str, ...] = ("none",)
     measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
     hyperparameters = HYPERPARAMETERS
 
@@ -182,6 +187,23 @@ class BoostingTrainer:
     def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> TreeEnsemble:
         """The ensemble that shipped."""
         return TreeEnsemble.restore(arrays, boosted=True, classify=header.task == "classification")
+
+    def add_core(
+        self,
+        graph: Graph,
+        x: str,
+        header: Header,
+        arrays: Mapping[str, NDArray[Any]],
+        precision: str,
+        items: NDArray[np.float32] | None,
+    ) -> Core:
+        """The trees, summed onto the base; images are flat vectors."""
+        value = add_trees(graph, flat(graph, x, header), self.restore(header, arrays))
+        links: dict[int, Link] = {0: "none", 2: "sigmoid"}
+        return Core(value, links.get(len(header.classes), "softmax"))
+
+    def blank_arrays(self, header: Header) -> None:
+        """The trees are known once they have grown."""
 
 
 BOOSTING = BoostingTrainer()

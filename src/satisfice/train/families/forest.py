@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.errors import InputError
+from satisfice.ship.onnx.graph import Graph
+from satisfice.ship.onnx_file import Core, flat
 from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
@@ -15,6 +18,7 @@ from satisfice.spec.task import TrainingTrial
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
+from satisfice.train.trees.export import LeafPrecision, add_trees
 from satisfice.train.trees.task import Stage, TreeTask, at_most
 
 
@@ -153,6 +157,7 @@ class ForestTrainer:
     doc = "Random forest; reports ten times while it grows (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
+    precisions: tuple[str, ...] = ("none", "uint8")
     measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
     hyperparameters = HYPERPARAMETERS
 
@@ -163,6 +168,29 @@ class ForestTrainer:
     def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> TreeEnsemble:
         """The forest that shipped."""
         return TreeEnsemble.restore(arrays, boosted=False, classify=header.task == "classification")
+
+    def add_core(
+        self,
+        graph: Graph,
+        x: str,
+        header: Header,
+        arrays: Mapping[str, NDArray[Any]],
+        precision: str,
+        items: NDArray[np.float32] | None,
+    ) -> Core:
+        """The trees, averaged; images are flat vectors.
+
+        Raises:
+            InputError: ``uint8`` is asked for a regression: its leaves hold numbers without bounds.
+        """
+        if precision == "uint8" and not header.classes:
+            raise InputError("uint8 stores probabilities; this forest predicts numbers", hint="choose none")
+        leaves: LeafPrecision = "uint8" if precision == "uint8" else "none"
+        value = add_trees(graph, flat(graph, x, header), self.restore(header, arrays), leaves)
+        return Core(value)
+
+    def blank_arrays(self, header: Header) -> None:
+        """The trees are known once they have grown."""
 
 
 FOREST = ForestTrainer()

@@ -6,12 +6,16 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from satisfice.ship.onnx.decision import Link
+from satisfice.ship.onnx.graph import Graph
+from satisfice.ship.onnx.precision import Precision, as_float32, blank, weight
+from satisfice.ship.onnx_file import Core, flat
 from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
@@ -121,6 +125,7 @@ class LinearTrainer:
     doc = "Logistic regression; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
+    precisions: tuple[str, ...] = ("none", "fp16", "int8")
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
     )
@@ -133,6 +138,29 @@ class LinearTrainer:
     def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> LinearModel:
         """The model that shipped."""
         return LinearModel(arrays["weight"], arrays["bias"], header.task == "classification")
+
+    def add_core(
+        self,
+        graph: Graph,
+        x: str,
+        header: Header,
+        arrays: Mapping[str, NDArray[Any]],
+        precision: str,
+        items: NDArray[np.float32] | None,
+    ) -> Core:
+        """One product; images are flat vectors."""
+        x = flat(graph, x, header)
+        kernel = weight(graph, arrays["weight"], cast("Precision", precision))
+        value = graph.op("Gemm", x, kernel, graph.constant(as_float32(arrays["bias"])), transB=1)
+        links: dict[int, Link] = {0: "none", 2: "sigmoid"}
+        return Core(value, links.get(len(header.classes), "softmax"))
+
+    def blank_arrays(self, header: Header) -> dict[str, NDArray[Any]]:
+        """A row for each class; of two, and of a regression, one."""
+        k = len(header.classes)
+        rows = k if k > 2 else 1
+        d = header.preprocessor.n_features
+        return {"weight": blank((rows, d), np.float32), "bias": blank((rows,), np.float32)}
 
 
 LINEAR = LinearTrainer()

@@ -5,18 +5,22 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.errors import MissingExtra
+from satisfice.errors import InputError, MissingExtra
+from satisfice.ship.onnx.graph import Graph
+from satisfice.ship.onnx.precision import PRECISIONS, Precision
+from satisfice.ship.onnx_file import Core
 from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import Hyperparameters
+from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters, shipped_tensors
 from satisfice.train.scoring import monitored
 from satisfice.train.trainer import measures
@@ -40,6 +44,7 @@ class TorchTrainer(ABC):
     kinds: frozenset[str]
     hyperparameters: Hyperparameters
     tasks = frozenset({"classification", "regression"})
+    precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
     )
@@ -62,9 +67,33 @@ class TorchTrainer(ABC):
     def restore(self, header: Header, arrays: Mapping[str, NDArray[Any]]) -> torch.nn.Module:
         """The module that shipped."""
         network = import_network()
-        plan = self.plan(header.architecture, header.preprocessor.shape, max(len(header.classes), 1))
-        module: torch.nn.Module = network.from_arrays(plan, arrays)
+        module: torch.nn.Module = network.from_arrays(self._plan_of(header), arrays)
         return module
+
+    def add_core(
+        self,
+        graph: Graph,
+        x: str,
+        header: Header,
+        arrays: Mapping[str, NDArray[Any]],
+        precision: str,
+        items: NDArray[np.float32] | None,
+    ) -> Core:
+        """The network without dropout, batch normalisation folded in; without torch."""
+        plan, ranges = self._plan_of(header), None
+        if precision == "int8_static" and not graph.measure_only:
+            if items is None or not len(items):
+                raise InputError("int8_static calibrates on prepared training items", hint="give some")
+            ranges = observed_ranges(plan, arrays, items)
+        value = add_network(graph, x, plan, arrays, cast("Precision", precision), ranges)
+        return Core(value, "softmax" if header.classes else "none")
+
+    def blank_arrays(self, header: Header) -> dict[str, NDArray[Any]]:
+        """Every network's shapes follow from its architecture."""
+        return blank_arrays(self._plan_of(header))
+
+    def _plan_of(self, header: Header) -> Plan:
+        return self.plan(header.architecture, header.preprocessor.shape, max(len(header.classes), 1))
 
 
 class TorchTask(FamilyTask):

@@ -1,0 +1,50 @@
+"""ONNX Runtime as satisfice uses it: one thread count, no spinning, no surprises in what is logged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ERRORS_ONLY = 3
+
+
+def session(model: bytes | str | Path, threads: int = 1) -> Any:
+    """An ``onnxruntime.InferenceSession`` on the CPU.
+
+    Args:
+        model: A file, or its content.
+        threads: That compute one call.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    # A thread that spins between calls takes the core from whoever works beside it.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    source = model if isinstance(model, bytes) else str(model)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def call(opened: Any, feeds: Mapping[str, NDArray[Any]]) -> Callable[[], object]:
+    """A call that runs the session on these inputs."""
+    held = dict(feeds)
+    return lambda: opened.run(None, held)
+
+
+def version() -> str:
+    """Of ONNX Runtime."""
+    import onnxruntime
+
+    return str(onnxruntime.__version__)
+
+
+def outputs(opened: Any, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The session's outputs by name."""
+    names = [output.name for output in opened.get_outputs()]
+    return dict(zip(names, map(np.asarray, opened.run(names, dict(feeds))), strict=True))
