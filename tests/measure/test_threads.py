@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 import satisfice
 from satisfice.measure.host import cores_allowed
-from satisfice.report.gaussian_process import smooth
+from satisfice.report.smoothing import smooth
 from satisfice.search.auto.sampler import AutoSampler
 from satisfice.search.pruners.auto import AutoPruner
 from satisfice.spec import parse_dict
@@ -142,7 +142,7 @@ def test_surfaces_are_fitted_with_one_thread(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(scipy.linalg, "cho_factor", spy)
     x = np.random.default_rng(1).random((12, 2))
-    smooth(x, x[:, 0], x)
+    smooth(x, x[:, 0], x, np.array([True, True]))
     assert seen == {1}
 
 
