@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-import scipy.linalg
+from scipy.linalg import lapack
 from threadpoolctl import ThreadpoolController
 
 import satisfice
 from satisfice.measure.host import cores_allowed
-from satisfice.report.gaussian_process import smooth
+from satisfice.report.smoothing import smooth
 from satisfice.search.auto.sampler import AutoSampler
 from satisfice.search.pruners.auto import AutoPruner
 from satisfice.spec import parse_dict
@@ -134,15 +134,15 @@ def test_the_last_thread_out_puts_the_number_back(first: str) -> None:
 @pytest.mark.usefixtures("_two")
 def test_surfaces_are_fitted_with_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[int] = set()
-    factor = scipy.linalg.cho_factor
+    factor = lapack.dpotrf
 
     def spy(*arguments: Any, **options: Any) -> Any:
         seen.update(blas())
         return factor(*arguments, **options)
 
-    monkeypatch.setattr(scipy.linalg, "cho_factor", spy)
+    monkeypatch.setattr(lapack, "dpotrf", spy)
     x = np.random.default_rng(1).random((12, 2))
-    smooth(x, x[:, 0], x)
+    smooth(x, x[:, 0], x, np.array([True, True]))
     assert seen == {1}
 
 
