@@ -16,6 +16,7 @@ from satisfice.errors import StudyNotFound
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
+from satisfice.store.changes import PARAM, READ, REPORTS, STUDY, changes_statement
 from satisfice.store.database.engine import Database
 from satisfice.store.database.repeated import Repeats, transaction
 from satisfice.store.ledger.phase import Phase
@@ -39,31 +40,7 @@ class Changes:
     reports: Sequence[TrialReport]
 
 
-# A row of `Reader.changes` is one of these.
-_SLOT, _PARAM, _REPORTS, _STUDY = range(4)
-_READ = (
-    *("phase", "attempt", "seed", "last_step", "metrics", "feasible", "reason", "proposal"),
-    *("replicate_of", "measured_on"),
-)
 _RUNNING = slots.c.phase == Phase.RUNNING.value
-
-
-def _columns(kind: int, *given: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
-    """The columns of one part of the union, in one order; what a part does not have is empty."""
-    by_name = {column.name: column for column in given}
-    texts = {
-        name: sa.literal("", sa.Text) for name in ("phase", "metrics", "proposal", "state", "name", "body")
-    }
-    empty: dict[str, sa.ColumnElement[Any]] = {
-        **{name: sa.literal(0, sa.BigInteger) for name in ("revision", "number")},
-        **{name: sa.literal(0, sa.BigInteger) for name in ("attempt", "seed", "last_step", "replicate_of")},
-        **texts,
-        **{name: sa.literal("", sa.Text) for name in ("reason", "measured_on")},
-        "feasible": sa.literal(False, sa.Boolean),
-        "value": sa.literal(0.0, sa.Double),
-    }
-    filled = [by_name.get(name, blank).label(name) for name, blank in empty.items()]
-    return [sa.literal(kind, sa.Integer).label("kind"), *filled]
 
 
 def _state(phase: str, optuna: str) -> TrialState:
@@ -84,6 +61,10 @@ class Reader(Repeats):
         self.uuid = study_uuid
         self.spec = spec
 
+    @cached_property
+    def _since(self) -> sa.CompoundSelect[Any]:
+        return changes_statement(self.rows, self.uuid)
+
     @transaction
     def changes(self, since: int) -> Changes:
         """Trials and reports newer than ``since``, in one statement, whatever the history.
@@ -96,11 +77,11 @@ class Reader(Repeats):
         params: dict[int, dict[str, float]] = {}
         found, flushed, newest, version = [], [], since, 0
         for row in rows:
-            if row.kind == _STUDY:
+            if row.kind == STUDY:
                 newest, version = row.revision, row.attempt
-            elif row.kind == _PARAM:
+            elif row.kind == PARAM:
                 params.setdefault(row.number, {})[row.name] = row.value
-            elif row.kind == _REPORTS:
+            elif row.kind == REPORTS:
                 flushed.append(row)
             else:
                 found.append(row)
@@ -114,36 +95,6 @@ class Reader(Repeats):
             reports=[
                 (row.number, step, metrics) for row in flushed for step, metrics in json.loads(row.body)
             ],
-        )
-
-    @cached_property
-    def _since(self) -> sa.CompoundSelect[Any]:
-        """Slots, parameters and reports of the revisions after ``since``, and the study's own revision.
-
-        One statement sees one state of the database, on every back-end and without a transaction.
-        """
-        t, p, r = self.rows.trials.c, self.rows.params.c, reports.c
-        since, until = sa.bindparam("since", type_=sa.BigInteger), sa.bindparam("until", type_=sa.BigInteger)
-        changed = (
-            slots.c.study_uuid == self.uuid,
-            slots.c.revision > since,
-            slots.c.revision <= until,
-            slots.c.number.is_not(None),
-        )
-        by_slot = (slots.c.revision.label("revision"), slots.c.number.label("number"))
-        on_slots = sa.select(*_columns(_SLOT, *by_slot, *(slots.c[n].label(n) for n in _READ), t.state))
-        on_params = sa.select(*_columns(_PARAM, *by_slot, p.name, p.value))
-        on_reports = sa.select(*_columns(_REPORTS, r.revision, r.number, r.body))
-        on_study = sa.select(*_columns(_STUDY, studies.c.revision, studies.c.spec_version.label("attempt")))
-        return sa.union_all(
-            on_slots.join_from(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id).where(
-                *changed
-            ),
-            on_params.join_from(slots, self.rows.params, p.trial_id == slots.c.optuna_trial_id).where(
-                *changed
-            ),
-            on_reports.where(r.study_uuid == self.uuid, r.revision > since, r.revision <= until),
-            on_study.where(studies.c.uuid == self.uuid),
         )
 
     @transaction
@@ -181,7 +132,7 @@ class Reader(Repeats):
         t, p = self.rows.trials.c, self.rows.params.c
         here = (slots.c.study_uuid == self.uuid, slots.c.number.is_not(None), *where)
         trials = sa.join(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id)
-        columns = (*(slots.c[n] for n in _READ), slots.c.number, slots.c.lease_owner)
+        columns = (*(slots.c[n] for n in READ), slots.c.number, slots.c.lease_owner)
         found_query = (
             sa.select(*columns, t.state, t.started_at, t.finished_at).select_from(trials).where(*here)
         )

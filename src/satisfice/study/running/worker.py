@@ -153,9 +153,10 @@ class Worker:
         trial.lease.stop = self._stop
         trial.lease.kept = not self._session.db.in_memory
         self._keeper.trial = trial
+        shown = Trial(trial)
         try:
             with self._session.quiet.training():
-                state = self._train(trial)
+                state = self._train(trial, shown)
         except LeaseLost as lost:
             logger.warning("%s; what this worker did for it is dropped", lost)
             return None
@@ -163,14 +164,14 @@ class Worker:
             self._keeper.trial = None
         if state is not None:
             for callback in self._callbacks:
-                callback(Trial(trial), state)
+                callback(shown, state)
         return state
 
-    def _train(self, trial: RunningTrial) -> TrialState | None:
+    def _train(self, trial: RunningTrial, shown: Trial) -> TrialState | None:
         session = self._session
         try:
             with self._surroundings:
-                metrics = session.task.train(dict(trial.params), Trial(trial))  # a copy: it may change
+                metrics = session.task.train(dict(trial.params), shown)  # a copy: it may change
             return self._finish(trial, metrics)
         except (Diverged, optuna.TrialPruned) as error:
             return session.tell(trial, state=TrialState.PRUNED, reason=_why_pruned(error))
