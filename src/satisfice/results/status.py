@@ -10,7 +10,7 @@ from satisfice.results.trial import TrialSummary
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Budget(Result):
+class BudgetStatus(Result):
     """What a study may use, and what it has used."""
 
     trials: int
@@ -21,7 +21,7 @@ class Budget(Result):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RunningTrial(Result):
+class TrialInTraining(Result):
     """A trial in training."""
 
     number: int
@@ -39,7 +39,7 @@ class WorkerStatus(Result):
     label: str | None
     alive: bool  # it was heard of a short while ago, and has not ended
     ended: str | None  # why it ended
-    trial: RunningTrial | None  # that it trains
+    trial: TrialInTraining | None  # that it trains
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +57,7 @@ class Counts(Result):
 
     name: str
     states: Mapping[str, int]  # trials by Optuna's name of their state
-    budget: Budget
+    budget: BudgetStatus
     pending: int  # trained trials whose latency a worker has yet to measure
     stopped: str | None  # the error of every trial, where trials that fail alike stopped the study
     waiting: str  # what ``pending`` trials wait for, a sentence; empty where there are none
@@ -66,7 +66,7 @@ class Counts(Result):
     turned_away_by_constraint: Mapping[str, int]  # by constraint key
     elapsed_s: float | None  # seconds since the first worker began
     workers_detail: Sequence[WorkerStatus]  # in the order in which they joined
-    running_elsewhere: Sequence[RunningTrial]  # asked for by a program that is no worker
+    running_elsewhere: Sequence[TrialInTraining]  # asked for by a program that is no worker
     spec_version: int  # 1 for a study that was never changed
     changes: Sequence[str]  # of the latest version, sentences
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from satisfice.choose import best, endings
 from satisfice.errors import NoFeasibleTrial
-from satisfice.results.status import Budget, Counts, EndingGroup, RunningTrial, Status, WorkerStatus
+from satisfice.results.status import BudgetStatus, Counts, EndingGroup, Status, TrialInTraining, WorkerStatus
 from satisfice.results.trial import TrialSummary
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
@@ -48,7 +48,7 @@ def _counted(reader: Reader) -> dict[str, Any]:
     return {
         "name": reader.spec.name,
         "states": states,
-        "budget": Budget(
+        "budget": BudgetStatus(
             trials=row["trials_budget"],
             used=sum(states.values()),
             total_epochs=row["total_epochs_budget"],
@@ -63,14 +63,14 @@ def _counted(reader: Reader) -> dict[str, Any]:
         "turned_away_by_constraint": reader.turned_away(),
         "elapsed_s": row["elapsed_s"],
         "workers_detail": [WorkerStatus(**{**w, "trial": _running(w["trial"])}) for w in workers],
-        "running_elsewhere": [RunningTrial(**trial) for trial in others],
+        "running_elsewhere": [TrialInTraining(**trial) for trial in others],
         "spec_version": row["spec_version"],
         "changes": _changes(reader, row["spec_version"]),
     }
 
 
-def _running(trial: Mapping[str, Any] | None) -> RunningTrial | None:
-    return None if trial is None else RunningTrial(**trial)
+def _running(trial: Mapping[str, Any] | None) -> TrialInTraining | None:
+    return None if trial is None else TrialInTraining(**trial)
 
 
 def _changes(reader: Reader, version: int) -> list[str]:
