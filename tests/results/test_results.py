@@ -14,10 +14,10 @@ import satisfice
 from satisfice.report import ReportContext
 from satisfice.results import report_context
 from satisfice.results.confirmation import Confirmation, Dropped, Scored
-from satisfice.results.status import BudgetUse, Counts, Status
+from satisfice.results.status import BudgetStatus, Counts, Status
 from satisfice.results.trial import TrialSummary
 
-BUDGET = BudgetUse(trials=20, used=3, total_epochs=None, epochs_used=None, timeout_s=None)
+BUDGET = BudgetStatus(trials=20, used=3, total_epochs=None, epochs_used=None, timeout_s=None)
 SCORED = Scored(number=0, test={"accuracy": 0.9})
 
 
@@ -47,7 +47,7 @@ def test_a_field_that_is_left_out_where_none_is_no_key() -> None:
     ],
 )
 def test_keys_cannot_be_changed(change: Any) -> None:
-    with pytest.raises(TypeError, match="a Budget cannot be changed"):
+    with pytest.raises(TypeError, match="a BudgetStatus cannot be changed"):
         change(BUDGET)
     assert BUDGET["used"] == 3
 

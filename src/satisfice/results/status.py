@@ -10,7 +10,7 @@ from satisfice.results.trial import TrialSummary
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class BudgetUse(Result):
+class BudgetStatus(Result):
     """What a study may use, and what it has used."""
 
     trials: int
@@ -57,7 +57,7 @@ class Counts(Result):
 
     name: str
     states: Mapping[str, int]  # trials by Optuna's name of their state
-    budget: BudgetUse
+    budget: BudgetStatus
     pending: int  # trained trials whose latency a worker has yet to measure
     stopped: str | None  # the error of every trial, where trials that fail alike stopped the study
     waiting: str  # what ``pending`` trials wait for, a sentence; empty where there are none

@@ -7,7 +7,7 @@ from typing import Any
 
 from satisfice.choose import best, endings
 from satisfice.errors import NoFeasibleTrial
-from satisfice.results.status import BudgetUse, Counts, EndingGroup, Status, TrialInTraining, WorkerStatus
+from satisfice.results.status import BudgetStatus, Counts, EndingGroup, Status, TrialInTraining, WorkerStatus
 from satisfice.results.trial import TrialSummary
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
@@ -48,7 +48,7 @@ def _counted(reader: Reader) -> dict[str, Any]:
     return {
         "name": reader.spec.name,
         "states": states,
-        "budget": BudgetUse(
+        "budget": BudgetStatus(
             trials=row["trials_budget"],
             used=sum(states.values()),
             total_epochs=row["total_epochs_budget"],
