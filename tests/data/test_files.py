@@ -11,8 +11,9 @@ import pytest
 
 from satisfice.data import fingerprint
 from satisfice.data import load as load_splits
+from satisfice.data.load import reading_of
 from satisfice.errors import DataError, InputError
-from satisfice.spec.study import DataSpec
+from satisfice.spec.study import READING, DataSpec
 
 load: Any = load_splits  # of tables: their preprocessor has names
 
@@ -213,3 +214,17 @@ def test_a_target_that_is_constant_while_training_is_refused(csv: Any) -> None:
     frame.to_csv(csv / "data.csv", index=False)
     with pytest.raises(DataError, match=r"the same value in all \d+ rows of the training fold"):
         load(_spec(target="price", time="seen", task="regression"), csv, 0)
+
+
+def test_a_file_without_a_target_asks_for_one(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n3,4\n")
+    with pytest.raises(
+        DataError, match=r"data\.target is missing \(name the column of .*rows\.csv to predict\)"
+    ):
+        load_splits(DataSpec(file="rows.csv"), tmp_path, 0)
+
+
+def test_data_read_by_a_newer_satisfice_are_refused() -> None:
+    assert [reading_of(stored) for stored in (None, "ab12", "2:ab12")] == [1, 1, READING]
+    with pytest.raises(DataError, match=r"read by a newer satisfice \(reading 3\) \(upgrade satisfice\)"):
+        reading_of(f"{READING + 1}:ab12")
