@@ -24,7 +24,7 @@ LAYERS = (
     ("ship",),
     ("train",),
     ("study",),
-    ("report",),
+    ("report", "deploy"),
     ("dashboard",),
     ("api",),  # satisfice/__init__.py
     ("cli",),
