@@ -121,7 +121,7 @@ def _scored(held: _Answers) -> Rescored:
 
 
 def _metrics(truth: NDArray[Any], labels: NDArray[Any], proba: NDArray[Any] | None) -> dict[str, float]:
-    """Of the labels that are answered, as the threshold decides; ranking and loss are of the probabilities."""
+    """Of the labels that the threshold decides for; ranking and loss are of the probabilities."""
     if proba is None:
         return score_regression(truth, labels)
     ranked = score_classification(truth, proba)

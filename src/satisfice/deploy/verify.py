@@ -199,7 +199,7 @@ def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> Check:
         holds=_all(verdicts),
         promised=promise.value * scale,
         found=measured.value * scale,
-        detail=f"{bound or 'no bound'}; here {measured.low:.4g} to {measured.high:.4g} {promise.metric}{where}",
+        detail=f"{bound or 'no bound'}; here {measured.low:.4g} to {measured.high:.4g}{where}",
     )
 
 
@@ -219,9 +219,8 @@ def _score(described: Description, found: Rescored) -> Check:
         )
     verdicts = {name: _as_good(name, stated, found) for name in shared}
     verdicts |= _bounds(described, found)
-    worst = [name for name, holds in verdicts.items() if holds is False] or [
-        n for n, h in verdicts.items() if h is None
-    ]
+    failed = [name for name, holds in verdicts.items() if holds is False]
+    worst = failed or [name for name, holds in verdicts.items() if holds is None]
     on = "the rows of the promise" if stated.digest == found.digest else f"{found.rows} other rows"
     return Check(
         name="score",
