@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from starlette.applications import Starlette
@@ -78,6 +79,13 @@ async def _input_error(_request: Request, error: Exception) -> Response:
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(encoded(content), status, headers, media_type=_JSON)
+
+
+def _version() -> str:
+    try:
+        return version("satisfice")
+    except PackageNotFoundError:  # it runs from its source folder
+        return "unknown"
 
 
 class _Server:
@@ -163,11 +171,11 @@ class _Server:
         if name is None and len(names) > 1:
             raise InputError(f"several models are served: {', '.join(names)}", hint="add ?model=NAME")
         model = self._models.get(names[0] if name is None else name)
-        version = request.path_params.get("version")
+        asked = request.path_params.get("version")
         if model is None:
             raise HTTPException(404, f"there is no model {name!r} (there are: {', '.join(names)})")
-        if version not in (None, model.version):
-            raise HTTPException(404, f"model {name!r} is at version {model.version}, not {version}")
+        if asked not in (None, model.version):
+            raise HTTPException(404, f"model {model.name!r} is at version {model.version}, not {asked}")
         request.scope["satisfice.model"] = model.name
         return model
 
@@ -187,9 +195,7 @@ class _Server:
         return _json({"name": self._model(request).name, "ready": True})
 
     async def server_metadata(self, _request: Request) -> Response:
-        from satisfice import __version__
-
-        return _json({"name": "satisfice", "version": __version__, "extensions": []})
+        return _json({"name": "satisfice", "version": _version(), "extensions": []})
 
     async def live(self, request: Request) -> Response:
         return _json({request.url.path.rsplit("/", 1)[1]: True})

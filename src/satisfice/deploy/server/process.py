@@ -147,11 +147,18 @@ def _ignore(_number: int, _frame: Any) -> None:
 
 
 def _serve_with_workers(config: Any, listening: socket.socket, start: _Start) -> None:
-    import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     threading.Thread(target=_say_when_ready, args=(start,), daemon=True).start()
-    Multiprocess(config, target=uvicorn.Server(config).run, sockets=[listening]).run()
+    supervisor = Multiprocess(config, sockets=[listening])
+    terminate = supervisor.terminate_all
+
+    def stop() -> None:
+        listening.close()  # else callers would wait in its queue for workers that take no more
+        terminate()
+
+    supervisor.terminate_all = stop
+    supervisor.run()
 
 
 def _say_when_ready(start: _Start) -> None:
