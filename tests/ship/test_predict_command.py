@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from satisfice.cli.main import main
 from tests.ship.shipped_models import write_price
+
+from satisfice.cli.main import main
 
 
 @pytest.mark.parametrize(

@@ -170,19 +170,21 @@ class Pipeline:
             InputError: An answer is no finite number: the row is too far from what training saw.
         """
         numbers = outputs["probabilities" if self._keys else "value"]
-        if not np.isfinite(numbers).all():
+        rows = numbers.tolist()
+        # NaN and the infinities spread through a sum; a sum of finite ones may be infinite too.
+        if not math.isfinite(numbers.sum(dtype=np.float64)) and not np.isfinite(numbers).all():
             at = int(np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))[0])
             raise InputError(
                 f"row {at} holds a number too far from those that the model was trained on",
                 hint="correct it, or give null where it stands for a missing value",
             )
         if not self._keys:
-            return [{"value": value} for value in numbers.reshape(-1).tolist()]
+            return [{"value": value} for value in rows]
         labels = self.labels(outputs)
         keys = self._keys
         return [
             {"label": label, "probabilities": dict(zip(keys, row, strict=True))}
-            for label, row in zip(labels, numbers.tolist(), strict=True)
+            for label, row in zip(labels, rows, strict=True)
         ]
 
     @staticmethod
@@ -197,6 +199,7 @@ class _Quick:
 
     def __init__(self, rule: Rule) -> None:
         self._number = rule.kind == "number" and not rule.missing
+        self._moment = rule.kind == "moment"
         self._known = frozenset(rule.values) - MISSING - {""} if rule.kind == "category" else frozenset()
 
     def take(self, cells: Sequence[Any]) -> NDArray[Any] | None:
@@ -206,6 +209,8 @@ class _Quick:
             except OverflowError:
                 return None
             return None if np.isinf(values).any() else values
+        if self._moment and all(cell is None for cell in cells):
+            return np.full(len(cells), np.nan)
         if self._known and all(type(cell) is str and cell in self._known for cell in cells):
             return np.array(cells, dtype=object)
         return None

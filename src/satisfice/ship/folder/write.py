@@ -12,7 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from satisfice.errors import InputError
+from satisfice.ship import runtime
 from satisfice.ship.folder.description import FORMAT, Description, ImageInput, to_json
 from satisfice.ship.folder.parse import from_text
 from satisfice.ship.folder.predict_py import predict_py
@@ -95,14 +98,14 @@ def _json(content: Mapping[str, Any]) -> bytes:
 
 def dockerfile(description: Description) -> str:
     """A container that answers for files: Python, NumPy and ONNX Runtime, Pillow where images come in."""
-    pillow = " pillow" if isinstance(description.input, ImageInput) else ""
-    version = next((p.version for p in description.promises if p.runtime == "onnxruntime" and p.version), "")
-    runtime = f"onnxruntime=={version}" if version else "onnxruntime"
+    measured = next((p.version for p in description.promises if p.runtime == "onnxruntime" and p.version), "")
+    packages = [f"numpy=={np.__version__}", f"onnxruntime=={measured or runtime.version()}"]
+    packages += ['"pillow>=10"'] if isinstance(description.input, ImageInput) else []
     return (
         "FROM python:3.12-slim\n"
-        f"RUN pip install --no-cache-dir numpy {runtime}{pillow}\n"
-        "RUN useradd --create-home model\n"
-        "USER model\n"
+        f"RUN pip install --no-cache-dir {' '.join(packages)} \\\n"
+        "    && useradd --create-home --uid 10001 model\n"
+        "USER 10001\n"
         "WORKDIR /model\n"
         f"COPY {MODEL} {DESCRIPTION} {GOLDEN} {PROGRAM} ./\n"
         "# docker run -v $PWD:/data IMAGE /data/rows.csv\n"
