@@ -14,7 +14,7 @@ from satisfice.ship.folder.card import model_card
 from satisfice.ship.folder.description import Description, ImageInput, InputColumn, Promise, Score
 from satisfice.ship.folder.pipeline import Pipeline
 from satisfice.ship.folder.write import write_folder
-from satisfice.ship.onnx.decision import add_classes, add_value
+from satisfice.ship.onnx.decision import add_classes
 from satisfice.ship.onnx.graph import ML, Graph
 from satisfice.ship.runtime import session
 
@@ -93,12 +93,15 @@ def write_survival(folder: Path, threshold: float = 0.5, **changed: Any) -> Desc
     return write_folder(folder, model, told, (ROWS, golden), model_card(told))
 
 
-def write_price(folder: Path) -> Description:
+def write_price(folder: Path, name: str = "size", tensor: str = "") -> Description:
     """A regression: value = 1000 + 2 * size, in float64; a missing size counts as 0."""
     graph = Graph()
-    x = graph.input("size", TensorProto.DOUBLE, ["n", 1])
+    x = graph.input(tensor or name, TensorProto.DOUBLE, ["n", 1])
     x = graph.op("Where", graph.op("IsNaN", x), graph.constant(np.float64(0)), x)
-    add_value(graph, graph.op("Cast", x, to=TensorProto.FLOAT), 1000.0, 2.0)
+    doubled = graph.op("Mul", x, graph.constant(np.float64(2)))
+    value = graph.op("Add", doubled, graph.constant(np.float64(1000)))
+    flat = graph.op("Reshape", value, graph.constant(np.array([-1], np.int64)))
+    graph.output(flat, "value", TensorProto.DOUBLE, ["n"])
     model = graph.serialized({})
     told = Description(
         name="price",
@@ -106,10 +109,10 @@ def write_price(folder: Path) -> Description:
         trial=0,
         task="regression",
         target="price",
-        input=(InputColumn(name="size", rule=Rule(), low=0, high=10),),
+        input=(InputColumn(name=name, rule=Rule(), low=0, high=10, tensor=tensor),),
         outputs={"value": "float64"},
     )
-    rows = [{"size": 3}]
+    rows = [{name: 3}]
     golden = Pipeline(told, session(model)).answer(rows)[0]
     return write_folder(folder, model, told, (rows, golden), model_card(told))
 

@@ -116,7 +116,13 @@ def test_a_regression_answers_in_its_own_unit(tmp_path: Path) -> None:
     pipeline = open_pipeline(tmp_path)
     assert pipeline.answer([{"size": 3}, {"size": -0.5}])[0] == [{"value": 1006.0}, {"value": 999.0}]
     with pytest.raises(InputError, match="row 1 holds a number too far"):
-        pipeline.answer([{"size": 3}, {"size": 1e300}])
+        pipeline.answer([{"size": 3}, {"size": 1.7e308}])
+
+
+def test_a_column_may_have_the_name_of_an_output(tmp_path: Path) -> None:
+    write_price(tmp_path, name="value", tensor="value_")
+    assert open_pipeline(tmp_path).answer([{"value": 3}])[0] == [{"value": 1006.0}]
+    assert satisfice.load_shipped(tmp_path).predict({"value": [3.0]}).tolist() == [1006.0]
 
 
 def test_images_as_numbers_and_as_files(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def feeds_of(request: InferRequest, model: Model, max_rows: int) -> tuple[Feeds,
         TooLarge: There are more rows than are allowed.
     """
     given: dict[str, InputTensor] = {}
-    known = {tensor.name for tensor in model.inputs} | set(model.described.names)
+    known = {tensor.name for tensor in model.inputs}
     for at, tensor in enumerate(request.inputs):
         if tensor.name not in known:
             raise InputError(f"inputs[{at}].name: the model has no input {tensor.name!r}")

@@ -24,6 +24,12 @@ class InputColumn:
     low: float | None = None  # least number that training saw; of a moment in seconds since 1970 in UTC
     high: float | None = None  # largest one
     rare: bool = False  # of a category: whether values that training never saw have a feature to go to
+    tensor: str = ""  # its input of model.onnx, where that is named otherwise, as beside an output `value`
+
+    @property
+    def input_name(self) -> str:
+        """The name of its input in ``model.onnx``."""
+        return self.tensor or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,5 +137,6 @@ def _column_json(column: InputColumn) -> dict[str, Any]:
     kind = rule.pop("kind", "number")
     told: dict[str, Any] = {"name": column.name, "kind": kind, "rule": rule}
     told |= {"rare": True} if column.rare else {}
+    told |= {"tensor": column.tensor} if column.tensor else {}
     told |= {} if column.low is None else {"low": column.low}
     return told | ({} if column.high is None else {"high": column.high})

@@ -179,7 +179,12 @@ def _column(table: _Table) -> InputColumn:
     if not isinstance(rare, bool):
         raise table.wrong("rare", "true or false")
     return InputColumn(
-        name=table.text("name"), rule=rule, low=table.maybe("low"), high=table.maybe("high"), rare=rare
+        name=table.text("name"),
+        rule=rule,
+        low=table.maybe("low"),
+        high=table.maybe("high"),
+        rare=rare,
+        tensor=table.text("tensor", ""),
     )
 
 

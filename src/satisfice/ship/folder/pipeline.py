@@ -68,7 +68,8 @@ class Pipeline:
         self._quick = {column.name: _Quick(column.rule) for column in described.columns}
         self._outputs = ("label", "probabilities") if described.task == "classification" else ("value",)
         given = {each.name for each in session.get_inputs()}
-        wanted = {IMAGES} if isinstance(described.input, ImageInput) else set(described.names)
+        images = isinstance(described.input, ImageInput)
+        wanted = {IMAGES} if images else {column.input_name for column in described.columns}
         if not given <= wanted:
             raise InputError(f"model.onnx takes {min(given - wanted)!r}, which model.json does not name")
         lacking = set(self._outputs) - {each.name for each in session.get_outputs()}
@@ -130,7 +131,7 @@ class Pipeline:
                 if found.unseen and not column.rare:
                     unseen[column.name] = dict(found.unseen)
                 quick = _texts(found) if column.rule.kind == "category" else found.values
-            feeds[column.name] = quick.reshape(-1, 1)
+            feeds[column.input_name] = quick.reshape(-1, 1)
         return feeds, Told(unread=unread, unseen=unseen)
 
     def feeds_of_images(self, images: NDArray[Any]) -> Feeds:
