@@ -38,16 +38,13 @@ def expected(age: float | None, fare: float | None, female: bool, day: float | N
 def survival_model(threshold: float | None = 0.5, classes: tuple[Any, ...] = ("no", "yes")) -> bytes:
     """A logistic model of three numbers and a category."""
     graph = Graph()
+    numbers = (("age", 0.05, 30.0), ("fare", 0.001, 0.0), ("boarded", -0.01 / EPOCH_DAY, 0.0))
+    inputs = [graph.input(name, TensorProto.DOUBLE, ["n", 1]) for name, _, _ in numbers]
+    sex = graph.input("sex", TensorProto.STRING, ["n", 1])
     terms = []
-    for name, weight, fill in (
-        ("age", 0.05, 30.0),
-        ("fare", 0.001, 0.0),
-        ("boarded", -0.01 / EPOCH_DAY, 0.0),
-    ):
-        x = graph.input(name, TensorProto.DOUBLE, ["n", 1])
+    for x, (_, weight, fill) in zip(inputs, numbers, strict=True):
         filled = graph.op("Where", graph.op("IsNaN", x), graph.constant(np.float64(fill)), x)
         terms.append(graph.op("Mul", filled, graph.constant(np.float64(weight))))
-    sex = graph.input("sex", TensorProto.STRING, ["n", 1])
     code = graph.op(
         "LabelEncoder", sex, domain=ML, keys_strings=["female"], values_floats=[1.0], default_float=-1.0
     )
