@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from satisfice.deploy.shipped import load_shipped
     from satisfice.errors import (
         AcceleratorLost,
         BadArtefact,
@@ -54,6 +55,7 @@ _HOMES = {
     "satisfice.study": (
         *("Study", "Trial", "create_study", "delete_study", "import_study", "list_studies", "load_study"),
     ),
+    "satisfice.deploy.shipped": ("load_shipped",),
     "satisfice.spec": ("StudySpec", "TrialRecord"),
     "satisfice.search": ("SatisficePruner", "SatisficeSampler"),
     "satisfice.errors": (
@@ -128,6 +130,7 @@ __all__ = [
     "delete_study",
     "import_study",
     "list_studies",
+    "load_shipped",
     "load_study",
 ]
 

@@ -25,7 +25,7 @@ LAYERS = (
     ("ship", "results"),
     ("train",),
     ("study",),
-    ("report",),
+    ("report", "deploy"),
     ("dashboard",),
     ("api",),  # satisfice/__init__.py
     ("cli",),

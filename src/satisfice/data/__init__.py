@@ -1,12 +1,32 @@
-"""Data: registered sets and a person's own files, split and prepared."""
+"""Data: registered sets and a person's own files, split and prepared.
 
-from satisfice.data.catalog import DATASETS
-from satisfice.data.features.image import ImageScaler
-from satisfice.data.features.scale import TargetScale
-from satisfice.data.features.table import TableEncoder
-from satisfice.data.load import Fold, Preprocessor, Splits, dataset_of, fingerprint, load, reading_of
-from satisfice.data.reading.columns import ColumnNote
-from satisfice.data.reading.raw import Dataset, RawData
+Names are loaded on first use: the reader of cells below this package ships with models and needs no pandas.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from satisfice.data.catalog import DATASETS
+    from satisfice.data.features.image import ImageScaler
+    from satisfice.data.features.scale import TargetScale
+    from satisfice.data.features.table import TableEncoder
+    from satisfice.data.loading import Fold, Preprocessor, Splits, dataset_of, fingerprint, load, reading_of
+    from satisfice.data.reading.columns import ColumnNote
+    from satisfice.data.reading.raw import Dataset, RawData
+
+_HOMES = {
+    "catalog": ("DATASETS",),
+    "features.image": ("ImageScaler",),
+    "features.scale": ("TargetScale",),
+    "features.table": ("TableEncoder",),
+    "loading": ("Fold", "Preprocessor", "Splits", "dataset_of", "fingerprint", "load", "reading_of"),
+    "reading.raw": ("Dataset", "RawData"),
+    "reading.columns": ("ColumnNote",),
+}
+_HOME_OF = {name: f"satisfice.data.{module}" for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DATASETS",
@@ -24,3 +44,10 @@ __all__ = [
     "load",
     "reading_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name (PEP 562)."""
+    if name in _HOME_OF:
+        return getattr(importlib.import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'satisfice.data' has no attribute {name!r}", name=name)

@@ -8,13 +8,15 @@ about it; with more they are the mean over the classes, one against the rest. De
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data.features.scale import centre_and_spread, distance, exponent, is_constant, times
-from satisfice.data.reading.raw import Task
+
+if TYPE_CHECKING:
+    from satisfice.data.reading.raw import Task
 
 Floats = NDArray[np.float64]
 

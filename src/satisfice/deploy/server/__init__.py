@@ -1,0 +1,1 @@
+"""Serving shipped folders over HTTP: Open Inference Protocol, plain rows, metrics."""
