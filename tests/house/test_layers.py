@@ -40,6 +40,7 @@ ROOMS = {
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
     "train": ("networks", "trees", "families"),
+    "ship": ("onnx", "folder"),
     "study": ("optuna_api", "measuring", "lifecycle", "before", "running", "after", "facade"),
 }
 # Imports inside functions that go up on purpose.

@@ -37,7 +37,7 @@ _TIMED = ("latency", "pipeline_latency")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class VerifyCheck:
     """One promise, and what was found here."""
 
     name: str
@@ -51,7 +51,7 @@ class Check:
 class Verified:
     """All checks of a folder."""
 
-    checks: tuple[Check, ...]
+    checks: tuple[VerifyCheck, ...]
 
     @property
     def holds(self) -> bool | None:
@@ -85,7 +85,7 @@ def verify_folder(directory: Path, data: Path | None = None) -> Verified:
         different = golden_differences(pipeline, directory) if pipeline else []
         total = len(golden_of(directory)[0])
         checks.append(
-            Check(
+            VerifyCheck(
                 name="golden",
                 holds=not different,
                 promised=total,
@@ -95,7 +95,9 @@ def verify_folder(directory: Path, data: Path | None = None) -> Verified:
         )
     except InputError as error:
         pipeline = None
-        checks.append(Check(name="golden", holds=False, promised="answers", found=None, detail=str(error)))
+        checks.append(
+            VerifyCheck(name="golden", holds=False, promised="answers", found=None, detail=str(error))
+        )
     checks += _sizes(directory, described)
     if pipeline is not None:
         checks += _latencies(pipeline, directory)
@@ -109,7 +111,7 @@ def _all(verdicts: Iterable[bool | None]) -> bool | None:
     return False if False in held else None if None in held else True
 
 
-def _checksums(directory: Path, described: Description) -> Check:
+def _checksums(directory: Path, described: Description) -> VerifyCheck:
     wrong = []
     for name, promised in described.checksums.items():
         if name == DESCRIPTION:
@@ -123,7 +125,7 @@ def _checksums(directory: Path, described: Description) -> Check:
     listed = {MODEL, DESCRIPTION} <= described.checksums.keys()
     detail = f"differs: {', '.join(wrong)}" if wrong else "" if listed else "model.json lists no checksums"
     total = len(described.checksums)
-    return Check(
+    return VerifyCheck(
         name="checksum", holds=not wrong and listed, promised=total, found=total - len(wrong), detail=detail
     )
 
@@ -137,16 +139,18 @@ def _bound(promise: Promise) -> Constraint | None:
     return None if promise.bound is None else parse_clause(f"{promise.metric} {promise.bound}")
 
 
-def _sizes(directory: Path, described: Description) -> list[Check]:
+def _sizes(directory: Path, described: Description) -> list[VerifyCheck]:
     promises = [each for each in described.promises if _quantity(each) == "size"]
     try:
         found = (directory / MODEL).stat().st_size
     except OSError:
         return [
-            Check(name="size_bytes", holds=False, promised=None, found=None, detail=f"{MODEL} is missing")
+            VerifyCheck(
+                name="size_bytes", holds=False, promised=None, found=None, detail=f"{MODEL} is missing"
+            )
         ]
     if not promises:
-        return [Check(name="size_bytes", holds=None, promised=None, found=found, detail="no promise")]
+        return [VerifyCheck(name="size_bytes", holds=None, promised=None, found=found, detail="no promise")]
     verdicts, bounds = [], []
     for each in promises:
         scale = METRICS[each.metric].scale
@@ -157,19 +161,21 @@ def _sizes(directory: Path, described: Description) -> list[Check]:
             bounds.append(str(bound))
     promised = round(promises[0].value * METRICS[promises[0].metric].scale)
     detail = ", ".join(bounds)
-    return [Check(name="size_bytes", holds=all(verdicts), promised=promised, found=found, detail=detail)]
+    return [
+        VerifyCheck(name="size_bytes", holds=all(verdicts), promised=promised, found=found, detail=detail)
+    ]
 
 
-def _latencies(pipeline: Pipeline, directory: Path) -> list[Check]:
+def _latencies(pipeline: Pipeline, directory: Path) -> list[VerifyCheck]:
     promises = [each for each in pipeline.described.promises if _quantity(each) in _TIMED]
     if not promises:
-        return [Check(name="latency_ms", holds=None, promised=None, found=None, detail="no promise")]
+        return [VerifyCheck(name="latency_ms", holds=None, promised=None, found=None, detail="no promise")]
     rows, _ = golden_of(directory)
     feeds, _ = pipeline.feeds(rows[:1])
     return [_latency(each, pipeline, feeds) for each in promises]
 
 
-def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> Check:
+def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> VerifyCheck:
     quantity = _quantity(promise)
     name = f"{quantity}_ms"
     bound = _bound(promise)
@@ -194,7 +200,7 @@ def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> Check:
         verdicts.append(None)
     where = "" if same else "; promised on another class of host or runtime" if promise.host else ""
     scale = METRICS[promise.metric].scale / METRICS[name].scale
-    return Check(
+    return VerifyCheck(
         name=name,
         holds=_all(verdicts),
         promised=promise.value * scale,
@@ -210,11 +216,11 @@ def _as_fast(measured: Measurement, promise: Promise) -> bool | None:
     return None if measured.low <= high * _SLOWER else False
 
 
-def _score(described: Description, found: Rescored) -> Check:
+def _score(described: Description, found: Rescored) -> VerifyCheck:
     stated = next((s for s in described.scores if s.split == "test"), next(iter(described.scores), None))
     shared = [] if stated is None else [name for name in stated.metrics if name in found.metrics]
     if stated is None or not shared:
-        return Check(
+        return VerifyCheck(
             name="score", holds=None, promised=None, found=found.metrics, detail="no score is stated"
         )
     verdicts = {name: _as_good(name, stated, found) for name in shared}
@@ -222,7 +228,7 @@ def _score(described: Description, found: Rescored) -> Check:
     failed = [name for name, holds in verdicts.items() if holds is False]
     worst = failed or [name for name, holds in verdicts.items() if holds is None]
     on = "the rows of the promise" if stated.digest == found.digest else f"{found.rows} other rows"
-    return Check(
+    return VerifyCheck(
         name="score",
         holds=_all(verdicts.values()),
         promised={name: stated.metrics[name] for name in shared},

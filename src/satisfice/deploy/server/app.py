@@ -48,7 +48,7 @@ def make_app(settings: Settings, ready: Callable[[], None] | None = None) -> Any
     """
     models = Models(settings.directories, settings.threads)
     counters = Counters(settings.counters, models.names)
-    server = _Server(settings, models, counters)
+    server = _Application(settings, models, counters)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -88,7 +88,7 @@ def _version() -> str:
         return "unknown"
 
 
-class _Server:
+class _Application:
     """What the routes answer."""
 
     def __init__(self, settings: Settings, models: Models, counters: Counters) -> None:

@@ -157,7 +157,7 @@ def _serve_with_workers(config: Any, listening: socket.socket, start: _Start) ->
         listening.close()  # else callers would wait in its queue for workers that take no more
         terminate()
 
-    supervisor.terminate_all = stop
+    supervisor.terminate_all = stop  # type: ignore[method-assign]  # uvicorn has no other way in
     supervisor.run()
 
 
