@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from satisfice.data.load import reading_of
 
-from satisfice.data import fingerprint
+from satisfice.data import fingerprint, reading_of
 from satisfice.data import load as load_splits
 from satisfice.errors import DataError, InputError
 from satisfice.spec.study import READING, DataSpec

@@ -13,7 +13,7 @@ import pytest
 import satisfice
 from satisfice.cli.main import main
 from satisfice.errors import SpecError
-from satisfice.study import opening
+from satisfice.study import creating
 
 Params = Mapping[str, Any]
 MEASURED = {
@@ -186,7 +186,7 @@ def test_the_commands_say_it_in_one_sentence_and_write_nothing(
 def test_a_study_that_is_stored_already_still_opens(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     content = spec(constraints={"latency_ms": "<= 2"})
     with monkeypatch.context() as before:  # a release that did not look
-        before.setattr(opening, "never_known", lambda *_, **__: None)
+        before.setattr(creating, "never_known", lambda *_, **__: None)
         satisfice.create_study(content, storage=sqlite_url, task=Plain()).optimize()
     again = satisfice.create_study(content | {"budget": {"trials": 3}}, storage=sqlite_url, task=Plain())
     again.optimize()
