@@ -251,7 +251,7 @@ def test_rows_without_a_revision_are_never_dropped(sqlite_url: str) -> None:
 
 STARTER = """
 import sys, time
-from satisfice.store import engine, migrate
+from satisfice.store import migrate
 from satisfice.store.database.engine import Database
 from satisfice.store.database.url import resolve
 db = Database(resolve(sys.argv[1]))
