@@ -91,7 +91,7 @@ class Shipped:
 
 
 def load_shipped(directory: str | os.PathLike[str], *, threads: int = 1) -> Shipped:
-    """The model of a folder that ``satisfice ship`` wrote; needs onnxruntime, and no study.
+    """The model of a shipped folder; needs onnxruntime, and no study.
 
     Args:
         directory: The folder.
