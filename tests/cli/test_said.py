@@ -110,7 +110,7 @@ def test_status_tells_what_each_worker_trains(
 
     study(sqlite_url, train, trials=1)
     assert "1 RUNNING" in seen[0]
-    assert ": trial 0, step 7, for 0 s" in seen[0]
+    assert ": trial 0, step 7, for " in seen[0]
     found = json.loads(seen[1])
     (worker,) = found["workers_detail"]
     assert {key: worker["trial"][key] for key in ("number", "step")} == {"number": 0, "step": 7}
@@ -130,7 +130,7 @@ def test_a_trial_of_a_program_that_asks_itself_is_told_too(said: Callable[..., s
         task=SimpleNamespace(train=lambda *_: {}),
     )
     trial = made.ask()
-    assert "a program that asks by itself: trial 0, no report yet, for 0 s" in said("status", "asked")
+    assert "a program that asks by itself: trial 0, no report yet, for " in said("status", "asked")
     made.tell(trial, {"score": 1.0})
     assert "asks by itself" not in said("status", "asked")
 
