@@ -23,6 +23,7 @@ from satisfice.store.database.url import resolve
 from satisfice.store.ledger.leases import BLAMED_DEATHS
 from satisfice.store.ledger.ledger import Ledger
 from satisfice.store.ledger.slots import FRUITLESS_ATTEMPTS
+from satisfice.store.ledger.study_rows import StudyRows
 from satisfice.store.ledger.types import Claim, Outcome, TurnedAway
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -79,14 +80,16 @@ class Place:
 
     def worker(self) -> Ledger:
         return Ledger(
-            self.db,
-            self.rows,
-            study_uuid=self.row["uuid"],
-            optuna_study_id=self.row["optuna_study_id"],
-            space=self.spec.space,
-            worker=uuid.uuid4().hex,
-            seed=1,
-            lease_s=LEASE_S,
+            StudyRows(
+                self.db,
+                self.rows,
+                study_uuid=self.row["uuid"],
+                optuna_study_id=self.row["optuna_study_id"],
+                space=self.spec.space,
+                worker=uuid.uuid4().hex,
+                seed=1,
+                lease_s=LEASE_S,
+            )
         )
 
     def lower(self, **budget: int) -> None:

@@ -21,6 +21,7 @@ from satisfice.store.database.patience import DEFAULT_PATIENCE_S
 from satisfice.store.database.reachable import check_reachable
 from satisfice.store.database.url import resolve
 from satisfice.store.ledger.ledger import Ledger
+from satisfice.store.ledger.study_rows import StudyRows
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.environment import PATIENCE_VARIABLE, seconds_of
 from satisfice.study.given import prepare, task_of
@@ -69,13 +70,15 @@ def open_database(storage: str | sa.URL | None) -> Database:
 def ledger_of(opened: Opened) -> Ledger:
     """A ledger for who is no worker."""
     return Ledger(
-        opened.db,
-        opened.rows,
-        study_uuid=opened.row["uuid"],
-        optuna_study_id=opened.row["optuna_study_id"],
-        space=opened.spec.space,
-        worker="",
-        seed=opened.spec.seed,
+        StudyRows(
+            opened.db,
+            opened.rows,
+            study_uuid=opened.row["uuid"],
+            optuna_study_id=opened.row["optuna_study_id"],
+            space=opened.spec.space,
+            worker="",
+            seed=opened.spec.seed,
+        )
     )
 
 

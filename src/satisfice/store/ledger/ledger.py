@@ -9,15 +9,12 @@ lease, so nobody else changes it.
 
 from __future__ import annotations
 
-from satisfice.spec.space import SearchSpace
-from satisfice.store.database.engine import Database
 from satisfice.store.ledger.deferred_timing import DeferredTimings
 from satisfice.store.ledger.leases import Leases
 from satisfice.store.ledger.queue import Queue
 from satisfice.store.ledger.results import Results
 from satisfice.store.ledger.slots import Slots
-from satisfice.store.ledger.study_rows import DEFAULT_LEASE_S, StudyRows
-from satisfice.store.optuna_rows import OptunaRows
+from satisfice.store.ledger.study_rows import StudyRows
 
 
 class Ledger:
@@ -27,15 +24,7 @@ class Ledger:
     briefly, and ``once`` does not repeat.
 
     Args:
-        db: The database; its tables exist.
-        rows: Optuna's rows.
-        study_uuid: Our key of the study.
-        optuna_study_id: Optuna's key.
-        space: The study's parameters.
-        worker: UUID of this worker.
-        seed: The study's seed.
-        lease_s: How long a lease holds without being renewed.
-        spec_version: Of the spec that this worker goes by; None: it needs none.
+        study: The study's rows, as this worker sees them.
 
     Attributes:
         uuid: Our key of the study.
@@ -47,32 +36,10 @@ class Ledger:
         deferred_timings: Verdicts on trials that were told before they were timed.
     """
 
-    def __init__(
-        self,
-        db: Database,
-        rows: OptunaRows,
-        *,
-        study_uuid: str,
-        optuna_study_id: int,
-        space: SearchSpace,
-        worker: str,
-        seed: int,
-        lease_s: float = DEFAULT_LEASE_S,
-        spec_version: int | None = None,
-    ) -> None:
-        self._study = study = StudyRows(
-            db,
-            rows,
-            study_uuid=study_uuid,
-            optuna_study_id=optuna_study_id,
-            space=space,
-            worker=worker,
-            seed=seed,
-            lease_s=lease_s,
-            spec_version=spec_version,
-        )
-        self.uuid = study_uuid
-        self.worker = worker
+    def __init__(self, study: StudyRows) -> None:
+        self._study = study
+        self.uuid = study.uuid
+        self.worker = study.worker
         self.slots = Slots(study)
         self.queue = Queue(study)
         self.leases = Leases(study)

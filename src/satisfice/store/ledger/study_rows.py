@@ -41,7 +41,6 @@ class StudyRows:
         worker: UUID of this worker.
         seed: The study's seed.
         lease_s: How long a lease holds without being renewed.
-        spec_version: Of the spec that this worker goes by; None: it needs none.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class StudyRows:
         worker: str,
         seed: int,
         lease_s: float = DEFAULT_LEASE_S,
-        spec_version: int | None = None,
     ) -> None:
         self.db = db
         self.rows = rows
@@ -65,7 +63,7 @@ class StudyRows:
         self.worker = worker
         self.seed = seed
         self.lease_s = lease_s
-        self.spec_version = spec_version
+        self.spec_version: int | None = None  # of the spec that this worker goes by; None: it needs none
         self.held_until: dict[str, float] = {}  # by token, what this worker last wrote
         self.reached: dict[str, int] = {}  # by token, the last step that this worker has stored
         self.statements = Statements(

@@ -21,7 +21,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.artefacts import Artefacts
 from satisfice.store.database.engine import Database
 from satisfice.store.ledger.ledger import Ledger
-from satisfice.store.ledger.study_rows import DEFAULT_LEASE_S, StepReport
+from satisfice.store.ledger.study_rows import DEFAULT_LEASE_S, StepReport, StudyRows
 from satisfice.store.ledger.types import Claim, SpecMoved
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.store.reader import Reader
@@ -85,14 +85,16 @@ class Session:
         self.threads = granted_threads() or max(1, int(cores_allowed()))
         self.quiet = Quiet(who=f"study {spec.name}")
         self.ledger = Ledger(
-            db,
-            rows,
-            study_uuid=row["uuid"],
-            optuna_study_id=row["optuna_study_id"],
-            space=spec.space,
-            worker=os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex,
-            seed=spec.seed,
-            lease_s=lease_seconds(db),
+            StudyRows(
+                db,
+                rows,
+                study_uuid=row["uuid"],
+                optuna_study_id=row["optuna_study_id"],
+                space=spec.space,
+                worker=os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex,
+                seed=spec.seed,
+                lease_s=lease_seconds(db),
+            )
         )
         self._label = label
         self._rows = rows
