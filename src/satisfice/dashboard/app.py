@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from satisfice.dashboard.guard import LOOPBACK, Guard, is_loopback
+from satisfice.addresses import is_loopback
+from satisfice.dashboard.guard import LOOPBACK, Guard
 from satisfice.dashboard.insight import Insights, Source
 from satisfice.dashboard.storage import StorageView, detail_of
 from satisfice.errors import InputError, MissingExtra

@@ -6,10 +6,10 @@ through the reader's browser.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+
+from satisfice.addresses import may_call
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,7 +40,7 @@ class Guard:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer or refuse one request."""
         host = environ.get("HTTP_HOST", "")
-        if not self._knows(host):
+        if not may_call(host, self._hosts):
             return _refuse(start_response, "403 Forbidden", f"unknown host {host!r}")
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
             if not self._allow_writes:
@@ -55,29 +55,6 @@ class Guard:
             return start_response(status, [*headers, *_HEADERS])
 
         return self._inner(environ, start)  # type: ignore[arg-type]  # exc_info is handled by the server's own start
-
-    def _knows(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:  # brackets without an address between them
-            return False
-        if name is None:
-            return False
-        return is_address(name) or name.rstrip(".") in self._hosts
-
-
-def is_address(name: str) -> bool:
-    """Whether it is an address in numbers."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def is_loopback(name: str) -> bool:
-    """Whether only this machine can connect there."""
-    return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _refuse(start_response: StartResponse, status: str, reason: str) -> Iterable[bytes]:

@@ -9,9 +9,8 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
-from satisfice.deploy.server.address import is_address
+from satisfice.addresses import may_call
 from satisfice.deploy.server.counters import Counters
 from satisfice.deploy.server.protocol import encoded
 from satisfice.deploy.server.settings import Settings
@@ -68,17 +67,10 @@ class Gate:
         headers = dict(scope["headers"])
         if self._wanted is None:
             host = headers.get(b"host", b"").decode("latin-1")
-            return None if self._knows(host) else (403, f"unknown host {host!r}", [])
+            return None if may_call(host, self._hosts) else (403, f"unknown host {host!r}", [])
         if scope["path"] in _OPEN or hmac.compare_digest(headers.get(b"authorization", b""), self._wanted):
             return None
         return 401, "a token is needed: Authorization: Bearer TOKEN", [(b"www-authenticate", b"Bearer")]
-
-    def _knows(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:  # brackets without an address between them
-            return False
-        return name is not None and (is_address(name) or name.rstrip(".") in self._hosts)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         path = scope["path"]

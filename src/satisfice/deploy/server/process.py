@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from satisfice.deploy.server.address import is_loopback, url_of
+from satisfice.addresses import is_loopback, url_of
 from satisfice.deploy.server.settings import Settings
 from satisfice.errors import InputError, MissingExtra
 
