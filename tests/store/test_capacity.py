@@ -202,3 +202,22 @@ def test_an_archive_that_does_not_fit_is_refused(url: str, tmp_path: Path) -> No
     with pytest.raises(SpecError, match=r"space\.c: 'c' is not told from 'C'"):
         import_studies(str(tmp_path / "a.zip"), url)
     assert rows(url) == 0
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+def test_what_is_refused_leaves_no_connection_open(url: str) -> None:
+    made: list[Any] = []
+
+    def keep(connection: Any, _record: Any) -> None:
+        made.append(connection)
+
+    sa.event.listen(sa.Engine, "connect", keep)
+    try:
+        with pytest.raises(SpecError):
+            satisfice.create_study(content(measure={"on": "edge" * 30}), storage=url, task=Task())
+        with pytest.raises(satisfice.errors.StudyNotFound):
+            satisfice.load_study("none", storage=url)
+    finally:
+        sa.event.remove(sa.Engine, "connect", keep)
+    assert len(made) >= 2
+    assert all(connection.closed for connection in made)

@@ -57,24 +57,25 @@ def create(
         raise unknowable
     data = prepare(checked, made)
     db = open_database(address)
-    best = _best_of(db, wanted)
-    stored = studies.find(db, checked.name)
-    if stored is not None and wanted.new:
-        raise studies.exists(checked.name)
-    if stored is None:
-        capacity.check_study(db, checked)
-        held = file_budget if wanted.budget else None
-        studies.create(db, checked, to_dict(checked), data, held)
-        _keep_notes(db, find(db, checked.name), made)
-    ready = Prepared(spec=checked, task=made, data=data)
-    content = given if given is not None else content_of(spec)
-    opened = _continued(db, root, ready, content, file_budget, wanted, task=task, storage=storage)
-    opened = replace(opened, given=task)
-    if best is not None:
-        entries = first_entries(opened.spec, opened.task, best)
-        ledger = ledger_of(opened)
-        ledger.queue.enqueue_first(entries)
-    return opened
+    with db.closed_on_error():
+        best = _best_of(db, wanted)
+        stored = studies.find(db, checked.name)
+        if stored is not None and wanted.new:
+            raise studies.exists(checked.name)
+        if stored is None:
+            capacity.check_study(db, checked)
+            held = file_budget if wanted.budget else None
+            studies.create(db, checked, to_dict(checked), data, held)
+            _keep_notes(db, find(db, checked.name), made)
+        ready = Prepared(spec=checked, task=made, data=data)
+        content = given if given is not None else content_of(spec)
+        opened = _continued(db, root, ready, content, file_budget, wanted, task=task, storage=storage)
+        opened = replace(opened, given=task)
+        if best is not None:
+            entries = first_entries(opened.spec, opened.task, best)
+            ledger = ledger_of(opened)
+            ledger.queue.enqueue_first(entries)
+        return opened
 
 
 def _best_of(db: Database, wanted: Wanted) -> list[Mapping[str, Any]] | None:

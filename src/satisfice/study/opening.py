@@ -62,8 +62,9 @@ def open_database(storage: str | sa.URL | None) -> Database:
             hint = "~ means nothing in a URL: write the whole path" if literal else "create it first"
             raise InputError(f"the folder {folder} of the storage does not exist", hint=hint)
     db = Database(url, patience_s=seconds_of(PATIENCE_VARIABLE, DEFAULT_PATIENCE_S))
-    check_reachable(db)
-    migrate.ensure_ready(db)
+    with db.closed_on_error():
+        check_reachable(db)
+        migrate.ensure_ready(db)
     return db
 
 
@@ -87,14 +88,15 @@ def load(name: str, storage: str | None, task: object | None) -> Opened:
     address = resolve(storage)
     root = artefacts_root(address)
     db = open_database(address)
-    row = find(db, name)
-    own = needs_task(json.loads(row["spec"]))
-    spec = spec_of(row)
-    given = _Untrainable() if own and task is None else task
-    if given is not None:
-        made = task_of(spec, given)
-        return replace(opened_from(db, row, spec, lambda: made, root), given=task)
-    return opened_from(db, row, spec, lambda: task_of(spec, None, row["source_dir"]), root)
+    with db.closed_on_error():
+        row = find(db, name)
+        own = needs_task(json.loads(row["spec"]))
+        spec = spec_of(row)
+        given = _Untrainable() if own and task is None else task
+        if given is not None:
+            made = task_of(spec, given)
+            return replace(opened_from(db, row, spec, lambda: made, root), given=task)
+        return opened_from(db, row, spec, lambda: task_of(spec, None, row["source_dir"]), root)
 
 
 def find(db: Database, name: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from shlex import quote
 
@@ -22,13 +23,13 @@ def delete_(name: str, storage: str | None, yes: bool) -> None:
     from satisfice.study.opening import delete, find, open_database
 
     options.quiet()
-    db = open_database(options.existing(storage))
-    row = find(db, name)
-    used = studies.count_trials(db, row["uuid"])
-    trials = "1 trial" if used == 1 else f"{used} trials"
-    options.confirm(f"delete the study {name!r} with its {trials}?", yes=yes)
-    delete(db, row)
-    click.echo(f"study {name!r} is deleted")
+    with closing(open_database(options.existing(storage))) as db:
+        row = find(db, name)
+        used = studies.count_trials(db, row["uuid"])
+        trials = "1 trial" if used == 1 else f"{used} trials"
+        options.confirm(f"delete the study {name!r} with its {trials}?", yes=yes)
+        delete(db, row)
+        click.echo(f"study {name!r} is deleted")
 
 
 @click.command(epilog="Example: satisfice export digits-edge --output digits.satisfice.zip")

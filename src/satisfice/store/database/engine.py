@@ -197,6 +197,15 @@ class Database:
         """Do not repeat it: see `Patience.once`."""
         return self.patience.once(action)
 
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Close it if what is within fails: nobody else holds it then."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def close(self) -> None:
         """Give all connections back."""
         self.patience.close()
