@@ -61,6 +61,7 @@ start = [{ width = 2 }]
 [budget]
 trials = 5
 """
+LEVEL = 'recall_at_precision = "maximize"\n'
 KEYS = [
     "name",
     "sead",
@@ -130,6 +131,10 @@ def test_each_is_one_line_of_the_command_line(tmp_path: Path, capsys: pytest.Cap
         ('"mlp"', '"mpl"', ["model.family"]),
         # neither has a metric that is refused a bound or a second objective to contradict
         ('accuracy = "maximize"', 'acc = "maximise"', ["objectives.acc"]),
+        # a level that is refused, or a table that was meant to hold it, is not missing besides
+        ('accuracy = "maximize"', f"{LEVEL}[measure]\nprecision_level = 95", ["measure.precision_level"]),
+        ('accuracy = "maximize"', f"{LEVEL}[measure]\nprecision_levl = 0.9", ["measure.precision_levl"]),
+        ('accuracy = "maximize"', f"{LEVEL}[measures]\nprecision_level = 0.9", ["measures"]),
         # a table that is none has no content to complain of
         ('name = "x"', 'name = "x"\nconstraints = 5', ["constraints"]),
     ],

@@ -134,6 +134,7 @@ CASES: list[tuple[str, str, str, str]] = [  # table, what is added there, key of
     # metrics by other names and in other units
     ("objectives", 'f1_score = "maximize"', "objectives.f1_score", 'write f1 = "maximize"'),
     ("objectives", 'auc = "maximize"', "objectives.auc", 'write roc_auc = "maximize"'),
+    ("objectives", 'pr_auc = "maximize"', "objectives.pr_auc", 'write average_precision = "maximize"'),
     ("objectives", 'mse = "minimize"', "objectives.mse", 'write rmse = "minimize"'),
     ("objectives", 'val_loss = "minimize"', "objectives.val_loss", 'write log_loss = "minimize"'),
     ("objectives", 'params = "minimize"', "objectives.params", 'write n_parameters = "minimize"'),

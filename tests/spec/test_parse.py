@@ -113,6 +113,19 @@ def test_defaults_written_out_change_nothing() -> None:
     assert parse_dict(full, has_task=True) == plain
 
 
+def test_levels_are_kept_as_floats() -> None:
+    whole = parse_dict(study(measure={"precision_level": 1, "recall_level": 0.5}), has_task=True)
+    assert [type(whole.measure.precision_level), whole.measure.recall_level] == [float, 0.5]
+    same = parse_dict(study(measure={"precision_level": 1.0, "recall_level": 0.5}), has_task=True)
+    assert whole.digest() == same.digest() != parse_dict(study(), has_task=True).digest()
+    assert to_dict(whole)["measure"] == {"precision_level": 1.0, "recall_level": 0.5}
+
+
+def test_own_task_may_call_anything_recall_at_precision() -> None:
+    spec = parse_dict(study(objectives={"recall_at_precision": "maximize"}), has_task=True)
+    assert spec.measure.precision_level is None
+
+
 def test_start_is_brought_to_the_parameters_type() -> None:
     space = {"a": {"low": 0.0, "high": 1.0}, "b": {"low": 1, "high": 4}, "c": ["x", "y"]}
     spec = parse_dict(study(space=space, search={"start": [{"a": 1, "b": 2.0, "c": "y"}]}), has_task=True)

@@ -38,6 +38,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 INTEGERS = st.integers(-(2**53), 2**53)
 SCALARS = st.one_of(TEXTS, FINITE, INTEGERS, st.booleans())
 COUNTS = st.integers(1, 10**9)
+LEVELS = st.floats(0.0, 1.0, exclude_min=True)
 PLAIN = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
@@ -174,6 +175,8 @@ def studies(draw: st.DrawFn) -> StudySpec:
             batch=draw(st.integers(1, 10**6)),
             throughput_batch=draw(st.integers(1, 10**6)),
             on=draw(st.none() | TEXTS),
+            precision_level=draw(st.none() | LEVELS),
+            recall_level=draw(st.none() | LEVELS),
         ),
     )
 

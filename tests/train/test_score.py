@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from satisfice.train.score import score_classification, score_regression
+from satisfice.spec import Levels
+from satisfice.train.score import score, score_answers, score_classification, score_regression
 
 
 @st.composite
@@ -47,6 +48,9 @@ def test_classification_agrees_with_scikit_learn(case: Any) -> None:
             "roc_auc": oracle.roc_auc_score(y, proba[:, 1])
             if k == 2
             else oracle.roc_auc_score(y, proba, multi_class="ovr", average="macro"),
+            "average_precision": oracle.average_precision_score(y, proba[:, 1])
+            if k == 2
+            else oracle.average_precision_score(y, proba, average="macro"),
             "log_loss": oracle.log_loss(y, proba),
         }
     negatives = [
@@ -76,7 +80,83 @@ def test_regression_agrees_with_scikit_learn(pairs: Any) -> None:
 def test_a_split_with_one_class_has_no_area_under_the_curve() -> None:
     found = score_classification(np.zeros(4, dtype=np.int64), np.full((4, 2), 0.5))
     assert np.isnan(found["roc_auc"])
+    assert np.isnan(found["average_precision"])
     assert found["recall"] == 0
+
+
+def test_a_class_without_items_tells_nothing_of_the_ranking() -> None:
+    y = np.array([0, 1, 0, 1])
+    proba = np.array([[0.7, 0.2, 0.1], [0.1, 0.6, 0.3], [0.3, 0.4, 0.3], [0.2, 0.5, 0.3]])
+    found = score_classification(y, proba)
+    of_two = [oracle.average_precision_score(y == code, proba[:, code]) for code in (0, 1)]
+    assert found["average_precision"] == pytest.approx(np.mean(of_two))
+
+
+@st.composite
+def rankings(draw: Any) -> Any:
+    """Codes of two classes and the probabilities (n, 2) of both, many of them equal."""
+    pairs = draw(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12)), min_size=1, max_size=40))
+    y, twelfths = np.array(pairs).T
+    positive = twelfths / 12
+    return y, np.column_stack([1 - positive, positive])
+
+
+LEVEL = st.one_of(st.floats(0.01, 1.0), st.sampled_from([0.25, 1 / 3, 0.5, 2 / 3, 0.9, 1.0]))
+
+
+@settings(deadline=None)
+@given(rankings(), LEVEL)
+def test_metrics_at_a_level_agree_with_scikit_learn(case: Any, level: float) -> None:
+    y, proba = case
+    found = score("classification", y, proba, Levels(precision=level, recall=level))
+    if not y.any():  # scikit-learn calls every recall 1 there, and warns
+        assert found["recall_at_precision"] == found["precision_at_recall"] == 0.0
+        return
+    precision, recall, _ = oracle.precision_recall_curve(y, proba[:, 1])
+    precision, recall = precision[:-1], recall[:-1]  # the last point is of no threshold
+    assert found["recall_at_precision"] == max(recall[precision >= level], default=0.0)
+    assert found["precision_at_recall"] == max(precision[recall >= level], default=0.0)
+
+
+def test_no_threshold_reaches_the_precision() -> None:
+    y, proba = np.array([1, 0]), np.array([[0.6, 0.4], [0.3, 0.7]])
+    found = score_classification(y, proba, Levels(precision=0.6))
+    assert found["recall_at_precision"] == 0.0
+    assert score_classification(y, proba, Levels(precision=0.5))["recall_at_precision"] == 1.0
+
+
+def test_metrics_at_a_level_need_their_level_and_two_classes() -> None:
+    at_a_level = {"recall_at_precision", "precision_at_recall"}
+    y, two, three = np.array([0, 1]), np.full((2, 2), 1 / 2), np.full((2, 3), 1 / 3)
+    assert not at_a_level & set(score_classification(y, two))
+    assert at_a_level & set(score_classification(y, two, Levels(recall=0.5))) == {"precision_at_recall"}
+    assert at_a_level <= set(score_classification(y, two, Levels(recall=0.5, precision=0.5)))
+    assert not at_a_level & set(score_classification(y, three, Levels(recall=0.5, precision=0.5)))
+
+
+@settings(deadline=None)
+@given(classifications(), st.randoms(use_true_random=False))
+def test_answers_decide_and_probabilities_rank(case: Any, random: Any) -> None:
+    y, proba = case
+    k = proba.shape[1]
+    codes = np.array([random.randrange(k) for _ in y])
+    levels = Levels(precision=0.5, recall=0.5)
+    found = score_answers("classification", y, codes, proba, levels)
+    by_probability = {
+        "roc_auc",
+        "average_precision",
+        "log_loss",
+        "recall_at_precision",
+        "precision_at_recall",
+    }
+    of_answers, of_outputs = score_classification(y, np.eye(k)[codes]), score_classification(y, proba, levels)
+    expected = of_answers | {name: of_outputs[name] for name in by_probability & set(of_outputs)}
+    assert found == expected
+
+
+def test_answers_of_a_regression_are_its_outputs() -> None:
+    y, outputs = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 4.0])
+    assert score_answers("regression", y, None, outputs) == score_regression(y, outputs)
 
 
 @given(

@@ -8,6 +8,7 @@ from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import (
     Budget,
     DataSpec,
+    Levels,
     MeasureOptions,
     ModelSpec,
     Objective,
@@ -30,6 +31,7 @@ __all__ = [
     "FamilyInfo",
     "HyperparameterInfo",
     "Known",
+    "Levels",
     "MeasureOptions",
     "Metric",
     "ModelSpec",

@@ -196,6 +196,20 @@ MEASURE: Keys = {
         doc="Items in one call when measuring throughput.",
     ),
     "on": Key(kind=Kind.TEXT, example='"edge-box"', doc="Only workers with this label measure."),
+    "precision_level": Key(
+        kind=Kind.NUMBER,
+        above=0,
+        maximum=1,
+        example="0.9",
+        doc="The least precision for `recall_at_precision`, which needs it.",
+    ),
+    "recall_level": Key(
+        kind=Kind.NUMBER,
+        above=0,
+        maximum=1,
+        example="0.9",
+        doc="The least recall for `precision_at_recall`, which needs it.",
+    ),
 }
 
 RANGE: Keys = {
@@ -243,7 +257,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "space": "What is searched: a range, a list of choices, or either with `when`.",
     "budget": "What the study may spend; may be changed later.",
     "search": "How to search.",
-    "measure": "How to measure latency, memory and throughput.",
+    "measure": "How to measure latency, memory and throughput; the levels of the metrics that have one.",
 }
 
 TRAINING_TABLES = ("data", "model", "task")

@@ -32,6 +32,13 @@ class Metric:
     upper: float = float("inf")  # no value is above
 
 
+# Metrics at a level that the study gives, of two classes only: the key of [measure] that holds the level.
+LEVEL_KEYS: Mapping[str, str] = {
+    "recall_at_precision": "precision_level",
+    "precision_at_recall": "recall_level",
+}
+
+
 def _efficiency() -> Iterable[Metric]:
     for unit, scale in {"bytes": 1.0, "kb": 1e3, "mb": 1e6}.items():
         yield Metric(
@@ -72,7 +79,8 @@ def _efficiency() -> Iterable[Metric]:
 
 
 def _predictive() -> Iterable[Metric]:
-    for name in ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "roc_auc"):
+    of_answers = ("accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1")
+    for name in (*of_answers, "roc_auc", "average_precision", *LEVEL_KEYS):
         yield Metric(
             name=name,
             direction="maximize",

@@ -88,12 +88,22 @@ class SearchOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MeasureOptions:
-    """How to measure latency, memory and throughput."""
+    """How to measure latency, memory and throughput, and the levels of the metrics that have one."""
 
     threads: int = 1
     batch: int = 1
     throughput_batch: int = 64
     on: str | None = None  # only workers with this label measure
+    precision_level: float | None = None  # of recall_at_precision; above 0, at most 1
+    recall_level: float | None = None  # of precision_at_recall; above 0, at most 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Levels:
+    """The least precision and recall that the metrics at a level ask for; None: the metric is not wanted."""
+
+    precision: float | None = None  # of recall_at_precision; above 0, at most 1
+    recall: float | None = None  # of precision_at_recall; above 0, at most 1
 
 
 def _here() -> Path:

@@ -1,13 +1,16 @@
 """Predictive metrics.
 
 Notation: n items, k classes. `proba` (n, k) sums to one in each row; `y` (n,) holds codes, or numbers for
-regression. Of two classes, code 1 is the positive one and precision, recall, specificity, f1 and roc_auc are
-about it; with more they are the mean over the classes, one against the rest. Definitions are scikit-learn's
-(the tests compare); computed here because scikit-learn's checks cost more than a small model's epoch.
+regression. Of two classes, code 1 is the positive one and precision, recall, specificity, f1, roc_auc and
+average_precision are about it; with more they are the mean over the classes, one against the rest.
+Definitions are scikit-learn's (the tests compare); computed here because scikit-learn's checks cost more than
+a small model's epoch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,30 +20,69 @@ from satisfice.data.features.scale import centre_and_spread, distance, exponent,
 
 if TYPE_CHECKING:
     from satisfice.data.reading.raw import Task
+    from satisfice.spec.study import Levels
 
 Floats = NDArray[np.float64]
 
 
-def score(task: Task, y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
+def score(
+    task: Task, y: NDArray[Any], prediction: NDArray[Any], levels: Levels | None = None
+) -> dict[str, float]:
     """All metrics of the task.
 
     Args:
         task: Of the data.
         y: Shape (n,).
         prediction: Classification: probabilities (n, k). Regression: values (n,).
+        levels: Of the metrics at a level; they are left out where theirs is not given.
     """
     if task == "regression":
         return score_regression(y, prediction)
-    return score_classification(y, prediction)
+    return score_classification(y, prediction, levels)
 
 
-def score_classification(y: NDArray[Any], proba: NDArray[Any]) -> dict[str, float]:
-    """accuracy, balanced_accuracy, precision, recall, specificity, f1, roc_auc and log_loss."""
-    proba = proba.astype(np.float64)
-    n, k = proba.shape
-    confusion = np.bincount(y * k + proba.argmax(axis=1), minlength=k * k).reshape(
-        k, k
-    )  # [truth, prediction]
+def score_answers(
+    task: Task,
+    y: NDArray[Any],
+    codes: NDArray[Any] | None,
+    outputs: NDArray[Any],
+    levels: Levels | None = None,
+) -> dict[str, float]:
+    """All metrics of the task where a decision of its own turns probabilities into answers.
+
+    Confusions are of the answers; ranking and loss are of the probabilities.
+
+    Args:
+        task: Of the data.
+        y: Shape (n,).
+        codes: Classification: the codes (n,) of the answered classes. Regression: None.
+        outputs: Classification: probabilities (n, k). Regression: values (n,).
+        levels: As for `score`.
+    """
+    if task == "regression":
+        return score_regression(y, outputs)
+    assert codes is not None, "answers of a classification are codes"
+    return {
+        **_of_answers(y, codes, outputs.shape[1]),
+        **_of_probabilities(y, outputs.astype(np.float64), levels),
+    }
+
+
+def score_classification(
+    y: NDArray[Any], proba: NDArray[Any], levels: Levels | None = None
+) -> dict[str, float]:
+    """accuracy, balanced_accuracy, precision, recall, specificity, f1, roc_auc, average_precision, log_loss.
+
+    The most probable class is answered. roc_auc and average_precision are NaN where all items are of one
+    class. Of two classes also recall_at_precision and precision_at_recall, each where its level is given.
+    """
+    return score_answers("classification", y, proba.argmax(axis=1), proba, levels)
+
+
+def _of_answers(y: NDArray[Any], codes: NDArray[Any], k: int) -> dict[str, float]:
+    """The metrics of a confusion of k classes."""
+    n = len(y)
+    confusion = np.bincount(y * k + codes, minlength=k * k).reshape(k, k)  # [truth, answer]
     hits = np.diag(confusion).astype(np.float64)
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
     recall = _divide(hits, support)
@@ -56,9 +98,69 @@ def score_classification(y: NDArray[Any], proba: NDArray[Any]) -> dict[str, floa
         "recall": float(recall[used].mean()),
         "specificity": float(specificity[used].mean()),
         "f1": float(f1[used].mean()),
-        "roc_auc": _mean_auc(y, proba),
+    }
+
+
+def _of_probabilities(y: NDArray[Any], proba: Floats, levels: Levels | None) -> dict[str, float]:
+    """Ranking and loss."""
+    k = proba.shape[1]
+    ranked = [_Ranked.of(y == code, proba[:, code]) for code in ([1] if k == 2 else range(k))]
+    # A class that none or all of the items have tells nothing.
+    telling = [each for each in ranked if 0 < each.hits[-1] < each.answered[-1]]
+    found = {
+        "roc_auc": _mean(each.area() for each in telling),
+        "average_precision": _mean(each.average_precision() for each in telling),
         "log_loss": _log_loss(y, proba),
     }
+    if k == 2 and levels is not None:
+        if levels.precision is not None:
+            found["recall_at_precision"] = ranked[0].recall_at(levels.precision)
+        if levels.recall is not None:
+            found["precision_at_recall"] = ranked[0].precision_at(levels.recall)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """What a threshold at each different value answers positive; the highest value comes first.
+
+    The last threshold answers all n items so.
+    """
+
+    hits: NDArray[np.int64]  # positives among them
+    answered: NDArray[np.int64]  # how many items, at least one
+
+    @classmethod
+    def of(cls, positive: NDArray[np.bool_], value: Floats) -> _Ranked:
+        """Rank items by their values, both (n,)."""
+        order = np.argsort(value)[::-1]
+        value = value[order]
+        last = np.append(np.flatnonzero(value[1:] != value[:-1]), len(value) - 1)  # of each group of equals
+        return cls(np.cumsum(positive[order], dtype=np.int64)[last], last + 1)
+
+    def area(self) -> float:
+        """The share of pairs of a positive and a negative in which the positive is ahead; a tie counts half.
+
+        This is the area under the ROC curve (Hanley and McNeil 1982).
+        """
+        misses = self.answered - self.hits
+        gained = np.diff(misses, prepend=0)
+        before = self.hits - np.diff(self.hits, prepend=0)  # positives ahead of each group
+        return float((gained * (before + self.hits)).sum() / (2 * self.hits[-1] * misses[-1]))
+
+    def average_precision(self) -> float:
+        """The mean precision at the positives: precisions weighted by the recall that each group adds."""
+        return float((np.diff(self.hits, prepend=0) * (self.hits / self.answered)).sum() / self.hits[-1])
+
+    def recall_at(self, precision: float) -> float:
+        """The highest recall of a threshold with at least that precision; 0 where none reaches it."""
+        reached = self.hits[self.hits / self.answered >= precision]
+        return float(reached[-1] / self.hits[-1]) if len(reached) else 0.0
+
+    def precision_at(self, recall: float) -> float:
+        """The highest precision of a threshold with at least that recall; 0 where none reaches it."""
+        reached = _divide(self.hits, np.full(len(self.hits), self.hits[-1])) >= recall
+        return float((self.hits / self.answered)[reached].max(initial=0.0))
 
 
 def score_regression(y: NDArray[Any], prediction: NDArray[Any]) -> dict[str, float]:
@@ -95,29 +197,14 @@ def _divide(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     return np.asarray(np.divide(a, b, out=np.zeros(len(a)), where=b > 0))
 
 
+def _mean(values: Iterable[float]) -> float:
+    """NaN of nothing."""
+    known = list(values)
+    return float(np.mean(known)) if known else float("nan")
+
+
 def _log_loss(y: NDArray[Any], proba: Floats) -> float:
     eps = np.finfo(np.float64).eps
     total = proba.sum(axis=1)
     chosen = proba[np.arange(len(y)), y] / total
     return float(-np.log(np.clip(chosen, eps, 1 - eps)).mean())
-
-
-def _mean_auc(y: NDArray[Any], proba: Floats) -> float:
-    """Area under the ROC curve; NaN where no class tells anything (all of one class)."""
-    k = proba.shape[1]
-    areas = [_auc(y == code, proba[:, code]) for code in ([1] if k == 2 else range(k))]
-    known = [area for area in areas if not np.isnan(area)]
-    return float(np.mean(known)) if known else float("nan")
-
-
-def _auc(positive: NDArray[np.bool_], value: Floats) -> float:
-    """The share of pairs of a positive and a negative in which the positive is ahead; a tie counts half.
-
-    This is the area under the ROC curve (Hanley and McNeil 1982).
-    """
-    ahead, behind = value[positive], np.sort(value[~positive])
-    if not len(ahead) or not len(behind):
-        return float("nan")
-    below = np.searchsorted(behind, ahead, side="left").sum()
-    not_above = np.searchsorted(behind, ahead, side="right").sum()
-    return float((below + not_above) / (2 * len(ahead) * len(behind)))

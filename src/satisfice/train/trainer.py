@@ -36,6 +36,8 @@ class Trainer(Protocol):
 def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Known]:
     """What a built-in family measures: all metrics that satisfice knows, but counts only those named.
 
+    Metrics at a level are measured only where the study gives the level: one that names them must.
+
     Args:
         size_known: When the size is exact: before training, or after fitting.
         counts: Of ``n_parameters`` and ``flops``, those that the family has.

@@ -182,6 +182,11 @@ METRIC_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("balanced_accuracy_score", "balanced_acc", "bacc"), "balanced_accuracy"),
     **dict.fromkeys(("f1_score", "f1score", "f1_macro", "macro_f1", "f1_weighted", "f_score"), "f1"),
     **dict.fromkeys(("auc", "auroc", "roc_auc_score", "roc", "rocauc", "auc_roc"), "roc_auc"),
+    **dict.fromkeys(
+        ("average_precision_score", "ap", "pr_auc", "prauc", "auc_pr", "auprc", "aucpr"), "average_precision"
+    ),
+    **dict.fromkeys(("recall_at_fixed_precision", "recallatprecision"), "recall_at_precision"),
+    **dict.fromkeys(("precision_at_fixed_recall", "precisionatrecall"), "precision_at_recall"),
     **dict.fromkeys(("precision_score", "ppv"), "precision"),
     **dict.fromkeys(("recall_score", "sensitivity", "tpr", "hit_rate"), "recall"),
     **dict.fromkeys(("tnr", "selectivity"), "specificity"),

@@ -15,7 +15,7 @@ from satisfice.errors import InputError, MissingExtra, SpecError
 from satisfice.registry import did_you_mean
 from satisfice.spec import grammar
 from satisfice.spec.family import FamilyInfo
-from satisfice.spec.metric import METRICS
+from satisfice.spec.metric import LEVEL_KEYS, METRICS
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import (
     Budget,
@@ -150,7 +150,10 @@ def _read(
     _check_names(top, space, model, {*(o.metric for o in objectives), *(c.metric for c in constraints)})
     budget = _section(top, "budget", _budget)
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
+    before = len(top.problems)
     measure = _section(top, "measure", _measure)
+    if measure is not None and len(top.problems) == before and "measure" not in meant and not own:
+        _check_levels(top, measure, [o.metric for o in objectives], [c.metric for c in constraints])
     parts = Parts(
         data=data, model=model, search=search, objectives=objectives, constraints=constraints, space=space
     )
@@ -274,4 +277,20 @@ def _search(table: Table, space: SearchSpace, written: Any) -> SearchOptions:
 
 def _measure(table: Table) -> MeasureOptions:
     table.check_keys(grammar.MEASURE)
-    return MeasureOptions(**table.section(grammar.MEASURE))
+    read = table.section(grammar.MEASURE)
+    for key in LEVEL_KEYS.values():
+        read[key] = None if read[key] is None else float(read[key])  # 1 and 1.0 are one study
+    return MeasureOptions(**read)
+
+
+def _check_levels(top: Table, measure: MeasureOptions, objectives: list[str], constraints: list[str]) -> None:
+    """A metric at a level needs the level; a task of one's own may mean something else by the name."""
+    for metric, key in LEVEL_KEYS.items():
+        table = "objectives" if metric in objectives else "constraints" if metric in constraints else ""
+        if table and getattr(measure, key) is None:
+            with top.problems.kept():
+                raise top.error(
+                    f"is missing, and {table}.{metric} needs it",
+                    key=f"measure.{key}",
+                    hint=f"write {key} = {grammar.MEASURE[key].example} under [measure]",
+                )
