@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,13 @@ from satisfice.data.reading.text import spelled
 from satisfice.errors import InputError
 from satisfice.ship.folder.pipeline import Feeds, Pipeline
 from satisfice.ship.folder.rows_of_files import columns_of_csv
-from satisfice.train.score import score_classification, score_regression
+from satisfice.train.score import score_answers
+
+if TYPE_CHECKING:
+    from satisfice.data.reading.raw import Task
 
 _BATCH = 4096
 _RESAMPLES = 100  # of the bootstrap
-_BY_PROBABILITY = ("roc_auc", "log_loss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +38,17 @@ class Rescored:
 @dataclass(kw_only=True)
 class _Answers:
     truth: list[NDArray[Any]] = field(default_factory=list)  # codes of classes, or numbers
-    labels: list[NDArray[Any]] = field(default_factory=list)  # codes; of a regression the values
-    probabilities: list[NDArray[Any]] = field(default_factory=list)
+    codes: list[NDArray[Any]] = field(default_factory=list)  # of the answered classes; none of a regression
+    outputs: list[NDArray[Any]] = field(default_factory=list)  # probabilities, or values
     digests: dict[str, Any] = field(default_factory=dict)  # one for each input, as batches may vary
 
     def add(
-        self, feeds: Feeds, truth: NDArray[Any], labels: NDArray[Any], proba: NDArray[Any] | None
+        self, feeds: Feeds, truth: NDArray[Any], codes: NDArray[Any] | None, outputs: NDArray[Any]
     ) -> None:
         self.truth.append(truth)
-        self.labels.append(labels)
-        if proba is not None:
-            self.probabilities.append(proba)
+        self.outputs.append(outputs)
+        if codes is not None:
+            self.codes.append(codes)
         for name, column in (*feeds.items(), ("", truth)):
             held = self.digests.setdefault(name, hashlib.sha256())
             text = column.dtype == object
@@ -71,13 +73,13 @@ def rescore(pipeline: Pipeline, data: Path) -> Rescored:
         feeds, _ = pipeline.feeds_of_columns(kept)
         outputs = pipeline.outputs(feeds)
         if described.classes:
-            codes = {str(label): code for code, label in enumerate(described.classes)}
-            labels: NDArray[Any] = np.array([codes[str(label)] for label in pipeline.labels(outputs)])
+            code_of = {str(label): code for code, label in enumerate(described.classes)}
+            codes: NDArray[Any] = np.array([code_of[str(label)] for label in pipeline.labels(outputs)])
             truth: NDArray[Any] = _codes(kept[described.target], described.classes, described.target)
-            held.add(feeds, truth, labels, outputs["probabilities"])
+            held.add(feeds, truth, codes, outputs["probabilities"])
         else:
             truth = _numbers(kept[described.target], described.target)
-            held.add(feeds, truth, outputs["value"], None)
+            held.add(feeds, truth, None, outputs["value"])
     if not held.truth:
         raise InputError(f"{data} has no row with a value of {described.target!r}")
     return _scored(held)
@@ -105,12 +107,16 @@ def _numbers(cells: Sequence[str], target: str) -> NDArray[np.float64]:
 
 
 def _scored(held: _Answers) -> Rescored:
-    truth, labels = np.concatenate(held.truth), np.concatenate(held.labels)
-    proba = np.concatenate(held.probabilities) if held.probabilities else None
+    truth, outputs = np.concatenate(held.truth), np.concatenate(held.outputs)
+    codes = np.concatenate(held.codes) if held.codes else None
+
+    def metrics_of(rows: Any) -> dict[str, float]:
+        task: Task = "regression" if codes is None else "classification"
+        return score_answers(task, truth[rows], None if codes is None else codes[rows], outputs[rows])
+
     draw = np.random.default_rng(0)
-    samples = [draw.integers(0, len(truth), len(truth)) for _ in range(_RESAMPLES)]
-    drawn = [_metrics(truth[s], labels[s], None if proba is None else proba[s]) for s in samples]
-    metrics = _metrics(truth, labels, proba)
+    drawn = [metrics_of(draw.integers(0, len(truth), len(truth))) for _ in range(_RESAMPLES)]
+    metrics = metrics_of(slice(None))
     parts = [f"{name}:{part.hexdigest()}" for name, part in sorted(held.digests.items())]
     return Rescored(
         rows=len(truth),
@@ -118,12 +124,3 @@ def _scored(held: _Answers) -> Rescored:
         standard_errors={name: float(np.nanstd([each[name] for each in drawn])) for name in metrics},
         digest=hashlib.sha256("".join(parts).encode()).hexdigest(),
     )
-
-
-def _metrics(truth: NDArray[Any], labels: NDArray[Any], proba: NDArray[Any] | None) -> dict[str, float]:
-    """Of the labels that the threshold decides for; ranking and loss are of the probabilities."""
-    if proba is None:
-        return score_regression(truth, labels)
-    ranked = score_classification(truth, proba)
-    decided = score_classification(truth, np.eye(proba.shape[1])[labels])
-    return decided | {name: ranked[name] for name in _BY_PROBABILITY}
