@@ -135,8 +135,10 @@ class _Ranked:
         """Rank items by their values, both (n,)."""
         order = np.argsort(value)[::-1]
         value = value[order]
-        last = np.append(np.flatnonzero(value[1:] != value[:-1]), len(value) - 1)  # of each group of equals
-        return cls(np.cumsum(positive[order], dtype=np.int64)[last], last + 1)
+        ends = np.ones(len(value), dtype=np.bool_)  # whether an item is the last one of its value
+        np.not_equal(value[1:], value[:-1], out=ends[:-1])
+        last = np.flatnonzero(ends)
+        return cls(positive[order].cumsum()[last], last + 1)
 
     def area(self) -> float:
         """The share of pairs of a positive and a negative in which the positive is ahead; a tie counts half.
@@ -144,13 +146,12 @@ class _Ranked:
         This is the area under the ROC curve (Hanley and McNeil 1982).
         """
         misses = self.answered - self.hits
-        gained = np.diff(misses, prepend=0)
-        before = self.hits - np.diff(self.hits, prepend=0)  # positives ahead of each group
-        return float((gained * (before + self.hits)).sum() / (2 * self.hits[-1] * misses[-1]))
+        ahead = 2 * self.hits - _added(self.hits)  # twice the positives ahead of each value, a tie as half
+        return float((_added(misses) * ahead).sum() / (2 * self.hits[-1] * misses[-1]))
 
     def average_precision(self) -> float:
-        """The mean precision at the positives: precisions weighted by the recall that each group adds."""
-        return float((np.diff(self.hits, prepend=0) * (self.hits / self.answered)).sum() / self.hits[-1])
+        """The mean of the precisions, weighted by the recall that each threshold adds."""
+        return float((_added(self.hits) * (self.hits / self.answered)).sum() / self.hits[-1])
 
     def recall_at(self, precision: float) -> float:
         """The highest recall of a threshold with at least that precision; 0 where none reaches it."""
@@ -159,7 +160,7 @@ class _Ranked:
 
     def precision_at(self, recall: float) -> float:
         """The highest precision of a threshold with at least that recall; 0 where none reaches it."""
-        reached = _divide(self.hits, np.full(len(self.hits), self.hits[-1])) >= recall
+        reached = self.hits / max(int(self.hits[-1]), 1) >= recall
         return float((self.hits / self.answered)[reached].max(initial=0.0))
 
 
@@ -195,6 +196,13 @@ def _r2(y: Floats, prediction: Floats) -> float:
 def _divide(a: NDArray[Any], b: NDArray[Any]) -> Floats:
     """Elementwise ``a / b``, and 0 where ``b`` is 0."""
     return np.asarray(np.divide(a, b, out=np.zeros(len(a)), where=b > 0))
+
+
+def _added(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """What each adds to the one before: `np.diff` with a 0 in front, which takes longer on small folds."""
+    added = counts.copy()
+    added[1:] -= counts[:-1]
+    return added
 
 
 def _mean(values: Iterable[float]) -> float:
