@@ -1,6 +1,7 @@
 """Constraints on satisficing metrics: the one place that judges feasibility.
 
-`Constraint.violation`, `violated`, `feasibility` and `verdict` judge; everyone else reads what they say.
+`Constraint.violation` (and `violation_each`), `violated`, `feasibility` and `verdict` judge; everyone else
+reads what they say.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 from satisfice.errors import InputError
 
@@ -61,6 +65,19 @@ class Constraint:
         if math.isinf(excess):  # of finite numbers far from each other
             return min(max(sign * (value / scale - self.bound / scale), -_LARGEST), _LARGEST)
         return min(max(excess / scale, -_LARGEST), _LARGEST)
+
+    def violation_each(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`violation` of each of many values, in their shape."""
+        scale, sign = abs(self.bound) or 1.0, 1.0 if self.is_upper else -1.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            excess = sign * (values - self.bound)
+            far = np.isinf(excess)
+            shares = np.where(far, sign * (values / scale - self.bound / scale), excess / scale)
+        found = np.where(np.isinf(values), excess, np.clip(shares, -_LARGEST, _LARGEST))
+        if self.operator in ("<", ">"):
+            found[excess == 0] = _STRICT_EQUALITY
+        found[np.isnan(values)] = math.inf
+        return found
 
     def satisfied(self, value: float) -> bool:
         """Whether the value meets the bound."""
