@@ -47,7 +47,7 @@ class Trial:
     def load_checkpoint(self) -> None:
         return None
 
-    def save_model(self, model: Path) -> None:
+    def save_model(self, model: Path, weights: Path | None = None) -> None:
         self.model = Path(model).read_bytes()
 
 

@@ -84,7 +84,7 @@ class Trial:
     def load_checkpoint(self) -> Any:
         return self.checkpoint
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
         self.model = model
 
 

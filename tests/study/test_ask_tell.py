@@ -682,7 +682,7 @@ def test_the_model_that_scored_comes_back_and_is_confirmed_once(sqlite_url: str)
     again = satisfice.load_study("digits", storage=sqlite_url)
     model = again.load_model(best.number)
     task: Any = again._opened.task
-    rescored = task.scoring.of_model(model.core, task.splits.valid)  # the split that scored it
+    rescored = task.scoring(best.params).of_model(model.core, task.splits.valid)  # the split that scored it
     assert rescored["accuracy"] == pytest.approx(best.metrics["accuracy"], abs=1e-12)
     first = study.confirm()
     scored = []

@@ -100,7 +100,7 @@ def test_a_model_of_a_family_is_written_as_onnx(
 
 
 def test_a_family_s_other_formats_are_named(family_study: satisfice.Study, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"what can be written is '\.safetensors' or '\.onnx'"):
+    with pytest.raises(InputError, match=r"what can be written is '\.onnx' or '\.safetensors'"):
         family_study.save_model(0, tmp_path / "winner.pt")
     assert list(tmp_path.iterdir()) == []
 

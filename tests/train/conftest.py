@@ -9,8 +9,17 @@ from typing import Any
 
 import pytest
 
+from satisfice.spec.constraint import Constraint
 from satisfice.spec.space import SearchSpace
-from satisfice.spec.study import Budget, DataSpec, ModelSpec, Objective, StudySpec
+from satisfice.spec.study import (
+    Budget,
+    DataSpec,
+    MeasureOptions,
+    ModelSpec,
+    Objective,
+    ShipOptions,
+    StudySpec,
+)
 
 
 class Killed(BaseException):
@@ -33,6 +42,7 @@ class RecordingTrial:
     batches: int = 0
     checkpoints: int = 0
     model: bytes | None = None
+    weights: bytes | None = None
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         if step == self.die_at:
@@ -68,8 +78,18 @@ class RecordingTrial:
             return None
         return torch.load(io.BytesIO(self.checkpoint), map_location="cpu", weights_only=True)
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
         self.model = Path(model).read_bytes()
+        self.weights = None if weights is None else weights.read_bytes()
+
+    def shipped(self, task: Any, folder: Path) -> Path:
+        """The kept files, as a study keeps them; the path of the one that ships."""
+        path: Path = folder / task.file.name
+        assert self.model is not None
+        path.write_bytes(self.model)
+        if self.weights is not None:
+            (folder / "weights.safetensors").write_bytes(self.weights)
+        return path
 
     def without_times(self) -> list[tuple[int, dict[str, float]]]:
         """The reports without what the clock says."""
@@ -80,7 +100,15 @@ def _is_measured(name: str) -> bool:
     return name == "train_seconds" or name.startswith("train_memory")
 
 
-def _make_spec(family: str, data: str | DataSpec, objective: str | None = None, **fixed: Any) -> StudySpec:
+def _make_spec(
+    family: str,
+    data: str | DataSpec,
+    objective: str | None = None,
+    *,
+    ship: str = "safetensors",
+    constraints: tuple[Constraint, ...] = (),
+    **fixed: Any,
+) -> StudySpec:
     spec = DataSpec(name=data) if isinstance(data, str) else data
     metric = objective or ("r2" if spec.name == "diabetes" else "accuracy")
     direction = "minimize" if metric in ("log_loss", "rmse", "mae") else "maximize"
@@ -90,8 +118,11 @@ def _make_spec(family: str, data: str | DataSpec, objective: str | None = None, 
         data=spec,
         model=ModelSpec(family=family, fixed=fixed),
         objectives=(Objective(metric=metric, direction=direction),),  # type: ignore[arg-type]  # a literal
+        constraints=constraints,
         space=SearchSpace(parameters=()),
         budget=Budget(trials=1),
+        ship=ShipOptions(format=ship),
+        measure=MeasureOptions(runtime="onnxruntime" if ship == "onnx" else "torch"),
     )
 
 

@@ -64,7 +64,7 @@ def test_the_file_of_a_canonical_network_predicts_as_before(make_spec: Any, tmp_
     task = bound(make_spec("mlp", "wine"))
     params = {"hidden_layers": 0, "width": 7, "activation": "gelu", "batch_norm": True}
     model = task.untrained(params)
-    task.save(params, model, tmp_path / "model.safetensors")
+    task.file.keep(task, params, model, tmp_path)
     restored = task.load_model(params, tmp_path / "model.safetensors")
     assert task.score_test(params, restored) == task.score_test(params, model)
 

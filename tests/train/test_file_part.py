@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.train.families.linear import LINEAR
-from satisfice.train.shipped_file import SafetensorsFile
+from satisfice.train.shipped_file import Kept, SafetensorsFile
 
 TRAILER = b"the end."
 
@@ -17,20 +17,25 @@ class WithTrailer(SafetensorsFile):
     name = "model.trailer"
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = 0
 
     def length(self, *args: Any) -> int:
         return super().length(*args) + len(TRAILER)
 
-    def save(self, task: Any, params: Any, core: Any, path: Path) -> int:
-        length = super().save(task, params, core, path)
-        with path.open("ab") as file:
+    def keep(self, *args: Any) -> Kept:
+        kept = super().keep(*args)
+        with kept.file.open("ab") as file:
             file.write(TRAILER)
-        return length + len(TRAILER)
+        return kept
 
     def call(self, *args: Any) -> Any:
         self.asked += 1
         return super().call(*args)
+
+    def pipeline(self, *args: Any) -> Any:
+        self.asked += 1
+        return super().pipeline(*args)
 
 
 def test_size_bytes_and_calls_are_those_of_the_file(make_spec: Any, new_trial: Any, tmp_path: Path) -> None:

@@ -56,7 +56,9 @@ class Splits:
     preprocessor: Preprocessor
     target: TargetScale | None  # of the training fold's target; None for classification
     raw_item: RawData  # one item of the validation fold, as it was read
-    raw_test: RawData  # the test fold, as it was read
+    raw_train: RawData  # the folds as they were read
+    raw_valid: RawData
+    raw_test: RawData
     notes: tuple[ColumnNote, ...] = ()  # columns and values that are not simply used as they stand
 
     @property
@@ -113,22 +115,25 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     preprocessor = _fit(train, where)
     scale = _fit_scale(values[folds.train], where) if target.task == "regression" else None
 
-    def prepare(rows: NDArray[np.int64]) -> Fold:
-        items: Any = raw.take(rows).items
+    def prepare(fold: RawData, rows: NDArray[np.int64]) -> Fold:
+        items: Any = fold.items
         y = values[rows]
         return Fold(x=preprocessor.transform(items), y=y, z=y if scale is None else scale.standardise(y))
 
+    valid, test = raw.take(folds.valid), raw.take(folds.test)
     return Splits(
-        train=prepare(folds.train),
-        valid=prepare(folds.valid),
-        test=prepare(folds.test),
+        train=prepare(train, folds.train),
+        valid=prepare(valid, folds.valid),
+        test=prepare(test, folds.test),
         task=target.task,
         kind=raw.kind,
         classes=target.classes,
         preprocessor=preprocessor,
         target=scale,
         raw_item=raw.take(folds.valid[:1]),
-        raw_test=raw.take(folds.test),
+        raw_train=train,
+        raw_valid=valid,
+        raw_test=test,
         notes=raw.notes if spec.reading == FIRST_READING else (*raw.notes, *unused(train, preprocessor)),
     )
 

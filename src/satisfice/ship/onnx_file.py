@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data import ImageScaler, TableEncoder
+from satisfice.data import ImageScaler, Preprocessor, TableEncoder
 from satisfice.data.features.table import as_texts, read_number
 from satisfice.errors import InputError
 from satisfice.ship.onnx.decision import Link, add_classes, add_value
@@ -132,6 +132,11 @@ def length(header: Header, family: CoreWriter, options: Options | None = None) -
     arrays = family.blank_arrays(header)
     if arrays is None:
         return None
+    return length_with(header, arrays, family, options)
+
+
+def length_with(header: Header, arrays: Arrays, family: CoreWriter, options: Options | None = None) -> int:
+    """Exact bytes of the file for these tensors; arguments and errors as for `content`."""
     graph = _build(Graph(measure_only=True), header, arrays, family, options or Options(), None)
     return graph.length(_METADATA)
 
@@ -146,7 +151,13 @@ def feeds(
         items: Rows of a table with the columns that the model needs, or images (n, channels, height, width).
         byte_images: Whether the file takes uint8.
     """
-    preprocessor = header.preprocessor
+    return feeds_of(header.preprocessor, items, byte_images=byte_images)
+
+
+def feeds_of(
+    preprocessor: Preprocessor, items: pd.DataFrame | NDArray[Any], *, byte_images: bool = False
+) -> dict[str, NDArray[Any]]:
+    """The same by the preprocessing alone."""
     if isinstance(preprocessor, ImageScaler):
         return {IMAGES: np.ascontiguousarray(items, np.uint8 if byte_images else np.float64)}
     assert isinstance(items, pd.DataFrame)

@@ -13,6 +13,7 @@ from satisfice.spec.study import (
     ModelSpec,
     Objective,
     SearchOptions,
+    ShipOptions,
     StudySpec,
     TaskSpec,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Parameter",
     "SearchOptions",
     "SearchSpace",
+    "ShipOptions",
     "StudySpec",
     "TaskSpec",
     "TrialRecord",

@@ -17,6 +17,10 @@ class HyperparameterInfo(Protocol):
         """One of "float", "int" and "categorical"."""
 
     @property
+    def default(self) -> Any:
+        """Its value where a study names none."""
+
+    @property
     def allowed(self) -> str:
         """The allowed values in words."""
 

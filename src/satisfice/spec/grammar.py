@@ -210,6 +210,22 @@ MEASURE: Keys = {
         example="0.9",
         doc="The least recall for `precision_at_recall`, which needs it.",
     ),
+    "runtime": Key(
+        kind=Kind.TEXT,
+        choices=("onnxruntime", "torch"),
+        example='"onnxruntime"',
+        doc="What predicts while measuring: ONNX Runtime, or the library that trained the model (`torch`); "
+        "left out: ONNX Runtime where the format is `onnx`.",
+    ),
+}
+
+SHIP: Keys = {
+    "format": Key(
+        kind=Kind.TEXT,
+        choices=("onnx", "safetensors"),
+        example='"onnx"',
+        doc="The file that ships, whose size, latency and scores count; left out: `onnx` with [model].",
+    ),
 }
 
 RANGE: Keys = {
@@ -245,6 +261,7 @@ SECTIONS: Mapping[str, Keys] = {
     "budget": BUDGET,
     "search": SEARCH,
     "measure": MEASURE,
+    "ship": SHIP,
 }
 
 # What each table is for, in the order of a study file.
@@ -258,6 +275,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "budget": "What the study may spend; may be changed later.",
     "search": "How to search.",
     "measure": "How to measure latency, memory and throughput; the levels of the metrics that have one.",
+    "ship": "Which file ships.",
 }
 
 TRAINING_TABLES = ("data", "model", "task")

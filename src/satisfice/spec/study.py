@@ -96,6 +96,7 @@ class MeasureOptions:
     on: str | None = None  # only workers with this label measure
     precision_level: float | None = None  # of recall_at_precision; above 0, at most 1
     recall_level: float | None = None  # of precision_at_recall; above 0, at most 1
+    runtime: str = "torch"  # "onnxruntime", or "torch": the library that trained the model
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,6 +105,13 @@ class Levels:
 
     precision: float | None = None  # of recall_at_precision; above 0, at most 1
     recall: float | None = None  # of precision_at_recall; above 0, at most 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShipOptions:
+    """What ships."""
+
+    format: str = "safetensors"  # or "onnx"
 
 
 def _here() -> Path:
@@ -129,6 +137,7 @@ class StudySpec:
     budget: Budget
     search: SearchOptions = field(default_factory=SearchOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
+    ship: ShipOptions = field(default_factory=ShipOptions)
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
     # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
     canonical: bool = field(default=True, compare=False)

@@ -40,8 +40,11 @@ class TrainingTrial(Protocol):
     def load_checkpoint(self) -> Any:
         """The state last saved (a path if a path was saved), or None."""
 
-    def save_model(self, model: Any) -> None:
-        """Keep the model that scored (a torch module or state dict, or a path) as the trial's artefact."""
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
+        """Keep the model that scored (a torch module or state dict, or a path) as the trial's artefact.
+
+        ``weights`` is a file with the trained weights, kept beside a model of another format.
+        """
 
 
 class Task(Protocol):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
-from satisfice.spec.task import BuildsModule
+from satisfice.spec.task import BuildsModule, Prepares
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.atomic_files import written_whole
-from satisfice.study.lifecycle.checkpoint import kept_model
+from satisfice.study.lifecycle.checkpoint import kept_model, kept_weights
 from satisfice.study.lifecycle.weights import from_safetensors
 from satisfice.study.opening import Opened
 from satisfice.train.conversion import core_writer, write_onnx
@@ -32,6 +32,19 @@ def model_file(opened: Opened, record: TrialRecord) -> Path:
     return found
 
 
+def shipped_model(opened: Opened, record: TrialRecord) -> Any:
+    """What a family's task makes of the file that ships, to be measured and scored; else as `load_model`.
+
+    Raises:
+        InputError: The trial kept none.
+        BadArtefact: The file is damaged.
+    """
+    if not isinstance(opened.task, Prepares):
+        return load_model(opened, record)
+    own: Any = opened.task
+    return own.load_model(dict(record.params), model_file(opened, record))
+
+
 def load_model(opened: Opened, record: TrialRecord) -> Any:
     """The model of a trial; what the task gives, else a built module with its weights, else the tensors.
 
@@ -42,7 +55,7 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
     path = model_file(opened, record)
     own = getattr(opened.task, "load_model", None)
     if callable(own):
-        return own(dict(record.params), path)
+        return own(dict(record.params), kept_weights(path))
     state = from_safetensors(path)
     if not isinstance(opened.task, BuildsModule):
         return state
@@ -54,7 +67,8 @@ def load_model(opened: Opened, record: TrialRecord) -> Any:
 def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
     """Write the model of a trial in the format that the path's suffix names, whole or not at all.
 
-    ``.onnx`` is converted from the kept file, whose size and latency are those of the trial.
+    The file that the trial was judged by is copied. Trained weights are written as they were kept; where a
+    safetensors file shipped, ``.onnx`` is converted from it.
 
     Raises:
         InputError: The trial kept no model, it cannot be written in that format, or not to that place.
@@ -81,10 +95,13 @@ def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
 def _writers(opened: Opened, kept: Path) -> Mapping[str, Callable[[Path], object]]:
     """By suffix in lower case: what writes a kept model in that format.
 
-    A kept file is copied as it is; that of a family which can be written as ONNX is converted.
+    Kept files are copied as they are; the weights of a family that can be written as ONNX are converted.
     """
-    writers: dict[str, Callable[[Path], object]] = {kept.suffix.lower(): partial(shutil.copyfile, kept)}
+    files = dict.fromkeys((kept, kept_weights(kept)))
+    writers: dict[str, Callable[[Path], object]] = {
+        file.suffix.lower(): partial(shutil.copyfile, file) for file in files
+    }
     model = opened.spec.model
-    if model is not None and core_writer(model.family) is not None:
+    if ".onnx" not in writers and model is not None and core_writer(model.family) is not None:
         writers[".onnx"] = partial(write_onnx, kept)
     return writers

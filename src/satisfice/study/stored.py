@@ -19,6 +19,14 @@ def needs_task(content: Mapping[str, Any]) -> bool:
     return not ({"model", "task"} & content.keys())
 
 
+def with_first_meaning(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A stored spec's content, with what it meant where it was stored before it had to say so."""
+    if "model" not in content or "ship" in content:
+        return content
+    measure = {**content.get("measure", {}), "runtime": "torch"}
+    return {**content, "measure": measure, "ship": {"format": "safetensors"}}
+
+
 def spec_of(row: Mapping[str, Any], source: Path | None = None) -> StudySpec:
     """The spec in our row of a study.
 
@@ -26,7 +34,7 @@ def spec_of(row: Mapping[str, Any], source: Path | None = None) -> StudySpec:
         row: Our row.
         source: The study file; left out, its likely name in the folder that is stored.
     """
-    content = json.loads(row["spec"])
+    content = with_first_meaning(json.loads(row["spec"]))
     if source is None and row["source_dir"]:
         source = Path(row["source_dir"]) / f"{row['name']}.toml"
     spec = parse_dict(

@@ -278,9 +278,8 @@ class Study(Reads, Edits, Examines, Optimizes):
     def save_model(self, number: int, path: str | Path) -> Path:
         """Write the model of a trial in the format that the suffix names; returns where it is.
 
-        ``.safetensors`` copies the kept file. ``.onnx``, for a study with a built-in family, is converted
-        from it: preprocessing, model and class labels in one file for ONNX Runtime. The size and the latency
-        of the trial are those of the safetensors file, until ONNX is the format of a study.
+        ``.onnx``, for a study with a built-in family, is the file that the trial was judged by, and
+        ``.safetensors`` its trained weights. In a study that ships safetensors, ``.onnx`` is converted.
 
         Raises:
             InputError: The trial kept no model, it cannot be written in that format, or not to that place.

@@ -15,18 +15,25 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import ColumnNote, Splits
+from satisfice.data import ColumnNote, Fold, Splits
+from satisfice.errors import InputError
 from satisfice.measure.memory import peak_resident
-from satisfice.ship.model import ShippedModel
+from satisfice.ship import runtime
+from satisfice.ship.onnx_file import CoreWriter, Options
 from satisfice.ship.safetensors_file import Header, header_of
 from satisfice.spec.metric import convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.study_file.family_checks import check_against
 from satisfice.spec.task import Params, Reload, TrainingTrial
-from satisfice.train.scoring import Scoring
-from satisfice.train.shipped_file import SafetensorsFile, ShippedFile
+from satisfice.train.answer_rule import EVEN, AnswerRule, check_two_classes
+from satisfice.train.fold_feeds import Feeds, FoldFeeds
+from satisfice.train.hyperparameter import AUTO, COMPRESSION, THRESHOLD
+from satisfice.train.onnx_model import OnnxModel
+from satisfice.train.onnx_shipped import OnnxFile
+from satisfice.train.score import score_answers
+from satisfice.train.scoring import Scoring, main_metric
+from satisfice.train.shipped_file import SafetensorsFile, ShippedFile, bare
 from satisfice.train.study_data import StudyData, few_rows
-from satisfice.train.timed_calls import TimedCalls
 from satisfice.train.trainer import Trainer
 
 
@@ -41,12 +48,9 @@ class FamilyTask(ABC):
         spec: The study.
         file: The file that ships: its length, bytes and calls.
         splits: The prepared data.
-        scoring: Scores of models on them.
-        calls: What is timed.
     """
 
-    libraries: tuple[str, ...] = ()  # that predicting with a loaded model imports, beside the file's own
-    file: ShippedFile = SafetensorsFile()
+    libraries: tuple[str, ...] = ()  # that predicting with a loaded model of the family imports
 
     def __init__(self, trainer: Trainer, spec: StudySpec) -> None:
         assert spec.model is not None
@@ -54,6 +58,14 @@ class FamilyTask(ABC):
         self.spec = spec
         self._fixed = dict(spec.model.fixed)
         self._data = StudyData(spec, trainer.family, trainer.kinds)
+        self._weights = SafetensorsFile(self.libraries)
+        self.file: ShippedFile = OnnxFile() if spec.ship.format == "onnx" else self._weights
+
+    @property
+    def _timed(self) -> ShippedFile:
+        """What is timed: the file itself, or the library that trained the model."""
+        trained = self.spec.measure.runtime == "torch" and isinstance(self.file, OnnxFile)
+        return self._weights if trained else self.file
 
     @cached_property
     def splits(self) -> Splits:
@@ -64,15 +76,24 @@ class FamilyTask(ABC):
         """
         return self._data.splits
 
-    @property
-    def scoring(self) -> Scoring:
+    def answer_rule(self, params: Params) -> AnswerRule:
+        """How the configuration's models answer."""
+        threshold = self.values(params).get(THRESHOLD, EVEN)
+        return AnswerRule(spec=self.spec, splits=self.splits, threshold=threshold)
+
+    def scoring(self, params: Params) -> Scoring:
         """Scores on the prepared data."""
-        return Scoring(self.splits)
+        return Scoring(self.splits, self.answer_rule(params))
+
+    @cached_property
+    def feeds(self) -> FoldFeeds:
+        """The data as inputs of an ONNX file."""
+        return FoldFeeds(self.splits)
 
     @property
-    def calls(self) -> TimedCalls:
-        """Calls whose latency is measured."""
-        return TimedCalls(self, self.file, self.splits)
+    def threads(self) -> int:
+        """Threads of the runtime while a call is timed."""
+        return self.spec.measure.threads
 
     @property
     def data_notes(self) -> Sequence[ColumnNote]:
@@ -87,11 +108,13 @@ class FamilyTask(ABC):
             SpecError: A metric does not go with them.
         """
         check_against(self.spec, self.trainer, self.splits.task)
+        check_two_classes(self.spec, self.splits)
 
     def on_few_rows(self) -> Self:
         """The same task with little to train on, for a first try."""
         small = copy.copy(self)
         small.splits = few_rows(self.splits)
+        small.__dict__.pop("feeds", None)
         return small
 
     def defaults(self) -> dict[str, Any]:
@@ -104,11 +127,17 @@ class FamilyTask(ABC):
 
     def architecture(self, params: Params) -> dict[str, Any]:
         """The hyperparameters that size and latency depend on, with their values: equal for equal models."""
-        values, known = self.values(params), self.trainer.hyperparameters
+        values = self.values(params)
+        known = {name: h for name, h in self.trainer.hyperparameters.items() if h.architecture}
+        compression = {COMPRESSION: values[COMPRESSION]} if self._is_onnx and COMPRESSION in known else {}
+        known = {name: h for name, h in known.items() if name != COMPRESSION}
         if not self.spec.canonical:
-            return {name: values[name] for name, h in known.items() if h.architecture}
-        typed = {name: h.typed(values[name]) for name, h in known.items() if h.architecture}
-        return self.canonical(typed)
+            return {name: values[name] for name in known} | compression
+        return self.canonical({name: h.typed(values[name]) for name, h in known.items()}) | compression
+
+    @property
+    def _is_onnx(self) -> bool:
+        return self.spec.ship.format == "onnx"
 
     def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
         """The one way in which architectures of equal models are written."""
@@ -123,13 +152,26 @@ class FamilyTask(ABC):
         preprocessor = self.splits.preprocessor
         found = {
             "family": self.trainer.family,
-            "structure": self.structure(params, None if model is None else _bare(model)),
+            "structure": self._structure(params, model),
             "shape": list(preprocessor.shape),
             "outputs": self.splits.n_classes,
         }
-        if quantity in ("pipeline_latency", "memory"):
+        in_runtime = isinstance(self._timed, OnnxFile)
+        if quantity in ("pipeline_latency", "memory") or in_runtime:
             found["preprocessing"] = self._described
+        if in_runtime:
+            options = self.options(params)
+            found["runtime"] = f"onnxruntime {runtime.version()}"
+            found["precision"] = options.precision
+            found["decides"] = options.threshold is not None
         return found
+
+    def _structure(self, params: Params, model: Any) -> Any:
+        if isinstance(model, OnnxModel):
+            # A file that was known before training is as fast as the untrained one.
+            known = self.writer().blank_arrays(self.header(params)) is not None
+            return self.structure(params) if known else model.digest
+        return self.structure(params, None if model is None else bare(model))
 
     @cached_property
     def _described(self) -> str:
@@ -138,8 +180,44 @@ class FamilyTask(ABC):
         return hashlib.sha256(told.encode()).hexdigest()
 
     def header(self, params: Params) -> Header:
-        """All of the file that ships but the tensors."""
-        return header_of(self.trainer.family, self.splits, self.architecture(params))
+        """All of the model but its tensors."""
+        architecture = {k: v for k, v in self.architecture(params).items() if k != COMPRESSION}
+        return header_of(self.trainer.family, self.splits, architecture)
+
+    def writer(self) -> CoreWriter:
+        """What writes the bare model into an ONNX graph.
+
+        Raises:
+            InputError: The family has nothing that does.
+        """
+        trainer: object = self.trainer
+        if not isinstance(trainer, CoreWriter):
+            raise InputError(f"a model of the family {self.trainer.family} cannot be written as ONNX")
+        return trainer
+
+    def options(self, params: Params, threshold: float | None = None) -> Options:
+        """How the ONNX file is written.
+
+        Args:
+            params: The configuration.
+            threshold: Fitted at the end of a training. A file that is measured before takes any: the length
+                is the same.
+        """
+        values = self.values(params)
+        asked = values.get(THRESHOLD, EVEN)
+        if asked == AUTO:
+            asked = EVEN if threshold is None else threshold
+        return Options(
+            precision=values[COMPRESSION],
+            threshold=float(asked) if self._decides else None,
+            byte_images=self.feeds.byte_images,
+        )
+
+    @cached_property
+    def _decides(self) -> bool:
+        """Whether any configuration of the study answers by another threshold than one half."""
+        searched = THRESHOLD in self.spec.space.by_name
+        return searched or self._fixed.get(THRESHOLD, EVEN) != EVEN
 
     @abstractmethod
     def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
@@ -166,52 +244,55 @@ class FamilyTask(ABC):
 
     def predictor(self, params: Params, model: Any = None, batch: int = 1) -> Callable[[], object] | None:
         """A call that predicts ``batch`` prepared items with ``model`` (None: an untrained one), if known."""
-        core = self._core(params, model)
-        return None if core is None else self.calls.predictor(params, core, batch)
+        return self._timed.call(self, params, model, batch)
 
     def reload(self, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
         """The file that ships, and the call that loads it and predicts ``batch`` items."""
-        core = self._core(params, model)
-        return None if core is None else self.file.reload(self, params, core, folder, batch)
+        return self._timed.reload(self, params, model, folder, batch)
 
     def pipeline(self, params: Params, model: Any = None) -> Callable[[], object] | None:
         """A call that takes one raw item through preprocessing and model, if that can be known."""
-        core = self._core(params, model)
-        return None if core is None else self.calls.pipeline(params, core)
+        return self._timed.pipeline(self, params, model)
 
     def native_call(self, core: Any, x: NDArray[np.float32]) -> Callable[[], object]:
         """A call that predicts prepared items with a bare model in the library that trained it."""
         return lambda: core(x)
 
-    def save(self, params: Params, model: Any, path: Path) -> int:
-        """Write the file that ships; returns its length in bytes."""
-        return self.file.save(self, params, _bare(model), path)
-
-    def load_model(self, params: Params, path: Path) -> ShippedModel:  # the file says all
-        """The model that was saved there, ready to predict."""
-        return self.file.load(path)
+    def load_model(self, params: Params, path: Path) -> Any:  # the file says all
+        """The model that was saved there: the file that ships, or trained weights ready to predict."""
+        return (
+            self.file.load(path) if path.suffix == Path(self.file.name).suffix else self._weights.load(path)
+        )
 
     def score_test(self, params: Params, model: Any) -> dict[str, float]:  # the seam's signature
         """Predictive metrics on the test split."""
-        return self.scoring.on_test(model)
+        if isinstance(model, OnnxModel):
+            return self._scores(params, model, self.feeds.test, self.splits.test)
+        return self.scoring(params).on_test(model)
 
     def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
         """Score the model that ships, hand it to the trial, and say what it weighs."""
-        metrics = self.scoring.of_winner(core)
         with TemporaryDirectory(prefix="satisfice-") as folder:
-            path = Path(folder) / self.file.name
-            size = self.save(params, core, path)
-            trial.save_model(path)
-        return metrics | self._convert({"size_bytes": float(size)})
+            kept = self.file.keep(self, params, core, Path(folder))
+            beside = {} if kept.weights is None else {"weights": kept.weights}
+            trial.save_model(kept.file, **beside)
+            size = float(kept.file.stat().st_size)
+        scores = self._scores_of_winner(params, kept.model)
+        return {**scores, **kept.metrics, **self._convert({"size_bytes": size})}
+
+    def _scores(self, params: Params, model: OnnxModel, feeds: Feeds, fold: Fold) -> dict[str, float]:
+        codes, outputs = model.answers(feeds, self.splits.classes)
+        return score_answers(self.splits.task, fold.y, codes, outputs, self.answer_rule(params).levels)
+
+    def _scores_of_winner(self, params: Params, model: Any) -> dict[str, float]:
+        """The file's scores on the validation split, and how far those on the training split are ahead."""
+        if not isinstance(model, OnnxModel):
+            return self.scoring(params).of_winner(model)
+        main = main_metric(self.splits.task)
+        metrics = self._scores(params, model, self.feeds.valid, self.splits.valid)
+        train = self._scores(params, model, self.feeds.train, self.splits.train)
+        return {**metrics, "generalization_gap": train[main] - metrics[main]}
 
     def _convert(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """With the units that the study names."""
         return convert(metrics, self.spec.metric_names)
-
-    def _core(self, params: Params, model: Any) -> Any:
-        """The bare model, else an untrained one; None where that is known only after fitting."""
-        return self.untrained(params) if model is None else _bare(model)
-
-
-def _bare(model: Any) -> Any:
-    return model.core if isinstance(model, ShippedModel) else model

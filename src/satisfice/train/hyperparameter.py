@@ -18,6 +18,7 @@ class Hyperparameter:
     low: float = -math.inf  # least value that makes sense; of numbers
     high: float = math.inf  # greatest value that makes sense; of numbers
     choices: tuple[Any, ...] = ()  # of categories
+    words: tuple[str, ...] = ()  # texts that a number may be instead
     architecture: bool = False  # whether size or latency depend on it
 
     def problem_with(self, value: Any) -> str | None:
@@ -26,8 +27,10 @@ class Hyperparameter:
             if any(type(value) is type(choice) and value == choice for choice in self.choices):
                 return None
             return f"{value!r} is none of {', '.join(repr(c) for c in self.choices)}"
+        if isinstance(value, str) and value in self.words:
+            return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            return f"{value!r} is not a number"
+            return f"{value!r} is not a number" + "".join(f" and not {word!r}" for word in self.words)
         if self.kind == "int" and value != int(value):
             return f"{value!r} is not a whole number"
         if not self.low <= value <= self.high:
@@ -43,10 +46,39 @@ class Hyperparameter:
         """The allowed values, as the docs show them."""
         if self.kind == "categorical":
             return ", ".join(_show(c) for c in self.choices)
-        return f"{_show(self.low)} to {_show(self.high)}"
+        return f"{_show(self.low)} to {_show(self.high)}" + "".join(f' or "{word}"' for word in self.words)
 
 
 Hyperparameters = Mapping[str, Hyperparameter]
+
+COMPRESSION, THRESHOLD = "compression", "threshold"
+AUTO = "auto"
+
+
+def of_the_file(precisions: tuple[str, ...]) -> Hyperparameters:
+    """What every family that can be written as ONNX is tuned by: how its file is written.
+
+    Args:
+        precisions: In which its numbers can be stored; the first one is exact.
+    """
+    return {
+        COMPRESSION: Hyperparameter(
+            kind="categorical",
+            default=precisions[0],
+            choices=precisions,
+            doc="How the ONNX file stores numbers; size, latency and scores are those of that file.",
+            architecture=True,
+        ),
+        THRESHOLD: Hyperparameter(
+            kind="float",
+            default=0.5,
+            low=0.0,
+            high=1.0,
+            words=(AUTO,),
+            doc="Probability from which the positive of two classes is answered; `auto` is fitted to the "
+            "validation rows at the end of a training, for the study's objective under its bounds.",
+        ),
+    }
 
 
 def _show(value: Any) -> str:

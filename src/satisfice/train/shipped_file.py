@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.data import Splits
 from satisfice.ship import safetensors_file
 from satisfice.ship.model import ShippedModel
-from satisfice.ship.safetensors_file import Header, Shapes
+from satisfice.ship.onnx_file import CoreWriter, Options
+from satisfice.ship.safetensors_file import Arrays, Header
 from satisfice.spec.task import Params, Reload
+from satisfice.train.answer_rule import AnswerRule
+from satisfice.train.fold_feeds import FoldFeeds
 from satisfice.train.loading import load
+from satisfice.train.onnx_model import OnnxModel
+
+Call = Callable[[], object]
 
 
 class Shippable(Protocol):
     """What a file needs of the family's task."""
 
-    libraries: tuple[str, ...]  # that predicting with a loaded model imports
+    @property
+    def splits(self) -> Splits:
+        """The study's data."""
+
+    @property
+    def feeds(self) -> FoldFeeds:
+        """The same as inputs of an ONNX file."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of the runtime while a call is timed."""
+
+    def answer_rule(self, params: Params) -> AnswerRule:
+        """How the configuration's models answer."""
 
     def header(self, params: Params) -> Header:
         """All of a model but its tensors."""
@@ -27,8 +48,27 @@ class Shippable(Protocol):
     def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
         """The tensors of a bare model."""
 
-    def native_call(self, core: Any, x: NDArray[np.float32]) -> Callable[[], object]:
+    def untrained(self, params: Params) -> Any:
+        """A bare model as slow as a trained one; None where that is known only after fitting."""
+
+    def writer(self) -> CoreWriter:
+        """What writes the bare model into an ONNX graph."""
+
+    def options(self, params: Params, threshold: float | None = None) -> Options:
+        """How the ONNX file is written."""
+
+    def native_call(self, core: Any, x: NDArray[np.float32]) -> Call:
         """A call that predicts prepared items with a bare model in the library that trained it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kept:
+    """What is kept of a training."""
+
+    file: Path  # that ships
+    weights: Path | None = None  # trained weights, where they are not in the file as they were trained
+    model: Any  # the file's model, to be scored
+    metrics: Mapping[str, float] = field(default_factory=dict)  # what was decided when it was written
 
 
 class ShippedFile(Protocol):
@@ -37,26 +77,37 @@ class ShippedFile(Protocol):
     name: str  # of the file, with the format's suffix
     libraries: tuple[str, ...]  # that loading it imports
 
-    def length(self, header: Header, shapes: Shapes) -> int:
-        """Bytes of the file, exact, before anything is trained: from types and shapes of the tensors."""
+    by_shapes: bool  # whether the length follows from types and shapes of any family's tensors
 
-    def save(self, task: Shippable, params: Params, core: Any, path: Path) -> int:
-        """Write it; returns its length in bytes."""
+    def length(self, task: Shippable, params: Params, arrays: Arrays) -> int:
+        """Bytes of the file, exact; where they follow from types and shapes, the tensors need no numbers."""
 
-    def load(self, path: Path) -> ShippedModel:
+    def keep(self, task: Shippable, params: Params, core: Any, folder: Path) -> Kept:
+        """Write a fitted bare model into ``folder``."""
+
+    def load(self, path: Path) -> Any:
         """The model in a file, ready to predict.
 
         Raises:
             DataError: The file is missing or is no model of satisfice.
         """
 
-    def call(
-        self, task: Shippable, params: Params, core: Any, x: NDArray[np.float32]
-    ) -> Callable[[], object]:
-        """A call that predicts prepared items (n, ...) as whoever uses the file does; it is timed."""
+    def call(self, task: Shippable, params: Params, model: Any, batch: int) -> Call | None:
+        """A call that predicts ``batch`` items as whoever uses the file does; it is timed.
 
-    def reload(self, task: Shippable, params: Params, core: Any, folder: Path, batch: int) -> Reload:
+        None where the model is None, an untrained one, and it is known only after fitting.
+        """
+
+    def pipeline(self, task: Shippable, params: Params, model: Any) -> Call | None:
+        """A call that takes one raw item through preprocessing and model."""
+
+    def reload(self, task: Shippable, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
         """How a fresh process loads the file, written into ``folder``, and predicts ``batch`` items."""
+
+
+def bare(model: Any) -> Any:
+    """The family's own model in what a file was loaded to."""
+    return model.core if isinstance(model, ShippedModel | OnnxModel) else model
 
 
 class SafetensorsFile:
@@ -64,32 +115,56 @@ class SafetensorsFile:
 
     name = "model.safetensors"
     libraries: tuple[str, ...] = ("safetensors.numpy",)
+    by_shapes = True
 
-    def length(self, header: Header, shapes: Shapes) -> int:
-        """See `ShippedFile`."""
-        return safetensors_file.file_bytes(header, shapes)
+    def __init__(self, libraries: tuple[str, ...] = ()) -> None:
+        self._predicting = libraries  # that predicting with a loaded model imports
 
-    def save(self, task: Shippable, params: Params, core: Any, path: Path) -> int:
+    def length(self, task: Shippable, params: Params, arrays: Arrays) -> int:
         """See `ShippedFile`."""
-        return safetensors_file.write(task.header(params), task.arrays(core), path)
+        shapes = {name: (array.dtype, array.shape) for name, array in arrays.items()}
+        return safetensors_file.file_bytes(task.header(params), shapes)
+
+    def keep(self, task: Shippable, params: Params, core: Any, folder: Path) -> Kept:
+        """See `ShippedFile`."""
+        path = folder / self.name
+        safetensors_file.write(task.header(params), task.arrays(core), path)
+        return Kept(file=path, model=core)
 
     def load(self, path: Path) -> ShippedModel:
         """See `ShippedFile`."""
         return load(path)
 
-    def call(
-        self, task: Shippable, params: Params, core: Any, x: NDArray[np.float32]
-    ) -> Callable[[], object]:
+    def call(self, task: Shippable, params: Params, model: Any, batch: int) -> Call | None:
         """See `ShippedFile`."""
-        return task.native_call(core, x)
+        core = task.untrained(params) if model is None else bare(model)
+        if core is None:
+            return None
+        x = task.splits.valid.x
+        return task.native_call(core, np.ascontiguousarray(np.resize(x[:1], (batch, *x.shape[1:]))))
 
-    def reload(self, task: Shippable, params: Params, core: Any, folder: Path, batch: int) -> Reload:
+    def pipeline(self, task: Shippable, params: Params, model: Any) -> Call | None:
         """See `ShippedFile`."""
-        path = folder / self.name
-        self.save(task, params, core, path)
+        core = task.untrained(params) if model is None else bare(model)
+        if core is None:
+            return None
+        preprocessor, item = task.splits.preprocessor, task.splits.raw_item.items
+
+        def call() -> object:
+            x = preprocessor.transform(item)  # type: ignore[arg-type]  # of the matching kind
+            return task.native_call(core, x)()
+
+        return call
+
+    def reload(self, task: Shippable, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
+        """See `ShippedFile`."""
+        core = task.untrained(params) if model is None else bare(model)
+        if core is None:
+            return None
+        path = self.keep(task, params, core, folder).file
         options: Mapping[str, Any] = {"path": str(path), "batch": batch}
         return Reload(
             entry="satisfice.train.loading:exercise",
             options=options,
-            imports=(*self.libraries, *task.libraries),
+            imports=(*self.libraries, *self._predicting),
         )

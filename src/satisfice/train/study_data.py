@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
 from satisfice.errors import DataError
@@ -74,15 +75,25 @@ def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
 
 def few_rows(splits: Splits) -> Splits:
     """The same data with little to train and validate on."""
-    return replace(splits, train=_few(splits.train), valid=_few(splits.valid))
+    train, valid = _few(splits.train), _few(splits.valid)
+    return replace(
+        splits,
+        train=_taken(splits.train, train),
+        valid=_taken(splits.valid, valid),
+        raw_train=splits.raw_train.take(train),
+        raw_valid=splits.raw_valid.take(valid),
+    )
 
 
-def _few(fold: Fold) -> Fold:
+def _taken(fold: Fold, rows: NDArray[np.int64]) -> Fold:
+    return Fold(x=fold.x[rows], y=fold.y[rows], z=fold.z[rows])
+
+
+def _few(fold: Fold) -> NDArray[np.int64]:
     """The first rows, and the first two of every class."""
     if len(fold) <= _FEW_ROWS:
-        return fold
+        return np.arange(len(fold))
     rows = set(range(_FEW_ROWS))
     if fold.y.dtype.kind == "i":
         rows |= {int(row) for code in np.unique(fold.y) for row in np.flatnonzero(fold.y == code)[:2]}
-    chosen = sorted(rows)
-    return Fold(x=fold.x[chosen], y=fold.y[chosen], z=fold.z[chosen])
+    return np.array(sorted(rows))

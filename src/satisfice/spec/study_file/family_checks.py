@@ -15,7 +15,7 @@ from satisfice.spec.constraint import Constraint
 from satisfice.spec.family import FamilyInfo, HyperparameterInfo
 from satisfice.spec.metric import METRICS
 from satisfice.spec.space import Parameter, SearchSpace
-from satisfice.spec.study import DataSpec, ModelSpec, Objective, SearchOptions, StudySpec
+from satisfice.spec.study import DataSpec, ModelSpec, Objective, SearchOptions, ShipOptions, StudySpec
 from satisfice.spec.study_file.read import number_in, show
 from satisfice.spec.toml import assignment, toml_value
 
@@ -29,6 +29,7 @@ class Parts:
     data: DataSpec | None
     model: ModelSpec | None
     search: SearchOptions | None
+    ship: ShipOptions
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
     space: SearchSpace
@@ -131,6 +132,7 @@ def _problems(
         problem = unknown or (_range_outside(p, of) if of is not None else None)
         if problem is not None:
             yield f"space.{p.name}", *problem
+    yield from _of_another_file(parts, model, info)
     task = data_task or (parts.data.task if parts.data is not None else None)
     if task is not None and task not in info.tasks:
         hint = f"it learns {' and '.join(sorted(info.tasks))}"
@@ -139,6 +141,21 @@ def _problems(
         yield from _metric(f"objectives.{o.metric}", o.metric, family, info, task)
     for c in parts.constraints:
         yield from _metric(f"constraints.{c.metric}", c.metric, family, info, task)
+
+
+def _of_another_file(parts: Parts, model: ModelSpec, info: FamilyInfo) -> Iterator[tuple[str, str, str]]:
+    """What only an ONNX file has, where another one ships."""
+    if parts.ship.format == "onnx":
+        return
+    for name in ("compression", "threshold"):
+        of = info.hyperparameters.get(name)
+        if of is None:
+            continue
+        fixed, searched = model.fixed.get(name, of.default), parts.space.by_name.get(name)
+        if fixed != of.default or searched is not None:
+            table = "model" if searched is None else "space"
+            hint = 'remove it, or start another study with format = "onnx" under [ship]'
+            yield f"{table}.{name}", f"needs a file that is ONNX, and {parts.ship.format} ships", hint
 
 
 def _unknown(name: str, family: str, info: FamilyInfo, value: Any, table: str) -> tuple[str, str]:

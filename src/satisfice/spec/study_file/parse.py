@@ -22,6 +22,7 @@ from satisfice.spec.study import (
     MeasureOptions,
     ModelSpec,
     SearchOptions,
+    ShipOptions,
     StudySpec,
 )
 from satisfice.spec.study_file.family_checks import Known, Parts, check_parts
@@ -150,12 +151,21 @@ def _read(
     _check_names(top, space, model, {*(o.metric for o in objectives), *(c.metric for c in constraints)})
     budget = _section(top, "budget", _budget)
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
+    ship = _section(top, "ship", lambda table: _ship(table, model, info))
     before = len(top.problems)
-    measure = _section(top, "measure", _measure)
+    measure = _section(
+        top, "measure", lambda table: _measure(table, ship or ShipOptions(), own=model is None)
+    )
     if measure is not None and len(top.problems) == before and "measure" not in meant and not own:
         _check_levels(top, measure, [o.metric for o in objectives], [c.metric for c in constraints])
     parts = Parts(
-        data=data, model=model, search=search, objectives=objectives, constraints=constraints, space=space
+        data=data,
+        model=model,
+        search=search,
+        ship=ship or ShipOptions(),
+        objectives=objectives,
+        constraints=constraints,
+        space=space,
     )
     with top.problems.kept():
         check_parts(parts, info, known, file=top.file)
@@ -173,6 +183,7 @@ def _read(
         budget=budget,
         search=search or SearchOptions(),
         measure=measure or MeasureOptions(),
+        ship=ship or ShipOptions(),
         source=source,
     )
 
@@ -275,12 +286,28 @@ def _search(table: Table, space: SearchSpace, written: Any) -> SearchOptions:
     return SearchOptions(**{**read, "start": start})
 
 
-def _measure(table: Table) -> MeasureOptions:
+def _ship(table: Table, model: ModelSpec | None, info: FamilyInfo | None) -> ShipOptions:
+    table.check_keys(grammar.SHIP)
+    asked = table.section(grammar.SHIP)["format"]
+    can = model is not None and (info is None or hasattr(info, "precisions"))
+    if asked == "onnx" and not can:
+        what = "own training code" if model is None else f"a model of the family {show(model.family)}"
+        raise table.error(
+            f"{what} cannot be written as ONNX", key="format", hint='leave it out, or write "safetensors"'
+        )
+    return ShipOptions(format=asked or ("onnx" if can else "safetensors"))
+
+
+def _measure(table: Table, ship: ShipOptions, *, own: bool) -> MeasureOptions:
     table.check_keys(grammar.MEASURE)
     read = table.section(grammar.MEASURE)
     for key in LEVEL_KEYS.values():
         read[key] = None if read[key] is None else float(read[key])  # 1 and 1.0 are one study
-    return MeasureOptions(**read)
+    if read["runtime"] == "onnxruntime" and ship.format != "onnx":
+        fix = "remove it" if own else 'remove it, or write format = "onnx" under [ship]'
+        raise table.error("does not go with a file that is not ONNX", key="runtime", hint=fix)
+    runtime = read["runtime"] or ("onnxruntime" if ship.format == "onnx" else "torch")
+    return MeasureOptions(**{**read, "runtime": runtime})
 
 
 def _check_levels(top: Table, measure: MeasureOptions, objectives: list[str], constraints: list[str]) -> None:

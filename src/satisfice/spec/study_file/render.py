@@ -36,11 +36,15 @@ def to_dict(spec: StudySpec) -> dict[str, Any]:
     if spec.budget.timeout_s is not None:
         out["budget"]["timeout"] = spec.budget.timeout_s
     search = _section(spec.search, grammar.SEARCH)
-    measure = _section(spec.measure, grammar.MEASURE)
+    measure = _section(spec.measure, {k: v for k, v in grammar.MEASURE.items() if k != "runtime"})
+    if spec.model is not None:  # whatever the defaults will be, a study keeps what it was made with
+        measure["runtime"] = spec.measure.runtime
     if search:
         out["search"] = search
     if measure:
         out["measure"] = measure
+    if spec.model is not None:
+        out["ship"] = {"format": spec.ship.format}
     return out
 
 

@@ -25,7 +25,7 @@ from satisfice.store.database.repeated import repeated
 from satisfice.store.optuna_rows import OptunaRows
 from satisfice.study.after.adopt import adopt_all
 from satisfice.study.opening import Opened, open_database
-from satisfice.study.stored import optuna_order
+from satisfice.study.stored import optuna_order, with_first_meaning
 from satisfice.train import TRAINERS
 
 FORMAT = 1
@@ -49,7 +49,8 @@ def export(opened: Opened, path: Path) -> None:
     with written_whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("study.json", json.dumps(content))
         folder = opened.artefacts.folder
-        for artefact in sorted(folder.rglob("model*")) if folder.is_dir() else []:
+        kept = [*folder.rglob("model*"), *folder.rglob("weights*")] if folder.is_dir() else []
+        for artefact in sorted(kept):
             file.write(artefact, f"artefacts/{artefact.relative_to(folder)}")
 
 
@@ -85,7 +86,7 @@ def import_studies(source: str, storage: str | None) -> list[str]:
 
 
 @contextmanager
-def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, Mapping[str, Any]]]:
+def _exported(source: str) -> Iterator[tuple[zipfile.ZipFile, dict[str, Any]]]:
     """An exported file with its rows.
 
     Raises:
@@ -141,11 +142,12 @@ def _is_whole(content: Mapping[str, Any]) -> bool:
     )
 
 
-def _restore(db: Database, content: Mapping[str, Any], file: zipfile.ZipFile, source: str) -> str:
+def _restore(db: Database, content: dict[str, Any], file: zipfile.ZipFile, source: str) -> str:
     """Store the models, then all rows in one transaction: nothing is left of what fails."""
     row = content["study"]
     name = str(row["name"])
-    stored = json.loads(row["spec"])
+    stored = with_first_meaning(json.loads(row["spec"]))
+    row["spec"] = json.dumps(stored)
     own = not ({"model", "task"} & stored.keys())
     spec = parse_dict(stored, has_task=own, stored=True, families=TRAINERS.get)
     if studies.find(db, name) is not None:

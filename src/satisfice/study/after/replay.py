@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -51,8 +52,8 @@ class _Rehearsal:
     def load_checkpoint(self) -> Any:
         return None
 
-    def save_model(self, model: Any) -> None:
-        del model
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
+        del model, weights
 
 
 def replay(session: Session, record: TrialRecord) -> Replay:

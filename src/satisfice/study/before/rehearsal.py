@@ -95,7 +95,7 @@ class _Trial:
     def load_checkpoint(self) -> Any:
         return self._checkpoints.load()
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
         self.model_path = save_model(
             self._artefacts, self.number, 1, model, task=self._task, params=self.params
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
@@ -12,6 +12,7 @@ from satisfice.results.replay import Replay
 from satisfice.study.after.confirm import confirm
 from satisfice.study.before.check import check_space
 from satisfice.study.before.rehearsal import TIME_LIMIT_S, rehearse
+from satisfice.study.models import shipped_model
 from satisfice.study.opening import check_data
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class Examines:
             """See `Study`."""
 
         def _record(self, number: int) -> TrialRecord: ...
-        def load_model(self, number: int) -> Any:
-            """See `Study`."""
 
     def confirm(self) -> Confirmation:
         """Measure the chosen model again, score it and the default one on the test split, each once.
@@ -49,7 +48,8 @@ class Examines:
         """
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
-        return confirm(self._session, self.records(), self.load_model)
+        opened = self._opened
+        return confirm(self._session, self.records(), lambda n: shipped_model(opened, self._record(n)))
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""

@@ -169,6 +169,7 @@ def save_model(
     *,
     task: Task | None = None,
     params: Mapping[str, Any] | None = None,
+    weights: Path | None = None,
 ) -> Path:
     """Keep a model file: a path as it is; a torch module or state dict as safetensors.
 
@@ -181,6 +182,7 @@ def save_model(
         model: What to keep.
         task: The study's, which has to be able to load it again; None: that is not asked.
         params: The trial's.
+        weights: A file with the trained weights, kept beside; it stands before the model does.
 
     Raises:
         InputError: It is none of these, holds what such a file cannot, or could not be loaded again.
@@ -193,6 +195,8 @@ def save_model(
     if own is not None and suffix == ".safetensors":
         what = "file" if isinstance(model, str | Path) else type(model).__name__
         check_loadable(own, params or {}, content, what)
+    if weights is not None:
+        _put_alone(artefacts, number, f"weights-{attempt:03d}", weights.suffix, read_file(weights))
     return _put_alone(artefacts, number, f"model-{attempt:03d}", suffix, content)
 
 
@@ -200,6 +204,12 @@ def kept_model(artefacts: Artefacts, number: int, attempt: int) -> Path | None:
     """The model file of a trial that was at this attempt when it was told: saved then, or before."""
     mine = _until(artefacts, number, "model-*", attempt)
     return mine[-1] if mine else None
+
+
+def kept_weights(model: Path) -> Path:
+    """The file with the trained weights of a kept model: one beside it, or itself."""
+    beside = model.parent.glob(f"{model.stem.replace('model', 'weights')}.*")
+    return next(beside, model)
 
 
 def _put_alone(artefacts: Artefacts, number: int, stem: str, suffix: str, content: bytes) -> Path:

@@ -15,6 +15,8 @@ from satisfice.study.lifecycle.held_lease import HeldLease
 from satisfice.study.lifecycle.reported import as_floats, is_step, step_hint
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from satisfice.store.ledger.study_rows import StepReport
     from satisfice.store.ledger.types import Claim
     from satisfice.study.lifecycle.session import Session
@@ -169,7 +171,7 @@ class RunningTrial:
         """Remove the trial's checkpoints."""
         self._checkpoints.discard()
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
         """See `Trial.save_model`."""
         session = self.session
         self.model_path = save_model(
@@ -179,4 +181,5 @@ class RunningTrial:
             model,
             task=session.task,
             params=self.params,
+            weights=weights,
         )

@@ -9,6 +9,8 @@ from satisfice.errors import InputError
 from satisfice.study.optuna_api.trial import OptunaTrial, report_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from satisfice.study.lifecycle.running_trial import RunningTrial
 
 
@@ -108,15 +110,19 @@ class Trial(OptunaTrial):
         """The state saved last, by whichever worker, or None."""
         return self._running.load_checkpoint()
 
-    def save_model(self, model: Any) -> None:
+    def save_model(self, model: Any, weights: Path | None = None) -> None:
         """Keep the model that scored: a torch module, a state dict, or the path of a file (copied).
+
+        Args:
+            model: What ships.
+            weights: A file with the trained weights, kept beside where the model is of another format.
 
         Raises:
             InputError: It could not be loaded again: there is no such file, its tensors are not those of the
                 task's ``build(params)``, or it holds something else than tensors.
         """
         self._running.lease.check()
-        self._running.save_model(model)
+        self._running.save_model(model, weights)
 
 
 def running_of(trial: Trial) -> RunningTrial:

@@ -15,7 +15,7 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import TrainingTrial
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
 from satisfice.train.trees.export import add_trees
@@ -94,6 +94,8 @@ def _raw(nodes: NDArray[Any]) -> RawTrees:
     )
 
 
+PRECISIONS = ("none",)
+
 HYPERPARAMETERS: Hyperparameters = {
     "rounds": Hyperparameter(
         kind="int",
@@ -166,6 +168,7 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="`balanced` gives every class the same weight; without effect on numbers.",
         architecture=True,
     ),
+    **of_the_file(PRECISIONS),
 }
 
 
@@ -176,7 +179,7 @@ class BoostingTrainer:
     doc = "Gradient boosting of trees on binned features; reports while it grows (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
-    precisions: tuple[str, ...] = ("none",)
+    precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
     hyperparameters = HYPERPARAMETERS
 

@@ -15,7 +15,7 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import TrainingTrial
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
 from satisfice.train.trees.export import LeafPrecision, add_trees
@@ -96,6 +96,8 @@ class ForestTask(TreeTask):
         return pack(join(grown), d=d, base=np.zeros(1), boosted=False, classify=classify)
 
 
+PRECISIONS = ("none", "uint8")
+
 HYPERPARAMETERS: Hyperparameters = {
     "trees": Hyperparameter(
         kind="int", default=100, low=1, high=100_000, doc="Number of trees.", architecture=True
@@ -147,6 +149,7 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="`balanced` gives every class the same weight; without effect on numbers.",
         architecture=True,
     ),
+    **of_the_file(PRECISIONS),
 }
 
 
@@ -157,7 +160,7 @@ class ForestTrainer:
     doc = "Random forest; reports ten times while it grows (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
-    precisions: tuple[str, ...] = ("none", "uint8")
+    precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
     hyperparameters = HYPERPARAMETERS
 

@@ -21,10 +21,9 @@ from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.family_task import FamilyTask
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.trainer import measures
 
-_FLOAT32 = np.dtype("float32")
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
 
 
@@ -51,11 +50,12 @@ class LinearModel:
 class LinearTask(FamilyTask):
     """Linear models on a study's data."""
 
+    trainer: LinearTrainer
+
     def profile(self, params: Params) -> dict[str, float]:
         """size, n_parameters and flops, exact."""
         rows, d = self._shape()
-        shapes = {"weight": (_FLOAT32, (rows, d)), "bias": (_FLOAT32, (rows,))}
-        size = self.file.length(self.header(params), shapes)
+        size = self.file.length(self, params, self.trainer.blank_arrays(self.header(params)))
         count = {"n_parameters": float(rows * (d + 1)), "flops": float(2 * rows * d)}
         return self._convert({"size_bytes": float(size), **count})
 
@@ -82,7 +82,7 @@ class LinearTask(FamilyTask):
         seconds = time.perf_counter() - began
         trial.batch_end()
         known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
-        scored = self.scoring.of_model(core, data.valid)
+        scored = self.scoring(params).of_model(core, data.valid)
         trial.report(1, scored)
         if trial.should_prune():
             return known | scored
@@ -92,6 +92,8 @@ class LinearTask(FamilyTask):
         k = self.splits.n_classes
         return (k if k > 2 else 1), self.splits.preprocessor.n_features
 
+
+PRECISIONS = ("none", "fp16", "int8")
 
 HYPERPARAMETERS: Hyperparameters = {
     "penalty": Hyperparameter(
@@ -115,6 +117,7 @@ HYPERPARAMETERS: Hyperparameters = {
     "max_iter": Hyperparameter(
         kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
     ),
+    **of_the_file(PRECISIONS),
 }
 
 
@@ -125,7 +128,7 @@ class LinearTrainer:
     doc = "Logistic regression; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
-    precisions: tuple[str, ...] = ("none", "fp16", "int8")
+    precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
     )

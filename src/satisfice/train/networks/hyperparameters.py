@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.ship.onnx.precision import PRECISIONS
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.networks.schedule import SCHEDULES
 
 TRAINING: Hyperparameters = {
@@ -95,4 +96,5 @@ TRAINING: Hyperparameters = {
         choices=("none", "balanced"),
         doc="`balanced` gives every class the same weight in the loss; without effect on numbers.",
     ),
+    **of_the_file(PRECISIONS),
 }

@@ -11,12 +11,13 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from satisfice.data import Splits
@@ -27,7 +28,6 @@ from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
 from satisfice.train.networks.schedule import learning_rate_factor
-from satisfice.train.score import score
 from satisfice.train.scoring import main_metric
 from satisfice.train.trainer import class_weights
 
@@ -45,6 +45,7 @@ class Setting:
     epochs: int
     metric: str  # that chooses the best epoch
     sign: float  # that makes it one to maximise
+    scores: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]  # of targets and outputs (n, ...)
     checkpoint_seconds: float
 
 
@@ -202,7 +203,7 @@ class Fit:
             self._diverge(math.nan)
         if self.splits.target is not None:
             prediction = self.splits.target.restore(prediction)
-        return score(self.splits.task, valid.y, prediction)
+        return self.setting.scores(valid.y, prediction)
 
     def _extras(self) -> dict[str, float]:
         """train_seconds, and the first epoch whose score came near to the best one."""

@@ -21,7 +21,7 @@ from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import Hyperparameters
 from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
-from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters, shipped_tensors
+from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters
 from satisfice.train.scoring import monitored
 from satisfice.train.trainer import measures
 
@@ -32,8 +32,6 @@ DEFAULT_EPOCHS = 20
 CHECKPOINT_SECONDS = (
     5.0  # between two checkpoints: what a killed worker loses at most, next to the epoch under way
 )
-
-_FLOAT32 = np.dtype("float32")
 
 
 class TorchTrainer(ABC):
@@ -157,13 +155,15 @@ class TorchTask(FamilyTask):
         import_network()
         from satisfice.train.networks.loop import Fit, Setting  # imports torch
 
-        metric, sign = monitored(self.spec, self.splits.task)
+        rule = self.answer_rule(params)
+        metric, sign = monitored(self.spec, self.splits.task, fitted=rule.fitted)
         setting = Setting(
             values=self.values(params),
             plan=self.plan(params),
             epochs=trial.max_epochs or DEFAULT_EPOCHS,
             metric=metric,
             sign=sign,
+            scores=rule.scores,
             checkpoint_seconds=self.checkpoint_seconds,
         )
         outcome = Fit(setting, self.splits, trial).run()
@@ -177,8 +177,7 @@ class TorchTask(FamilyTask):
 
     def _profile_architecture(self, architecture: tuple[tuple[str, Any], ...]) -> dict[str, float]:
         plan = self._plan(dict(architecture))
-        shapes = {name: (_FLOAT32, shape) for name, shape in shipped_tensors(plan).items()}
-        size = self.file.length(self.header(dict(architecture)), shapes)
+        size = self.file.length(self, dict(architecture), blank_arrays(plan))
         count = {"n_parameters": float(n_parameters(plan)), "flops": float(flops(plan))}
         return self._convert({"size_bytes": float(size), **count})
 

@@ -137,6 +137,15 @@ def shapes(
     }
 
 
+def bare_leaves(*, trees: int, d: int, c: int, k: int) -> dict[str, NDArray[Any]]:
+    """The arrays of the smallest ensemble: trees that are single leaves, all of them 0; as for `shapes`."""
+    of = shapes(trees=trees, leaves=trees, d=d, c=c, k=k)
+    arrays = {name: np.zeros(shape, dtype) for name, (dtype, shape) in of.items()}
+    arrays["feature"][:] = -1
+    arrays["jump"][:] = arrays["roots"][:] = np.arange(trees)
+    return arrays
+
+
 def join(trees: list[RawTrees]) -> RawTrees:
     """Several into one."""
     offsets = np.cumsum([0, *(len(t.left) for t in trees)])[:-1]

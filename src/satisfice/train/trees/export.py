@@ -19,6 +19,7 @@ from satisfice.train.trees.ensemble import TreeEnsemble
 LeafPrecision = Literal["none", "uint8"]
 
 _UINT8_MOST = 255
+_LENGTHS = 128  # bytes by which the lengths of nested messages may grow
 _MOST_ROWS = 1 << 24  # the operator names rows in float32
 _SUM, _AVERAGE = 1, 0  # of the operator's `aggregate_function`
 
@@ -55,6 +56,17 @@ def add_trees(graph: Graph, x: str, trees: TreeEnsemble, precision: LeafPrecisio
         )
     rows = _ensemble(graph, x, trees, targets=_tree_of_leaf(trees), values=row, count=len(trees.roots))
     return _mean_of_rows(graph, rows, table)
+
+
+def most_bytes(*, trees: int, leaves: int, c: int) -> int:
+    """Bytes that so many trees and leaves of c numbers add at most to the file of a single leaf.
+
+    Each whole number takes at most six bytes with its key (protocol buffers, varint), each float four, each
+    flag two. A split has its feature, both children, their flags, threshold and mode; a leaf its target and
+    weight, and where leaves hold several numbers, a row of the table.
+    """
+    split, leaf, root = 3 * 6 + 2 * 2 + 4 + 1, 6 + 4, 6
+    return _LENGTHS + leaves * (split + leaf + 4 * c) + trees * (split + root)
 
 
 def _distinct_rows(value: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:

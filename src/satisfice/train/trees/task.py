@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from satisfice.ship.onnx.precision import blank
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.scoring import main_metric, monitored
-from satisfice.train.trees.ensemble import TreeEnsemble, shapes
+from satisfice.train.trees.ensemble import TreeEnsemble, bare_leaves, shapes
+from satisfice.train.trees.export import most_bytes
 
 DEFAULT_STAGES = 10
 _NEAR_BEST = 0.01  # how near to the best score counts as the target of epochs_to_target
@@ -86,7 +88,7 @@ class TreeTask(FamilyTask):
         """Size and n_parameters: from single leaves to trees as large as limits and training fold allow."""
         fewest, most = self.tree_counts(self.values(params))
         least = self._size(params, fewest, fewest)
-        largest = self._size(params, most, most * self._most_leaves(params))
+        largest = self._size(params, most, most * self._most_leaves(params), largest=True)
         low, high = self._convert(least), self._convert(largest)
         return {name: (low[name], high[name]) for name in low}
 
@@ -94,14 +96,15 @@ class TreeTask(FamilyTask):
         """Grow stage by stage; ends early when told to prune or when patience runs out."""
         values = self.values(params)
         began = time.perf_counter()
-        metric, sign = monitored(self.spec, self.splits.task)
+        scoring = self.scoring(params)
+        metric, sign = monitored(self.spec, self.splits.task, fitted=scoring.rule.fitted)
         patience = self.patience(values)
         best: TreeEnsemble | None = None
         best_score, best_count, mains = -np.inf, 0, list[float]()
         counts = stages(int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
         with threadpool_limits(limits=max(trial.threads, 1)):
             for step, stage in enumerate(self.grow(values, trial, counts), start=1):
-                metrics = self.scoring.of_outputs(stage.prediction, self.splits.valid)
+                metrics = scoring.of_outputs(stage.prediction, self.splits.valid)
                 mains.append(metrics[main_metric(self.splits.task)])
                 now = sign * metrics[metric]
                 if patience > 0 and (best is None or now > best_score):
@@ -125,9 +128,14 @@ class TreeTask(FamilyTask):
         limits += [leaves] if leaves is not None else []
         return max(min(limits), 1)
 
-    def _size(self, params: Params, trees: int, leaves: int) -> dict[str, float]:
+    def _size(self, params: Params, trees: int, leaves: int, *, largest: bool = False) -> dict[str, float]:
         d, c, k = self.splits.preprocessor.n_features, self.leaf_numbers, self.base_numbers
-        size = self.file.length(self.header(params), shapes(trees=trees, leaves=leaves, d=d, c=c, k=k))
+        of = shapes(trees=trees, leaves=leaves, d=d, c=c, k=k)
+        if self.file.by_shapes:
+            size = self.file.length(self, params, {name: blank(s, dtype) for name, (dtype, s) in of.items()})
+        else:
+            size = self.file.length(self, params, bare_leaves(trees=k if largest else trees, d=d, c=c, k=k))
+            size += most_bytes(trees=trees, leaves=leaves, c=c) if largest else 0
         return {"size_bytes": float(size), "n_parameters": float(leaves - trees + leaves * c + k)}
 
 

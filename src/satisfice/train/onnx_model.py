@@ -1,0 +1,75 @@
+"""An ONNX file that ships, as it is measured and scored."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from satisfice.ship import runtime
+from satisfice.train.fold_feeds import Feeds
+from satisfice.train.loading import load
+
+_CHUNK = 4096  # items at a time, to bound memory
+
+
+@dataclass(frozen=True, eq=False)
+class OnnxModel:
+    """A file that ships, in memory."""
+
+    content: bytes
+    beside: Path | None = None  # its place, by which the trained weights beside it are found
+
+    @cached_property
+    def core(self) -> Any:
+        """The bare model that was trained, where its weights are kept beside the file.
+
+        Raises:
+            DataError: They are not.
+        """
+        return load((self.beside or Path()).with_suffix(".safetensors")).core
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def answers(
+        self, feeds: Feeds, classes: tuple[Any, ...]
+    ) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
+        """The file's own answers to n items.
+
+        Args:
+            feeds: Its inputs.
+            classes: Labels by code; () for regression.
+
+        Returns:
+            Codes of the classes that it answers (n,) and probabilities (n, k); for regression None and values
+            (n,).
+        """
+        session = runtime.session(self.content)
+        taken = {entry.name for entry in session.get_inputs()}
+        n = len(next(iter(feeds.values())))
+        parts = [
+            runtime.outputs(session, {k: v[at : at + _CHUNK] for k, v in feeds.items() if k in taken})
+            for at in range(0, n, _CHUNK)
+        ]
+        if not classes:
+            return None, np.concatenate([part["value"] for part in parts])
+        codes = {label: code for code, label in enumerate(_written(classes))}
+        labels = [label for part in parts for label in part["label"].tolist()]
+        return np.array([codes[label] for label in labels]), np.concatenate(
+            [p["probabilities"] for p in parts]
+        )
+
+
+def _written(classes: tuple[Any, ...]) -> list[Any]:
+    """Labels as the file gives them: text where they are neither flags nor numbers throughout."""
+    numbers = all(isinstance(label, int | float) for label in classes)
+    flags = {isinstance(label, bool) for label in classes}
+    return list(classes) if numbers and len(flags) == 1 else [str(label) for label in classes]
