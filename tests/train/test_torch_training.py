@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from satisfice.errors import Diverged, InputError
 from satisfice.train import TRAINERS
 from satisfice.train import make_task as make_any_task
-from satisfice.train.networks.loop import choose_device, isolated
+from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.network import build, from_arrays, to_arrays
 from satisfice.train.networks.optimizer import add_sign, make_optimizer
 from satisfice.train.networks.plan import Dropout, cnn_plan, flops, mlp_plan, n_parameters, shipped_tensors

@@ -25,7 +25,7 @@ Floats = NDArray[np.floating[Any]]
 
 INT4_BLOCK = 32
 _INT8_MOST = 127
-_INT4_MOST = 7
+INT4_MOST = 7
 _FP16_MOST = float(np.finfo(np.float16).max)
 
 
@@ -86,8 +86,8 @@ def by_block(values: Floats) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     padded = np.zeros((rows, blocks * INT4_BLOCK))
     padded[:, :n] = values.reshape(rows, n)
     parts = padded.reshape(rows, blocks, INT4_BLOCK)
-    scale = _scale(np.abs(parts).max(axis=2, keepdims=True), _INT4_MOST)
-    whole = _rounded(parts / scale, -_INT4_MOST - 1, _INT4_MOST).reshape(rows, -1)[:, :n]
+    scale = _scale(np.abs(parts).max(axis=2, keepdims=True), INT4_MOST)
+    whole = _rounded(parts / scale, -INT4_MOST - 1, INT4_MOST).reshape(rows, -1)[:, :n]
     return whole, scale
 
 

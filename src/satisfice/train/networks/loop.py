@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,12 +20,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from satisfice.data import Splits
-from satisfice.errors import Diverged, InputError
+from satisfice.errors import Diverged
 from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
+from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
+from satisfice.train.networks.rounding import Int4Rounding, first_aware_epoch
 from satisfice.train.networks.schedule import learning_rate_factor
 from satisfice.train.scoring import main_metric
 from satisfice.train.trainer import class_weights
@@ -107,6 +108,7 @@ class Fit:
         self.criterion = self._make_criterion()
         self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
         self.weights = weights_of(self.module)
+        self.rounding = Int4Rounding(self.weights) if self.values.get("compression") == "int4" else None
         self.batch = min(int(self.values["batch_size"]), len(train))
         self.steps = (
             max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
@@ -128,8 +130,11 @@ class Fit:
 
     def _run_epoch(self) -> dict[str, float]:
         began = time.perf_counter()
+        if self.rounding is not None and self.epoch == first_aware_epoch(self.setting.epochs):
+            self._forget_best()
         loss = self._train_epoch()
-        metrics = self._validate()
+        with self._weights_of_file():
+            metrics = self._validate()
         self.epoch += 1
         self.mains.append(metrics[main_metric(self.splits.task)])
         score_now = self.setting.sign * metrics[self.setting.metric]
@@ -138,6 +143,16 @@ class Fit:
             self.best_weights = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
         self.seconds += time.perf_counter() - began
         return metrics | {"train_loss": loss}
+
+    def _forget_best(self) -> None:
+        """Choose the best weights among the epochs from here on; patience counts from here too."""
+        self.best_epoch, self.best_score, self.best_weights = self.epoch, -math.inf, {}
+
+    def _weights_of_file(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, the weights are those of the file, where this part of the training goes by them."""
+        if self.rounding is None or self.epoch < first_aware_epoch(self.setting.epochs):
+            return contextlib.nullcontext()
+        return self.rounding.applied()
 
     def _train_epoch(self) -> float:
         """One pass over the training fold; returns the mean loss, penalties not included."""
@@ -152,9 +167,10 @@ class Fit:
         for step, rows in enumerate(self._batches()):
             if changing:
                 set_learning_rate(optimizer, self._rate(self.epoch + step / self.steps))
-            loss = criterion(module(x[rows]), y[rows])
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            with self._weights_of_file():
+                loss = criterion(module(x[rows]), y[rows])
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
             if l1 > 0:
                 add_sign(self.weights, l1)
             optimizer.step()
@@ -251,46 +267,3 @@ class Fit:
         torch.set_rng_state(state["random"].cpu())
         if self.device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
-
-
-def choose_device() -> torch.device:
-    """``SATISFICE_DEVICE`` if it is set, else a GPU if there is one.
-
-    Raises:
-        InputError: It names no device of this process.
-    """
-    wanted = os.environ.get("SATISFICE_DEVICE")
-    if not wanted:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    count = torch.cuda.device_count()
-    with contextlib.suppress(RuntimeError):  # torch's word for a name that it does not know, or does not have
-        device = torch.device(wanted)
-        if device.type != "cuda":
-            torch.zeros(1, device=device).cpu()
-            return device
-        if (device.index or 0) < count:
-            return device
-    found = f"CUDA devices seen here: {count}" if count else "no CUDA device is seen here"
-    raise InputError(
-        f"SATISFICE_DEVICE = {wanted!r} is no device that networks can train on; {found}",
-        hint="set it to cpu, cuda or cuda:NUMBER, or unset it",
-    )
-
-
-@contextlib.contextmanager
-def isolated(seed: int, threads: int, device: torch.device) -> Iterator[None]:
-    """Torch's global state, set for one training and put back after it: randomness, threads, kernels.
-
-    Of the kernels that cuDNN has for a convolution, only those are used that give the same bits again.
-    """
-    before, cudnn = torch.get_num_threads(), torch.backends.cudnn
-    repeatable = cudnn.deterministic
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed % 2**63)
-        torch.set_num_threads(max(threads, 1))
-        cudnn.deterministic = True
-        try:
-            yield
-        finally:
-            torch.set_num_threads(before)
-            cudnn.deterministic = repeatable
