@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional
 
 from satisfice.ship.onnx.graph import Graph
 from satisfice.ship.onnx.precision import INT4_BLOCK, by_block, weight
@@ -91,34 +92,31 @@ def test_rounding_commutes_with_a_factor_of_each_row(seed: int, shape: Any, powe
 
 def test_weights_are_their_own_again_and_gradients_go_to_them() -> None:
     torch.manual_seed(1)
-    module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(3, 4))
-    weights = [module[0].weight, module[2].weight]
-    own = [weight.detach().clone() for weight in weights]
-    rounding = Int4Rounding(weights)  # type: ignore[arg-type]  # of modules by number
+    conv, dense = nn.Conv2d(2, 3, 3), nn.Linear(3, 4)
+    weights = [conv.weight, dense.weight]
+    own = [each.detach().clone() for each in weights]
+    rounding = Int4Rounding(weights)
     expected = rounding.rounded()
     x = torch.randn(5, 2, 3, 3)
     with rounding.applied():
-        assert all(torch.equal(weight, value) for weight, value in zip(weights, expected, strict=True))
-        module(x).square().sum().backward()
-    assert all(torch.equal(weight, value) for weight, value in zip(weights, own, strict=True))
-    straight = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(3, 4))
-    straight.load_state_dict(module.state_dict())
-    with torch.no_grad():
-        straight[0].weight.copy_(expected[0])  # type: ignore[operator]
-        straight[2].weight.copy_(expected[1])  # type: ignore[operator]
-    straight(x).square().sum().backward()
-    for got, wanted in zip(module.parameters(), straight.parameters(), strict=True):
+        assert all(torch.equal(got, value) for got, value in zip(weights, expected, strict=True))
+        dense(conv(x).flatten(1)).square().sum().backward()
+    assert all(torch.equal(got, value) for got, value in zip(weights, own, strict=True))
+    wanted = [value.clone().requires_grad_() for value in expected]
+    hidden = functional.conv2d(x, wanted[0], conv.bias).flatten(1)
+    functional.linear(hidden, wanted[1], dense.bias).square().sum().backward()  # type: ignore[no-untyped-call]
+    for got, value in zip(weights, wanted, strict=True):
         assert got.grad is not None
-        assert wanted.grad is not None
-        assert torch.equal(got.grad, wanted.grad)
+        assert value.grad is not None
+        assert torch.equal(got.grad, value.grad)
 
 
 def test_weights_are_their_own_again_after_an_error() -> None:
-    layer = nn.Linear(3, 4)
-    own = layer.weight.detach().clone()
-    with pytest.raises(KeyError), Int4Rounding([layer.weight]).applied():
+    given = nn.Parameter(torch.randn(4, 3))
+    own = given.detach().clone()
+    with pytest.raises(KeyError), Int4Rounding([given]).applied():
         raise KeyError
-    assert torch.equal(layer.weight, own)
+    assert torch.equal(given, own)
 
 
 def test_the_last_third_is_aware_and_of_few_epochs_at_least_one() -> None:

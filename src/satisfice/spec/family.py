@@ -14,7 +14,7 @@ class HyperparameterInfo(Protocol):
 
     @property
     def kind(self) -> str:
-        """One of "float", "int" and "categorical"."""
+        """One of "float", "int", "categorical" and "text"."""
 
     @property
     def default(self) -> Any:

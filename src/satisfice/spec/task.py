@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
 
 Params = Mapping[str, Any]
 
@@ -121,6 +123,37 @@ class Identifies(Protocol):
 
     def measured_as(self, params: Params, quantity: str, model: Any = None) -> Mapping[str, Any]:
         """JSON content, equal for models that are equally fast (of which ``model`` is fitted, or None)."""
+
+
+class Teacher(Protocol):
+    """A finished model that another one learns from: what `satisfice.ship.model.ShippedModel` is."""
+
+    @property
+    def header(self) -> Any:
+        """With ``task``, ``classes`` and ``preprocessor``."""
+
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Probabilities (n, k), or values (n,) in the target's unit, for prepared items."""
+
+
+@runtime_checkable
+class LearnsFromTeachers(Protocol):
+    """A task whose models may learn from finished trials of other studies. The torch families can."""
+
+    @property
+    def missing_teachers(self) -> tuple[str, ...]:
+        """Names ("study-name/12") of those that it has yet to be given before it trains.
+
+        Raises:
+            SpecError: The study distils without a teacher, or names one and never distils.
+        """
+
+    def set_teacher(self, name: str, model: Teacher) -> None:
+        """Hand one over.
+
+        Raises:
+            InputError: It learnt something else than this study's data.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -29,6 +29,7 @@ from satisfice.study.given import parsed, prepare, read_spec, task_of
 from satisfice.study.opening import Opened, check_data_of, find, ledger_of, open_database, opened_from
 from satisfice.study.starting import Wanted, best_of, content_of, first_entries
 from satisfice.study.stored import as_stored, file_of, needs_task, spec_of
+from satisfice.study.teachers import hand_over
 
 
 def create(
@@ -64,6 +65,8 @@ def create(
             raise studies.exists(checked.name)
         if stored is None:
             capacity.check_study(db, checked)
+            if not db.in_memory:  # where no other study is; who works on this one is refused then
+                hand_over(made, checked, data, db)
             held = file_budget if wanted.budget else None
             studies.create(db, checked, to_dict(checked), data, held)
             _keep_notes(db, find(db, checked.name), made)

@@ -33,6 +33,7 @@ from satisfice.study.running.same_failure import SameFailure
 from satisfice.study.running.worker import Callback, Worker
 from satisfice.study.starting import first_entries
 from satisfice.study.stored import spec_of
+from satisfice.study.teachers import hand_over
 
 T = TypeVar("T")
 
@@ -88,10 +89,11 @@ class Study(Reads, Edits, Examines, Optimizes):
         """Whoever works starts here.
 
         Raises:
-            InputError: This machine lacks the study's data or code, or has others.
+            InputError: This machine lacks the study's data, code or teachers, or has others.
         """
         o = self._opened
         check_data(o)
+        hand_over(o.task, o.spec, o.row["data_fingerprint"], o.db)
         session = Session(o.db, o.rows, o.row, o.spec, o.task, o.artefacts, label=label)
         self._enqueue_first(session)
         return session

@@ -22,9 +22,9 @@ def hyperparameter_table(trainer: Trainer) -> str:
     """Markdown: a row for each hyperparameter of a family."""
     rows = ["| hyperparameter | values | default | size, latency | what it is |", "|---|---|---|---|---|"]
     for name, h in trainer.hyperparameters.items():
-        default = str(h.default).lower() if isinstance(h.default, bool) else f"{h.default}"
+        default = str(h.default).lower() if isinstance(h.default, bool) else f"{h.default}" or "none"
         decides = "yes" if h.architecture else ""
-        values = f"{h.allowed}" if h.kind == "categorical" else f"{h.kind}, {h.allowed}"
+        values = f"{h.allowed}" if h.kind in ("categorical", "text") else f"{h.kind}, {h.allowed}"
         rows.append(f"| `{name}` | {values} | {default} | {decides} | {h.doc} |")
     return "\n".join(rows) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,13 +13,15 @@ from typing import Any, Literal
 class Hyperparameter:
     """One name that `[space]` and `[model]` may use."""
 
-    kind: Literal["float", "int", "categorical"]
+    kind: Literal["float", "int", "categorical", "text"]
     default: Any
     doc: str  # one line
     low: float = -math.inf  # least value that makes sense; of numbers
     high: float = math.inf  # greatest value that makes sense; of numbers
     choices: tuple[Any, ...] = ()  # of categories
     words: tuple[str, ...] = ()  # texts that a number may be instead
+    pattern: str = ""  # of texts: a regular expression that the whole of one matches
+    example: str = ""  # of texts
     architecture: bool = False  # whether size or latency depend on it
 
     def problem_with(self, value: Any) -> str | None:
@@ -29,6 +32,10 @@ class Hyperparameter:
             return f"{value!r} is none of {', '.join(repr(c) for c in self.choices)}"
         if isinstance(value, str) and value in self.words:
             return None
+        if self.kind == "text":
+            if value == self.default or (isinstance(value, str) and re.fullmatch(self.pattern, value)):
+                return None
+            return f"{value!r} is not {self.allowed}"
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return f"{value!r} is not a number" + "".join(f" and not {word!r}" for word in self.words)
         if self.kind == "int" and value != int(value):
@@ -39,13 +46,16 @@ class Hyperparameter:
 
     def typed(self, value: Any) -> Any:
         """An allowed value in its own type: a study file may write a whole number as 2 and as 2.0."""
-        return {"int": int, "float": float}[self.kind](value) if self.kind != "categorical" else value
+        numbers = {"int": int, "float": float}
+        return numbers[self.kind](value) if self.kind in numbers else value
 
     @property
     def allowed(self) -> str:
         """The allowed values, as the docs show them."""
         if self.kind == "categorical":
             return ", ".join(_show(c) for c in self.choices)
+        if self.kind == "text":
+            return f'text like "{self.example}"'
         return f"{_show(self.low)} to {_show(self.high)}" + "".join(f' or "{word}"' for word in self.words)
 
 

@@ -48,16 +48,22 @@ _ENDED = {
     metavar="SECONDS",
     help="For that training.",
 )
+@options.storage
 @options.as_json
-def check(study_file: str, samples: int, train: bool, time_limit: float, as_json: bool) -> None:
+def check(
+    study_file: str, samples: int, train: bool, time_limit: float, storage: str | None, as_json: bool
+) -> None:
     """Validate a study file, say what share of its space fits and what drives it, and try its training.
 
-    Nothing is written. Where the training fails, its traceback is shown, and the exit code is 1.
+    Nothing is written; the storage is asked for the trial that `teacher` names, if any.
+    Where the training fails, its traceback is shown, and the exit code is 1.
     """
     from satisfice.study import create_study
 
     options.quiet()
     study = create_study(study_file, storage="sqlite://")
+    if study.missing_teachers:
+        study.take_teachers(options.existing(storage))
     result = study.check(n=samples)
     notes = study.data_notes()
     if not as_json:

@@ -201,6 +201,8 @@ def _range_outside(p: Parameter, of: HyperparameterInfo) -> tuple[str, str] | No
     assert isinstance(d, IntDistribution | FloatDistribution)
     if of.kind == "categorical":
         return "does not take a range", f"list its choices: {of.allowed}"
+    if of.kind == "text":
+        return "does not take a range", f"list its choices, each {of.allowed}"
     if isinstance(d, FloatDistribution) and of.kind == "int":
         return "takes whole numbers", "write low and high without a decimal point"
     if isinstance(d, IntDistribution) and of.kind == "float" and d.high - d.low == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 from satisfice.results.check import CheckResult
@@ -13,7 +14,8 @@ from satisfice.study.after.confirm import confirm
 from satisfice.study.before.check import check_space
 from satisfice.study.before.rehearsal import TIME_LIMIT_S, rehearse
 from satisfice.study.models import shipped_model
-from satisfice.study.opening import check_data
+from satisfice.study.opening import check_data, open_database
+from satisfice.study.teachers import hand_over, missing
 
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
@@ -55,6 +57,21 @@ class Examines:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
         self._read(self._refresh)
         return check_space(self._session.evaluator, n=n, seed=self.spec.seed, progress=progress)
+
+    @property
+    def missing_teachers(self) -> tuple[str, ...]:
+        """Names of the trials that this study's models learn from and that were not loaded yet."""
+        return missing(self._opened.task)
+
+    def take_teachers(self, storage: str | None) -> None:
+        """Load what `teacher` names from another storage than this study's, before it is checked or trained.
+
+        Raises:
+            InputError: A teacher is not there, or learnt something else, or from other rows.
+        """
+        o = self._opened
+        with closing(open_database(storage)) as db:
+            hand_over(o.task, o.spec, o.row["data_fingerprint"], db)
 
     def rehearse(self, *, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
         """Train one configuration for one epoch, a family on few rows; nothing of it is stored.

@@ -90,6 +90,27 @@ TRAINING: Hyperparameters = {
         high=100_000,
         doc="Epochs without a better validation score after which training stops; 0 for never.",
     ),
+    "distillation": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=1.0,
+        doc="Weight of the teacher's part of the loss; 0 for none.",
+    ),
+    "temperature": Hyperparameter(
+        kind="float",
+        default=2.0,
+        low=0.5,
+        high=20.0,
+        doc="What softens the probabilities of teacher and network; without effect on numbers.",
+    ),
+    "teacher": Hyperparameter(
+        kind="text",
+        default="",
+        pattern=r"\S(.*\S)?/\d+",
+        example="study-name/12",
+        doc="The trial to learn from: a study in the same storage, and a number.",
+    ),
     "class_weight": Hyperparameter(
         kind="categorical",
         default="none",

@@ -24,6 +24,7 @@ from satisfice.errors import Diverged
 from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
 from satisfice.train.networks.device import choose_device, isolated
+from satisfice.train.networks.distillation import loss_of
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
@@ -48,6 +49,9 @@ class Setting:
     sign: float  # that makes it one to maximise
     scores: Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]  # of targets and outputs (n, ...)
     checkpoint_seconds: float
+    teacher: NDArray[np.float32] | None = (
+        None  # its outputs for the training rows, as `outputs_of` gives them
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +109,9 @@ class Fit:
         self.y = y.to(self.device)
         self.module = build(self.setting.plan).to(self.device)
         self.optimizer = make_optimizer(self.module, self.values)
-        self.criterion = self._make_criterion()
+        self.loss, size = loss_of(
+            self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
+        )
         self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
         self.weights = weights_of(self.module)
         self.rounding = Int4Rounding(self.weights) if self.values.get("compression") == "int4" else None
@@ -114,7 +120,7 @@ class Fit:
             max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
         )
         guess = math.log(self.splits.n_classes) if self.classify else 1.0
-        self.limit = _DIVERGED * guess
+        self.limit = _DIVERGED * guess * size
 
     def _make_criterion(self) -> nn.Module:
         if not self.classify:
@@ -156,8 +162,8 @@ class Fit:
 
     def _train_epoch(self) -> float:
         """One pass over the training fold; returns the mean loss, penalties not included."""
-        module, optimizer, criterion, trial = self.module, self.optimizer, self.criterion, self.trial
-        x, y, l1 = self.x, self.y, float(self.values["l1"])
+        module, optimizer, trial = self.module, self.optimizer, self.trial
+        x, l1 = self.x, float(self.values["l1"])
         changing = self.values["schedule"] != "constant" or self.values["warmup_epochs"] > 0
         # A look at the loss stops a GPU's queue, so there it is summed on the device and looked at now and
         # then.
@@ -168,9 +174,9 @@ class Fit:
             if changing:
                 set_learning_rate(optimizer, self._rate(self.epoch + step / self.steps))
             with self._weights_of_file():
-                loss = criterion(module(x[rows]), y[rows])
+                loss = self.loss(module(x[rows]), rows)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch's
             if l1 > 0:
                 add_sign(self.weights, l1)
             optimizer.step()

@@ -38,7 +38,7 @@ class Int4Rounding:
         weights: Of shape (o, ...), the ones that a file rounds; all on one device.
     """
 
-    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+    def __init__(self, weights: Sequence[Tensor]) -> None:
         self._weights = list(weights)
         device = self._weights[0].device
         # A tensor: CUDA divides by a plain number by multiplying with its inverse, which rounds otherwise.
@@ -57,7 +57,7 @@ class Int4Rounding:
         scale = blocks.abs().amax(dim=1, keepdim=True).div_(self._steps)
         scale.masked_fill_(scale == 0, 1.0)
         whole = blocks.to(self._exact).div_(scale).round_().clamp_(-INT4_MOST - 1, INT4_MOST)
-        values = (whole.to(torch.int8) * scale).flatten().split([row.numel() for row in rows])
+        values = torch.split((whole.to(torch.int8) * scale).flatten(), [row.numel() for row in rows])
         return [
             part.view_as(row)[:, : weight[0].numel()].reshape(weight.shape).contiguous()
             for part, row, weight in zip(values, rows, self._weights, strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,10 @@ from satisfice.ship.onnx_file import Core
 from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
-from satisfice.spec.task import Params, TrainingTrial
+from satisfice.spec.task import Params, Teacher, TrainingTrial
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import Hyperparameters
+from satisfice.train.networks.distillation import outputs_of, teachers_of
 from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters
 from satisfice.train.scoring import monitored
@@ -104,6 +105,49 @@ class TorchTask(FamilyTask):
     def __init__(self, trainer: TorchTrainer, spec: StudySpec) -> None:
         super().__init__(trainer, spec)
         self._profile = lru_cache(maxsize=4096)(self._profile_architecture)
+        self._teachers: dict[str, tuple[Teacher, NDArray[np.float32]]] = {}
+
+    def prepare(self) -> None:
+        """As every family; and see that distillation has a teacher."""
+        super().prepare()
+        teachers_of(self.spec)
+
+    def on_few_rows(self) -> Self:
+        """The same task with little to train on; its teachers speak of those rows only."""
+        small = super().on_few_rows()
+        small._teachers = {}  # noqa: SLF001  # of its own class
+        for name, (model, _) in self._teachers.items():
+            small.set_teacher(name, model)
+        return small
+
+    @property
+    def missing_teachers(self) -> tuple[str, ...]:
+        """Names of the teachers that were not handed over yet."""
+        return tuple(name for name in teachers_of(self.spec) if name not in self._teachers)
+
+    def set_teacher(self, name: str, model: Teacher) -> None:
+        """Keep what a teacher says of the training rows.
+
+        Raises:
+            InputError: It learnt something else than this study's data.
+        """
+        self._teachers[name] = model, outputs_of(model, self.splits)
+
+    def teacher_outputs(self, params: Params) -> NDArray[np.float32] | None:
+        """What a configuration learns from beside the data (n, k); None where that is nothing.
+
+        Raises:
+            InputError: The teacher was not handed over.
+        """
+        values = self.values(params)
+        name = values["teacher"]
+        if not name or not values["distillation"]:
+            return None
+        if name not in self._teachers:
+            raise InputError(
+                f"the teacher {name!r} was not handed over", hint="task.set_teacher(name, model)"
+            )
+        return self._teachers[name][1]
 
     def plan(self, params: Params) -> Plan:
         """The network that is trained, dropout included."""
@@ -165,6 +209,7 @@ class TorchTask(FamilyTask):
             sign=sign,
             scores=rule.scores,
             checkpoint_seconds=self.checkpoint_seconds,
+            teacher=self.teacher_outputs(params),
         )
         outcome = Fit(setting, self.splits, trial).run()
         if outcome.pruned:
