@@ -111,6 +111,13 @@ TRAINING: Hyperparameters = {
         example="study-name/12",
         doc="The trial to learn from: a study in the same storage, and a number.",
     ),
+    "prune": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=0.9,
+        doc="Share of each hidden layer's units or channels cut after half of the epochs; it starts wider.",
+    ),
     "class_weight": Hyperparameter(
         kind="categorical",
         default="none",

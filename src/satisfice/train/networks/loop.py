@@ -28,6 +28,7 @@ from satisfice.train.networks.distillation import loss_of
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
+from satisfice.train.networks.pruning import cut, widened
 from satisfice.train.networks.rounding import Int4Rounding, first_aware_epoch
 from satisfice.train.networks.schedule import learning_rate_factor
 from satisfice.train.scoring import main_metric
@@ -90,7 +91,7 @@ class Fit:
             self._prepare()
             self._resume()
             saved = time.monotonic()
-            while not self._done():
+            while self._goes_on():
                 metrics = self._run_epoch()
                 self.trial.report(self.epoch, metrics)
                 if time.monotonic() - saved >= self.setting.checkpoint_seconds:
@@ -107,14 +108,12 @@ class Fit:
         if not self.classify:
             y = y.float().unsqueeze(1)
         self.y = y.to(self.device)
-        self.module = build(self.setting.plan).to(self.device)
-        self.optimizer = make_optimizer(self.module, self.values)
+        plan, share = self.setting.plan, float(self.values["prune"])
+        self._take(widened(plan, share) if share > 0 and self.setting.epochs > 1 else plan)
         self.loss, size = loss_of(
             self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
         )
         self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
-        self.weights = weights_of(self.module)
-        self.rounding = Int4Rounding(self.weights) if self.values.get("compression") == "int4" else None
         self.batch = min(int(self.values["batch_size"]), len(train))
         self.steps = (
             max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
@@ -130,13 +129,36 @@ class Fit:
             return nn.CrossEntropyLoss()
         return nn.CrossEntropyLoss(weight=torch.tensor(list(weights.values()), device=self.device))
 
-    def _done(self) -> bool:
+    def _goes_on(self) -> bool:
+        """Whether another epoch follows. The first part of a training that prunes ends with the cut."""
         patience = int(self.values["patience"])
-        return self.epoch >= self.setting.epochs or 0 < patience <= self.epoch - self.best_epoch
+        tired = 0 < patience <= self.epoch - self.best_epoch
+        if self.whole is not None and (tired or self.epoch >= self.setting.epochs // 2):
+            self._cut(self.whole)
+            tired = False
+        return self.epoch < self.setting.epochs and not tired
+
+    def _cut(self, whole: Plan) -> None:
+        """Go on with the network that ships: what weighs most in the best weights until here."""
+        best = {name: tensor.cpu() for name, tensor in self.best_weights.items()}
+        self._take(self.setting.plan)
+        self.module.load_state_dict(cut(best, whole, self.setting.plan))
+        self._forget_best()
+
+    def _take(self, plan: Plan) -> None:
+        """Train a new network of this plan from here on."""
+        self.whole = None if plan == self.setting.plan else plan
+        self.module = build(plan).to(self.device)
+        self.optimizer = make_optimizer(self.module, self.values)
+        self.weights = weights_of(self.module)
+        self.rounding = Int4Rounding(self.weights) if self.values.get("compression") == "int4" else None
 
     def _run_epoch(self) -> dict[str, float]:
         began = time.perf_counter()
-        if self.rounding is not None and self.epoch == first_aware_epoch(self.setting.epochs):
+        if (
+            self.rounding is not None
+            and self.best_epoch <= first_aware_epoch(self.setting.epochs) <= self.epoch
+        ):
             self._forget_best()
         loss = self._train_epoch()
         with self._weights_of_file():
@@ -235,13 +257,15 @@ class Fit:
 
     def _best_module(self) -> nn.Sequential:
         """The module that ships."""
-        self.module.load_state_dict(self.best_weights)
+        if self.best_weights:  # none where a budget that was lowered left no epoch after the cut
+            self.module.load_state_dict(self.best_weights)
         return self.module.to("cpu").eval()
 
     def _state(self) -> dict[str, Any]:
         """All that the rest of the training depends on."""
         state = {
             "epoch": self.epoch,
+            "cut": self.whole is None,
             "module": self.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_epoch": self.best_epoch,
@@ -260,6 +284,8 @@ class Fit:
         state = self.trial.load_checkpoint()
         if state is None:
             return
+        if self.whole is not None and state["cut"]:
+            self._take(self.setting.plan)
         self.epoch, self.best_epoch, self.best_score = (
             state["epoch"],
             state["best_epoch"],
