@@ -19,7 +19,7 @@ from satisfice.train.networks.plan import (
     mlp_plan,
     shipped_tensors,
 )
-from satisfice.train.networks.pruning import cut, widened
+from satisfice.train.networks.pruning import cut, to_be_cut
 
 make_task: Any = make_any_task  # its families' own methods are under test
 
@@ -67,12 +67,12 @@ def items(plan: Any, n: int) -> torch.Tensor:
 @settings(max_examples=80, deadline=None)
 @given(plans, st.sampled_from([0.25, 0.5, 0.9]))
 def test_a_plan_is_widened_by_its_hidden_layers_and_cut_back(plan: Any, share: float) -> None:
-    whole = widened(plan, share)
-    weighted = [(a, b) for a, b in zip(plan, whole, strict=True) if isinstance(a, Linear | Conv)]
-    for narrow, wide in weighted[:-1]:
-        assert wide.outputs == round(narrow.outputs / (1 - share))
-    assert weighted[-1][1].outputs == weighted[-1][0].outputs
-    assert weighted[0][1].inputs == weighted[0][0].inputs
+    whole = to_be_cut(plan, share)
+    narrow, wide = ([layer for layer in p if isinstance(layer, Linear | Conv)] for p in (plan, whole))
+    hidden = [layer.outputs for layer in narrow[:-1]]
+    assert [layer.outputs for layer in wide[:-1]] == [round(units / (1 - share)) for units in hidden]
+    assert wide[-1].outputs == narrow[-1].outputs
+    assert wide[0].inputs == narrow[0].inputs
     module = build(whole)
     module.train()(items(whole, 4))  # whatever does not fit together raises
     module = build(plan)
@@ -85,7 +85,7 @@ def test_a_plan_is_widened_by_its_hidden_layers_and_cut_back(plan: Any, share: f
 def test_units_without_weights_are_what_is_cut(plan: Any, share: float, seed: int) -> None:
     """Then the cut network says what the whole one says: rows, columns and statistics belong together."""
     torch.manual_seed(seed)
-    whole = widened(plan, share)
+    whole = to_be_cut(plan, share)
     module = build(whole)
     module.train()(items(whole, 8))
     module.eval()
@@ -102,11 +102,11 @@ def test_units_without_weights_are_what_is_cut(plan: Any, share: float, seed: in
             )
             own = layers[at : at + 1 + normed]
             for layer in own:
-                layer.weight[idle] = 0  # type: ignore[operator, index]
+                layer.weight[idle] = 0  # type: ignore[operator]
                 if layer.bias is not None:
-                    layer.bias[idle] = 0  # type: ignore[operator, index]
+                    layer.bias[idle] = 0  # type: ignore[operator]
             if normed:
-                own[1].weight[idle] = 0  # type: ignore[operator, index]
+                own[1].weight[idle] = 0  # type: ignore[operator]
             at += len(own)
             leading_out: Any = layers[at].weight
             leading_out.reshape(len(leading_out), wide.outputs, -1)[:, idle] = 0
@@ -120,7 +120,7 @@ def test_the_heaviest_units_stay_in_their_order() -> None:
     plan = mlp_plan(
         shape=(1,), outputs=1, hidden_layers=1, width=2, activation="relu", batch_norm=False, dropout=0.0
     )
-    whole = widened(plan, 0.5)
+    whole = to_be_cut(plan, 0.5)
     state = {
         "0.weight": torch.tensor([[1.0], [-4.0], [0.5], [2.0]]),
         "0.bias": torch.tensor([10.0, 20.0, 30.0, 40.0]),

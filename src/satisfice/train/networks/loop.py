@@ -28,7 +28,7 @@ from satisfice.train.networks.distillation import loss_of
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
-from satisfice.train.networks.pruning import cut, widened
+from satisfice.train.networks.pruning import cut, to_be_cut
 from satisfice.train.networks.rounding import Int4Rounding, first_aware_epoch
 from satisfice.train.networks.schedule import learning_rate_factor
 from satisfice.train.scoring import main_metric
@@ -109,7 +109,7 @@ class Fit:
             y = y.float().unsqueeze(1)
         self.y = y.to(self.device)
         plan, share = self.setting.plan, float(self.values["prune"])
-        self._take(widened(plan, share) if share > 0 and self.setting.epochs > 1 else plan)
+        self._take(to_be_cut(plan, share) if share > 0 and self.setting.epochs > 1 else plan)
         self.loss, size = loss_of(
             self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
         )

@@ -21,7 +21,7 @@ _EPSILON = 1e-5  # torch's, of batch normalisation
 State = Mapping[str, Tensor]
 
 
-def widened(plan: Plan, share: float) -> Plan:
+def to_be_cut(plan: Plan, share: float) -> Plan:
     """The network of which ``share`` of each hidden layer's units or channels is cut to get ``plan``."""
     last = _weighted(plan)[-1]
     out: list[Layer] = []
@@ -44,7 +44,7 @@ def cut(state: State, whole: Plan, plan: Plan) -> dict[str, Tensor]:
 
     Args:
         state: Of the module of ``whole``, on the CPU.
-        whole: As `widened` gives it.
+        whole: As `to_be_cut` gives it.
         plan: The layers that stay.
     """
     named, weighted, out = names(whole), _weighted(whole), dict(state)
