@@ -112,6 +112,14 @@ def test_a_teacher_that_is_gone_is_missed_before_a_trial(storage: str) -> None:
     assert study.records() == []
 
 
+def test_what_was_learnt_is_confirmed_without_the_teacher(storage: str) -> None:
+    study = satisfice.create_study(learning(), storage=storage)
+    study.run_worker()
+    satisfice.delete_study("big", storage=storage)
+    for again in (study, satisfice.load_study("small", storage=storage)):
+        assert again.confirm().number == 0
+
+
 class Own:
     """Trains nothing."""
 

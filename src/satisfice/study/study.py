@@ -85,15 +85,16 @@ class Study(Reads, Edits, Examines, Optimizes):
         o = self._opened
         return Reader(o.db, o.rows, o.row["uuid"], o.spec)
 
-    def _new_session(self, label: str | None) -> Session:
-        """Whoever works starts here.
+    def _new_session(self, label: str | None, *, trains: bool = True) -> Session:
+        """Whoever works starts here; who trains nothing needs no teacher.
 
         Raises:
             InputError: This machine lacks the study's data, code or teachers, or has others.
         """
         o = self._opened
         check_data(o)
-        hand_over(o.task, o.spec, o.row["data_fingerprint"], o.db)
+        if trains:
+            hand_over(o.task, o.spec, o.row["data_fingerprint"], o.db)
         session = Session(o.db, o.rows, o.row, o.spec, o.task, o.artefacts, label=label)
         self._enqueue_first(session)
         return session

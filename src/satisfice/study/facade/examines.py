@@ -35,6 +35,7 @@ class Examines:
 
         @property
         def _session(self) -> Session: ...
+        def _new_session(self, label: str | None, *, trains: bool = True) -> Session: ...
         def _read(self, read: Callable[[], T]) -> T: ...
         def _refresh(self) -> None: ...
         def records(self) -> list[TrialRecord]:
@@ -51,7 +52,8 @@ class Examines:
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
         opened = self._opened
-        return confirm(self._session, self.records(), lambda n: shipped_model(opened, self._record(n)))
+        session = self.__dict__.get("_session") or self._new_session(None, trains=False)
+        return confirm(session, self.records(), lambda n: shipped_model(opened, self._record(n)))
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""
