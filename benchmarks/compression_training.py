@@ -66,6 +66,7 @@ def train(task: TorchTask, values: Values, epochs: int, seed: int) -> tuple[torc
         epochs=epochs,
         metric="accuracy",
         sign=1.0,
+        scores=task.answer_rule(values).scores,
         checkpoint_seconds=1e9,
         teacher=task.teacher_outputs(values),
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from satisfice.deploy.rescore import Rescored, rescore
+from satisfice.deploy.rescore import rescore
 from satisfice.errors import InputError
 from satisfice.measure.host import host
 from satisfice.measure.latency.quiet import Quiet
@@ -26,6 +26,7 @@ from satisfice.ship.runtime import call, version
 from satisfice.spec.constraint import Constraint, parse_clause
 from satisfice.spec.metric import METRICS
 from satisfice.spec.study import MeasureOptions
+from satisfice.train.file_scores import FileScores
 
 # A measured value holds on the same host up to the first factor and fails from the second on: between them
 # lies what another state of the host explains.
@@ -216,7 +217,7 @@ def _as_fast(measured: Measurement, promise: Promise) -> bool | None:
     return None if measured.low <= high * _SLOWER else False
 
 
-def _score(described: Description, found: Rescored) -> VerifyCheck:
+def _score(described: Description, found: FileScores) -> VerifyCheck:
     stated = next((s for s in described.scores if s.split == "test"), next(iter(described.scores), None))
     shared = [] if stated is None else [name for name in stated.metrics if name in found.metrics]
     if stated is None or not shared:
@@ -237,7 +238,7 @@ def _score(described: Description, found: Rescored) -> VerifyCheck:
     )
 
 
-def _as_good(name: str, stated: Score, found: Rescored) -> bool | None:
+def _as_good(name: str, stated: Score, found: FileScores) -> bool | None:
     difference = stated.metrics[name] - found.metrics[name]
     if stated.digest and stated.digest == found.digest:
         return abs(difference) <= _EXACT * max(1.0, abs(stated.metrics[name]))
@@ -249,7 +250,7 @@ def _as_good(name: str, stated: Score, found: Rescored) -> bool | None:
     return None if difference <= _UNLIKELY * error else False
 
 
-def _bounds(described: Description, found: Rescored) -> dict[str, bool | None]:
+def _bounds(described: Description, found: FileScores) -> dict[str, bool | None]:
     """Bounds on scores: open where the bound lies within two standard errors."""
     verdicts: dict[str, bool | None] = {}
     for promise in described.promises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ class LearntTarget:
     values: list[Any]  # None where there is none
     missing: Mapping[str, int]  # texts taken for "no value", and how often; "" for an empty cell
     unread: Mapping[str, int]  # texts among numbers
+    rule: Rule = field(default_factory=Rule)  # by which its numbers were read
     notes: tuple[ColumnNote, ...] = ()
     why: str = ""  # why texts that look like numbers are none
     remedy: str = ""
@@ -78,5 +79,6 @@ def learn_target(
         values=[typed.get(c) if c else None for c in stripped],
         missing=lost,
         unread=unread,
+        rule=rule,
         notes=tuple(notes),
     )

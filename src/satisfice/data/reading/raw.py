@@ -26,6 +26,7 @@ class RawData:
     time: pd.Series[Any] | None = None  # length n; given where the split goes by time
     notes: tuple[ColumnNote, ...] = ()  # what reading the source found worth saying
     rules: Mapping[str, Rule] = field(default_factory=dict)  # by which the cells of a table were read
+    target_rule: Rule = field(default_factory=Rule)  # by which the target's numbers were read
 
     @property
     def kind(self) -> Kind:

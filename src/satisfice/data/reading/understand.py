@@ -29,9 +29,9 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
     texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
     learnt = learn_columns(texts, [] if beside is None else [beside])
     habits = habits_of([*learnt.values(), *([] if beside is None else [beside])])
-    target, said = _target(raw, task, where, habits)
+    target, rule, said = _target(raw, task, where, habits)
     if not isinstance(raw.items, pd.DataFrame):
-        return replace(raw, target=target, notes=(*raw.notes, *said))
+        return replace(raw, target=target, target_rule=rule, notes=(*raw.notes, *said))
     rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
     found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
     read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
@@ -45,7 +45,12 @@ def understand(raw: RawData, task: Task | None, where: str) -> RawData:
         if name not in learnt and (cells.unread or never):
             notes.append(_endless(name, cells.unread, never))
     return replace(
-        raw, items=pd.DataFrame(read, index=items.index), target=target, rules=rules, notes=tuple(notes)
+        raw,
+        items=pd.DataFrame(read, index=items.index),
+        target=target,
+        rules=rules,
+        target_rule=rule,
+        notes=tuple(notes),
     )
 
 
@@ -83,11 +88,11 @@ def _endless(name: str, unread: Counter[str], never: int) -> ColumnNote:
 
 def _target(
     raw: RawData, task: Task | None, where: str, habits: Habits
-) -> tuple[pd.Series[Any], list[ColumnNote]]:
-    """The target as values of its own type."""
+) -> tuple[pd.Series[Any], Rule, list[ColumnNote]]:
+    """The target as values of its own type, and the rule by which its numbers were read."""
     series = raw.target
     if not is_text(series):
-        return series, []
+        return series, Rule(), []
     learnt = learn_target(str(series.name), series.tolist(), task, habits)
     if learnt.unread:
         shown = ", ".join(repr(t) for t in sorted(learnt.unread, key=lambda t: -learnt.unread[t])[:3])
@@ -117,6 +122,7 @@ def _target(
         frozenset(kinds), object
     )
     try:
-        return pd.Series(values, index=series.index, name=series.name, dtype=dtype), list(learnt.notes)
+        typed = pd.Series(values, index=series.index, name=series.name, dtype=dtype)
     except OverflowError:  # beyond 64 bits
-        return pd.Series(values, index=series.index, name=series.name, dtype=np.float64), list(learnt.notes)
+        typed = pd.Series(values, index=series.index, name=series.name, dtype=np.float64)
+    return typed, learnt.rule, list(learnt.notes)

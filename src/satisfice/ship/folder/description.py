@@ -65,7 +65,7 @@ class Score:
     metrics: Mapping[str, float]
     standard_errors: Mapping[str, float] = field(default_factory=dict)
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # 95%
-    digest: str = ""  # of the rows, as `satisfice.deploy.rescore` computes it; empty where it is not known
+    digest: str = ""  # of the rows, as `satisfice.train.file_scores` computes it; empty where it is not known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +79,7 @@ class Description:
     target: str  # name of the column that is predicted
     input: tuple[InputColumn, ...] | ImageInput
     classes: tuple[Any, ...] = ()  # labels of one type, in the order of the probabilities; () for regression
+    target_rule: Rule = field(default_factory=Rule)  # how cells of the target are read where it holds numbers
     threshold: float | None = (
         None  # from which the second of two classes is answered; None: the more probable
     )
@@ -112,6 +113,8 @@ def to_json(described: Description) -> dict[str, Any]:
     return {
         "format": FORMAT,
         **{key: getattr(described, key) for key in ("name", "study", "trial", "task", "target")},
+        # Left out where it is plain: the checksums of folders that were written without it still hold.
+        **({"target_rule": told_rule} if (told_rule := described.target_rule.describe()) else {}),
         "classes": list(described.classes),
         "threshold": described.threshold,
         "input": told,

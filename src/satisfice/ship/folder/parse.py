@@ -130,6 +130,7 @@ def _description(table: _Table) -> Description:
         trial=table.whole("trial"),
         task=task,
         target=table.text("target"),
+        target_rule=_rule(table.table("target_rule"), "number"),
         input=_input(table.table("input")),
         classes=tuple(classes),
         threshold=table.maybe("threshold"),
@@ -161,20 +162,7 @@ def _column(table: _Table) -> InputColumn:
     kind = table.text("kind")
     if kind not in _KINDS:
         raise table.wrong("kind", "'number', 'moment' or 'category'")
-    told = table.table("rule").raw()
-    plain = Rule()
-    for key, value in told.items():
-        known = getattr(plain, key, None)
-        listed = isinstance(known, tuple)
-        if not isinstance(known, str | bool | tuple) or not isinstance(
-            value, list if listed else type(known)
-        ):
-            raise table.wrong(f"rule.{key}", "a part of a rule by which cells are read")
-        if isinstance(value, list) and not all(isinstance(each, str) for each in value):
-            raise table.wrong(f"rule.{key}", "a list of texts")
-    rule = Rule.restore({**told, "kind": kind})
-    if rule.decimal not in (".", ",") or rule.order not in ("", "dmy", "mdy"):
-        raise table.wrong("rule", "a rule by which cells are read")
+    rule = _rule(table.table("rule"), kind)
     rare = table.raw().get("rare", False)
     if not isinstance(rare, bool):
         raise table.wrong("rare", "true or false")
@@ -186,6 +174,25 @@ def _column(table: _Table) -> InputColumn:
         rare=rare,
         tensor=table.text("tensor", ""),
     )
+
+
+def _rule(table: _Table, kind: str) -> Rule:
+    """How cells are read; the table's own path names it in errors."""
+    told = table.raw()
+    plain = Rule()
+    for key, value in told.items():
+        known = getattr(plain, key, None)
+        listed = isinstance(known, tuple)
+        if not isinstance(known, str | bool | tuple) or not isinstance(
+            value, list if listed else type(known)
+        ):
+            raise table.wrong(key, "a part of a rule by which cells are read")
+        if isinstance(value, list) and not all(isinstance(each, str) for each in value):
+            raise table.wrong(key, "a list of texts")
+    rule = Rule.restore({**told, "kind": kind})
+    if rule.decimal not in (".", ",") or rule.order not in ("", "dmy", "mdy"):
+        raise table.wrong("decimal", "'.' or ',', and order 'dmy' or 'mdy'")
+    return rule
 
 
 def _promise(table: _Table) -> Promise:
