@@ -30,6 +30,7 @@ _COMMANDS = {
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
     "replay": "satisfice.cli.commands.replay:replay",
+    "ship": "satisfice.cli.commands.ship:ship",
     "verify": "satisfice.cli.commands.shipped:verify",
     "serve": "satisfice.cli.commands.shipped:serve",
     "predict": "satisfice.cli.commands.shipped:predict",

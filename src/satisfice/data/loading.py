@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from satisfice.data.catalog import DATASETS
 from satisfice.data.features.image import ImageScaler, fit_images
+from satisfice.data.features.ranges import ranges
 from satisfice.data.features.scale import TargetScale, fit_target
 from satisfice.data.features.table import TableEncoder, fit_table
 from satisfice.data.features.unused import unused
@@ -60,6 +61,8 @@ class Splits:
     raw_valid: RawData
     raw_test: RawData
     notes: tuple[ColumnNote, ...] = ()  # columns and values that are not simply used as they stand
+    # By column: the least and the largest value of the training fold; of moments in seconds since 1970.
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def n_classes(self) -> int:
@@ -135,6 +138,7 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         raw_valid=valid,
         raw_test=test,
         notes=raw.notes if spec.reading == FIRST_READING else (*raw.notes, *unused(train, preprocessor)),
+        ranges=ranges(train, preprocessor),
     )
 
 

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
+from satisfice.ship import safetensors_file
+from satisfice.ship.safetensors_file import Header
 from satisfice.spec.task import BuildsModule, Prepares
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.atomic_files import written_whole
 from satisfice.study.lifecycle.checkpoint import kept_model, kept_weights
 from satisfice.study.lifecycle.weights import from_safetensors
 from satisfice.study.opening import Opened
-from satisfice.train.conversion import core_writer, write_onnx
+from satisfice.train.conversion import converted, core_writer, write_onnx
 
 
 def model_file(opened: Opened, record: TrialRecord) -> Path:
@@ -90,6 +92,24 @@ def save_model(opened: Opened, record: TrialRecord, path: Path) -> Path:
     with written_whole(path) as part:
         write(part)
     return path
+
+
+def onnx_bytes(opened: Opened, record: TrialRecord) -> tuple[bytes, Header, bool]:
+    """The ONNX file of a trial of a built-in family.
+
+    Returns:
+        Its content, all that is known of the model but its tensors, and whether the trial was judged by
+        these bytes. It was not where it kept a safetensors file, which is converted here.
+
+    Raises:
+        InputError: The trial kept no model, or the family cannot be written as ONNX.
+        DataError: A file is missing or damaged.
+    """
+    kept = model_file(opened, record)
+    if kept.suffix != ".onnx":
+        return (*converted(kept), False)
+    beside = kept.with_name(kept.name.replace("model", "weights", 1)).with_suffix(".safetensors")
+    return kept.read_bytes(), safetensors_file.read(beside)[0], True
 
 
 def _writers(opened: Opened, kept: Path) -> Mapping[str, Callable[[Path], object]]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from satisfice.errors import InputError
 from satisfice.ship import onnx_file, safetensors_file
 from satisfice.ship.onnx_file import CoreWriter, Options
+from satisfice.ship.safetensors_file import Header
 from satisfice.train.catalog import TRAINERS
 
 
@@ -38,8 +39,16 @@ def write_onnx(
         DataError: The file is missing or is no model of satisfice.
         InputError: Its family cannot be written as ONNX, or the options do not go with it.
     """
+    content, _ = converted(kept, options, items)
+    return path.write_bytes(content)
+
+
+def converted(
+    kept: Path, options: Options | None = None, items: NDArray[np.float32] | None = None
+) -> tuple[bytes, Header]:
+    """The ONNX file of a model file, and its header; arguments and errors as for `write_onnx`."""
     header, arrays = safetensors_file.read(kept)
     writer = core_writer(header.family)
     if writer is None:
         raise InputError(f"a model of the family {header.family} cannot be written as ONNX")
-    return onnx_file.write(header, arrays, writer, path, options, items)
+    return onnx_file.content(header, arrays, writer, options, items), header

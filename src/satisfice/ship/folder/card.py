@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+from datetime import UTC, datetime
 
-from satisfice.ship.folder.description import Description, ImageInput, InputColumn, Promise
+from satisfice.ship.folder.description import Description, ImageInput, InputColumn
 
 _USE = """## Use
 
@@ -38,7 +38,7 @@ def model_card(
         "## Data\n\n" + (data or "Not described."),
         "## Input\n\n" + _inputs(description),
         "## Metrics\n\n" + _scores(description),
-        "## Promises\n\n" + _promises(description.promises),
+        "## Promises\n\n" + _promises(description),
         "## Limits\n\n" + _limits(description),
         "## How it was found\n\n" + (found or "By a search of satisfice."),
         _USE,
@@ -72,7 +72,12 @@ def _seen(column: InputColumn) -> str:
     if column.rule.kind == "category":
         shown = ", ".join(column.rule.values[:10])
         return f"{shown} and {len(column.rule.values) - 10} more" if len(column.rule.values) > 10 else shown
-    return "" if column.low is None or column.high is None else f"{column.low:g} to {column.high:g}"
+    if column.low is None or column.high is None:
+        return ""
+    if column.rule.kind == "moment":
+        first, last = (datetime.fromtimestamp(s, tz=UTC).date() for s in (column.low, column.high))
+        return f"{first} to {last}"
+    return f"{column.low:g} to {column.high:g}"
 
 
 def _cell(text: str) -> str:
@@ -91,21 +96,28 @@ def _scores(description: Description) -> str:
     return "\n".join(["| split | metric | value | 95% interval |", "|---|---|---|---|", *rows])
 
 
-def _promises(promises: tuple[Promise, ...]) -> str:
-    if not promises:
+def _promises(description: Description) -> str:
+    if not description.promises:
         return "None."
     rows = []
-    for each in promises:
+    for each in description.promises:
         span = "" if each.low is None or each.high is None else f" ({each.low:.4g} to {each.high:.4g})"
-        how = " ".join(part for part in (each.runtime, each.version, each.precision) if part)
+        precision = "" if each.precision == "none" else each.precision
+        how = " ".join(part for part in (each.runtime, each.version, precision) if part)
         rows.append(f"| {each.metric} | {each.bound or ''} | {each.value:.6g}{span} | {each.host} | {how} |")
-    return "\n".join(["| metric | bound | measured | host | runtime |", "|---|---|---|---|---|", *rows])
+    table = "\n".join(["| metric | bound | measured | host | runtime |", "|---|---|---|---|---|", *rows])
+    chosen_by = {
+        name for score in description.scores if score.split == "validation" for name in score.metrics
+    }
+    scored = [each.metric for each in description.promises if each.metric in chosen_by]
+    told = f"\n\nOf the validation rows, by which it was chosen: {', '.join(scored)}." if scored else ""
+    return table + told
 
 
 def _limits(description: Description) -> str:
     first = "It was tested on data like its training data only; scores on other data are unknown."
     if description.columns:
-        ranges = {c.name: [c.low, c.high] for c in description.columns if c.low is not None}
-        told = f" Numbers outside these ranges were never seen: `{json.dumps(ranges, ensure_ascii=False)}`."
-        return first + (told if ranges else "")
+        ranged = any(c.low is not None for c in description.columns)
+        told = " Numbers and dates outside the ranges above were never seen; it answers them all the same."
+        return first + (told if ranged else "")
     return first

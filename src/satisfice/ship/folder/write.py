@@ -64,11 +64,8 @@ def write_folder(
     files[DESCRIPTION] = _json(
         to_json(full)
     )  # last: whoever watches the folder sees it change when all is there
+    check_place(directory)
     with writing(directory):
-        if directory.exists() and not directory.is_dir():
-            raise InputError(f"{directory} is no folder", hint="name another place")
-        if directory.is_dir() and any(directory.iterdir()) and not (directory / DESCRIPTION).exists():
-            raise InputError(f"{directory} holds other files", hint="name an empty or a new folder")
         directory.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(dir=directory, prefix=".part-"))
         try:
@@ -79,6 +76,29 @@ def write_folder(
         finally:
             shutil.rmtree(part, ignore_errors=True)
     return full
+
+
+def check_place(directory: Path) -> None:
+    """See that a shipped folder may be written there.
+
+    Raises:
+        InputError: The place is no folder, or holds files of others and no shipped model.
+        CannotWrite: The system does not let us look.
+    """
+    with writing(directory):
+        if directory.exists() and not directory.is_dir():
+            raise InputError(f"{directory} is no folder", hint="name another place")
+        if directory.is_dir() and any(directory.iterdir()) and not _is_ours(directory / DESCRIPTION):
+            raise InputError(f"{directory} holds other files", hint="name an empty or a new folder")
+
+
+def _is_ours(description: Path) -> bool:
+    """Whether the file is a description of a shipped model, in whatever format, and not another program's."""
+    try:
+        content = json.loads(description.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(content, dict) and {"format", "study", "checksums"} <= content.keys()
 
 
 def digest(content: bytes) -> str:

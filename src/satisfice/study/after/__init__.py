@@ -1,1 +1,1 @@
-"""After the search: confirmation, replay, export and import."""
+"""After the search: confirmation, the folder that ships, replay, export and import."""

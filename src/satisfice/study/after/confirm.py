@@ -33,13 +33,18 @@ def confirm(session: Session, records: Sequence[TrialRecord], load_model: LoadMo
     Raises:
         NoFeasibleTrial: No trial fits, as they were judged when they finished.
     """
-    stored = session.reader.study_row()["chosen"]
-    before = Confirmation.from_json(json.loads(stored)) if stored else None
+    before = stored_confirmation(session)
     result = _choose(session, records, before, load_model)
     result = replace(result, default=_default(session, records, before, result, load_model))
     if result != before:
         studies.set_chosen(session.db, session.ledger.uuid, result)
     return result
+
+
+def stored_confirmation(session: Session) -> Confirmation | None:
+    """What an earlier call found; None where there was none."""
+    stored = session.reader.study_row()["chosen"]
+    return Confirmation.from_json(json.loads(stored)) if stored else None
 
 
 def _choose(

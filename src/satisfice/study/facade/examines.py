@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.rehearsal import Rehearsal
 from satisfice.results.replay import Replay
+from satisfice.results.shipped_folder import ShippedFolder
 from satisfice.study.after.confirm import confirm
 from satisfice.study.before.check import check_space
 from satisfice.study.before.rehearsal import TIME_LIMIT_S, rehearse
@@ -27,7 +29,7 @@ T = TypeVar("T")
 
 
 class Examines:
-    """Checks the space, rehearses a training, confirms the winner, replays a trial."""
+    """Checks the space, rehearses a training, confirms and ships the winner, replays a trial."""
 
     if TYPE_CHECKING:
         spec: StudySpec
@@ -51,9 +53,38 @@ class Examines:
         """
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
-        opened = self._opened
         session = self.__dict__.get("_session") or self._new_session(None, trains=False)
-        return confirm(session, self.records(), lambda n: shipped_model(opened, self._record(n)))
+        return confirm(session, self.records(), self._shipped_model)
+
+    def _shipped_model(self, number: int) -> object:
+        return shipped_model(self._opened, self._record(number))
+
+    def ship(self, directory: str | Path, trial: int | None = None, force: bool = False) -> ShippedFolder:
+        """Write the model of a trial as a folder that ships: ``model.onnx`` and all that stands beside it.
+
+        The file is scored on the test split, and answers some of its rows as golden ones.
+
+        Args:
+            directory: A new or an empty folder, or a shipped folder that is replaced.
+            trial: Its number; None: the one that `confirm` chooses.
+            force: Ship a trial that misses a bound; the model card says so.
+
+        Returns:
+            ``directory``, ``trial``, ``fits``, ``files``, ``promises``, ``scores``.
+
+        Raises:
+            InputError: The study trains own code, the trial is unknown, not complete, kept no model or misses
+                a bound, or the folder holds other files. Nothing was written.
+            NoFeasibleTrial: No trial is named and none fits.
+            CannotWrite: The system does not let us write there.
+        """
+        from satisfice.study.after.ship import refuse_unshippable, ship
+
+        self._read(self._refresh)
+        refuse_unshippable(self.spec)  # before its code is imported
+        check_data(self._opened)
+        session = self.__dict__.get("_session") or self._new_session(None, trains=False)
+        return ship(self._opened, session, self._shipped_model, Path(directory), trial, force=force)
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
-from satisfice.measure import Quiet, flops_of, n_parameters, size_of_state
+from satisfice.measure import Measurement, Quiet, flops_of, n_parameters, size_of_state
 from satisfice.spec.constraint import none_violated, violations
 from satisfice.spec.metric import convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
@@ -141,6 +141,10 @@ class Evaluator:
         if not self.times or not self.measures:
             return {}
         return self._named(self._timings.measure(params, model, told=self._told(params), fresh=True))
+
+    def remembered(self, params: Mapping[str, Any], model: Any, hosts: Collection[str]) -> list[Measurement]:
+        """Measurements that are stored of a configuration; see `Timings.remembered`."""
+        return self._timings.remembered(params, model, hosts)
 
     def shipped(self, params: Mapping[str, Any], path: Path | None) -> dict[str, float]:
         """The size of the model file that a trial kept, where the task's `profile` tells none."""

@@ -64,9 +64,10 @@ class CountedMeasurements:
     def _place(self) -> str:
         return host().fingerprint if self._on is None else self._on
 
-    def get(self, key: str, metric: str) -> Measurement | None:
-        """What the study counts with, or None."""
-        content = measurements.counted(self._db, self._uuid, key, self._place, metric)
+    def get(self, key: str, metric: str, where: str | None = None) -> Measurement | None:
+        """What the study counts with, or None; on this host, or on that of another fingerprint."""
+        place = self._place if where is None or self._on is not None else where
+        content = measurements.counted(self._db, self._uuid, key, place, metric)
         return None if content is None else Measurement.from_dict(content)
 
     def first(self, key: str, found: Measurement) -> Measurement:
@@ -140,6 +141,22 @@ class Timings:
                     self._known[key + quantity] = measured
             found |= self._values(measured)
         return found
+
+    def remembered(self, params: Mapping[str, Any], model: Any, hosts: Collection[str]) -> list[Measurement]:
+        """What is stored of a configuration, without its model or with it; nothing is measured.
+
+        Args:
+            params: The configuration.
+            model: The fitted model.
+            hosts: Fingerprints of the hosts that may have measured it.
+        """
+        out: list[Measurement | None] = []
+        for quantity in self._besides(()):
+            keys = dict.fromkeys(self._keys.of(params, quantity, given) for given in (None, model))
+            for key, where in ((key, where) for key in keys for where in hosts):
+                out.append(self._store.get(key, where, _metric(quantity)))
+                out.append(self._counted.get(key, _metric(quantity), where))
+        return [measured for measured in out if measured is not None]
 
     def key(self, params: Mapping[str, Any]) -> str:
         """Of the architecture, as far as what is timed depends on it."""

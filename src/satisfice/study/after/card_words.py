@@ -1,0 +1,116 @@
+"""What a model card says of a study: its data, and how the model was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+from satisfice.choose.endings import joined
+from satisfice.data import Splits, dataset_of
+from satisfice.spec.study import StudySpec
+from satisfice.spec.trial import TrialRecord
+from satisfice.store.reader import Reader
+from satisfice.study.status import counts, turned_away_sentence
+
+_MOST_NOTES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """How a model was found."""
+
+    spec: StudySpec
+    record: TrialRecord
+    reader: Reader
+    by_study: bool  # whether it is the trial that the study confirms
+    confirmed: int | None  # the trial that the study confirmed, where it did
+    judged: bool  # whether the trial was judged by the bytes that ship
+
+
+def data_words(spec: StudySpec, splits: Splits) -> str:
+    """What it was trained on: the source, the split, and what became of single columns."""
+    assert spec.data is not None
+    dataset = dataset_of(spec.data)
+    if dataset is not None:
+        name = f"`{dataset.name}`: {dataset.doc.rstrip('.')}. Source: {dataset.source.rstrip('.')}."
+    else:
+        name = f"The file `{PurePath(spec.data.file or '').name}`."
+    how = f"in the order of `{spec.data.time}`" if spec.data.time else f"drawn by the seed {spec.seed}"
+    rows = (
+        f"{len(splits.train)} rows trained it, {len(splits.valid)} validated it, {len(splits.test)} tested it"
+    )
+    parts = [f"{name} {rows}; the split is {how}."]
+    if spec.data.limit is not None:
+        parts.append(f"Of all rows {spec.data.limit} were used.")
+    if len(splits.classes) == 2:
+        parts.append(f"The positive class is `{splits.classes[1]}`.")
+    if spec.data.drop:
+        parts.append(f"Columns left out by the study: {joined([f'`{name}`' for name in spec.data.drop])}.")
+    notes = [f"- {note}" for note in splits.notes[:_MOST_NOTES]]
+    more = len(splits.notes) - len(notes)
+    notes += [f"- and {more} further notes, which the study keeps"] if more else []
+    return "\n\n".join([" ".join(parts), *(["\n".join(notes)] if notes else [])])
+
+
+def found_words(found: Found) -> str:
+    """The search, its bounds, how the trial was chosen and measured, and its hyperparameters."""
+    spec, status = found.spec, counts(found.reader)
+    states = ", ".join(f"{n} {state.lower()}" for state, n in sorted(status.states.items()) if n)
+    search = (
+        f"By a search of satisfice (sampler `{spec.search.sampler}`, pruner `{spec.search.pruner}`, seed "
+        f"{spec.seed}) over {len(spec.space.names)} hyperparameters: {states} of "
+        f"{status.budget.trials} trials."
+    )
+    away = turned_away_sentence(status.turned_away)
+    goals = joined([f"{o.direction} `{o.metric}`" for o in spec.objectives])
+    bounds = joined([f"`{c.key}`" for c in spec.constraints])
+    aims = f"Objectives: {goals}. " + (f"Bounds: {bounds}." if bounds else "No bounds.")
+    parts = [
+        search + (f" {away}." if away else ""),
+        aims,
+        _chosen(found),
+        *([] if found.judged else [_converted()]),
+        _hyperparameters(spec.model.fixed if spec.model is not None else {}, found.record.params),
+    ]
+    return "\n\n".join(parts)
+
+
+def _chosen(found: Found) -> str:
+    number = found.record.number
+    if found.by_study:
+        return (
+            f"Trial {number} is the one that the study chose by its validation rows and measured again. The "
+            "test rows were not used to choose it."
+        )
+    other = f"; the study's own choice is trial {found.confirmed}" if found.confirmed is not None else ""
+    return (
+        f"Trial {number} was named by a person{other}. The test split was scored for it when it was shipped: "
+        "whoever compares several trials by their test scores chooses by the test rows."
+    )
+
+
+def _converted() -> str:
+    return (
+        "The study judged the trial by a safetensors file in the library that trained it. `model.onnx` was "
+        "converted from it when it was shipped, and its size, latency, throughput and memory were measured "
+        "anew of the ONNX file in ONNX Runtime. The promises are those of the ONNX file."
+    )
+
+
+def _hyperparameters(fixed: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    rows = [f"| {name} | {_shown(value)} | fixed |" for name, value in fixed.items()]
+    rows += [f"| {name} | {_shown(value)} | searched |" for name, value in params.items()]
+    return "\n".join(["| hyperparameter | value | |", "|---|---|---|", *rows])
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def warning_words(misses: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+    """What whoever uses a model must know that does not fit, or of which that is not known."""
+    found = [f"it does not fit the bounds of its study: it misses {joined(misses)}."] if misses else []
+    found += [f"the study has no verdict on {joined(unknown)}."] if unknown else []
+    return tuple(found)
