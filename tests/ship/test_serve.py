@@ -15,8 +15,9 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -63,8 +64,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(*arguments: str, lines: int = 1) -> Iterator[Server]:
-    with tempfile.TemporaryFile("w+") as log:
+def serving(*arguments: str, lines: int = 1, log: IO[str] | None = None) -> Iterator[Server]:
+    with contextlib.nullcontext(log) if log else tempfile.TemporaryFile("w+") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "satisfice.cli.main", "serve", *arguments, "--port", "0"],
             stdout=subprocess.PIPE,
@@ -258,6 +259,22 @@ def test_the_documents_describe_what_is_served(survival: Server) -> None:
     assert "https://" not in page
 
 
+def test_each_request_has_a_line_in_the_log(tmp_path: Path) -> None:
+    write_price(tmp_path / "price")
+    with (tmp_path / "log").open("w") as log, serving(str(tmp_path / "price"), log=log) as server:
+        server.post("/predict", {"rows": [{"size": 1}, {"size": 2}]})
+        server.post("/predict", {"rows": []})
+        server.get("/v2")
+    lines = [line.split() for line in (tmp_path / "log").read_text().splitlines()]
+    told = [(client, method, path, status, rows) for _, client, method, path, status, _, _, rows, _ in lines]
+    assert told == [
+        ("127.0.0.1", "POST", "/predict", "200", "2"),
+        ("127.0.0.1", "POST", "/predict", "400", "0"),
+        ("127.0.0.1", "GET", "/v2", "200", "0"),
+    ]
+    assert all(abs(datetime.fromisoformat(line[0]).timestamp() - time.time()) < 3600 for line in lines)
+
+
 def test_metrics_count_what_was_answered(several: Server) -> None:
     def count(name: str) -> float:
         text = several.get("/metrics")[1]
@@ -402,6 +419,75 @@ def test_accepted_requests_are_answered_after_sigterm(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.endswith(b'{"predictions":[{"value":1002.0}]}')
         assert server.process.wait(60) == 0
+
+
+def raw_answers(server: Server, sent: bytes, pause_at: int = 0) -> list[tuple[int, bytes, bytes]]:
+    """Status, head and body of every answer to bytes on one connection, until the server closes it."""
+    with socket.create_connection((server.host, server.port), timeout=60) as caller:
+        if pause_at:
+            caller.sendall(sent[:pause_at])
+            time.sleep(0.1)
+        caller.sendall(sent[pause_at:])
+        got = b""
+        while part := caller.recv(65536):
+            got += part
+    found = []
+    while got:
+        head, _, got = got.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        found.append((int(head.split()[1]), head, got[:length]))
+        got = got[length:]
+    return found
+
+
+def asked(body: bytes, *further: str, path: str = "/predict/price", version: str = "1.1") -> bytes:
+    lines = [f"POST {path} HTTP/{version}", "Host: localhost", *further, f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def test_requests_of_one_connection_are_answered_in_their_order(several: Server) -> None:
+    # Short ones are answered at once; what goes the long way between them must not be overtaken.
+    plain = [b'{"rows": [{"size": %d}]}' % size for size in range(6)]
+    sent = b"".join(
+        [
+            asked(plain[0]),
+            asked(plain[1], path="/predict/%70rice"),
+            asked(plain[2]),
+            b"GET /v2/health/live HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            asked(plain[3]),
+            asked(b"{", path="/predict/price"),
+            asked(plain[4], "X-Forwarded-For: 192.0.2.7"),
+            asked(plain[5], "Connection: close"),
+        ]
+    )
+    for pause_at in (0, 20, len(asked(plain[0])) - 3):
+        found = raw_answers(several, sent, pause_at)
+        assert [status for status, _, _ in found] == [200, 200, 200, 200, 200, 400, 200, 200]
+        values = [b'{"predictions":[{"value":%d.0}]}' % (1000 + 2 * size) for size in range(6)]
+        bodies = [body for _, _, body in found]
+        assert bodies[:3] + bodies[4:5] + bodies[6:] == values
+        assert bodies[3] == b'{"live":true}'
+        assert b"connection: close" in found[-1][1].lower()
+
+
+def test_every_way_of_sending_a_body_has_the_same_answer(several: Server) -> None:
+    body = b'{"rows": [{"size": 4}]}'
+    head = b"POST /predict/price HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:])) + b"0\r\n\r\n"
+    padded = body + b" " * 40_000  # computed in a thread
+    for sent in (
+        asked(body, "Connection: close"),
+        asked(body, version="1.0"),
+        asked(padded, "Connection: close"),
+        asked(body, "Connection: close", path="/predict?model=price"),
+        head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks,
+    ):
+        ((status, _, got),) = raw_answers(several, sent)
+        assert (status, got) == (200, b'{"predictions":[{"value":1008.0}]}')
+    for sent in (asked(b"", "Connection: close"), asked(body, "Host: evil.example", "Connection: close")):
+        ((status, _, got),) = raw_answers(several, sent)
+        assert status in (400, 403)
+        assert b'"error"' in got
 
 
 def test_what_cannot_be_served_is_one_sentence(tmp_path: Path) -> None:

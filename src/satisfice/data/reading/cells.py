@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -99,7 +100,7 @@ def read(rule: Rule, cells: Sequence[Any] | NDArray[Any]) -> Cells:
 
 
 def _one_by_one(rule: Rule, cells: Sequence[Any]) -> tuple[list[Any], Counter[str]]:
-    meaning = {"number": _as_number, "moment": _as_moment, "category": _as_category}[rule.kind](rule)
+    meaning = {"number": _as_number, "moment": _as_moment, "category": category_of}[rule.kind](rule)
     nothing = None if rule.kind == "category" else math.nan
     met: dict[Any, Any] = {}  # equal cells are looked at once
     out: list[Any] = []
@@ -166,22 +167,28 @@ def _as_moment(rule: Rule) -> Callable[[Any], Any]:
     return meaning
 
 
-def _as_category(rule: Rule) -> Callable[[Any], Any]:
-    """Another spelling of a frequent value is that value: 1.0 and "01" for "1", "yes" or True for "Yes"."""
-    known = set(rule.values)
-    others: dict[Any, str] = {}
+def category_of(rule: Rule) -> Callable[[Any], Any]:
+    """What a cell means: a text, or None where nothing is.
+
+    Another spelling of a frequent value is that value: 1.0 and "01" for "1", "yes" or True for "Yes".
+    """
+    known = frozenset(rule.values)
+
+    @cache  # whole or not at all: threads may share it
+    def others() -> dict[Any, str]:
+        found: dict[Any, str] = {}
+        for key in (numeric, str.lower):
+            keys = Counter(key(value) for value in known)
+            found.update({key(v): v for v in known if key(v) is not None and keys[key(v)] == 1})
+        return found
 
     def meaning(cell: Any) -> Any:
         text = spelled(cell)
         if text is None or text in known or not known:
             return text
-        if not others:
-            for key in (numeric, str.lower):
-                keys = Counter(key(value) for value in known)
-                others.update({key(v): v for v in known if key(v) is not None and keys[key(v)] == 1})
         words = _YES.get(text, ()) if isinstance(cell, bool | np.bool_) else ()
         tried = (numeric(text), text.lower(), *words)
-        return next((others[each] for each in tried if each in others), text)
+        return next((others()[each] for each in tried if each in others()), text)
 
     return meaning
 

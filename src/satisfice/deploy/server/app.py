@@ -9,29 +9,21 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from satisfice.deploy.server.answering import Answer, Answering, status_of
 from satisfice.deploy.server.counters import Counters
 from satisfice.deploy.server.gate import Gate
 from satisfice.deploy.server.models import Model, Models
 from satisfice.deploy.server.openapi import openapi
 from satisfice.deploy.server.page import PAGE, PAGE_HEADERS
-from satisfice.deploy.server.protocol import (
-    TooLarge,
-    encoded,
-    feeds_of,
-    infer_answer,
-    infer_request,
-    rows_of,
-)
+from satisfice.deploy.server.protocol import encoded
 from satisfice.deploy.server.settings import Settings
 from satisfice.errors import InputError
 
-_INLINE_BYTES = 32 << 10  # a longer request is computed in a thread: health and others are answered meanwhile
 _JSON = "application/json"
 _PLATFORM = "onnx_onnxv1"
 
@@ -63,7 +55,8 @@ def make_app(settings: Settings, ready: Callable[[], None] | None = None) -> Any
         lifespan=lifespan,
         exception_handlers={HTTPException: _http_error, InputError: _input_error},
     )
-    return Gate(app, settings, counters)
+    server.answering.routes = app
+    return Gate(server.answering, settings, counters)
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
@@ -74,7 +67,8 @@ async def _http_error(_request: Request, error: Exception) -> Response:
 
 
 async def _input_error(_request: Request, error: Exception) -> Response:
-    return _json({"error": str(error)}, 413 if isinstance(error, TooLarge) else 400)
+    assert isinstance(error, InputError)
+    return _json({"error": str(error)}, status_of(error))
 
 
 def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -94,6 +88,7 @@ class _Application:
     def __init__(self, settings: Settings, models: Models, counters: Counters) -> None:
         self._settings = settings
         self._models = models
+        self.answering = Answering(settings, models)
         self._counters = counters
 
     def routes(self) -> list[Route]:
@@ -114,56 +109,15 @@ class _Application:
         ]
 
     async def predict(self, request: Request) -> Response:
-        model = self._model(request)
-        body = await self._body(request)
-
-        def answer() -> tuple[bytes, int]:
-            rows = rows_of(body, self._settings.max_rows)
-            answers, told = model.pipeline.answer(rows)
-            content: dict[str, Any] = {"predictions": answers}
-            sentences = told.sentences()
-            return encoded(content | {"warnings": sentences} if sentences else content), len(rows)
-
-        return await self._computed(request, answer, len(body))
+        return await self._answered(request, self.answering.predict)
 
     async def infer(self, request: Request) -> Response:
+        return await self._answered(request, self.answering.infer)
+
+    async def _answered(self, request: Request, answer: Answer) -> Response:
         model = self._model(request)
-        if "inference-header-content-length" in request.headers:
-            raise InputError("tensors in binary are not taken", hint="send data as JSON: binary_data=False")
-        body = await self._body(request)
-
-        def answer() -> tuple[bytes, int]:
-            asked = infer_request(body)
-            feeds, rows = feeds_of(asked, model, self._settings.max_rows)
-            return encoded(infer_answer(asked, model, model.pipeline.outputs(feeds))), rows
-
-        return await self._computed(request, answer, len(body))
-
-    async def _computed(
-        self, request: Request, answer: Callable[[], tuple[bytes, int]], length: int
-    ) -> Response:
-        content, rows = answer() if length <= _INLINE_BYTES else await run_in_threadpool(answer)
-        request.scope["satisfice.rows"] = rows
+        content = await self.answering.content(request.scope, request.receive, model, answer)
         return Response(content, media_type=_JSON)
-
-    async def _body(self, request: Request) -> bytes:
-        """The request's body; raises `TooLarge` as soon as it is longer than allowed."""
-        most = self._settings.max_bytes
-        stated = request.headers.get("content-length", "")
-        too_large = TooLarge(f"the request is longer than {most} bytes", hint="send the rows in parts")
-        if stated.isdecimal() and int(stated) > most:
-            raise too_large
-        parts = []
-        length = 0
-        try:
-            async for part in request.stream():
-                length += len(part)
-                if length > most:
-                    raise too_large
-                parts.append(part)
-        except ClientDisconnect:
-            raise InputError("the request ended early") from None
-        return b"".join(parts)
 
     def _model(self, request: Request) -> Model:
         name = request.path_params.get("name") or request.query_params.get("model")

@@ -150,6 +150,10 @@ class Models:
         """The newest version of that name, or None."""
         return self._by_name.get(name)
 
+    def of(self, name: str) -> Model:
+        """The newest version of one of `names`."""
+        return self._by_name[name]
+
     def all(self) -> list[Model]:
         """Every model, in the order of the folders."""
         return list(self._by_name.values())

@@ -53,6 +53,8 @@ def run(
         import msgspec  # noqa: F401  # say now what is missing
         import starlette  # noqa: F401
         import uvicorn
+
+        from satisfice.deploy.server.connection import Connection
     except ModuleNotFoundError as missing:
         raise MissingExtra(str(missing.name), "serve") from missing
     given = token or None
@@ -69,6 +71,7 @@ def run(
                 start if workers == 1 else replace(start, silent=True),
                 factory=True,
                 workers=workers,
+                http=Connection,
                 access_log=False,
                 log_level="warning",
                 server_header=False,

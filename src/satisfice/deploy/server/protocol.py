@@ -6,7 +6,6 @@ Field names and datatypes are those of https://github.com/kserve/open-inference-
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,17 +21,19 @@ from satisfice.ship.folder.pipeline import Feeds
 _NUMBERS = frozenset(
     ("BOOL", "FP16", "FP32", "FP64", *(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)))
 )
+_NUMBER_TYPES = frozenset((bool, int, float, type(None)))
+_PLAIN_NUMBERS = frozenset((float, type(None)))
+_TEXT_TYPES = frozenset((str, type(None)))
+_COLUMN = (-1, 1)
 
 
-@dataclass
-class RowsRequest:
+class RowsRequest(msgspec.Struct):
     """Plain rows."""
 
     rows: list[dict[str, Any]]
 
 
-@dataclass
-class InputTensor:
+class InputTensor(msgspec.Struct):
     """One input of an inference request."""
 
     name: str
@@ -42,16 +43,14 @@ class InputTensor:
     parameters: dict[str, Any] | None = None
 
 
-@dataclass
-class OutputName:
+class OutputName(msgspec.Struct):
     """One output that is asked for."""
 
     name: str
     parameters: dict[str, Any] | None = None
 
 
-@dataclass
-class InferRequest:
+class InferRequest(msgspec.Struct):
     """An inference request."""
 
     inputs: list[InputTensor]
@@ -115,22 +114,20 @@ def feeds_of(request: InferRequest, model: Model, max_rows: int) -> tuple[Feeds,
         InputError: An input is unknown, absent, there twice, or of another datatype or shape.
         TooLarge: There are more rows than are allowed.
     """
-    given: dict[str, InputTensor] = {}
-    known = {tensor.name for tensor in model.inputs}
-    for at, tensor in enumerate(request.inputs):
-        if tensor.name not in known:
-            raise InputError(f"inputs[{at}].name: the model has no input {tensor.name!r}")
-        if tensor.name in given:
-            raise InputError(f"inputs[{at}].name: input {tensor.name!r} is given twice")
-        given[tensor.name] = tensor
+    given: dict[str, InputTensor] = {tensor.name: tensor for tensor in request.inputs}
+    if len(given) != len(request.inputs) or len(given) != len(model.inputs):
+        _refuse_names(request, model)
     feeds: Feeds = {}
     rows = None
     for wanted in model.inputs:
-        if wanted.name not in given:
+        tensor = given.get(wanted.name)
+        if tensor is None:
+            _refuse_names(request, model)
             raise InputError(
                 f"inputs: input {wanted.name!r} is absent", hint="null is a missing number, '' a text"
             )
-        feeds[wanted.name] = array = _array(given[wanted.name], wanted)
+        array = _column(tensor, wanted)
+        feeds[wanted.name] = array = _array(tensor, wanted) if array is None else array
         if rows is not None and len(array) != rows:
             raise InputError(f"input {wanted.name!r} has {len(array)} rows, another one {rows}")
         rows = len(array)
@@ -142,50 +139,84 @@ def feeds_of(request: InferRequest, model: Model, max_rows: int) -> tuple[Feeds,
     return feeds, rows
 
 
+def _refuse_names(request: InferRequest, model: Model) -> None:
+    """Say which input is unknown, or is given twice; what is absent is said by whoever looks for it."""
+    known = {tensor.name for tensor in model.inputs}
+    met: set[str] = set()
+    for at, tensor in enumerate(request.inputs):
+        if tensor.name not in known:
+            raise InputError(f"inputs[{at}].name: the model has no input {tensor.name!r}")
+        if tensor.name in met:
+            raise InputError(f"inputs[{at}].name: input {tensor.name!r} is given twice")
+        met.add(tensor.name)
+
+
+def _fits(shape: list[int], wanted: tuple[int, ...]) -> bool:
+    if len(shape) != len(wanted):
+        return False
+    for length, right in zip(shape, wanted, strict=True):  # a generator costs more than it all
+        if length < 0 or (length != right and right != -1):
+            return False
+    return True
+
+
+def _column(tensor: InputTensor, wanted: Tensor) -> NDArray[Any] | None:
+    """A column of a table, as nearly all are sent; None where the tensor must be looked at more closely."""
+    data = tensor.data
+    if wanted.shape != _COLUMN or tensor.shape != [len(data), 1] or tensor.datatype != wanted.datatype:
+        return None
+    if tensor.datatype == "BYTES" and _TEXT_TYPES.issuperset(map(type, data)):
+        texts = [value or "" for value in data] if None in data else data
+        return np.array(texts, dtype=object)[:, None]
+    if tensor.datatype == "FP64" and _PLAIN_NUMBERS.issuperset(map(type, data)):
+        return np.array(data, dtype=np.float64)[:, None]  # None becomes NaN
+    return None
+
+
 def _array(tensor: InputTensor, wanted: Tensor) -> NDArray[Any]:
     """The tensor as the file takes it; images still as they came."""
-    where = f"input {tensor.name!r}"
-    shape = tensor.shape
-    right = len(shape) == len(wanted.shape) and all(
-        a >= 0 and (b in (-1, a)) for a, b in zip(shape, wanted.shape, strict=True)
-    )
-    if not right:
+    name, shape = tensor.name, tensor.shape
+    if not _fits(shape, wanted.shape):
         raise InputError(
-            f"{where}: shape {shape} is not {list(wanted.shape)}", hint="-1 stands for any length"
+            f"input {name!r}: shape {shape} is not {list(wanted.shape)}", hint="-1 stands for any length"
         )
     text = wanted.datatype == "BYTES"
     if (tensor.datatype == "BYTES") != text or (not text and tensor.datatype not in _NUMBERS):
-        raise InputError(f"{where}: datatype {tensor.datatype!r} is not {wanted.datatype}")
-    data = _flat(tensor.data, where)
-    if len(data) != math.prod(shape):
-        raise InputError(f"{where}: data holds {len(data)} values, the shape says {math.prod(shape)}")
-    return (_texts(data, where) if text else _numbers(data, where)).reshape(shape)
+        raise InputError(f"input {name!r}: datatype {tensor.datatype!r} is not {wanted.datatype}")
+    data = _flat(tensor.data, name)
+    count = math.prod(shape)
+    if len(data) != count:
+        raise InputError(f"input {name!r}: data holds {len(data)} values, the shape says {count}")
+    if wanted.datatype == "UINT8":
+        try:
+            return np.frombuffer(bytes(data), dtype=np.uint8).reshape(shape)
+        except (TypeError, ValueError):  # numbers such as 7.0, or what is refused
+            pass
+    return (_texts(data, name) if text else _numbers(data, name)).reshape(shape)
 
 
-def _flat(data: list[Any], where: str) -> list[Any]:
+def _flat(data: list[Any], name: str) -> list[Any]:
     """Nested lists are allowed too, row by row."""
     while data and isinstance(data[0], list):
         if not all(isinstance(each, list) for each in data):
-            raise InputError(f"{where}: data mixes lists and values")
+            raise InputError(f"input {name!r}: data mixes lists and values")
         data = [value for each in data for value in each]
     return data
 
 
-def _texts(data: list[Any], where: str) -> NDArray[Any]:
-    if not all(isinstance(value, str) or value is None for value in data):
-        raise InputError(f"{where}: data holds something else than texts")
-    values = np.empty(len(data), dtype=object)
-    values[:] = [value or "" for value in data]
-    return values
+def _texts(data: list[Any], name: str) -> NDArray[Any]:
+    if not _TEXT_TYPES.issuperset(map(type, data)):
+        raise InputError(f"input {name!r}: data holds something else than texts")
+    return np.array([value or "" for value in data], dtype=object)
 
 
-def _numbers(data: list[Any], where: str) -> NDArray[np.float64]:
-    if not all(isinstance(value, int | float) or value is None for value in data):
-        raise InputError(f"{where}: data holds something else than numbers")
+def _numbers(data: list[Any], name: str) -> NDArray[np.float64]:
+    if not _NUMBER_TYPES.issuperset(map(type, data)):
+        raise InputError(f"input {name!r}: data holds something else than numbers")
     try:
         return np.array(data, dtype=np.float64)  # None becomes NaN
     except OverflowError:
-        raise InputError(f"{where}: data holds a number too large for float64") from None
+        raise InputError(f"input {name!r}: data holds a number too large for float64") from None
 
 
 def infer_answer(request: InferRequest, model: Model, outputs: Feeds) -> dict[str, Any]:
@@ -194,20 +225,24 @@ def infer_answer(request: InferRequest, model: Model, outputs: Feeds) -> dict[st
     Raises:
         InputError: An output is asked for that the model does not have, or an answer is no finite number.
     """
-    wanted = [each.name for each in request.outputs or ()] or [each.name for each in model.outputs]
-    told = {each.name: each for each in model.outputs}
     out = []
-    for at, name in enumerate(wanted):
-        if name not in told or name not in outputs:
-            raise InputError(f"outputs[{at}].name: the model has no output {name!r}")
-        array = outputs[name]
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+    given = [each for each in model.outputs if each.name in outputs]
+    for tensor in _asked(request, given) if request.outputs else given:
+        array = outputs[tensor.name]
+        data = array.ravel().tolist()
+        # NaN and the infinities spread through a sum; a sum of finite ones may be infinite too.
+        if array.dtype.kind == "f" and not math.isfinite(sum(data)) and not np.isfinite(array).all():
             raise InputError("an input holds a number too far from those that the model was trained on")
-        tensor = told[name]
-        out.append(
-            {"name": name, "datatype": tensor.datatype, "shape": array.shape, "data": array.ravel().tolist()}
-        )
+        out.append({"name": tensor.name, "datatype": tensor.datatype, "shape": array.shape, "data": data})
     answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version, "outputs": out}
     if request.id is not None:
         answer["id"] = request.id
     return answer
+
+
+def _asked(request: InferRequest, given: list[Tensor]) -> list[Tensor]:
+    told = {each.name: each for each in given}
+    for at, each in enumerate(request.outputs or ()):
+        if each.name not in told:
+            raise InputError(f"outputs[{at}].name: the model has no output {each.name!r}")
+    return [told[each.name] for each in request.outputs or ()]

@@ -17,15 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data.reading.cells import Cells, Rule, read, refusal
+from satisfice.data.reading.cells import Cells, Rule, category_of, read, refusal
 from satisfice.data.reading.text import MISSING
 from satisfice.errors import InputError
-from satisfice.ship.folder.description import IMAGE_COLUMN, Description, ImageInput
+from satisfice.ship.folder.description import IMAGE_COLUMN, Description, ImageInput, InputColumn
 from satisfice.ship.folder.pictures import image_of, pixels_of
 
 Feeds = dict[str, NDArray[Any]]
 IMAGES = "images"  # name of the input
-_NUMBERS = (int, float, type(None))
+_NUMBERS = frozenset((int, float, type(None)))
+_TEXTS = frozenset((str, type(None)))
 _RELATIVE, _ABSOLUTE = 1e-5, 1e-6  # within which two answers are the same
 
 
@@ -65,7 +66,7 @@ class Pipeline:
     def __init__(self, described: Description, session: Any) -> None:
         self.described = described
         self.session = session
-        self._quick = {column.name: _Quick(column.rule) for column in described.columns}
+        self._quick = {column.name: _Quick(column) for column in described.columns}
         self._outputs = ("label", "probabilities") if described.task == "classification" else ("value",)
         given = {each.name for each in session.get_inputs()}
         images = isinstance(described.input, ImageInput)
@@ -173,7 +174,8 @@ class Pipeline:
         numbers = outputs["probabilities" if self._keys else "value"]
         rows = numbers.tolist()
         # NaN and the infinities spread through a sum; a sum of finite ones may be infinite too.
-        if not math.isfinite(numbers.sum(dtype=np.float64)) and not np.isfinite(numbers).all():
+        total = np.add.reduce(numbers, axis=None, dtype=np.float64)
+        if not math.isfinite(total) and not np.isfinite(numbers).all():
             at = int(np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))[0])
             raise InputError(
                 f"row {at} holds a number too far from those that the model was trained on",
@@ -196,24 +198,34 @@ class Pipeline:
 
 
 class _Quick:
-    """Cells that need no rule: plain finite numbers, and categories as training spelled them."""
+    """Cells that need no count of what cannot be read: plain numbers, and texts that nothing is said of."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, column: InputColumn) -> None:
+        rule = column.rule
         self._number = rule.kind == "number" and not rule.missing
         self._moment = rule.kind == "moment"
-        self._known = frozenset(rule.values) - MISSING - {""} if rule.kind == "category" else frozenset()
+        self._category = rule.kind == "category"
+        self._known = frozenset(rule.values) - MISSING - {""}
+        self._known_or_nothing = self._known | {None}
+        self._meaning = category_of(rule) if column.rare and self._category else None  # nothing is unseen
 
     def take(self, cells: Sequence[Any]) -> NDArray[Any] | None:
-        if self._number and all(type(cell) in _NUMBERS for cell in cells):
+        if self._number and _NUMBERS.issuperset(map(type, cells)):
             try:
                 values = np.array(cells, dtype=np.float64)  # None becomes NaN
             except OverflowError:
                 return None
-            return None if np.isinf(values).any() else values
+            return None if math.inf in cells or -math.inf in cells else values
         if self._moment and all(cell is None for cell in cells):
             return np.full(len(cells), np.nan)
-        if self._known and all(type(cell) is str and cell in self._known for cell in cells):
-            return np.array(cells, dtype=object)
+        if self._category and _TEXTS.issuperset(map(type, cells)):
+            if self._known.issuperset(cells):
+                return np.array(cells, dtype=object)
+            if self._known_or_nothing.issuperset(cells):
+                return np.array([cell or "" for cell in cells], dtype=object)
+            if self._meaning:
+                texts = [cell if cell in self._known else self._meaning(cell) or "" for cell in cells]
+                return np.array(texts, dtype=object)
         return None
 
 
