@@ -30,6 +30,9 @@ pytest.importorskip("msgspec")
 from tests.ship.shipped_models import ROWS, expected, write_bright, write_price, write_survival
 
 from satisfice.deploy.server.counters import Counters
+from satisfice.deploy.server.models import open_settled
+from satisfice.deploy.server.queue import take_no_more, waiting
+from satisfice.errors import InputError
 from satisfice.ship.folder.standalone import open_pipeline
 
 ROW = {"age": 30, "fare": "1.234,5", "sex": "female", "boarded": "1.2.1970"}
@@ -419,6 +422,68 @@ def test_accepted_requests_are_answered_after_sigterm(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 200")
         assert answer.endswith(b'{"predictions":[{"value":1002.0}]}')
         assert server.process.wait(60) == 0
+
+
+def test_what_waits_to_be_accepted_is_answered_after_sigterm(tmp_path: Path) -> None:
+    write_price(tmp_path)
+    with serving(str(tmp_path)) as server:
+        server.process.send_signal(signal.SIGSTOP)
+        with contextlib.ExitStack() as stack:
+            address = (server.host, server.port)
+            callers = [stack.enter_context(socket.create_connection(address, timeout=60)) for _ in range(3)]
+            for caller in callers:
+                caller.sendall(asked(b'{"rows": [{"size": 4}]}', path="/predict"))
+            server.process.send_signal(signal.SIGTERM)
+            server.process.send_signal(signal.SIGCONT)
+            for caller in callers:
+                assert caller.recv(65536).endswith(b'{"predictions":[{"value":1008.0}]}')
+        assert server.process.wait(60) == 0
+
+
+def test_a_request_on_an_idle_connection_is_answered_after_sigterm(tmp_path: Path) -> None:
+    write_price(tmp_path)
+    with serving(str(tmp_path)) as server:
+        address = (server.host, server.port)
+        with socket.create_connection(address, timeout=60) as caller, socket.create_connection(address):
+            caller.sendall(asked(b'{"rows": [{"size": 4}]}', path="/predict"))
+            assert b"connection: close" not in caller.recv(65536).lower()
+            server.process.send_signal(signal.SIGSTOP)  # the request is on its way when the server ends
+            server.process.send_signal(signal.SIGTERM)
+            caller.sendall(asked(b'{"rows": [{"size": 5}]}', path="/predict"))
+            server.process.send_signal(signal.SIGCONT)
+            answer = caller.recv(65536)
+            assert answer.endswith(b'{"predictions":[{"value":1010.0}]}')
+            assert b"connection: close" in answer.lower() or caller.recv(1) == b""
+            assert server.process.wait(60) == 0
+
+
+def test_nobody_joins_the_queue_of_a_socket_that_is_to_be_closed() -> None:
+    if not hasattr(socket, "TCP_INFO"):
+        pytest.skip("only Linux tells of the queue")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        address = listening.getsockname()
+        callers = [socket.create_connection(address) for _ in range(2)]
+        assert waiting(listening) == 2
+        take_no_more(listening)
+        with pytest.raises(TimeoutError):
+            socket.create_connection(address, timeout=0.2)
+        for _ in callers:
+            listening.accept()[0].close()
+        assert waiting(listening) == 0
+        for caller in callers:
+            caller.close()
+
+
+def test_a_folder_that_is_being_written_is_opened_when_it_is_whole(tmp_path: Path) -> None:
+    write_price(tmp_path)
+    whole = (tmp_path / "model.onnx").read_bytes()
+    (tmp_path / "model.onnx").write_bytes(whole[:-1])
+    with pytest.raises(InputError, match="model"):
+        open_settled(tmp_path, 1)
+    writer = threading.Timer(0.1, (tmp_path / "model.onnx").write_bytes, (whole,))
+    writer.start()
+    assert open_settled(tmp_path, 1).name == "price"
+    writer.join()
 
 
 def raw_answers(server: Server, sent: bytes, pause_at: int = 0) -> list[tuple[int, bytes, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from satisfice.ship.folder.standalone import DESCRIPTION, MODEL, golden_differen
 from satisfice.ship.folder.write import content_digest, digest
 
 Stamp = tuple[tuple[int, int, int], ...]
+_QUIET_S = 0.5  # a folder that has not changed for so long is not being written
+_MOST_TRIES = 20
 _DATATYPES = {
     "tensor(double)": "FP64",
     "tensor(float)": "FP32",
@@ -79,7 +82,8 @@ def open_model(directory: Path, threads: int) -> Model:
     stamp = stamp_of(directory)
     pipeline = open_pipeline(directory, threads)
     sums = pipeline.described.checksums
-    if sums.get(MODEL) != digest((directory / MODEL).read_bytes()):
+    # Files are replaced one by one: what was read before and after is of one version, or the sums tell.
+    if sums.get(MODEL) != digest((directory / MODEL).read_bytes()) or stamp_of(directory) != stamp:
         raise InputError(f"{directory / MODEL} differs from its checksum", hint="copy the folder again")
     if sums.get(DESCRIPTION) != content_digest(pipeline.described):
         raise InputError(f"{directory / DESCRIPTION} differs from its checksum", hint="copy the folder again")
@@ -97,6 +101,25 @@ def open_model(directory: Path, threads: int) -> Model:
         example=golden_of(directory)[0][0],
         stamp=stamp,
     )
+
+
+def open_settled(directory: Path, threads: int) -> Model:
+    """`open_model`, tried again while the folder is being written.
+
+    Raises:
+        InputError: The folder cannot be served, and nobody writes it.
+    """
+    for _ in range(_MOST_TRIES):
+        stamp = stamp_of(directory)
+        try:
+            return open_model(directory, threads)
+        except InputError:
+            until = time.monotonic() + _QUIET_S
+            while stamp_of(directory) == stamp:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_QUIET_S / 20)
+    return open_model(directory, threads)
 
 
 def _tensor(given: Any) -> Tensor:
@@ -129,7 +152,7 @@ class Models:
         self._by_name: dict[str, Model] = {}
         self._tried: dict[str, Stamp] = {}
         for directory in directories:
-            model = open_model(directory, threads)
+            model = open_settled(directory, threads)
             if "/" in model.name or not model.name:
                 raise InputError(
                     f"{directory}: the name {model.name!r} fits into no address", hint="ship it anew"
@@ -176,7 +199,7 @@ class Models:
 
     def _reload(self, old: Model) -> bool:
         try:
-            new = open_model(old.directory, self._threads)
+            new = open_settled(old.directory, self._threads)
         except (InputError, OSError) as error:
             _say(f"{old.name} stays at version {old.version}: {error}")
             return False

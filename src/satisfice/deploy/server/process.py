@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import secrets
 import shutil
@@ -18,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.addresses import is_loopback, url_of
+from satisfice.deploy.server.queue import take_no_more, waiting
 from satisfice.deploy.server.settings import Settings
 from satisfice.errors import InputError, MissingExtra
 
 _DRAIN_S = 30  # for requests that were accepted before SIGTERM
 _BACKLOG = 2048
+_QUEUE_S = 2.0  # for workers to take the connections that wait in the socket's queue
 _START_S = 120.0  # patience with workers that start
 
 
@@ -79,7 +82,7 @@ def run(
                 lifespan="on",
             )
             if workers == 1:
-                _serve_alone(uvicorn.Server(config), listening)
+                _serve_alone(config, listening)
             else:
                 _check(settings)
                 _serve_with_workers(config, listening, start)
@@ -99,7 +102,13 @@ class _Start:
     def __call__(self) -> Any:
         from satisfice.deploy.server.app import make_app
 
-        return make_app(self.settings, None if self.silent else self.say)
+        if not self.silent:
+            return make_app(self.settings, self.say)
+        try:
+            return make_app(self.settings)
+        except InputError as error:  # the supervisor starts another worker soon
+            print(f"satisfice: a worker cannot start: {error}", file=sys.stderr)  # noqa: T201  # this is the log
+            sys.exit(1)
 
     def say(self) -> None:
         """Tell where the server is, on standard output."""
@@ -135,11 +144,21 @@ def _listening(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _serve_alone(server: Any, listening: socket.socket) -> None:
+def _serve_alone(config: Any, listening: socket.socket) -> None:
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: Any = None) -> None:
+            until = time.monotonic() + _QUEUE_S
+            take_no_more(listening)
+            while waiting(listening) and time.monotonic() < until:
+                await asyncio.sleep(0.01)
+            await super().shutdown(sockets)
+
     # uvicorn raises the signal again once it has drained: it is done then, not killed.
     before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        server.run(sockets=[listening])
+        Server(config).run(sockets=[listening])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -157,6 +176,10 @@ def _serve_with_workers(config: Any, listening: socket.socket, start: _Start) ->
     terminate = supervisor.terminate_all
 
     def stop() -> None:
+        until = time.monotonic() + _QUEUE_S
+        take_no_more(listening)
+        while waiting(listening) and time.monotonic() < until:
+            time.sleep(0.01)
         listening.close()  # else callers would wait in its queue for workers that take no more
         terminate()
 
