@@ -66,7 +66,8 @@ class Pipeline:
     def __init__(self, described: Description, session: Any) -> None:
         self.described = described
         self.session = session
-        self._quick = {column.name: _Quick(column) for column in described.columns}
+        self._columns = [(column, column.input_name, _Quick(column)) for column in described.columns]
+        self._names = described.names
         self._outputs = ("label", "probabilities") if described.task == "classification" else ("value",)
         given = {each.name for each in session.get_inputs()}
         images = isinstance(described.input, ImageInput)
@@ -97,7 +98,7 @@ class Pipeline:
         if not rows:
             raise InputError("there are no rows", hint="give at least one")
         columns: dict[str, list[Any]] = {}
-        for name in self.described.names:
+        for name in self._names:
             try:
                 columns[name] = [row[name] for row in rows]
             except KeyError:
@@ -117,22 +118,22 @@ class Pipeline:
         feeds: Feeds = {}
         unread: dict[str, Mapping[str, int]] = {}
         unseen: dict[str, Mapping[str, int]] = {}
-        lacking = [name for name in self.described.names if name not in columns]
+        lacking = [name for name in self._names if name not in columns]
         if lacking:
             raise InputError(
                 f"the rows lack {', '.join(map(repr, lacking))}", hint="give every column of the model"
             )
-        for column in self.described.columns:
+        for column, name, quick in self._columns:
             cells = columns[column.name]
-            quick = self._quick[column.name].take(cells)
-            if quick is None:
+            values = quick.take(cells)
+            if values is None:
                 found = _read(column.name, column.rule, cells)
                 if found.unread:
                     unread[column.name] = dict(found.unread)
                 if found.unseen and not column.rare:
                     unseen[column.name] = dict(found.unseen)
-                quick = _texts(found) if column.rule.kind == "category" else found.values
-            feeds[column.input_name] = quick.reshape(-1, 1)
+                values = _texts(found) if column.rule.kind == "category" else found.values
+            feeds[name] = values[:, None]
         return feeds, Told(unread=unread, unseen=unseen)
 
     def feeds_of_images(self, images: NDArray[Any]) -> Feeds:
@@ -174,7 +175,7 @@ class Pipeline:
         numbers = outputs["probabilities" if self._keys else "value"]
         rows = numbers.tolist()
         # NaN and the infinities spread through a sum; a sum of finite ones may be infinite too.
-        total = np.add.reduce(numbers, axis=None, dtype=np.float64)
+        total = sum(map(sum, rows)) if self._keys else sum(rows)
         if not math.isfinite(total) and not np.isfinite(numbers).all():
             at = int(np.flatnonzero(~np.isfinite(numbers).reshape(len(numbers), -1).all(axis=1))[0])
             raise InputError(
