@@ -108,7 +108,7 @@ def onnx_bytes(opened: Opened, record: TrialRecord) -> tuple[bytes, Header, bool
     kept = model_file(opened, record)
     if kept.suffix != ".onnx":
         return (*converted(kept), False)
-    beside = kept.with_name(kept.name.replace("model", "weights", 1)).with_suffix(".safetensors")
+    beside = kept_weights(kept)
     return kept.read_bytes(), safetensors_file.read(beside)[0], True
 
 
