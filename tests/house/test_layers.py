@@ -39,7 +39,7 @@ ROOMS = {
     "data": ("reading", "features", "sets"),
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
-    "train": ("networks", "trees", "families"),
+    "train": ("files", "networks", "trees", "families"),
     "ship": ("onnx", "folder"),
     "study": ("optuna_api", "measuring", "lifecycle", "before", "running", "after", "facade"),
 }

@@ -21,6 +21,7 @@ from satisfice.measure.host import host
 from satisfice.ship import runtime
 from satisfice.ship.folder.description import Description, ImageInput
 from satisfice.ship.folder.parse import from_text
+from satisfice.ship.folder.standalone import golden_of
 from satisfice.ship.folder.write import FILES
 from satisfice.study.after.promises import promises_of
 from satisfice.train.conversion import converted
@@ -246,12 +247,12 @@ def test_the_card_tells_data_bounds_and_how_it_was_found(shipped: tuple[Any, Pat
         "column 'clinic' is ignored",
         "Bounds: `size_kb <= 50`, `latency_ms <= 100` and `recall >= 0.1`.",
         "is the one that the study chose",
-        "converted from it when it was shipped",
         "| alpha |",
         "2023-",
     ):
         assert said in text
     assert "Warning" not in text
+    assert "converted" not in text
 
 
 def test_another_trial_ships_by_its_number_and_the_card_says_whose_choice_it_was(
@@ -295,7 +296,7 @@ def test_a_trial_that_misses_a_bound_is_refused_unless_it_is_forced(tmp_path: Pa
 
 
 def test_the_converted_file_itself_must_fit(tmp_path: Path) -> None:
-    study = own({"size_bytes": "<= 100000"})
+    study = own({"size_bytes": "<= 100000"}, ship={"format": "safetensors"})
     record = study.best()
     content, _ = converted(study.model_file(record.number))
     kept, larger = int(record.metrics["size_bytes"]), len(content)
@@ -317,18 +318,36 @@ def test_memory_and_throughput_are_measured_of_the_file(tmp_path: Path) -> None:
     assert {promises[name]["bound"] for name in bounds} == {"<= 1000", ">= 1", "<= 1000000"}
 
 
-def test_a_kept_onnx_file_ships_byte_by_byte_with_what_the_study_says_of_it(tmp_path: Path) -> None:
-    study = own({"size_kb": "<= 100"})
+def test_the_file_that_the_trial_was_judged_by_ships_byte_by_byte(tmp_path: Path) -> None:
+    study = own({"size_kb": "<= 100", "latency_ms": "<= 50"})
     number = study.confirm().number
     assert number is not None
-    kept = study.model_file(number)
-    content, _ = converted(kept)
-    kept.rename(kept.with_name("weights-001.safetensors"))  # as studies keep it whose format is ONNX
-    kept.with_name("model-001.onnx").write_bytes(content)
+    content = study.model_file(number).read_bytes()
     result = study.ship(tmp_path / "wine")
     assert (tmp_path / "wine" / "model.onnx").read_bytes() == content
-    assert result.promises[0]["value"] == len(content) / 1e3
+    promises = {each["metric"]: each for each in result.promises}
+    assert promises["size_kb"]["value"] == len(content) / 1e3
+    assert promises["latency_ms"]["low"] <= promises["latency_ms"]["value"] <= promises["latency_ms"]["high"]
     assert "converted" not in card(tmp_path / "wine")
+
+
+def test_compression_and_threshold_of_the_trial_are_those_of_the_folder(tmp_path: Path) -> None:
+    study = own(
+        {"recall": ">= 0.9"},
+        data={"name": "breast_cancer"},
+        model={"family": "linear", "compression": "int8", "threshold": "auto"},
+    )
+    result = study.ship(tmp_path / "cells")
+    told, record = described(tmp_path / "cells"), study.records()[result.trial]
+    assert told.threshold == record.metrics["decision_threshold"] != 0.5
+    assert {each["precision"] for each in result.promises if each["metric"].startswith("size")} == {"int8"}
+    (tested,) = [each for each in result.scores if each["split"] == "test"]
+    assert tested["metrics"] == pytest.approx(dict(study.confirm().test), abs=1e-6)
+    rows, answers = golden_of(tmp_path / "cells")
+    positive, cut = str(told.classes[1]), np.float32(told.threshold)
+    for answer in answers:
+        assert (answer["label"] == told.classes[1]) == (np.float32(answer["probabilities"][positive]) >= cut)
+    assert rows
 
 
 def test_a_promise_takes_the_interval_of_the_stored_measurement(ward: satisfice.Study) -> None:
@@ -391,7 +410,8 @@ def test_a_study_of_the_first_release_ships(tmp_path: Path) -> None:
     folder = unpacked(tmp_path)
     study = satisfice.load_study("patients", storage=url_of(folder))
     result = study.ship(tmp_path / "patients")
-    assert result.scores[0]["metrics"] == pytest.approx(dict(study.confirm().test), abs=1e-5)
+    before = dict(study.confirm().test)  # of the metrics of that time
+    assert {name: result.scores[0]["metrics"][name] for name in before} == pytest.approx(before, abs=1e-5)
     columns = {column.name: column.rule.kind for column in described(tmp_path / "patients").columns}
     assert columns == {
         "age": "number",

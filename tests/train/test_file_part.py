@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from satisfice.train.families.linear import LINEAR
-from satisfice.train.shipped_file import Kept, SafetensorsFile
+from satisfice.train.files.shipped_file import Kept, SafetensorsFile
 
 TRAILER = b"the end."
 

@@ -26,13 +26,13 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.study_file.family_checks import check_against
 from satisfice.spec.task import Params, Reload, TrainingTrial
 from satisfice.train.answer_rule import EVEN, AnswerRule, check_two_classes
-from satisfice.train.fold_feeds import Feeds, FoldFeeds
+from satisfice.train.files.fold_feeds import Feeds, FoldFeeds
+from satisfice.train.files.onnx_model import OnnxModel
+from satisfice.train.files.onnx_shipped import OnnxFile
+from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
 from satisfice.train.hyperparameter import AUTO, COMPRESSION, THRESHOLD
-from satisfice.train.onnx_model import OnnxModel
-from satisfice.train.onnx_shipped import OnnxFile
 from satisfice.train.score import score_answers
 from satisfice.train.scoring import Scoring, main_metric
-from satisfice.train.shipped_file import SafetensorsFile, ShippedFile, bare
 from satisfice.train.study_data import StudyData, few_rows
 from satisfice.train.trainer import Trainer
 

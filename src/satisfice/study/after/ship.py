@@ -41,7 +41,7 @@ from satisfice.study.lifecycle.session import Session
 from satisfice.study.models import onnx_bytes
 from satisfice.study.opening import Opened
 from satisfice.train.conversion import core_writer
-from satisfice.train.onnx_shipped import FITTED_THRESHOLD
+from satisfice.train.files.onnx_shipped import FITTED_THRESHOLD
 
 
 @dataclass(frozen=True, kw_only=True)

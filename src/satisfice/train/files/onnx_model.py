@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.ship import runtime
-from satisfice.train.fold_feeds import Feeds
+from satisfice.train.files.fold_feeds import Feeds
 from satisfice.train.loading import load
 
 _CHUNK = 4096  # items at a time, to bound memory

@@ -17,9 +17,9 @@ from satisfice.ship.onnx_file import CoreWriter, Options
 from satisfice.ship.safetensors_file import Arrays, Header
 from satisfice.spec.task import Params, Reload
 from satisfice.train.answer_rule import AnswerRule
-from satisfice.train.fold_feeds import FoldFeeds
+from satisfice.train.files.fold_feeds import FoldFeeds
+from satisfice.train.files.onnx_model import OnnxModel
 from satisfice.train.loading import load
-from satisfice.train.onnx_model import OnnxModel
 
 Call = Callable[[], object]
 

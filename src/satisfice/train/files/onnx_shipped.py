@@ -13,8 +13,8 @@ from satisfice.errors import DataError
 from satisfice.ship import onnx_file, runtime
 from satisfice.ship.safetensors_file import Arrays
 from satisfice.spec.task import Params, Reload
-from satisfice.train.onnx_model import OnnxModel
-from satisfice.train.shipped_file import Call, Kept, SafetensorsFile, Shippable, bare
+from satisfice.train.files.onnx_model import OnnxModel
+from satisfice.train.files.shipped_file import Call, Kept, SafetensorsFile, Shippable, bare
 
 FITTED_THRESHOLD = "decision_threshold"  # a trial's metric, where its training fitted the threshold
 _CALIBRATION = 1024  # training items on which static quantization calibrates at most

@@ -1,0 +1,1 @@
+"""The file that ships, as training sees it: written, measured, scored."""
