@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from satisfice.choose import best, endings
+from satisfice.choose.endings import joined
 from satisfice.errors import NoFeasibleTrial
 from satisfice.results.status import BudgetStatus, Counts, EndingGroup, Status, TrialInTraining, WorkerStatus
 from satisfice.results.trial import TrialSummary
+from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import history
@@ -16,6 +18,9 @@ from satisfice.store.worker_trials import crew
 from satisfice.study.lifecycle.session import lease_seconds
 from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.running.same_failure import stopped
+from satisfice.train.answer_rule import EVEN
+from satisfice.train.hyperparameter import THRESHOLD
+from satisfice.train.threshold import LABEL_METRICS
 
 
 def counts(reader: Reader) -> Counts:
@@ -90,3 +95,17 @@ def _best(reader: Reader, records: Sequence[TrialRecord]) -> TrialSummary | None
         return TrialSummary.of(best(records, reader.spec.objectives, reader.spec.constraints))
     except NoFeasibleTrial:
         return None
+
+
+def threshold_sentence(spec: StudySpec) -> str:
+    """That a bound on answers may need another decision threshold; empty where that is not one half."""
+    bounded = dict.fromkeys(c.metric for c in spec.constraints if c.metric in LABEL_METRICS)
+    if not bounded or spec.model is None or THRESHOLD in spec.space.by_name:
+        return ""
+    if spec.model.fixed.get(THRESHOLD, EVEN) != EVEN:
+        return ""
+    depend = "depends" if len(bounded) == 1 else "depend"
+    return (
+        f"{joined(list(bounded))} {depend} on the decision threshold, which is 0.5 here: with two classes, a "
+        'new study with threshold = "auto" under [model] fits it to the bounds'
+    )

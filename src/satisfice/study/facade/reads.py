@@ -18,7 +18,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.study.frame import trials_frame
 from satisfice.study.running.deferred_timing import waiting_sentence
-from satisfice.study.status import counts, turned_away_sentence, whole
+from satisfice.study.status import counts, threshold_sentence, turned_away_sentence, whole
 
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
@@ -65,7 +65,8 @@ class Reads:
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
             away = "" if records else turned_away_sentence(self._counts()["turned_away"])
-            error.hint = "; ".join(part for part in (waiting, away, error.hint) if part)
+            even = threshold_sentence(self.spec) if error.nearest is not None else ""
+            error.hint = "; ".join(part for part in (waiting, away, error.hint, even) if part)
             raise
 
     def pareto_front(
