@@ -3,9 +3,9 @@
     python benchmarks/latency_fidelity.py            # about 9 minutes
     python benchmarks/latency_fidelity.py --quick    # about 1 minute, too few repeats to judge by
 
-Three models; nothing beside, then two, then four busy processes beside (they are no satisfice workers and
-do not yield). Prints for each cell the median and the worst error against the quiet reference, how often the
-95% interval covers it (ours only), and the seconds spent.
+Three models in ONNX Runtime; nothing beside, then two, then four busy processes beside (they are no satisfice
+workers and do not yield). Prints for each cell the median and the worst error against the quiet reference, how
+often the 95% interval covers it (ours only), and the seconds spent.
 
 The reference is the same for all four: before the first and after each of the nine cells, while nothing runs
 beside, short hot loops of each model on every core in turn, each between two runs of a fixed probe (Python's
@@ -39,13 +39,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from onnx import TensorProto
 from torch.utils import benchmark
 
 from satisfice.measure import InMemoryMeasurements, Meter
 from satisfice.measure.latency.conditions import still
+from satisfice.ship import runtime
+from satisfice.ship.onnx.graph import Graph
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.study import MeasureOptions
+from satisfice.train.networks.export import add_network, blank_arrays
+from satisfice.train.networks.plan import (
+    Activate,
+    AveragePool,
+    Conv,
+    Flatten,
+    Layer,
+    Linear,
+    MaxPool,
+    Plan,
+)
 
 Call = Callable[[], object]
 Row = dict[str, Any]
@@ -63,26 +76,34 @@ GOALS = {"median": 0.05, "worst": 0.15, "coverage": 0.9, "seconds": 2.0, "second
 
 
 def mlp() -> Call:
-    return ready(nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)), torch.randn(1, 64))
+    return ready((Linear(64, 128), Activate("relu"), Linear(128, 10)), (1, 64))
 
 
 def small_cnn() -> Call:
-    layers = [nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-    layers += [nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 10)]
-    return ready(nn.Sequential(*layers), torch.randn(1, 1, 8, 8))
+    first: list[Layer] = [Conv(1, 8, 3, 8, 8, bias=True), Activate("relu"), MaxPool()]
+    second: list[Layer] = [Conv(8, 16, 3, 4, 4, bias=True), Activate("relu"), MaxPool()]
+    return ready((*first, *second, Flatten(), Linear(64, 10)), (1, 1, 8, 8))
 
 
 def deep_cnn() -> Call:
-    layers: list[nn.Module] = [nn.Conv2d(3, 64, 3, padding=1), nn.ReLU()]
+    layers: list[Layer] = [Conv(3, 64, 3, 16, 16, bias=True), Activate("relu")]
     for _ in range(8):
-        layers += [nn.Conv2d(64, 64, 3, padding=1), nn.ReLU()]
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
-    return ready(nn.Sequential(*layers), torch.randn(1, 3, 16, 16))
+        layers += [Conv(64, 64, 3, 16, 16, bias=True), Activate("relu")]
+    return ready((*layers, AveragePool(), Flatten(), Linear(64, 10)), (1, 3, 16, 16))
 
 
-def ready(module: nn.Module, example: torch.Tensor) -> Call:
-    module.eval()
-    return lambda: module(example)
+def ready(plan: Plan, shape: tuple[int, ...]) -> Call:
+    """The call that answers one item in ONNX Runtime, with weights as training begins."""
+    draw = np.random.default_rng(0)
+    arrays = {}
+    for name, array in blank_arrays(plan).items():
+        spread = 1 / np.sqrt(np.prod(array.shape[1:])) if array.ndim > 1 else 0.01
+        arrays[name] = draw.uniform(-spread, spread, array.shape).astype(np.float32)
+    graph = Graph()
+    x = graph.input("x", TensorProto.FLOAT, ["n", *shape[1:]])
+    graph.output(add_network(graph, x, plan, arrays, "none"), "y", TensorProto.FLOAT, None)
+    item = draw.normal(size=shape).astype(np.float32)
+    return runtime.call(runtime.session(graph.serialized({})), {"x": item})
 
 
 MODELS = {"MLP": mlp, "small CNN": small_cnn, "deep CNN": deep_cnn}
