@@ -4,8 +4,8 @@
     python benchmarks/latency_fidelity.py --quick    # about 1 minute, too few repeats to judge by
 
 Three models in ONNX Runtime; nothing beside, then two, then four busy processes beside (they are no satisfice
-workers and do not yield). Prints for each cell the median and the worst error against the quiet reference, how
-often the 95% interval covers it (ours only), and the seconds spent.
+workers and do not yield). Prints for each cell the median and the worst error against the quiet reference,
+how often the 95% interval covers it (ours only), and the seconds spent.
 
 The reference is the same for all four: before the first and after each of the nine cells, while nothing runs
 beside, short hot loops of each model on every core in turn, each between two runs of a fixed probe (Python's

@@ -39,6 +39,10 @@ class OnnxModel:
         """SHA-256 of the file in hexadecimal digits."""
         return hashlib.sha256(self.content).hexdigest()
 
+    @cached_property
+    def _session(self) -> Any:
+        return runtime.session(self.content)
+
     def answers(
         self, feeds: Feeds, classes: tuple[Any, ...]
     ) -> tuple[NDArray[np.int64] | None, NDArray[Any]]:
@@ -52,7 +56,7 @@ class OnnxModel:
             Codes of the classes that it answers (n,) and probabilities (n, k); for regression None and values
             (n,).
         """
-        session = runtime.session(self.content)
+        session = self._session
         taken = {entry.name for entry in session.get_inputs()}
         n = len(next(iter(feeds.values())))
         parts = [
