@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.ship.shipped_models import survival_description, survival_model, writ
 
 from satisfice.errors import InputError
 from satisfice.ship.folder.card import model_card
-from satisfice.ship.folder.description import Description, Promise, to_json
+from satisfice.ship.folder.description import Description, ImageInput, Promise, to_json
 from satisfice.ship.folder.parse import from_text
 from satisfice.ship.folder.standalone import golden_differences, open_pipeline
 from satisfice.ship.folder.write import FILES, digest
@@ -170,3 +171,12 @@ def test_the_card_says_what_whoever_uses_the_model_must_know() -> None:
         "Not stated: whoever publishes this model chooses one.",
     ):
         assert sentence in card
+
+
+@pytest.mark.parametrize(("channels", "told"), [(1, "with 1 channel,"), (3, "with 3 channels,")])
+def test_the_card_of_an_image_model_speaks_of_images(channels: int, told: str) -> None:
+    given = ImageInput(shape=(channels, 2, 3), dtype="uint8")
+    card = model_card(replace(survival_description(survival_model()), input=given))
+    assert f"Images of 2 x 3 pixels {told}" in card
+    assert "python predict.py images.npy " in card
+    assert "rows.csv" not in card

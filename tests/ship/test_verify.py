@@ -256,6 +256,22 @@ def test_the_command_s_exit_codes(tmp_path: Path, data: Path, capfd: pytest.Capt
     assert "FAILS  checksum" in capfd.readouterr().out
 
 
+def test_figures_have_four_digits_and_a_unit(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    told = write_survival(tmp_path)
+    promise = Promise(metric="latency_us", value=98376.54480226334, bound="<= 1e6", runtime="onnxruntime")
+    rewritten(tmp_path, replace(told, promises=(*told.promises, promise)))
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(tmp_path)])
+    assert ended.value.code == 0
+    lines = {line.split()[1]: line for line in capfd.readouterr().out.splitlines()}
+    assert "promised 98.38 ms; found 0.0" in lines["latency_ms"]
+    found = lines["latency_ms"].partition("found ")[2].partition(" ms")[0]
+    assert len(found.replace(".", "").lstrip("0")) <= 4
+    assert lines["golden"].endswith(f"promised {len(golden_of(tmp_path)[0])} answers; found 3 answers")
+    size = (tmp_path / "model.onnx").stat().st_size
+    assert f"promised {size} bytes; found {size} bytes" in lines["size_bytes"]
+
+
 def test_a_shipped_folder_needs_neither_pandas_nor_torch_nor_scikit_learn(tmp_path: Path) -> None:
     write_price(tmp_path)
     code = (

@@ -806,6 +806,25 @@ def test_half_of_a_character_is_no_choice(choice: str) -> None:
         parse_dict(content, has_task=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a\x85b", '"a\\u0085b"'),
+        ("a\u2028b", '"a\\u2028b"'),
+        ("a\x7f", '"a\\u007f"'),
+        ("\U000e0001", '"\\udb40\\udc01"'),
+        ("é\t", '"é\\t"'),
+    ],
+)
+def test_what_cannot_be_printed_is_escaped(name: str, told: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        parse_dict({"name": name})
+    said = next(str(each) for each in caught.value.problems if "is not a study name" in str(each))
+    assert f"name: {told} is not a study name" in said
+    assert said.isprintable()
+    assert len(said.splitlines()) == 1
+
+
 def test_key_that_is_no_string() -> None:
     with pytest.raises(SpecError, match=r"study: 3 is not a key"):
         parse_dict({3: "x"})  # type: ignore[dict-item]  # what a caller without types may pass

@@ -91,7 +91,7 @@ def verify_folder(directory: Path, data: Path | None = None) -> Verified:
                 holds=not different,
                 promised=total,
                 found=total - len(different),
-                detail="answers",
+                detail=f"differs: row {', '.join(map(str, different))}" if different else "",
             )
         )
     except InputError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,17 @@ import click
 
 from satisfice.cli import answer, options
 from satisfice.cli.errors import EXIT_FAILED, say
-from satisfice.cli.output import print_json
+from satisfice.cli.output import number, print_json
 
 _FOLDER = click.argument("directory", type=click.Path(path_type=Path))
 _PROGRESS_ROWS = 100_000
+_UNITS = {
+    "checksum": "files",
+    "golden": "answers",
+    "size_bytes": "bytes",
+    "latency_ms": "ms",
+    "pipeline_latency_ms": "ms",
+}
 threads = click.option(
     "--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N", help="Of one call."
 )
@@ -72,9 +80,21 @@ def verify(context: click.Context, directory: Path, data: Path | None, as_json: 
     else:
         for check in found.checks:
             mark = {True: "holds", False: "FAILS", None: "open"}[check.holds]
-            answer.give(f"{mark:6} {check.name:14} promised {check.promised}; found {check.found}\n")
+            promised, here = (_shown(check.name, value) for value in (check.promised, check.found))
+            detail = f" ({check.detail})" if check.detail else ""
+            answer.give(f"{mark:6} {check.name:14} promised {promised}; found {here}{detail}\n")
     if found.holds is False:
         context.exit(EXIT_FAILED)
+
+
+def _shown(check: str, value: Any) -> str:
+    """What a check compares, with its unit: four significant digits, counts whole."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {number(each)}" for name, each in value.items())
+    unit = _UNITS.get(check, "")
+    return f"{number(value)} {unit}" if unit and not isinstance(value, str) else str(value)
 
 
 @click.command(epilog="Example: satisfice serve shipped --workers 2")

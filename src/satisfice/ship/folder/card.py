@@ -9,7 +9,7 @@ from satisfice.ship.folder.description import Description, ImageInput, InputColu
 _USE = """## Use
 
 ```sh
-python predict.py rows.csv      # needs numpy and onnxruntime
+python predict.py {items}  # needs numpy and onnxruntime
 satisfice verify .
 satisfice serve .
 ```"""
@@ -27,7 +27,9 @@ def model_card(
         warnings: What whoever uses it must know first, such as a bound that it does not meet.
     """
     kind = {"classification": "tabular-classification", "regression": "tabular-regression"}[description.task]
+    items = "rows.csv"
     if isinstance(description.input, ImageInput):
+        items = "images.npy"
         kind = "image-classification" if description.task == "classification" else "image-feature-extraction"
     parts = [
         f"---\nlibrary_name: onnx\npipeline_tag: {kind}\nlicense: other\ntags: [satisfice]\n---",
@@ -41,7 +43,7 @@ def model_card(
         "## Promises\n\n" + _promises(description),
         "## Limits\n\n" + _limits(description),
         "## How it was found\n\n" + (found or "By a search of satisfice."),
-        _USE,
+        _USE.format(items=items),
         "## Licence\n\nNot stated: whoever publishes this model chooses one.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -63,7 +65,8 @@ def _inputs(description: Description) -> str:
     given = description.input
     if isinstance(given, ImageInput):
         channels, height, width = given.shape
-        return f"Images of {height} x {width} pixels with {channels} channels, {given.dtype}, channels first."
+        layers = "1 channel" if channels == 1 else f"{channels} channels"
+        return f"Images of {height} x {width} pixels with {layers}, {given.dtype}, channels first."
     rows = [f"| {_cell(c.name)} | {c.rule.kind} | {_cell(_seen(c))} |" for c in given]
     return "\n".join(["| column | kind | seen in training |", "|---|---|---|", *rows])
 

@@ -34,7 +34,9 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return json.dumps(value if len(value) <= 60 else f"{value[:57]}...", ensure_ascii=False)
+        quoted = json.dumps(value if len(value) <= 60 else f"{value[:57]}...", ensure_ascii=False)
+        # JSON leaves characters raw at which a line ends or that cannot be seen, such as U+0085.
+        return "".join(each if each.isprintable() else json.dumps(each)[1:-1] for each in quoted)
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list | tuple):

@@ -18,7 +18,8 @@ from satisfice.spec.metric import METRICS, convert, one_unit
 from satisfice.spec.study import StudySpec
 
 _CALLS = ("latency", "latency_p95", "pipeline_latency")  # of one call of the file, from rows to answers
-OF_THE_FILE = frozenset(("size", "memory", "throughput", *_CALLS))
+_OF_THE_RUNTIME = frozenset(("memory", "throughput", *_CALLS))  # that another runtime changes
+OF_THE_FILE = _OF_THE_RUNTIME | {"size"}
 _EXACT = frozenset(("n_parameters", "flops"))
 _SAME = 1e-9  # relative difference of a figure that went through the database
 
@@ -89,6 +90,8 @@ def promises_of(
 ) -> tuple[Promise, ...]:
     """One for each bound, one for each efficiency metric that is known, and the size in bytes.
 
+    Those that a runtime decides (latency, throughput, memory) name it with its version.
+
     Args:
         spec: The study.
         metrics: Of the shipped file.
@@ -96,14 +99,15 @@ def promises_of(
         measured_on: Fingerprint of the host of such a value.
         precision: In which the file holds its numbers.
     """
-    common = {"runtime": "onnxruntime", "version": runtime.version(), "precision": precision}
+    ran = {"runtime": "onnxruntime", "version": runtime.version()}
     out = []
     for metric, bound in _named(spec, metrics):
         value = metrics[metric]
         if not math.isfinite(value):
             continue
         source, low, high = _source(metric, value, measured)
-        clocked = metric in METRICS and METRICS[metric].quantity in OF_THE_FILE - {"size"}
+        quantity = METRICS[metric].quantity if metric in METRICS else metric
+        clocked, exact = quantity in _OF_THE_RUNTIME, quantity in _EXACT
         out.append(
             Promise(
                 metric=metric,
@@ -113,7 +117,8 @@ def promises_of(
                 high=high,
                 host=source.host if source is not None else (measured_on or "") if clocked else "",
                 threads=source.threads if source is not None else spec.measure.threads,
-                **common,
+                precision="" if exact else precision,
+                **(ran if clocked else {}),
             )
         )
     return tuple(out)
