@@ -26,11 +26,14 @@ unexport PYTHONDONTWRITEBYTECODE
 
 setup: .venv/.all
 
-# A study on real data, from nothing to a report; again, it goes on where it stopped.
+# A study on real data, from nothing to a report and to its winner in a folder for production, which is checked against
+# its promises. Again, it goes on where it stopped.
 demo: .venv/.demo
 	$(BIN)/satisfice run studies/digits_edge.toml --workers 2 \
 		--storage sqlite:///demo.db --report reports/digits-edge
-	@echo "Open reports/digits-edge/index.html"
+	$(BIN)/satisfice ship digits-edge --storage sqlite:///demo.db --output shipped/digits-edge
+	$(BIN)/satisfice verify shipped/digits-edge
+	@echo "Open reports/digits-edge/index.html; shipped/digits-edge holds the winner"
 
 test: .venv/.all
 	$(PYTEST) -m "not slow"
