@@ -350,6 +350,15 @@ def test_compression_and_threshold_of_the_trial_are_those_of_the_folder(tmp_path
     assert rows
 
 
+def test_what_was_timed_in_the_training_library_is_measured_anew_of_the_file(tmp_path: Path) -> None:
+    study = own({"latency_ms": "<= 1000"}, measure={"runtime": "torch"})
+    result = study.ship(tmp_path / "wine")
+    (promise,) = [each for each in result.promises if each["metric"] == "latency_ms"]
+    assert promise["runtime"] == "onnxruntime"
+    assert promise["value"] != study.records()[result.trial].metrics["latency_ms"]
+    assert "The study timed the trained model in the library that trained it." in card(tmp_path / "wine")
+
+
 def test_a_promise_takes_the_interval_of_the_stored_measurement(ward: satisfice.Study) -> None:
     session, record = ward._session, ward.records()[0]
     measured = session.evaluator.remembered(record.params, None, [host().fingerprint])

@@ -71,10 +71,10 @@ def found_words(found: Found) -> str:
         search + (f" {away}." if away else ""),
         aims,
         _chosen(found),
-        *([] if found.judged else [_converted()]),
+        _otherwise_measured(found),
         _hyperparameters(spec.model.fixed if spec.model is not None else {}, found.record.params),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(filter(None, parts))
 
 
 def _chosen(found: Found) -> str:
@@ -91,12 +91,21 @@ def _chosen(found: Found) -> str:
     )
 
 
-def _converted() -> str:
-    return (
-        "The study judged the trial by a safetensors file in the library that trained it. `model.onnx` was "
-        "converted from it when it was shipped, and its size, latency, throughput and memory were measured "
-        "anew of the ONNX file in ONNX Runtime. The promises are those of the ONNX file."
-    )
+def _otherwise_measured(found: Found) -> str:
+    """What was measured of another file, or in another library, than what ships; empty where nothing was."""
+    if not found.judged:
+        return (
+            "The study judged the trial by a safetensors file in the library that trained it. `model.onnx` "
+            "was converted from it when it was shipped, and its size, latency, throughput and memory were "
+            "measured anew of the ONNX file in ONNX Runtime. The promises are those of the ONNX file."
+        )
+    if found.spec.measure.runtime == "torch":
+        return (
+            "The study timed the trained model in the library that trained it. Latency, throughput and "
+            "memory were measured anew of `model.onnx` in ONNX Runtime when it was shipped: the promises are "
+            "those."
+        )
+    return ""
 
 
 def _hyperparameters(fixed: Mapping[str, Any], params: Mapping[str, Any]) -> str:

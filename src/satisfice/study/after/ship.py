@@ -100,7 +100,7 @@ def ship(
     misses = [f"{c.key} ({beside_bound(metrics[c.metric], c)})" for c in bounds if c.key in missed]
     unknown = [c.key for c in bounds if c.key not in found]
     if fits is not True and not force:
-        raise _refusal(choice.record.number, misses, unknown, judged=file.judged)
+        raise _refusal(choice.record.number, misses, unknown, same=_measured_by_study(session.spec, file))
     described = replace(
         file.pipeline.described,
         promises=promises_of(
@@ -158,9 +158,9 @@ def refuse_unshippable(spec: StudySpec) -> None:
         )
 
 
-def _refusal(number: int, misses: Sequence[str], unknown: Sequence[str], *, judged: bool) -> InputError:
+def _refusal(number: int, misses: Sequence[str], unknown: Sequence[str], *, same: bool) -> InputError:
     if misses:
-        form = "it" if judged else "its ONNX file"
+        form = "it" if same else "its ONNX file"
         return InputError(
             f"trial {number} does not fit: {form} misses {joined(misses)}",
             hint="ship another trial, or this one by --force (force=True), which its card will say",
@@ -244,15 +244,20 @@ def _options(session: Session, record: TrialRecord) -> Options:
     return options
 
 
+def _measured_by_study(spec: StudySpec, file: _File) -> bool:
+    """Whether the study's own figures are those of this file in ONNX Runtime."""
+    return file.judged and spec.measure.runtime == "onnxruntime"
+
+
 def _measured(
     session: Session, choice: _Choice, file: _File, load_model: LoadModel
 ) -> tuple[dict[str, float], list[Measurement]]:
     """The metrics of the file that ships, and the measurements behind them.
 
-    A file that the trial was not judged by is measured here and now.
+    A file that the trial was not judged by, or that was not what the study timed, is measured here and now.
     """
     spec, record = session.spec, choice.record
-    if file.judged:
+    if _measured_by_study(spec, file):
         hosts = dict.fromkeys(filter(None, (host().fingerprint, record.measured_on)))
         model = load_model(record.number) if session.evaluator.times else None
         stored = session.evaluator.remembered(record.params, model, list(hosts))
