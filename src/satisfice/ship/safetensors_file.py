@@ -1,4 +1,6 @@
-"""The file that ships: one safetensors file with the model, its preprocessing and its classes.
+"""One safetensors file with the model as it was trained, its preprocessing and its classes.
+
+It is kept beside the ONNX file that ships. Studies made before ONNX was the default ship it itself.
 
 Layout (safetensors 0.4): eight bytes with the header's length, the header as JSON padded to eight bytes, the
 tensors. Tensors named ``model.*`` are the family's, ``prep.*`` the preprocessing's, float64; ``target``

@@ -97,10 +97,10 @@ class BuildsModule(Protocol):
 
 @runtime_checkable
 class Predicts(Protocol):
-    """A task that hands out what is timed: one prepared item through the model."""
+    """A task that hands out what is timed: one item through the model, or through the file that ships."""
 
     def predictor(self, params: Params, model: Any = None) -> Callable[[], object] | None:
-        """A call that predicts one prepared item with ``model`` (None: an untrained one).
+        """A call that predicts one item with ``model`` (None: an untrained one).
 
         None where this is known only after fitting.
         """

@@ -243,7 +243,7 @@ class FamilyTask(ABC):
         """A bare model as slow as a trained one, or None where that is known only after fitting."""
 
     def predictor(self, params: Params, model: Any = None, batch: int = 1) -> Callable[[], object] | None:
-        """A call that predicts ``batch`` prepared items with ``model`` (None: an untrained one), if known."""
+        """A call of what is timed for ``batch`` items with ``model`` (None: an untrained one), if known."""
         return self._timed.call(self, params, model, batch)
 
     def reload(self, params: Params, model: Any, folder: Path, batch: int) -> Reload | None:
