@@ -1,8 +1,8 @@
 """Size, parameters and operations of a torch module, exact and without weights (on the meta device).
 
-The size is that of a safetensors file, as which a task's module is kept: 8 bytes with the header's length, a
-JSON header padded to a multiple of 8, then the tensors (https://github.com/huggingface/safetensors, "Format").
-Its length is a function of names, types and shapes alone.
+The size is that of a safetensors file, as which a task's module is kept: 8 bytes with the header's length,
+a JSON header padded to a multiple of 8, then the tensors (https://github.com/huggingface/safetensors,
+"Format"). Its length is a function of names, types and shapes alone.
 """
 
 from __future__ import annotations
