@@ -265,6 +265,7 @@ def test_figures_have_four_digits_and_a_unit(tmp_path: Path, capfd: pytest.Captu
     assert ended.value.code == 0
     lines = {line.split()[1]: line for line in capfd.readouterr().out.splitlines()}
     assert "promised 98.38 ms; found 0.0" in lines["latency_ms"]
+    assert "(latency_us <= 1000000; here " in lines["latency_ms"]
     found = lines["latency_ms"].partition("found ")[2].partition(" ms")[0]
     assert len(found.replace(".", "").lstrip("0")) <= 4
     assert lines["golden"].endswith(f"promised {len(golden_of(tmp_path)[0])} answers; found 3 answers")

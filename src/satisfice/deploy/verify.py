@@ -159,7 +159,7 @@ def _sizes(directory: Path, described: Description) -> list[VerifyCheck]:
         verdicts.append(math.isclose(each.value * scale, found, rel_tol=1e-9, abs_tol=1e-6))
         if bound is not None:
             verdicts.append(bound.satisfied(found / scale))
-            bounds.append(str(bound))
+            bounds.append(bound.key)
     promised = round(promises[0].value * METRICS[promises[0].metric].scale)
     detail = ", ".join(bounds)
     return [
@@ -206,7 +206,7 @@ def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> VerifyCheck:
         holds=_all(verdicts),
         promised=promise.value * scale,
         found=measured.value * scale,
-        detail=f"{bound or 'no bound'}; here {measured.low:.4g} to {measured.high:.4g}{where}",
+        detail=f"{bound.key if bound else 'no bound'}; here {measured.low:.4g} to {measured.high:.4g}{where}",
     )
 
 
@@ -258,5 +258,5 @@ def _bounds(described: Description, found: FileScores) -> dict[str, bool | None]
         if bound is not None:
             value, reach = found.metrics[promise.metric], _LIKELY * found.standard_errors[promise.metric]
             ends = {bound.satisfied(value - reach), bound.satisfied(value + reach)}
-            verdicts[str(bound)] = None if len(ends) == 2 else ends.pop()
+            verdicts[bound.key] = None if len(ends) == 2 else ends.pop()
     return verdicts
