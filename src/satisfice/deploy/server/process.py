@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import shutil
 import signal
 import socket
@@ -18,10 +17,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from satisfice.addresses import is_loopback, url_of
+from satisfice.addresses import url_of
 from satisfice.deploy.server.queue import take_no_more, waiting
 from satisfice.deploy.server.settings import Settings
 from satisfice.errors import InputError, MissingExtra
+from satisfice.tokens import made_for
 
 _DRAIN_S = 30  # for requests that were accepted before SIGTERM
 _BACKLOG = 2048
@@ -61,7 +61,7 @@ def run(
     except ModuleNotFoundError as missing:
         raise MissingExtra(str(missing.name), "serve") from missing
     given = token or None
-    made = None if given or is_loopback(host) else secrets.token_urlsafe(24)
+    made = made_for(host, given)
     folder = Path(tempfile.mkdtemp(prefix="satisfice-serve-"))
     settings = Settings(
         directories=tuple(directories), host=host, token=given or made, counters=folder, **further
