@@ -16,13 +16,14 @@ from satisfice.results.status import Counts, Status
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
+from satisfice.study.after.following import Following
 from satisfice.study.frame import trials_frame
 from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.status import counts, threshold_sentence, turned_away_sentence, whole
 
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
-    from satisfice.store.reader import Reader
+    from satisfice.store.reader import Changes, Reader
     from satisfice.study.opening import Opened
 
 T = TypeVar("T")
@@ -43,6 +44,15 @@ class Reads:
     def records(self, *, with_reports: bool = False) -> list[TrialRecord]:
         """All trials by number."""
         return self._read(lambda: self._reader.records(with_reports=with_reports))
+
+    def follow(self) -> Following:
+        """Follow the study while others train: each look reads only what is new."""
+
+        def look(since: int) -> tuple[StudySpec, int, Changes]:
+            spec = self._read(lambda: self.spec)
+            return spec, self._opened.row["spec_version"], self._reader.changes(since)
+
+        return Following(look)
 
     def best(
         self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
