@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from satisfice.dashboard import make_app
-from satisfice.dashboard.app import make_dashboard_server
+from satisfice.dashboard.server import make_dashboard_server
 from satisfice.spec.constraint import parse_clause
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -45,11 +45,12 @@ def abc(trial: optuna.Trial) -> float:
 
 def settle(app: Any) -> None:
     """Wait for the figures that are being drawn: no thread may outlive the test that started it."""
-    while any(drawn.busy for drawn in app._inner._view._insights._drawn.values()):
+    details = app._inner._inner._inner
+    while any(drawn.busy for drawn in details._view._insights._drawn.values()):
         time.sleep(0.05)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settled() -> Callable[[Any], None]:
     """The function, for tests with an application of their own."""
     return settle

@@ -18,9 +18,10 @@ from optuna.trial import TrialState
 from threadpoolctl import ThreadpoolController
 
 from satisfice.dashboard import make_app
-from satisfice.dashboard.app import make_dashboard_server
 from satisfice.dashboard.insight import Insights, view_from_optuna
-from satisfice.dashboard.storage import StorageView, _told
+from satisfice.dashboard.server import make_dashboard_server
+from satisfice.dashboard.storage import StorageView
+from satisfice.dashboard.trials import _told
 from satisfice.errors import InputError, MissingExtra
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from optuna.study import StudyDirection
@@ -28,11 +28,15 @@ from satisfice.report.figures import plain
 from satisfice.report.headline import headline
 from satisfice.report.summary import paragraphs
 from satisfice.results.report_context import ReportContext
+from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import one_unit
+from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
 # A study by name, read from satisfice's own tables; None for one that satisfice did not make.
 Source = Callable[[str], "tuple[StudyView, ReportContext] | None"]
+
+FIGURES = "dashboard:plot_data:"  # before the names of figures among a study's system attributes
 
 # Keys of optuna-dashboard 0.21: a figure's JSON in parts, the note's version, the note in parts.
 _FIGURE_KEY = "dashboard:plot_data:{name}:0"
@@ -62,11 +66,16 @@ def view_from_optuna(
     )
 
 
-def best_numbers(view: StudyView) -> list[int]:
+def best_of(
+    records: Sequence[TrialRecord], objectives: Sequence[Objective], constraints: Sequence[Constraint]
+) -> list[int]:
     """Numbers of the feasible front; with one objective, of the best feasible trial."""
-    if len(view.objectives) > 1:
-        return sorted(r.number for r in pareto_front(view.records, view.objectives, view.constraints))
-    return [] if view.chosen is None else [view.chosen]
+    if len(objectives) > 1:
+        return sorted(r.number for r in pareto_front(records, objectives, constraints))
+    try:
+        return [best(records, objectives, constraints).number]
+    except NoFeasibleTrial:
+        return []
 
 
 def note(view: StudyView, context: ReportContext) -> str:
@@ -118,8 +127,10 @@ class Insights:
         self._drawn: dict[int, _Drawn] = {}
         self._lock = threading.Lock()
 
-    def attributes(self, study_id: int, name: str, fallback: StudyView) -> dict[str, str]:
+    def attributes(self, study_id: int, name: str, fallback: StudyView) -> Mapping[str, str]:
         """System attributes that show the study's note and figures, as far as they are drawn.
+
+        The same object until something is drawn again.
 
         Args:
             study_id: Optuna's id.
@@ -141,7 +152,7 @@ class Insights:
                 threading.Thread(
                     target=self._redraw, args=(entry, name, fallback, finished), daemon=True
                 ).start()
-            return dict(entry.attributes)
+            return entry.attributes
 
     def _redraw(self, entry: _Drawn, name: str, fallback: StudyView, finished: int) -> None:
         try:

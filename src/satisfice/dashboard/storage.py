@@ -7,8 +7,10 @@ feasible. Writing it would make Optuna count every constraint twice; this view a
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Mapping, Sequence
+import re
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from optuna.distributions import BaseDistribution
@@ -16,26 +18,33 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from satisfice.choose import (
-    constraints_from_optuna,
-    describe_miss,
-    objectives_from_optuna,
-    records_from_trials,
-)
-from satisfice.dashboard.insight import Insights, best_numbers, view_from_optuna
+from satisfice.dashboard.insight import FIGURES, Insights, best_of, view_from_optuna
+from satisfice.dashboard.trials import Shown, Trials, as_shown
 from satisfice.errors import InputError
-from satisfice.report.context import StudyView, fits
-from satisfice.spec.constraint import Constraint
-from satisfice.spec.trial import TrialRecord
+from satisfice.report.context import StudyView
+from satisfice.results.followed import Followed
 
-_OLD_KEY = "constraints"  # what the dashboard reads: a list of violations
 _NAMES_KEY = "study:metric_names"
 
-# The study whose detail is being answered: only then are its figures needed, its best trials chosen here.
-detail_of: ContextVar[int | None] = ContextVar("detail_of", default=None)
+# The study whose detail is being answered, as it was read for it: only then are its figures needed.
+asked_for: ContextVar[Detail | None] = ContextVar("asked_for", default=None)
+
+# While a file is named after a study: ids by the names that stand for those that no header can hold.
+aliases: ContextVar[dict[str, int] | None] = ContextVar("aliases", default=None)
+
+_PLAIN = re.compile(r"[\w .()+@-]+", re.ASCII)
+
+Live = Callable[[str], "Followed | None"]  # by name, as satisfice's own tables tell it; None: not made by it
 
 
-Constraints = Mapping[str, float]  # by key
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """One study as it stands while a request is answered."""
+
+    study: Any  # Optuna's frozen study
+    shown: Shown
+    best: Sequence[int]  # numbers of its best trials
+    extra: Mapping[str, str]  # system attributes that show its note and figures
 
 
 class StorageView(BaseStorage):
@@ -45,97 +54,130 @@ class StorageView(BaseStorage):
         storage: The storage underneath.
         insights: Makes figures and notes.
         allow_writes: Pass writes on; else every write raises InputError.
+        live: Follows studies of satisfice: replicates and reports are in its own tables.
     """
 
-    def __init__(self, storage: BaseStorage, insights: Insights, *, allow_writes: bool = False) -> None:
+    def __init__(
+        self,
+        storage: BaseStorage,
+        insights: Insights,
+        *,
+        allow_writes: bool = False,
+        live: Live | None = None,
+    ) -> None:
         self._storage = storage
         self._insights = insights
         self._allow_writes = allow_writes
-        self._shown: dict[
-            int, tuple[Constraints, FrozenTrial]
-        ] = {}  # of finished ones only bounds may change
-        self._views: dict[int, tuple[tuple[int, int, int], StudyView]] = {}
+        self._live = live or (lambda _: None)
+        self._trials = Trials(storage)
+        self._views: dict[int, tuple[int, StudyView]] = {}
+        self._best: dict[int, tuple[object, list[int]]] = {}
 
     # ---- what is shown differently
 
     def get_all_studies(self) -> list[Any]:
-        """Studies by id; the one whose detail is asked for with its figures and note."""
-        studies = sorted(self._storage.get_all_studies(), key=lambda s: s._study_id)  # noqa: SLF001  # no public name
-        wanted = detail_of.get()
-        return [self._detailed(s) if s._study_id == wanted else s for s in studies]  # noqa: SLF001  # as above
+        """Studies by id; while a detail is answered that one alone, with its note."""
+        asked = asked_for.get()
+        if asked is not None:
+            return [_with_extra(asked)]
+        return sorted(self._storage.get_all_studies(), key=lambda s: s._study_id)  # noqa: SLF001  # no public name
 
-    def _detailed(self, study: Any) -> Any:
-        study_id: int = study._study_id  # noqa: SLF001  # no public name
-        shown = copy.copy(study)
-        added = self._insights.attributes(study_id, study.study_name, self.study_view(study_id))
-        shown.system_attrs = {**added, **study.system_attrs}  # a person's own note and figures win
-        # With several objectives the dashboard would look for best trials itself: infeasible ones too, and
-        # in quadratic time. One direction spares that; the answer is put right in `app`.
-        shown._directions = study.directions[:1]  # noqa: SLF001  # the class has no setter
-        return shown
+    def detail(self, study_id: int) -> Detail | None:
+        """A study as it stands now; None where there is none of that id."""
+        studies = self._storage.get_all_studies()
+        study = next((s for s in studies if s._study_id == study_id), None)  # noqa: SLF001  # no public name
+        if study is None:
+            return None
+        try:
+            followed, shown = self._now(study_id, study.study_name)
+        except KeyError:  # deleted meanwhile
+            return None
+        view = self._view(study_id, study.directions, study.system_attrs.get(_NAMES_KEY), shown)
+        best = self._chosen(study_id, view, followed)
+        extra = self._insights.attributes(study_id, study.study_name, view)
+        return Detail(study=study, shown=shown, best=best, extra=extra)
 
-    def study_view(self, study_id: int) -> StudyView:
-        """The study as its Optuna rows tell it; kept until a trial changes."""
-        trials = self._storage.get_all_trials(study_id, deepcopy=False)
-        judged = hash(tuple(tuple(t.constraints.items()) for t in trials if t.state.is_finished()))
-        state = (len(trials), sum(t.state.is_finished() for t in trials), judged)
+    def _now(self, study_id: int, name: str) -> tuple[Followed | None, Shown]:
+        followed = self._live(name)
+        return followed, self._trials.of(study_id, {} if followed is None else followed.curves)
+
+    def _shown(self, study_id: int) -> Shown:
+        asked = asked_for.get()
+        if asked is not None and asked.study._study_id == study_id:  # noqa: SLF001  # no public name
+            return asked.shown
+        return self._now(study_id, self._storage.get_study_name_from_id(study_id))[1]
+
+    def _view(
+        self, study_id: int, directions: Sequence[StudyDirection], names: Sequence[str] | None, shown: Shown
+    ) -> StudyView:
         kept = self._views.get(study_id)
-        if kept is None or kept[0] != state:
-            names = self._storage.get_study_system_attrs(study_id).get(_NAMES_KEY)
-            kept = (state, view_from_optuna(self._storage.get_study_directions(study_id), names, trials))
+        if kept is None or kept[0] != shown.judged:
+            kept = (shown.judged, view_from_optuna(directions, names, shown.trials))
             self._views[study_id] = kept
         return kept[1]
 
+    def _chosen(self, study_id: int, view: StudyView, followed: Followed | None) -> list[int]:
+        """Numbers of the best trials; where satisfice made the study, its replicates are judged together."""
+        source = view if followed is None else followed.records
+        kept = self._best.get(study_id)
+        if kept is None or kept[0] is not source:
+            if followed is not None:
+                found = best_of(followed.records, followed.spec.objectives, followed.spec.constraints)
+            else:
+                found = best_of(view.records, view.objectives, view.constraints)
+            kept = self._best[study_id] = source, found
+        return kept[1]
+
+    def study_view(self, study_id: int) -> StudyView:
+        """The study as its Optuna rows tell it; kept until a finished trial changes."""
+        names = self._storage.get_study_system_attrs(study_id).get(_NAMES_KEY)
+        return self._view(
+            study_id, self._storage.get_study_directions(study_id), names, self._shown(study_id)
+        )
+
     def best_numbers(self, study_id: int) -> list[int]:
         """Numbers of the trials that are best: feasible, COMPLETE, on the front."""
-        return best_numbers(self.study_view(study_id))
+        asked = asked_for.get()
+        if asked is not None and asked.study._study_id == study_id:  # noqa: SLF001  # no public name
+            return list(asked.best)
+        followed = self._live(self._storage.get_study_name_from_id(study_id))
+        return self._chosen(study_id, self.study_view(study_id), followed)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """The best feasible trial; where nothing fits, while a detail is answered, any complete one."""
-        numbers = best_numbers(self.study_view(study_id))
+        numbers = self.best_numbers(study_id)
         trials = self.get_all_trials(study_id, deepcopy=False, states=(TrialState.COMPLETE,))
         fitting = [t for t in trials if t.number in numbers]
-        if fitting or (trials and detail_of.get() == study_id):
+        if fitting or (trials and asked_for.get() is not None):
             return (fitting or trials)[0]
         raise ValueError("No feasible trials are completed yet.")
 
     def get_trial(self, trial_id: int) -> FrozenTrial:
         """The trial, with its constraints as the dashboard reads them."""
-        return self._show(self._storage.get_trial(trial_id))
+        return as_shown(self._storage.get_trial(trial_id))
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
-        """All trials, with their constraints as the dashboard reads them."""
-        trials = self._storage.get_all_trials(study_id, deepcopy=False, states=states)
-        shown = [self._show(t) for t in trials]
-        return copy.deepcopy(shown) if deepcopy else shown
-
-    def _show(self, trial: FrozenTrial) -> FrozenTrial:
-        trial_id: int = trial._trial_id  # noqa: SLF001  # no public name
-        constraints = trial.constraints
-        judged, kept = self._shown.get(trial_id, (None, trial))
-        same = kept.number == trial.number and kept.datetime_start == trial.datetime_start
-        if judged == constraints and same:
-            return kept
-        shown = copy.copy(trial)
-        if constraints and _OLD_KEY not in trial.system_attrs:
-            shown.system_attrs = {**trial.system_attrs, _OLD_KEY: list(constraints.values())}
-        if constraints:
-            shown.user_attrs = {**_told(trial), **trial.user_attrs}
-        if trial.state.is_finished():
-            self._shown[trial_id] = constraints, shown
-        return shown
+        """All trials, with their constraints as the dashboard reads them, and their curves."""
+        trials = [t for t in self._shown(study_id).trials if states is None or t.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
 
     # ---- what is passed on as it is
 
     def get_study_id_from_name(self, study_name: str) -> int:
-        """As the storage underneath."""
-        return self._storage.get_study_id_from_name(study_name)
+        """As the storage underneath; also by an alias."""
+        known = aliases.get() or {}
+        return known.get(study_name) or self._storage.get_study_id_from_name(study_name)
 
     def get_study_name_from_id(self, study_id: int) -> str:
-        """As the storage underneath."""
-        return self._storage.get_study_name_from_id(study_id)
+        """As the storage underneath; an alias where one is wanted."""
+        name, given = self._storage.get_study_name_from_id(study_id), aliases.get()
+        if given is None or _PLAIN.fullmatch(name):
+            return name
+        alias = f"study-{study_id}"
+        given[alias] = study_id
+        return alias
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         """As the storage underneath."""
@@ -205,21 +247,14 @@ class StorageView(BaseStorage):
         self._writable().set_trial_system_attr(trial_id, key, value)
 
 
-def _told(trial: FrozenTrial) -> dict[str, Any]:
-    """Whether the trial fits, and the values behind its constraints: the trial pages say neither."""
-    unnamed = objectives_from_optuna([StudyDirection.MINIMIZE] * len(trial.values or [0]), None)
-    record = records_from_trials([trial], unnamed)[0]
-    constraints = constraints_from_optuna([trial], unnamed)
-    values = {c.metric: record.metrics[c.metric] for c in constraints if c.metric in record.metrics}
-    return {"fits": _fits(record, constraints), **values}
-
-
-def _fits(record: TrialRecord, constraints: Sequence[Constraint]) -> str:
-    verdict, missed = fits(record, constraints), describe_miss(record, constraints)
-    if verdict is not None:
-        return "yes" if verdict else f"no: {missed}"
-    ended = {"PRUNED": "stopped early", "FAIL": "failed", "RUNNING": "still running"}.get(record.state.name)
-    return f"not known ({'; '.join(part for part in (ended, missed) if part) or 'no verdict yet'})"
+def _with_extra(asked: Detail) -> Any:
+    shown = copy.copy(asked.study)
+    note = {key: text for key, text in asked.extra.items() if not key.startswith(FIGURES)}
+    shown.system_attrs = {**note, **asked.study.system_attrs}  # a person's own note wins
+    # With several objectives the dashboard would look for best trials itself: infeasible ones too, and
+    # in quadratic time. One direction spares that; the answer is put right in `detail`.
+    shown._directions = asked.study.directions[:1]  # noqa: SLF001  # the class has no setter
+    return shown
 
 
 def _refuse() -> NoReturn:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -11,11 +13,15 @@ from satisfice.cli import options
 from satisfice.cli.errors import say
 from satisfice.cli.output import print_json
 from satisfice.errors import InputError
+from satisfice.tokens import made_for
 
 if TYPE_CHECKING:
     from satisfice.report.context import StudyView
+    from satisfice.results.followed import Followed
     from satisfice.results.report_context import ReportContext
+    from satisfice.store.database.engine import Database
     from satisfice.study import Study
+    from satisfice.study.after.following import Following
 
 
 @click.command(epilog="Example: satisfice report digits-edge --output reports/digits")
@@ -56,15 +62,28 @@ def report(name: str, storage: str | None, output: str | None, as_json: bool) ->
     help="A further name the page is visited by; may be repeated.",
 )
 @click.option(
-    "--allow-writes", is_flag=True, help="Let visitors annotate and delete; nobody is asked who they are."
+    "--token",
+    envvar="SATISFICE_TOKEN",
+    show_envvar=True,
+    help="What visitors must know. Beyond this machine one is made and printed if none is given.",
+)
+@click.option(
+    "--allow-writes",
+    is_flag=True,
+    help="Let visitors annotate and delete; beyond this machine who does must know SATISFICE_WRITE_TOKEN.",
 )
 def dashboard(
-    storage: str | None, host: str, port: int, allowed_host: tuple[str, ...], allow_writes: bool
+    storage: str | None,
+    host: str,
+    port: int,
+    allowed_host: tuple[str, ...],
+    token: str | None,
+    allow_writes: bool,
 ) -> None:
     """Show all studies in optuna-dashboard, with feasibility shown right, until Ctrl-C.
 
-    It is read-only and has no authentication: beyond this machine, put it behind something that asks who is
-    there.
+    It is read-only, and beyond this machine it asks who is there: Authorization: Bearer TOKEN, Basic with any
+    user name and the token as password, or its login page.
     """
     from satisfice.dashboard.app import serve
     from satisfice.store import migrate
@@ -72,8 +91,16 @@ def dashboard(
     from satisfice.store.database.url import resolve
 
     options.quiet()
+    made = made_for(host, token)
     database = Database(resolve(options.existing(storage)))
     migrate.ensure_ready(database)
+
+    def listening(address: str) -> None:
+        say(f"dashboard: {address} (Ctrl-C ends it)")
+        if made is not None:
+            say(f"token: {made}")
+
+    source, live = _readers(database, storage)
     try:
         serve(
             database.optuna_storage(),
@@ -81,8 +108,11 @@ def dashboard(
             port,
             allow_writes=allow_writes,
             allowed_hosts=allowed_host,
-            source=_source(storage),
-            listening=lambda address: say(f"dashboard: {address} (Ctrl-C ends it)"),
+            source=source,
+            live=live,
+            token=token or made,
+            write_token=os.environ.get("SATISFICE_WRITE_TOKEN"),
+            listening=listening,
         )
     except KeyboardInterrupt:
         say("dashboard ended")
@@ -101,11 +131,19 @@ def view_of(study: Study, chosen: int | None = None) -> tuple[StudyView, ReportC
     return StudyView.of(study.spec, study.records(with_reports=True), context), context
 
 
-def _source(storage: str | None) -> Callable[[str], tuple[StudyView, ReportContext] | None]:
-    """Views by study name; None for a study that Optuna alone knows."""
+def _readers(
+    database: Database, storage: str | None
+) -> tuple[
+    Callable[[str], tuple[StudyView, ReportContext] | None],
+    Callable[[str], Followed | None],
+]:
+    """Studies by name, as reports see them and as they run; None for one that Optuna alone knows."""
+    from satisfice.store import studies
     from satisfice.study import load_study
 
     opened: dict[str, Study] = {}
+    followed: dict[str, Following] = {}
+    lock = threading.Lock()
 
     def source(name: str) -> tuple[StudyView, ReportContext] | None:
         try:
@@ -115,4 +153,19 @@ def _source(storage: str | None) -> Callable[[str], tuple[StudyView, ReportConte
         except InputError:
             return None
 
-    return source
+    def live(name: str) -> Followed | None:
+        with lock:
+            for _ in range(2):  # one that was deleted and made anew is opened anew
+                try:
+                    if name not in followed:
+                        if studies.find(database, name) is None:
+                            return None
+                        followed[name] = load_study(name, storage=storage).follow()
+                    return followed[name].now()
+                except InputError:
+                    opened.pop(name, None)
+                    if followed.pop(name, None) is None:
+                        break
+            return None
+
+    return source, live
