@@ -380,6 +380,12 @@ def test_bad_input_is_the_callers(open_one, path, status):
     assert answered["Set-Cookie"] is None
 
 
+@pytest.mark.parametrize("kind", ["multipart/form-data", "application/x-www-form-urlencoded", "\xff"])
+def test_a_body_of_a_get_is_not_read(open_one, kind):
+    for path in ("/api/studies", "/api/studies/1", "/csv/1"):
+        assert open_one.ask(path, body=b"after=x", Content_Type=kind)[0] == 200
+
+
 def test_bad_input_is_said_in_a_sentence(open_one):
     _, answered, body = open_one.ask("/api/studies/1?after=x")
     assert answered["Content-Type"] == "application/json"

@@ -134,6 +134,7 @@ def _check_body(path: str, environ: WSGIEnvironment) -> None:
     """Read the body of a write, which is a JSON object; a GET has none."""
     if environ["REQUEST_METHOD"] in ("GET", "HEAD"):
         environ["CONTENT_LENGTH"], environ["wsgi.input"] = "0", io.BytesIO()
+        environ["CONTENT_TYPE"] = ""  # of a form that is none, the dashboard would read parameters
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         return
     if environ.get("HTTP_TRANSFER_ENCODING"):

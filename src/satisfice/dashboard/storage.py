@@ -23,6 +23,7 @@ from satisfice.dashboard.trials import Shown, Trials, as_shown
 from satisfice.errors import InputError
 from satisfice.report.context import StudyView
 from satisfice.results.followed import Followed
+from satisfice.spec.study import StudySpec
 
 _NAMES_KEY = "study:metric_names"
 
@@ -92,8 +93,12 @@ class StorageView(BaseStorage):
             followed, shown = self._now(study_id, study.study_name)
         except KeyError:  # deleted meanwhile
             return None
-        view = self._view(study_id, study.directions, study.system_attrs.get(_NAMES_KEY), shown)
-        best = self._chosen(study_id, view, followed)
+        if followed is not None:
+            view = _view_of(followed)
+            best = self._chosen(study_id, followed, followed.spec)
+        else:
+            view = self._view(study_id, study.directions, study.system_attrs.get(_NAMES_KEY), shown)
+            best = self._chosen(study_id, view, view)
         extra = self._insights.attributes(study_id, study.study_name, view)
         return Detail(study=study, shown=shown, best=best, extra=extra)
 
@@ -116,16 +121,12 @@ class StorageView(BaseStorage):
             self._views[study_id] = kept
         return kept[1]
 
-    def _chosen(self, study_id: int, view: StudyView, followed: Followed | None) -> list[int]:
+    def _chosen(self, study_id: int, of: Followed | StudyView, judged: StudySpec | StudyView) -> list[int]:
         """Numbers of the best trials; where satisfice made the study, its replicates are judged together."""
-        source = view if followed is None else followed.records
         kept = self._best.get(study_id)
-        if kept is None or kept[0] is not source:
-            if followed is not None:
-                found = best_of(followed.records, followed.spec.objectives, followed.spec.constraints)
-            else:
-                found = best_of(view.records, view.objectives, view.constraints)
-            kept = self._best[study_id] = source, found
+        if kept is None or kept[0] is not of.records:
+            found = best_of(of.records, judged.objectives, judged.constraints)
+            kept = self._best[study_id] = of.records, found
         return kept[1]
 
     def study_view(self, study_id: int) -> StudyView:
@@ -141,7 +142,10 @@ class StorageView(BaseStorage):
         if asked is not None and asked.study._study_id == study_id:  # noqa: SLF001  # no public name
             return list(asked.best)
         followed = self._live(self._storage.get_study_name_from_id(study_id))
-        return self._chosen(study_id, self.study_view(study_id), followed)
+        if followed is not None:
+            return self._chosen(study_id, followed, followed.spec)
+        view = self.study_view(study_id)
+        return self._chosen(study_id, view, view)
 
     def get_best_trial(self, study_id: int) -> FrozenTrial:
         """The best feasible trial; where nothing fits, while a detail is answered, any complete one."""
@@ -245,6 +249,17 @@ class StorageView(BaseStorage):
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """Write, where writes are allowed."""
         self._writable().set_trial_system_attr(trial_id, key, value)
+
+
+def _view_of(followed: Followed) -> StudyView:
+    """What figures and note are drawn from until the whole study is read for them."""
+    spec = followed.spec
+    return StudyView(
+        records=followed.records,
+        objectives=spec.objectives,
+        constraints=spec.constraints,
+        space=spec.space,
+    )
 
 
 def _with_extra(asked: Detail) -> Any:
