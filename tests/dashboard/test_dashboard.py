@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from wsgiref.util import setup_testing_defaults
@@ -177,7 +178,7 @@ def test_figures_follow_when_trials_finish():
     insights = Insights()
     study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=3)
 
-    def drawn() -> dict[str, str]:
+    def drawn() -> Mapping[str, str]:
         view = view_from_optuna(study.directions, None, study.trials)
         insights.attributes(0, study.study_name, view)
         while insights._drawn[0].busy:

@@ -141,7 +141,7 @@ def basic(user: str, token: str) -> dict[str, str]:
 def rows(storage: optuna.storages.RDBStorage) -> list[str]:
     connection = storage.engine.raw_connection()
     try:
-        return list(connection.iterdump())  # type: ignore[attr-defined]  # of sqlite3's own connection
+        return list(connection.iterdump())
     finally:
         connection.close()
 
@@ -464,10 +464,10 @@ def test_heavy_requests_take_turns_and_others_are_told_to_come_again():
         return [b""]
 
     heavy = Heavy(slow, at_once=1, patience_s=0.01)
-    seen: list[str] = []
+    seen: list[tuple[str, dict[str, str]]] = []
 
     def ask(path: str) -> None:
-        heavy({"PATH_INFO": path}, lambda status, headers: seen.append((status, dict(headers))))  # type: ignore[arg-type,misc]
+        heavy({"PATH_INFO": path}, lambda status, headers: seen.append((status, dict(headers))))  # type: ignore[arg-type]
 
     first = threading.Thread(target=ask, args=("/api/studies/1/plot/slice",))
     first.start()
@@ -523,6 +523,6 @@ def test_the_command_makes_and_prints_a_token_where_none_is_given(stored, given)
             assert len(token) >= 20
             served = Served(port, None)
             assert served.ask("/api/studies")[0] == 401
-            assert served.ask("/api/studies", **bearer(token))[0] == 200
+            assert served.ask("/api/studies", Authorization=f"Bearer {token}")[0] == 200
         finally:
             process.terminate()
