@@ -193,6 +193,18 @@ def test_figures_follow_when_trials_finish():
     assert drawn() != first
 
 
+def test_the_first_page_of_a_large_study_does_not_wait_for_figures():
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=201)
+    for count, empty in ((200, False), (201, True)):
+        view = view_from_optuna(study.directions, None, study.trials[:count])
+        insights = Insights()
+        assert (insights.attributes(0, "large", view) == {}) is empty
+        while insights._drawn[0].busy:
+            time.sleep(0.05)
+        assert "dashboard:note_str:0" in insights.attributes(0, "large", view)
+
+
 def snapshot(storage) -> list[Any]:
     connection = storage.engine.raw_connection()
     try:

@@ -43,6 +43,7 @@ _FIGURE_KEY = "dashboard:plot_data:{name}:0"
 _NOTE_VERSION = "dashboard:note_ver"
 _NOTE_PART = "dashboard:note_str:0"
 
+_DRAWN_AT_ONCE = 200  # trials; of more, the first page does not wait for figures and note
 _REFRESH_S = 30.0  # figures of a study that runs are drawn again at most this often
 
 
@@ -118,8 +119,8 @@ class _Drawn:
 class Insights:
     """Figures and notes by study, kept while nothing finishes.
 
-    What is drawn in an instant is there at once; importances and contours take seconds and are drawn in a
-    thread, to be there when the page asks again.
+    What is drawn in an instant is there at once, unless there are many trials. Importances and contours take
+    seconds and are drawn in a thread, to be there when the page asks again.
     """
 
     def __init__(self, source: Source | None = None) -> None:
@@ -141,7 +142,8 @@ class Insights:
         with self._lock:
             entry = self._drawn.get(study_id)
             if entry is None:
-                quick = _quick(*self._read(name, fallback))
+                few = len(fallback.records) <= _DRAWN_AT_ONCE
+                quick = _quick(*self._read(name, fallback)) if few else {}
                 entry = self._drawn[study_id] = _Drawn(
                     attributes=quick, finished=-1, constraints=fallback.constraints, at=-math.inf
                 )
@@ -157,7 +159,10 @@ class Insights:
     def _redraw(self, entry: _Drawn, name: str, fallback: StudyView, finished: int) -> None:
         try:
             view, context = self._read(name, fallback)
-            entry.attributes = {**_quick(view, context), **_attributes(all_figures(view))}
+            quick = _quick(view, context)
+            if not entry.attributes:
+                entry.attributes = quick
+            entry.attributes = {**quick, **_attributes(all_figures(view))}
         finally:
             entry.constraints = fallback.constraints
             entry.finished, entry.at, entry.busy = finished, time.monotonic(), False
