@@ -6,6 +6,7 @@
 from satisfice.choose.best import best, describe_miss, nearest_miss
 from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
 from satisfice.choose.close import CloseCall, close_calls
+from satisfice.choose.criteria import Criterion, parse_order
 from satisfice.choose.endings import Ending, endings
 from satisfice.choose.front import pareto_front, resolve_objectives
 from satisfice.choose.optuna_records import (
@@ -15,20 +16,38 @@ from satisfice.choose.optuna_records import (
     records_from_trials,
     space_from_optuna,
 )
+from satisfice.choose.questions.binding import bound_costs
+from satisfice.choose.questions.comparison import compare
+from satisfice.choose.questions.infeasible import in_the_way, nearest_feasible
+from satisfice.choose.questions.knee import knee_of
+from satisfice.choose.questions.price import price_of
+from satisfice.choose.questions.question import Question
+from satisfice.choose.questions.unseen import Refusals, Unseen
 
 __all__ = [
     "CloseCall",
+    "Criterion",
     "Ending",
+    "Question",
+    "Refusals",
+    "Unseen",
     "best",
+    "bound_costs",
     "close_calls",
+    "compare",
     "constraints_from_optuna",
     "describe_miss",
     "endings",
     "feasible_trials",
+    "in_the_way",
+    "knee_of",
     "merge_constraints",
+    "nearest_feasible",
     "nearest_miss",
     "objectives_from_optuna",
     "pareto_front",
+    "parse_order",
+    "price_of",
     "records_from_optuna",
     "records_from_trials",
     "resolve_objectives",

@@ -16,6 +16,7 @@ from satisfice.choose.bounds import (
     share_text,
     trial_violations,
 )
+from satisfice.choose.criteria import Criterion, first_by, parse_order
 from satisfice.choose.endings import endings, joined
 from satisfice.choose.trial_group import averaged, candidates
 from satisfice.errors import InputError, NoFeasibleTrial
@@ -33,11 +34,14 @@ def best(
     maximize: str | None = None,
     minimize: str | None = None,
     where: Sequence[Clause] = (),
+    order: str | Sequence[str] = (),
 ) -> TrialRecord:
     """The COMPLETE trial that is best on one metric among those that satisfy every constraint.
 
-    Ties go to the other objectives in their order, then to the lower number. Replicates (one configuration
-    with several seeds) are judged by their mean; the trial handed out is the earliest that fits by itself.
+    Ties go to the other objectives in their order, then to the lower number. With an ``order``, each of its
+    criteria keeps the trials within its tolerance of the best that is left, see `criteria.first_by`.
+    Replicates (one configuration with several seeds) are judged by their mean; the trial handed out is the
+    earliest that fits by itself.
 
     Args:
         records: All trials of the study.
@@ -46,21 +50,49 @@ def best(
         maximize: Metric to maximise instead of the first objective.
         minimize: Metric to minimise instead of the first objective.
         where: Clauses such as ``"size_mb <= 8"``; see `merge_constraints`.
+        order: Criteria in order, for instance ``["f1 within 0.005", "size_mb"]``, instead of one metric.
 
     Raises:
         NoFeasibleTrial: No finished trial fits; carries the nearest miss.
-        InputError: A metric that no trial has, a malformed clause, or both ``maximize`` and ``minimize``.
+        InputError: A metric that no trial has, a malformed clause or criterion, or two of ``maximize``,
+            ``minimize`` and ``order``.
     """
-    goal = optimizing(objectives, maximize, minimize)
     asked = merge_constraints(constraints, where)
+    criteria = in_order(objectives, asked, maximize, minimize, order)
+    goal, *others = [c.objective for c in criteria]
     named = [*(o.metric for o in objectives), *(c.metric for c in constraints)]
-    check_metrics(records, [goal.metric, *(c.metric for c in asked)], known=named)
-    order = (goal, *(o for o in objectives if o.metric != goal.metric))
+    check_metrics(
+        records, [goal.metric, *(o.metric for o in others), *(c.metric for c in asked)], known=named
+    )
     fitting = candidates(records, asked)
     scored = [c for c in fitting if not math.isnan(c.mean(goal.metric))]
     if not scored:
         raise _nothing_fits(records, asked, goal, bool(fitting))
-    return min(scored, key=lambda c: (*(_rank(c.mean(o.metric), o) for o in order), c.trial.number)).trial
+    return first_by(scored, criteria).trial
+
+
+def in_order(
+    objectives: Sequence[Objective],
+    asked: Sequence[Constraint],
+    maximize: str | None = None,
+    minimize: str | None = None,
+    order: str | Sequence[str] = (),
+) -> tuple[Criterion, ...]:
+    """What a question chooses by: its order or its one metric, then the study's other objectives.
+
+    Raises:
+        InputError: Two of ``maximize``, ``minimize`` and ``order`` are given, or a criterion is none.
+    """
+    if order and (maximize is not None or minimize is not None):
+        raise InputError(
+            "an order is given beside maximize or minimize", hint="let the order name that metric first"
+        )
+    if order:
+        first = parse_order(order, objectives, asked)
+    else:
+        first = (Criterion(objective=optimizing(objectives, maximize, minimize)),)
+    named = {c.objective.metric for c in first}
+    return (*first, *(Criterion(objective=o) for o in objectives if o.metric not in named))
 
 
 def optimizing(
@@ -81,10 +113,6 @@ def optimizing(
     if minimize is not None:
         return Objective(metric=minimize, direction="minimize")
     return objectives[0]
-
-
-def _rank(value: float, objective: Objective) -> float:
-    return math.inf if math.isnan(value) else objective.sign * value
 
 
 def nearest_miss(

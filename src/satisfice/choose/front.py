@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
-from satisfice.choose.trial_group import candidates
+from satisfice.choose.trial_group import TrialGroup, candidates
 from satisfice.errors import InputError
 from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import Constraint
@@ -77,11 +77,26 @@ def pareto_front(
     own = study_objectives or [o for o in objectives or () if isinstance(o, Objective)]
     named = [*(o.metric for o in own), *(c.metric for c in constraints)]
     check_metrics(records, [*(o.metric for o in goals), *(c.metric for c in asked)], known=named)
+    return [group.trial for _, group in front_of(candidates(records, asked), goals)]
+
+
+def front_of(
+    groups: Sequence[TrialGroup], goals: Sequence[Objective], *, finite: bool = False
+) -> list[tuple[tuple[float, ...], TrialGroup]]:
+    """The groups that no other one dominates, with their losses, best on the first objective first.
+
+    Equal groups stay together. A group that has no value of an objective, or NaN, is left out.
+
+    Args:
+        groups: Configurations, judged by their means.
+        goals: The objectives.
+        finite: Leave out infinite values too, for answers that measure distances.
+    """
     rows = []
-    for candidate in candidates(records, asked):
-        losses = [o.sign * candidate.mean(o.metric) for o in goals]
-        if not any(math.isnan(v) for v in losses):
-            rows.append((losses, candidate.trial))
+    for group in groups:
+        losses = tuple(o.sign * group.mean(o.metric) for o in goals)
+        if not any(math.isnan(v) or (finite and math.isinf(v)) for v in losses):
+            rows.append((losses, group))
     matrix = np.array([losses for losses, _ in rows], dtype=float).reshape(len(rows), len(goals))
     front = [rows[i] for i in np.flatnonzero(nondominated(matrix, keep_equal=True))]
-    return [trial for _, trial in sorted(front, key=lambda row: (row[0], row[1].number))]
+    return sorted(front, key=lambda row: (row[0], row[1].trial.number))

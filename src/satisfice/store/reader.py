@@ -236,16 +236,22 @@ class Reader(Repeats):
             query = sa.select(studies.c.spec_version).where(studies.c.uuid == self.uuid)
             return int(connection.execute(query).scalar() or 0)
 
-    @transaction
     def turned_away(self) -> dict[str, int]:
         """Proposals turned away before training, by constraint key."""
         totals: dict[str, int] = {}
-        with self.db.read() as connection:
-            query = sa.select(turned_away.c.by_constraint).where(turned_away.c.study_uuid == self.uuid)
-            for (text,) in connection.execute(query):
-                for key, count in json.loads(text).items():
-                    totals[key] = totals.get(key, 0) + count
+        for _, by_constraint in self.turned_away_by_ask():
+            for key, count in by_constraint.items():
+                totals[key] = totals.get(key, 0) + count
         return totals
+
+    @transaction
+    def turned_away_by_ask(self) -> list[tuple[int, dict[str, int]]]:
+        """Of each ask that turned proposals away: how many, and how many of them by constraint key."""
+        t = turned_away.c
+        with self.db.read() as connection:
+            query = sa.select(t.proposals, t.by_constraint).where(t.study_uuid == self.uuid)
+            found = connection.execute(query.order_by(t.slot, t.ask))
+            return [(proposals, json.loads(text)) for proposals, text in found]
 
     @transaction
     def attempts(self) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from optuna.trial import TrialState
 from satisfice.errors import BudgetSpent, InputError
 from satisfice.store.database.url import masked
 from satisfice.store.reader import Reader
+from satisfice.study.facade.answers import Answers
 from satisfice.study.facade.edits import Edits
 from satisfice.study.facade.examines import Examines
 from satisfice.study.facade.reads import Reads
@@ -40,7 +41,7 @@ T = TypeVar("T")
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-class Study(Reads, Edits, Examines, Optimizes):
+class Study(Reads, Answers, Edits, Examines, Optimizes):
     """A study: open it with `create_study` or `load_study`.
 
     Attributes:

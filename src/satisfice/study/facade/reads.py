@@ -55,7 +55,11 @@ class Reads:
         return Following(look)
 
     def best(
-        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
+        self,
+        maximize: str | None = None,
+        minimize: str | None = None,
+        where: str | Sequence[str] = (),
+        order: str | Sequence[str] = (),
     ) -> TrialRecord:
         """The best finished trial that satisfies every constraint.
 
@@ -63,6 +67,8 @@ class Reads:
             maximize: Metric to maximise; default: the first objective in its direction.
             minimize: Metric to minimise instead.
             where: Further bounds, or a single one; one on the same metric and side replaces the study's.
+            order: Criteria in order instead of one metric: ``["f1 within 0.005", "size_mb"]`` is the smallest
+                of those whose f1 is within 0.005 of the best.
 
         Raises:
             NoFeasibleTrial: None does; carries the nearest miss.
@@ -70,7 +76,7 @@ class Reads:
         records = self.records()
         try:
             return choose.best(
-                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where
+                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where, order
             )
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))

@@ -1,0 +1,152 @@
+"""The part of `Study` that answers questions over finished trials: no trial is run for an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from satisfice import choose
+from satisfice.results.bound_questions import Binding, Infeasibility, NearestFeasible
+from satisfice.results.questions import TrialComparison, Knee, Price, Unknown
+from satisfice.spec.study import Objective
+from satisfice.spec.trial import TrialRecord
+
+if TYPE_CHECKING:
+    from satisfice.spec.study import StudySpec
+    from satisfice.store.reader import Reader
+
+T = TypeVar("T")
+Where = str | Sequence[str]
+
+
+class Answers:
+    """Two trials compared, prices, the knee, what bounds cost, why nothing fits."""
+
+    if TYPE_CHECKING:
+        spec: StudySpec
+
+        @property
+        def _reader(self) -> Reader: ...
+        def _read(self, read: Callable[[], T]) -> T: ...
+        def best(
+            self, maximize: str | None = None, minimize: str | None = None, where: Where = ()
+        ) -> TrialRecord:
+            """See `Reads`."""
+
+    def compare(self, a: int, b: int, where: Where = ()) -> TrialComparison:
+        """Two trials by number: every metric with the better one, parameters that differ, bounds.
+
+        Each is taken by itself, without its replicates. How much of a difference is chance is not told.
+
+        Args:
+            a: Number of the one.
+            b: Number of the other.
+            where: Further bounds to hold both against; see `best`.
+
+        Raises:
+            InputError: There is no such trial, or both are one.
+        """
+        return TrialComparison.of(choose.compare(self._question(where), a, b))
+
+    def price_of(
+        self, metric: str, maximize: str | None = None, minimize: str | None = None, where: Where = ()
+    ) -> Price:
+        """What the next step of a cost buys, along the feasible front of it and the first objective.
+
+        Args:
+            metric: The cost, for instance ``size_mb``: any metric recorded.
+            maximize: Metric to maximise instead of the first objective.
+            minimize: Metric to minimise instead of the first objective.
+            where: Further bounds, or a single one; see `best`.
+
+        Returns:
+            ``steps`` from the cheapest trial to the best, each with what it costs more (``more``) and buys
+            (``gain``) over the one before, in the metrics' own units.
+
+        Raises:
+            InputError: No trial has the metric, what is better of it is not known, or it is the objective.
+            NoFeasibleTrial: Nothing fits.
+        """
+        found = choose.price_of(self._question(where), metric, maximize, minimize)
+        if not found.points:
+            self.best(maximize=maximize, minimize=minimize, where=where)  # says why
+        return Price.of(found)
+
+    def knee(self, objectives: Sequence[str | Objective] | None = None, where: Where = ()) -> Knee:
+        """The trial of the feasible front at which trading any further pays least.
+
+        Two objectives, scaled to 0..1 over the front: the trial farthest from the line between the front's
+        ends (Das 1999). More: the one nearest to the ideal (Zeleny 1973). One: its best.
+
+        Args:
+            objectives: Names or objectives; None means the study's own.
+            where: Further bounds, or a single one; see `best`.
+
+        Returns:
+            With ``trial``, which is None where the front bends nowhere towards the best of both objectives.
+
+        Raises:
+            InputError: A metric that no trial has, or of which nobody knows what is better.
+            NoFeasibleTrial: Nothing fits.
+        """
+        found = choose.knee_of(self._question(where), objectives)
+        if not found.points:
+            self.best(where=where)  # says why
+        return Knee.of(found)
+
+    def binding(self, maximize: str | None = None, minimize: str | None = None, where: Where = ()) -> Binding:
+        """What each bound costs: the best recorded trial with all bounds, and with each of them dropped.
+
+        Args:
+            maximize: Metric to maximise instead of the first objective.
+            minimize: Metric to minimise instead of the first objective.
+            where: Further bounds, or a single one; see `best`.
+
+        Raises:
+            InputError: A metric that no trial has.
+        """
+        return Binding.of(choose.bound_costs(self._question(where), maximize, minimize))
+
+    def nearest_feasible(self, where: Where = ()) -> NearestFeasible | None:
+        """The finished trial that fits, or needs the least relaxation, and at which bounds it would fit.
+
+        Args:
+            where: Further bounds, or a single one; see `best`.
+
+        Returns:
+            None where no trial is finished.
+
+        Raises:
+            InputError: A metric that no trial has.
+        """
+        found = choose.nearest_feasible(self._question(where))
+        return None if found is None else NearestFeasible.of(found)
+
+    def explain_infeasible(self, where: Where = ()) -> Infeasibility:
+        """Which bound is in the way, the tightest value of each that has a solution, the nearest trial.
+
+        Args:
+            where: Further bounds, or a single one; see `best`.
+
+        Raises:
+            InputError: A metric that no trial has.
+        """
+        return Infeasibility.of(choose.in_the_way(self._question(where)))
+
+    def unknown_beyond(self, where: Where = ()) -> list[Unknown]:
+        """What a question admits and was turned away or stopped, so that no answer knows of it.
+
+        Args:
+            where: The question's bounds; see `best`.
+        """
+        return Unknown.each(self._question(where).unseen())
+
+    def _question(self, where: Where) -> choose.Question:
+        records, away = self._read(lambda: (self._reader.records(), self._reader.turned_away_by_ask()))
+        return choose.Question(
+            records=records,
+            objectives=self.spec.objectives,
+            constraints=self.spec.constraints,
+            refusals=[choose.Refusals(proposals=n, by_constraint=by) for n, by in away],
+            where=where,
+        )
