@@ -27,6 +27,11 @@ _COMMANDS = {
     "status": "satisfice.cli.commands.answers:status",
     "best": "satisfice.cli.commands.answers:best",
     "pareto": "satisfice.cli.commands.answers:pareto",
+    "compare": "satisfice.cli.commands.questions:compare",
+    "price": "satisfice.cli.commands.questions:price",
+    "knee": "satisfice.cli.commands.questions:knee",
+    "binding": "satisfice.cli.commands.questions:binding",
+    "infeasible": "satisfice.cli.commands.questions:infeasible",
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
     "replay": "satisfice.cli.commands.replay:replay",
@@ -92,7 +97,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(shell_complete(cli, {}, "satisfice", "_SATISFICE_COMPLETE", completion))
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        if "--json" in words:
+        if "--json" in words or "--csv" in words:
             answer.reserve()  # before any code of others is imported
         with cli.make_context("satisfice", words) as context:
             cli.invoke(context)

@@ -46,6 +46,21 @@ as_json = click.option(
     is_flag=True,
     help="Print one JSON document on standard output, and nothing else there.",
 )
+as_csv = click.option(
+    "--csv", "as_csv", is_flag=True, help="Print one CSV table on standard output, and nothing else there."
+)
+where = click.option(
+    "--where",
+    multiple=True,
+    metavar="CONDITION",
+    help='A further bound, for instance --where "size_mb <= 8"; may be repeated.',
+)
+order = click.option(
+    "--order",
+    multiple=True,
+    metavar="CRITERION",
+    help='Choose by this first, for instance --order "f1 within 0.005" --order size_mb; may be repeated.',
+)
 label = click.option(
     "--label", metavar="L", help="Label of this worker, for [measure] on = ... in the study file."
 )
@@ -62,12 +77,7 @@ workers = click.option(
 def question(command: F) -> F:
     """The options of a question about finished trials."""
     for option in (
-        click.option(
-            "--where",
-            multiple=True,
-            metavar="CONDITION",
-            help='A further bound, for instance --where "size_mb <= 8"; may be repeated.',
-        ),
+        where,
         click.option(
             "--minimize", metavar="METRIC", help="Minimise this metric instead of the first objective."
         ),

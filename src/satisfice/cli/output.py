@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 import os
@@ -23,6 +25,31 @@ _WIDE = 1000  # characters
 def print_json(value: Any) -> None:
     """One JSON document on standard output."""
     answer.give(without_secrets(json.dumps(plain(value), indent=2, allow_nan=False)) + "\n")
+
+
+def print_csv(rows: Sequence[Mapping[str, Any]]) -> None:
+    """One CSV table on standard output: a header and the rows; nothing where there is no row."""
+    if not rows:
+        return
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows({column: plain(value) for column, value in row.items()} for row in rows)
+    answer.give(without_secrets(text.getvalue()))
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, title: str) -> None:
+    """A table of rows that have the same columns; nothing where there is no row."""
+    from rich.table import Table
+
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    for name, value in rows[0].items():
+        table.add_column(name, justify="left" if isinstance(value, str) else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(number(value) for value in row.values()))
+    console().print(table)
 
 
 def number(value: Any) -> str:

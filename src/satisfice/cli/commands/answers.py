@@ -51,6 +51,7 @@ def status(name: str | None, storage: str | None, as_json: bool) -> None:
 @click.argument("name")
 @options.storage
 @options.question
+@options.order
 @options.as_json
 @click.pass_context
 def best(
@@ -60,28 +61,29 @@ def best(
     maximize: str | None,
     minimize: str | None,
     where: tuple[str, ...],
+    order: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """The trial to ship: best on one metric among those that satisfy every constraint.
 
-    Where none does, the nearest miss is named, the JSON is null, and the exit code is 1.
+    With --order, each criterion keeps the trials within its tolerance of the best that is left. Where no
+    trial fits, the nearest miss is named, the JSON is null, and the exit code is 1.
     """
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     try:
-        trial = study.best(maximize=maximize, minimize=minimize, where=where)
+        trial = study.best(maximize=maximize, minimize=minimize, where=where, order=order)
     except NoFeasibleTrial as error:
         if as_json:
             print_json(None)
         say(str(error))
+        _say_unknown(study, where)
         context.exit(EXIT_FAILED)
-    waiting = study.status()["waiting"]
-    if waiting:
-        say(waiting)
+    _say_around(study, where)
     if as_json:
         print_json(TrialSummary.of(trial))
         return
-    _show_best(study, trial, (maximize, minimize, where))
+    _show_best(study, trial, (maximize, minimize, where, order))
 
 
 @click.command(epilog='Example: satisfice pareto digits-edge --where "latency_ms <= 1" --json')
@@ -111,11 +113,10 @@ def pareto(
         if as_json:
             print_json([])
         say(str(error))
+        _say_unknown(study, where)
         context.exit(EXIT_FAILED)
     front = study.pareto_front(where=list(where))
-    waiting = study.status()["waiting"]
-    if waiting:
-        say(waiting)
+    _say_around(study, where)
     asked = maximize or minimize
     if asked is not None:
         sign = -1.0 if maximize else 1.0
@@ -132,6 +133,20 @@ def pareto(
     print_trials(front, metrics, title=front_title(front, spec.objectives), constraints=bounds)
 
 
+def _say_around(study: Study, where: Sequence[str]) -> None:
+    """What the answer does not know of: trials that wait to be timed, and what was turned away."""
+    status = study.status()
+    if status.waiting:
+        say(status.waiting)
+    if where or status.spec_version > 1:  # else nothing inside the bounds was turned away
+        _say_unknown(study, where)
+
+
+def _say_unknown(study: Study, where: Sequence[str]) -> None:
+    for unknown in study.unknown_beyond(where):
+        say(unknown.sentence)
+
+
 def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
     """What a table of the front is called: with one objective there is nothing to trade."""
     if len(objectives) > 1:
@@ -141,23 +156,23 @@ def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -
 
 
 def _show_best(
-    study: Study, trial: TrialRecord, question: tuple[str | None, str | None, Sequence[str]]
+    study: Study, trial: TrialRecord, question: tuple[str | None, str | None, Sequence[str], Sequence[str]]
 ) -> None:
     """The answer in a sentence, every metric in one unit, the parameters."""
     from satisfice.choose import merge_constraints
-    from satisfice.choose.best import optimizing
+    from satisfice.choose.best import in_order
     from satisfice.choose.bounds import beside, metric_value
     from satisfice.cli.commands.report import view_of
     from satisfice.report.headline import headline
     from satisfice.report.summary import seeds
     from satisfice.spec.metric import one_unit
 
-    maximize, minimize, where = question
-    objectives, constraints = study.spec.objectives, merge_constraints(study.spec.constraints, where)
-    goal = optimizing(objectives, maximize, minimize)
+    maximize, minimize, where, order = question
+    constraints = merge_constraints(study.spec.constraints, where)
+    criteria = in_order(study.spec.objectives, constraints, maximize, minimize, order)
+    goals = tuple(c.objective for c in criteria)
     view, context = view_of(study, chosen=trial.number)
-    order = (goal, *(o for o in objectives if o.metric != goal.metric))
-    click.echo(headline(replace(view, objectives=order, constraints=constraints), context))
+    click.echo(headline(replace(view, objectives=goals, constraints=constraints), context))
     for said in seeds(view, context):
         click.echo(said)
     for said in context.notes:
