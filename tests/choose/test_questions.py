@@ -148,11 +148,15 @@ def better(a: float, b: float, o: Objective) -> bool:
 
 
 def near(value: float, top: float, tolerance: float) -> bool:
-    """Within the tolerance, as the numbers behind the floats are: means of up to a dozen small integers."""
+    """Within the tolerance, as the numbers behind the floats are."""
     if math.isnan(value) or math.isnan(top):
         return math.isnan(value) and math.isnan(top)
-    exact, best_value = (Fraction(v).limit_denominator(1000) for v in (value, top))
-    return abs(exact - best_value) <= Fraction(tolerance)
+    return abs(exact(value) - exact(top)) <= Fraction(tolerance)
+
+
+def exact(mean: float) -> Fraction:
+    """The mean of up to a dozen small integers that a float stands for."""
+    return Fraction(mean).limit_denominator(1000)
 
 
 def chosen_by(found: Sequence[Configuration], order: Sequence[tuple[Objective, float]]) -> Configuration:
@@ -303,19 +307,18 @@ def test_the_knee_is_that_of_brute_force(q: Question) -> None:
     if not ordered:
         assert found.chosen is None
         return
-    ends = [[Fraction(c.mean(o.metric)) for c in ordered] for o in goals]
+    expected: int | None
+    ends = [[exact(c.mean(o.metric)) for c in ordered] for o in goals]
     scaled = []
     for c in ordered:
         row = []
         for o, values in zip(goals, ends, strict=True):
             low, high = min(values), max(values)
-            share = (Fraction(c.mean(o.metric)) - low) / (high - low) if high > low else Fraction(0)
+            share = (exact(c.mean(o.metric)) - low) / (high - low) if high > low else Fraction(0)
             row.append(1 - share if o.direction == "maximize" and high > low else share)
         scaled.append(row)
     if len(goals) == 2:
-        depth = [
-            1 - sum(row) for row in scaled
-        ]  # times the square root of a half: the distance from the line
+        depth = [1 - sum(row) for row in scaled]  # the distance from the line, but for a factor
         if len({tuple(row) for row in scaled}) == 1:
             expected = ordered[0].number
         else:
@@ -451,6 +454,7 @@ def test_the_nearest_is_that_of_brute_force(q: Question) -> None:
     assert found.trial.number == min(ranked)[4]
     if found.conditions:  # under these it fits
         keep = {(parse_clause(c).metric, parse_clause(c).operator[0]) for c in found.conditions}
+        assert not isinstance(q.where, Constraint)
         still = [c for c in q.where if isinstance(c, Constraint) and (c.metric, c.operator[0]) not in keep]
         moved = replace(q, where=[*still, *found.conditions])
         after = nearest_feasible(moved)

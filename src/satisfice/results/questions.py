@@ -196,7 +196,7 @@ class KneePoint(Result):
     """A trial on the front."""
 
     number: int
-    values: Mapping[str, float]  # by objective, means over its seeds
+    metrics: Mapping[str, float]  # by objective, means over its seeds
     scaled: Mapping[str, float]  # 0 at the front's best value, 1 at its worst
     distance: float  # from the line between the ends, or to the ideal, in scaled units
 
@@ -223,7 +223,7 @@ class Knee(Tabular):
             front=[
                 KneePoint(
                     number=p.group.trial.number,
-                    values=dict(zip(names, p.values, strict=True)),
+                    metrics=dict(zip(names, p.values, strict=True)),
                     scaled=dict(zip(names, p.scaled, strict=True)),
                     distance=p.distance,
                 )
@@ -238,7 +238,7 @@ class Knee(Tabular):
         return [
             {
                 "number": p.number,
-                **p.values,
+                **p.metrics,
                 "distance": p.distance,
                 "knee": self.trial is not None and p.number == self.trial.number,
             }

@@ -184,4 +184,4 @@ def share_below(tried: int, confidence: float = 0.95) -> float:
     >>> round(share_below(30), 3)
     0.095
     """
-    return 1.0 - (1.0 - confidence) ** (1.0 / tried)
+    return 1.0 - float((1.0 - confidence) ** (1.0 / tried))

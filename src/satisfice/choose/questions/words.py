@@ -54,17 +54,14 @@ def price_words(found: PriceList) -> str:
             f"trial {last.group.trial.number} has both the best {cost} and the best {goal}: nothing is to buy"
         )
     before = points[-2]
+    which = "the only step" if len(points) == 2 else f"the last of {len(points) - 1} steps"
     verb = "costs" if found.cost.direction == "minimize" else "gives up"
     return (
-        f"the last of {_steps(len(points) - 1)} {verb} {number_text(last.more)} of {cost} "
+        f"{which} {verb} {number_text(last.more)} of {cost} "
         f"({number_text(before.cost)} to {number_text(last.cost)}) and buys {number_text(last.gain)} "
         f"of {goal} ({number_text(before.value)} to {number_text(last.value)}), "
         f"by trial {last.group.trial.number} instead of {before.group.trial.number}"
     )
-
-
-def _steps(count: int) -> str:
-    return "1 step" if count == 1 else f"{count} steps"
 
 
 def knee_words(found: FrontKnee) -> str:

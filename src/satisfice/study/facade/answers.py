@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from satisfice import choose
 from satisfice.results.bound_questions import Binding, Infeasibility, NearestFeasible
-from satisfice.results.questions import TrialComparison, Knee, Price, Unknown
+from satisfice.results.questions import Knee, Price, TrialComparison, Unknown
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
