@@ -51,7 +51,7 @@ def questions(draw: st.DrawFn, objectives: int | None = None) -> Question:
     goals = [Objective(metric=n, direction=draw(st.sampled_from(DIRECTIONS))) for n in NAMES[:count]]
     own = draw(st.lists(BOUNDS, max_size=2, unique_by=lambda c: (c.metric, c.is_upper)))
     records: list[TrialRecord] = []
-    for number in range(draw(st.integers(0, 12))):
+    for number in range(draw(st.one_of(st.integers(0, 12), st.integers(6, 12)))):
         values = {name: draw(METRIC) for name in NAMES}
         state = draw(STATES)
         firsts = [r.number for r in records if r.replicate_of is None]
@@ -234,6 +234,7 @@ def on_side_of(q: Question, c: Constraint) -> dict[str, tuple[int, int]]:
 # The properties.
 
 
+@settings(max_examples=400)
 @given(questions(), st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True), st.data())
 def test_the_best_by_several_criteria_is_that_of_brute_force(
     q: Question, names: list[str], data: st.DataObject
@@ -261,6 +262,7 @@ def test_the_best_by_several_criteria_is_that_of_brute_force(
         assert ask(order=texts) == ask(**{criteria[0][0].direction: names[0]})
 
 
+@settings(max_examples=400)
 @given(questions(), st.sampled_from(NAMES))
 def test_the_price_is_that_of_brute_force(q: Question, metric: str) -> None:
     known_metrics(q, [metric])
@@ -289,6 +291,7 @@ def test_the_price_is_that_of_brute_force(q: Question, metric: str) -> None:
     assert told(found.unseen) == unseen_inside(q) | on_side_of(q, edge)
 
 
+@settings(max_examples=400)
 @given(questions())
 def test_the_knee_is_that_of_brute_force(q: Question) -> None:
     known_metrics(q)
@@ -329,6 +332,7 @@ def test_the_knee_is_that_of_brute_force(q: Question) -> None:
     assert (None if found.chosen is None else found.chosen.group.trial.number) == expected
 
 
+@settings(max_examples=400)
 @given(questions())
 def test_what_bounds_cost_is_that_of_brute_force(q: Question) -> None:
     known_metrics(q)
@@ -359,8 +363,8 @@ def test_what_bounds_cost_is_that_of_brute_force(q: Question) -> None:
     assert told(found.unseen) == unseen_inside(q)
 
 
+@settings(max_examples=400)
 @given(questions())
-@settings(max_examples=200)
 def test_why_nothing_fits_is_that_of_brute_force(q: Question) -> None:
     known_metrics(q)
     bounds = all_bounds(q)
@@ -425,6 +429,7 @@ def total_violation(
     return len(amounts) - len(known), sum(known), len(amounts)
 
 
+@settings(max_examples=400)
 @given(questions())
 def test_the_nearest_is_that_of_brute_force(q: Question) -> None:
     known_metrics(q)
@@ -464,7 +469,8 @@ def test_the_nearest_is_that_of_brute_force(q: Question) -> None:
         assert found.trial.number in numbers
 
 
-@given(questions(), st.integers(0, 11), st.integers(0, 11))
+@settings(max_examples=400)
+@given(questions(), st.integers(0, 5), st.integers(0, 5))
 def test_a_comparison_is_that_of_brute_force(q: Question, a: int, b: int) -> None:
     known_metrics(q)
     count = len(q.records)
