@@ -525,3 +525,16 @@ def test_none_of_thirty_leaves_a_tenth() -> None:
     share = share_below(30)
     assert (1 - share) ** 30 == pytest.approx(0.05)
     assert share == pytest.approx(3 / 30, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("order", "number"), [("f within 0.05", 0), ("f within 0.1", 2), ("f within 0.3", 1)]
+)
+def test_a_value_at_the_tolerance_counts(order: str, number: int) -> None:
+    found = [(0.8, 9.0), (0.5, 1.0), (0.7, 5.0)]  # 0.8 - 0.7 is more than 0.1 in floats
+    records = [
+        TrialRecord(number=n, state=TrialState.COMPLETE, params={}, metrics={"f": f, "cost": cost})
+        for n, (f, cost) in enumerate(found)
+    ]
+    goals = [Objective(metric="f", direction="maximize"), Objective(metric="cost", direction="minimize")]
+    assert best(records, goals, [], order=[order, "cost"]).number == number
