@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ from satisfice.train.file_scores import FileScores
 # A measured value holds on the same host up to the first factor and fails from the second on: between them
 # lies what another state of the host explains.
 _SAME, _SLOWER = 1.25, 1.5
+_LATER_S = 3.0  # before a latency that failed is measured once more
 # Standard errors by which a score on other rows may be worse, and from which it is another score.
 _LIKELY, _UNLIKELY = 2.0, 3.0
 _EXACT = 1e-4  # on the very rows of the promise
@@ -180,30 +182,39 @@ def _latency(promise: Promise, pipeline: Pipeline, feeds: Feeds) -> VerifyCheck:
     quantity = _quantity(promise)
     name = f"{quantity}_ms"
     bound = _bound(promise)
+    same = promise.host == host().fingerprint and promise.version in ("", version())
     meter = Meter(
         InMemoryMeasurements(), MeasureOptions(threads=promise.threads), Quiet(who="satisfice verify")
     )
-    measured = meter.latency(
-        "shipped",
-        lambda: call(pipeline.session, pipeline.taken(feeds)),
-        [] if bound is None else [bound],
-        precise=True,
-        metric=name,
-    ).to_unit(promise.metric)
-    verdicts: list[bool | None] = []
-    if bound is not None:
-        judged = measured.verdict(bound)
-        verdicts.append(None if judged is Verdict.TOO_CLOSE else judged is Verdict.FITS)
-    same = promise.host == host().fingerprint and promise.version in ("", version())
-    if same or not promise.host:
-        verdicts.append(_as_fast(measured, promise))
-    elif bound is None:
-        verdicts.append(None)
+
+    def look() -> tuple[Measurement, bool | None]:
+        measured = meter.latency(
+            "shipped",
+            lambda: call(pipeline.session, pipeline.taken(feeds)),
+            [] if bound is None else [bound],
+            precise=True,
+            fresh=True,
+            metric=name,
+        ).to_unit(promise.metric)
+        verdicts: list[bool | None] = []
+        if bound is not None:
+            judged = measured.verdict(bound)
+            verdicts.append(None if judged is Verdict.TOO_CLOSE else judged is Verdict.FITS)
+        if same or not promise.host:
+            verdicts.append(_as_fast(measured, promise))
+        elif bound is None:
+            verdicts.append(None)
+        return measured, _all(verdicts)
+
+    measured, holds = look()
+    if holds is False:  # a host may be slow for seconds; a model that is slower stays so
+        time.sleep(_LATER_S)
+        measured, holds = min((measured, holds), look(), key=lambda found: found[0].value)
     where = "" if same else "; promised on another class of host or runtime" if promise.host else ""
     scale = METRICS[promise.metric].scale / METRICS[name].scale
     return VerifyCheck(
         name=name,
-        holds=_all(verdicts),
+        holds=holds,
         promised=promise.value * scale,
         found=measured.value * scale,
         detail=f"{bound.key if bound else 'no bound'}; here {measured.low:.4g} to {measured.high:.4g}{where}",
