@@ -31,6 +31,12 @@ def session(model: bytes | str | Path, threads: int = 1) -> Any:
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
+def taken(opened: Any, feeds: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The feeds that the file takes: a column that became no feature is no input."""
+    names = {entry.name for entry in opened.get_inputs()}
+    return {name: tensor for name, tensor in feeds.items() if name in names}
+
+
 def call(opened: Any, feeds: Mapping[str, NDArray[Any]]) -> Callable[[], object]:
     """A call that runs the session on these inputs."""
     held = dict(feeds)
@@ -42,7 +48,7 @@ def exercise(path: str, threads: int = 1, batch: int = 1) -> Callable[[], object
     opened = session(path, threads)
     feeds = {}
     for entry in opened.get_inputs():
-        shape = [batch, *(size for size in entry.shape[1:])]
+        shape = [batch, *entry.shape[1:]]
         if entry.type == "tensor(string)":
             feeds[entry.name] = np.full(shape, "", dtype=object)
         else:

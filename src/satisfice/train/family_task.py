@@ -127,17 +127,18 @@ class FamilyTask(ABC):
 
     def architecture(self, params: Params) -> dict[str, Any]:
         """The hyperparameters that size and latency depend on, with their values: equal for equal models."""
-        values = self.values(params)
-        known = {name: h for name, h in self.trainer.hyperparameters.items() if h.architecture}
-        compression = {COMPRESSION: values[COMPRESSION]} if self._is_onnx and COMPRESSION in known else {}
-        known = {name: h for name, h in known.items() if name != COMPRESSION}
-        if not self.spec.canonical:
-            return {name: values[name] for name in known} | compression
-        return self.canonical({name: h.typed(values[name]) for name, h in known.items()}) | compression
+        compressed = self.spec.ship.format == "onnx" and COMPRESSION in self.trainer.hyperparameters
+        return self._of_the_model(params) | (
+            {COMPRESSION: self.values(params)[COMPRESSION]} if compressed else {}
+        )
 
-    @property
-    def _is_onnx(self) -> bool:
-        return self.spec.ship.format == "onnx"
+    def _of_the_model(self, params: Params) -> dict[str, Any]:
+        """The architecture of the bare model, however its numbers are stored."""
+        values, known = self.values(params), self.trainer.hyperparameters
+        of = {name: h for name, h in known.items() if h.architecture and name != COMPRESSION}
+        if not self.spec.canonical:
+            return {name: values[name] for name in of}
+        return self.canonical({name: h.typed(values[name]) for name, h in of.items()})
 
     def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
         """The one way in which architectures of equal models are written."""
@@ -181,8 +182,7 @@ class FamilyTask(ABC):
 
     def header(self, params: Params) -> Header:
         """All of the model but its tensors."""
-        architecture = {k: v for k, v in self.architecture(params).items() if k != COMPRESSION}
-        return header_of(self.trainer.family, self.splits, architecture)
+        return header_of(self.trainer.family, self.splits, self._of_the_model(params))
 
     def writer(self) -> CoreWriter:
         """What writes the bare model into an ONNX graph.

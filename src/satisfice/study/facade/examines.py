@@ -53,8 +53,12 @@ class Examines:
         """
         self._read(self._refresh)
         check_data(self._opened)  # others may have trained since this process began
-        session = self.__dict__.get("_session") or self._new_session(None, trains=False)
+        session = self._reading_session()
         return confirm(session, self.records(), self._shipped_model)
+
+    def _reading_session(self) -> Session:
+        """The session there is, else one that need not be able to train."""
+        return self.__dict__.get("_session") or self._new_session(None, trains=False)
 
     def _shipped_model(self, number: int) -> object:
         return shipped_model(self._opened, self._record(number))
@@ -83,7 +87,7 @@ class Examines:
         self._read(self._refresh)
         refuse_unshippable(self.spec)  # before its code is imported
         check_data(self._opened)
-        session = self.__dict__.get("_session") or self._new_session(None, trains=False)
+        session = self._reading_session()
         return ship(self._opened, session, self._shipped_model, Path(directory), trial, force=force)
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:

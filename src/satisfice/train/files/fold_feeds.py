@@ -47,8 +47,11 @@ class FoldFeeds:
 
     def item(self, batch: int) -> Feeds:
         """One item of the validation fold, ``batch`` times."""
-        single = self._of(self._splits.raw_item)
-        return {name: np.repeat(tensor[:1], batch, axis=0) for name, tensor in single.items()}
+        return {name: np.repeat(tensor[:1], batch, axis=0) for name, tensor in self._single.items()}
+
+    @cached_property
+    def _single(self) -> Feeds:
+        return self._of(self._splits.raw_item)
 
     def _of(self, raw: RawData) -> Feeds:
         return feeds_of(self._splits.preprocessor, raw.items, byte_images=self.byte_images)

@@ -18,12 +18,17 @@ from satisfice.train.loading import load
 _CHUNK = 4096  # items at a time, to bound memory
 
 
+def weights_beside(model: Path) -> Path:
+    """Where the trained weights of a kept ``model*.onnx`` stand."""
+    return model.with_name(model.name.replace("model", "weights", 1)).with_suffix(".safetensors")
+
+
 @dataclass(frozen=True, eq=False)
 class OnnxModel:
     """A file that ships, in memory."""
 
     content: bytes
-    beside: Path | None = None  # its place, by which the trained weights beside it are found
+    weights: Path | None = None  # the file with the trained weights, where they are kept
 
     @cached_property
     def core(self) -> Any:
@@ -32,7 +37,7 @@ class OnnxModel:
         Raises:
             DataError: They are not.
         """
-        return load((self.beside or Path()).with_suffix(".safetensors")).core
+        return load(self.weights or Path()).core
 
     @cached_property
     def digest(self) -> str:
@@ -57,10 +62,10 @@ class OnnxModel:
             (n,).
         """
         session = self._session
-        taken = {entry.name for entry in session.get_inputs()}
+        given = runtime.taken(session, feeds)
         n = len(next(iter(feeds.values())))
         parts = [
-            runtime.outputs(session, {k: v[at : at + _CHUNK] for k, v in feeds.items() if k in taken})
+            runtime.outputs(session, {k: v[at : at + _CHUNK] for k, v in given.items()})
             for at in range(0, n, _CHUNK)
         ]
         if not classes:

@@ -13,7 +13,7 @@ from satisfice.errors import DataError
 from satisfice.ship import onnx_file, runtime
 from satisfice.ship.safetensors_file import Arrays
 from satisfice.spec.task import Params, Reload
-from satisfice.train.files.onnx_model import OnnxModel
+from satisfice.train.files.onnx_model import OnnxModel, weights_beside
 from satisfice.train.files.shipped_file import Call, Kept, SafetensorsFile, Shippable, bare
 
 FITTED_THRESHOLD = "decision_threshold"  # a trial's metric, where its training fitted the threshold
@@ -58,7 +58,7 @@ class OnnxFile:
     def load(self, path: Path) -> OnnxModel:
         """See `ShippedFile`."""
         try:
-            return OnnxModel(path.read_bytes(), path.with_name(path.name.replace("model", "weights")))
+            return OnnxModel(path.read_bytes(), weights_beside(path))
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -68,9 +68,7 @@ class OnnxFile:
         if content is None:
             return None
         session = runtime.session(content, task.threads)
-        taken = {entry.name for entry in session.get_inputs()}
-        feeds = {name: tensor for name, tensor in task.feeds.item(batch).items() if name in taken}
-        return runtime.call(session, feeds)
+        return runtime.call(session, runtime.taken(session, task.feeds.item(batch)))
 
     def pipeline(self, task: Shippable, params: Params, model: Any) -> Call | None:
         """See `ShippedFile`: the file is the whole pipeline."""
