@@ -20,6 +20,7 @@ from satisfice.registry import did_you_mean
 
 # Command -> where it is defined, in the order of the help text.
 _COMMANDS = {
+    "init": "satisfice.cli.commands.init:init",
     "run": "satisfice.cli.commands.run:run",
     "check": "satisfice.cli.commands.check:check",
     "define": "satisfice.cli.commands.worker:define",
