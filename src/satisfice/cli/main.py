@@ -35,6 +35,7 @@ _COMMANDS = {
     "infeasible": "satisfice.cli.commands.questions:infeasible",
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
+    "ablate": "satisfice.cli.commands.ablate:ablate",
     "replay": "satisfice.cli.commands.replay:replay",
     "ship": "satisfice.cli.commands.ship:ship",
     "verify": "satisfice.cli.commands.shipped:verify",

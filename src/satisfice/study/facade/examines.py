@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from satisfice.results.ablation import Ablation
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.rehearsal import Rehearsal
@@ -20,6 +21,7 @@ from satisfice.study.opening import check_data, open_database
 from satisfice.study.teachers import hand_over, missing
 
 if TYPE_CHECKING:
+    from satisfice.results.status import Counts
     from satisfice.spec.study import StudySpec
     from satisfice.spec.trial import TrialRecord
     from satisfice.study.lifecycle.session import Session
@@ -29,7 +31,7 @@ T = TypeVar("T")
 
 
 class Examines:
-    """Checks the space, rehearses a training, confirms and ships the winner, replays a trial."""
+    """Checks the space, rehearses a training, confirms, ships and ablates the winner, replays a trial."""
 
     if TYPE_CHECKING:
         spec: StudySpec
@@ -42,6 +44,9 @@ class Examines:
         def _refresh(self) -> None: ...
         def records(self) -> list[TrialRecord]:
             """See `Study`."""
+
+        def best(self) -> TrialRecord:
+            """See `Reads`."""
 
         def _record(self, number: int) -> TrialRecord: ...
 
@@ -118,6 +123,45 @@ class Examines:
         """
         session = self._session
         return rehearse(session.evaluator, threads=session.threads, time_limit_s=time_limit_s)
+
+    def ablate(
+        self,
+        trial: int | None = None,
+        seeds: int = 3,
+        *,
+        towards: bool = False,
+        workers: int = 1,
+        timeout_s: float | None = None,
+        progress: Callable[[Counts], None] | None = None,
+    ) -> Ablation:
+        """Switch each technique of a trial off alone, train each with several seeds, and compare.
+
+        The trainings are a study of their own in the same storage, ``NAME-ablation-TRIAL``: workers, leases
+        and budget are as in every study, and a call that was interrupted goes on where it stopped. Nothing
+        is turned away or stopped there.
+
+        Args:
+            trial: Number of the configuration; None: the one that `best` chooses.
+            seeds: Trainings of each configuration.
+            towards: Whether each change is also tried alone on the default configuration.
+            workers: Worker processes; 1 trains in this process.
+            timeout_s: Begin no further training after so long; the table is of what finished.
+            progress: Called with the counts of `status` now and then.
+
+        Raises:
+            InputError: The trial is unknown, or uses nothing that could be switched off.
+            NoFeasibleTrial: No trial is named and none fits.
+        """
+        from satisfice.study.after.ablation.run import prepare, table_of
+        from satisfice.study.study import Study
+
+        self._read(self._refresh)
+        record = self.best() if trial is None else self._record(trial)
+        check_data(self._opened)
+        prepared = prepare(self._opened, record, seeds=seeds, towards=towards, timeout_s=timeout_s)
+        child = Study(prepared.opened)
+        child.optimize(workers=workers, progress=progress)
+        return table_of(prepared, child.records())
 
     def replay(self, number: int) -> Replay:
         """Train a stored trial again, alone, with its own seed; the study is not changed."""
