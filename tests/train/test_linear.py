@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 
+from satisfice.errors import SpecError
+from satisfice.spec import parse_dict
 from satisfice.spec.study import DataSpec
 from satisfice.train import make_task as make_any_task
 
@@ -83,3 +85,65 @@ def test_one_quantity_in_two_units_gets_one_weight(make_spec: Any, new_trial: An
     core = _fit(make_task(make_spec("linear", data, "r2")), new_trial, tmp_path, penalty="none")
     assert core.weight[0, 0] == pytest.approx(core.weight[0, 1], rel=1e-3)
     assert 0.2 < core.weight[0, 0] < 0.6
+
+
+@pytest.mark.parametrize(
+    ("data", "penalty", "solver"),
+    [
+        ("wine", "l2", "newton_cholesky"),
+        ("wine", "l2", "saga"),
+        ("titanic", "l2", "newton_cholesky"),
+        ("titanic", "l1", "saga"),
+        ("diabetes", "l2", "newton_cholesky"),
+        ("diabetes", "l2", "saga"),
+        ("diabetes", "elastic_net", "coordinate_descent"),
+    ],
+)
+def test_solvers_find_the_same_minimum(
+    data: str, penalty: str, solver: str, make_spec: Any, new_trial: Any, tmp_path: Any
+) -> None:
+    task = make_task(make_spec("linear", data, penalty=penalty, alpha=0.01, max_iter=10_000))
+    one, other = (_fit(task, new_trial, tmp_path, solver=name) for name in ("auto", solver))
+    x = task.splits.valid.x
+    assert one(x) == pytest.approx(other(x), abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("data", "model", "space", "told"),
+    [
+        ("wine", {"solver": "lbfgs", "penalty": "l1"}, {}, "model.solver: 'lbfgs' cannot fit the penalty"),
+        ("wine", {"solver": "coordinate_descent"}, {}, "cannot fit the penalty 'l2' of a classification"),
+        ("diabetes", {}, {"solver": ["auto", "lbfgs"]}, "space.solver: 'lbfgs' cannot fit"),
+        ("wine", {}, {"solver": ["auto", "newton_cholesky"], "penalty": ["l2", "l1"]}, r"when = \{ penalty"),
+    ],
+)
+def test_a_solver_that_cannot_fit_a_penalty_is_refused(
+    data: str, model: dict[str, Any], space: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(SpecError, match=told):
+        make_task(_study(data, model, space)).prepare()
+
+
+def test_a_solver_under_a_condition_meets_only_what_it_fits() -> None:
+    apart = {"choices": ["auto", "newton_cholesky"], "when": {"penalty": ["l2"]}}
+    make_task(_study("wine", {}, {"penalty": ["l2", "l1", "none"], "solver": apart})).prepare()
+    other = {"choices": ["l1", "elastic_net"], "when": {"solver": ["saga"]}}
+    make_task(_study("wine", {}, {"solver": ["newton_cholesky", "saga"], "penalty": other})).prepare()
+
+
+def _study(data: str, model: dict[str, Any], space: dict[str, Any]) -> Any:
+    return parse_dict(
+        {
+            "name": "study",
+            "data": {"name": data},
+            "model": {"family": "linear", **model},
+            "objectives": {"r2" if data == "diabetes" else "accuracy": "maximize"},
+            "space": {"alpha": {"low": 1e-3, "high": 1.0}, **space},
+            "budget": {"trials": 1},
+        }
+    )
+
+
+def test_newton_goes_on_where_its_matrix_is_singular(make_spec: Any, new_trial: Any) -> None:
+    task = make_task(make_spec("linear", "titanic", solver="newton_cholesky", alpha=1e-12))
+    assert task.train({}, new_trial())["log_loss"] < 1

@@ -20,8 +20,9 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train.families.linear_solvers import SOLVERS, check_solvers, logistic_solver, ridge_solver
 from satisfice.train.family_task import FamilyTask
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
+from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.trainer import measures
 
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
@@ -51,6 +52,11 @@ class LinearTask(FamilyTask):
     """Linear models on a study's data."""
 
     trainer: LinearTrainer
+
+    def prepare(self) -> None:
+        """As every family; and see that each solver can fit each penalty that it may meet."""
+        super().prepare()
+        check_solvers(self.spec, self.splits.task)
 
     def profile(self, params: Params) -> dict[str, float]:
         """size, n_parameters and flops, exact."""
@@ -113,6 +119,12 @@ HYPERPARAMETERS: Hyperparameters = {
         default="none",
         choices=("none", "balanced"),
         doc="`balanced` gives every class the same weight; without effect on numbers.",
+    ),
+    "solver": Hyperparameter(
+        kind="categorical",
+        default=AUTO,
+        choices=SOLVERS,
+        doc="How the loss is minimised; `auto` takes the one that is made for penalty and data.",
     ),
     "max_iter": Hyperparameter(
         kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
@@ -185,7 +197,7 @@ def _fit_logistic(
     estimator = LogisticRegression(
         C=strength,
         l1_ratio=ratio,
-        solver="saga" if ratio > 0 else "lbfgs",
+        solver=logistic_solver(values["solver"], ratio),
         class_weight="balanced" if values["class_weight"] == "balanced" else None,
         max_iter=int(values["max_iter"]),
         random_state=seed % 2**32,
@@ -207,7 +219,13 @@ def _fit_least_squares(
     if penalty == "none":
         return _solve(x.astype(np.float64), y)
     if penalty == "l2":
-        estimator: Any = Ridge(alpha=alpha * len(x))
+        solver = ridge_solver(values["solver"])
+        estimator: Any = Ridge(
+            alpha=alpha * len(x),
+            solver=solver,
+            max_iter=limit if solver == "saga" else None,
+            random_state=seed % 2**32,
+        )
     else:
         ratio = 1.0 if penalty == "l1" else float(values["l1_ratio"])
         estimator = ElasticNet(alpha=alpha, l1_ratio=ratio, max_iter=limit, random_state=seed % 2**32)
@@ -229,9 +247,14 @@ def _solve(x: NDArray[np.float64], y: NDArray[Any]) -> LinearModel:
 
 
 def _fit_quietly(estimator: Any, x: NDArray[Any], y: NDArray[Any]) -> None:
-    """A solver that stops at `max_iter` is no news: the validation score tells what that is worth."""
+    """A solver that stops at `max_iter` is no news: the validation score tells what that is worth.
+
+    Newton's method goes on as L-BFGS where its matrix is close to singular.
+    """
+    from scipy.linalg import LinAlgWarning
     from sklearn.exceptions import ConvergenceWarning  # slow to import
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.simplefilter("ignore", LinAlgWarning)
         estimator.fit(x, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from satisfice.spec.study import StudySpec
@@ -19,6 +20,12 @@ HYPERPARAMETERS: Hyperparameters = {
         kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
     ),
     **TRAINING,
+    "optimizer": replace(
+        TRAINING["optimizer"],
+        choices=(*TRAINING["optimizer"].choices, "lbfgs"),
+        doc="How steps are taken. `lbfgs` sees the whole training fold at once and finds the length of its "
+        "steps: `batch_size`, `learning_rate`, momentum, schedule and warm-up have no effect then.",
+    ),
 }
 
 

@@ -25,6 +25,7 @@ from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
 from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.distillation import loss_of
+from satisfice.train.networks.full_batch import FullBatch
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
@@ -184,6 +185,8 @@ class Fit:
 
     def _train_epoch(self) -> float:
         """One pass over the training fold; returns the mean loss, penalties not included."""
+        if isinstance(self.optimizer, torch.optim.LBFGS):
+            return self._full_batch_epoch()
         module, optimizer, trial = self.module, self.optimizer, self.trial
         x, l1 = self.x, float(self.values["l1"])
         changing = self.values["schedule"] != "constant" or self.values["warmup_epochs"] > 0
@@ -216,6 +219,27 @@ class Fit:
             self._diverge(mean)
         return mean
 
+    def _full_batch_epoch(self) -> float:
+        """Several iterations of L-BFGS; the same is returned.
+
+        It trains plain weights also where the file will hold rounded ones: on steps no line search works.
+        """
+        rows = torch.arange(len(self.x), device=self.device)
+        if float(self.values["dropout"]) > 0:
+            self.optimizer = make_optimizer(self.module, self.values)
+        part = FullBatch(
+            module=self.module.train(),
+            loss=lambda: self.loss(self.module(self.x), rows),
+            weights=self.weights,
+            l1=float(self.values["l1"]),
+            l2=float(self.values["l2"]),
+            evaluated=self.trial.batch_end,
+        )
+        mean = part.epoch(self.optimizer)
+        if not mean <= self.limit:
+            self._diverge(mean)
+        return mean
+
     def _batches(self) -> Iterator[Tensor]:
         """Row numbers in random order. A last batch of one joins the one before: batch norm needs two."""
         order = torch.randperm(len(self.x), generator=self.shuffle).to(self.device)
@@ -235,8 +259,10 @@ class Fit:
 
     def _diverge(self, loss: float) -> None:
         found = "NaN" if math.isnan(loss) else "infinite" if math.isinf(loss) else f"{loss:g}"
+        line_search = isinstance(self.optimizer, torch.optim.LBFGS)
         raise Diverged(
-            f"the training loss is {found} in epoch {self.epoch + 1}", hint="lower the learning rate"
+            f"the training loss is {found} in epoch {self.epoch + 1}",
+            hint="raise l2" if line_search else "lower the learning rate",
         )
 
     def _validate(self) -> dict[str, float]:

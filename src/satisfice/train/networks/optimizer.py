@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from satisfice.train.networks.full_batch import make_lbfgs
+
 
 def weights_of(module: nn.Module) -> list[nn.Parameter]:
     """What penalties act on: matrices and filters, but neither biases nor batch norm."""
@@ -32,6 +34,8 @@ def make_optimizer(module: nn.Module, values: Mapping[str, Any]) -> torch.optim.
             return torch.optim.RMSprop(groups, lr=rate, foreach=True)
         case "adamw":
             return torch.optim.AdamW(groups, lr=rate, fused=True)
+        case "lbfgs":  # penalties are part of what it minimises
+            return make_lbfgs(module)
         case _:
             return torch.optim.Adam(groups, lr=rate, fused=True)
 
