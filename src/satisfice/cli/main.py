@@ -33,6 +33,7 @@ _COMMANDS = {
     "knee": "satisfice.cli.commands.questions:knee",
     "binding": "satisfice.cli.commands.questions:binding",
     "infeasible": "satisfice.cli.commands.questions:infeasible",
+    "importance": "satisfice.cli.commands.importance:importance",
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
     "ablate": "satisfice.cli.commands.ablate:ablate",

@@ -73,14 +73,16 @@ class Header:
         return json.dumps(content, separators=(",", ":"), sort_keys=True)
 
 
-def header_of(family: str, splits: Splits, architecture: Mapping[str, Any]) -> Header:
-    """The header for a model trained on these data."""
+def header_of(
+    family: str, splits: Splits, architecture: Mapping[str, Any], preprocessor: Preprocessor | None = None
+) -> Header:
+    """The header for a model trained on these data, by default prepared as the splits are."""
     return Header(
         family=family,
         task=splits.task,
         classes=splits.classes,
         architecture=architecture,
-        preprocessor=splits.preprocessor,
+        preprocessor=splits.preprocessor if preprocessor is None else preprocessor,
         target=splits.target,
     )
 

@@ -69,8 +69,10 @@ def _efficiency() -> Iterable[Metric]:
                 scale=scale,
                 lower=0.0,
             )
-    for name in ("n_parameters", "flops"):
+    for name in ("n_parameters", "flops", "n_features"):
         yield Metric(name=name, direction="minimize", known=Known.BEFORE, quantity=name, lower=0.0)
+    for name in ("nonzero_weights", "n_leaves", "max_depth"):
+        yield Metric(name=name, direction="minimize", known=Known.AFTER, quantity=name, lower=0.0)
     yield Metric(
         name="throughput", direction="maximize", known=Known.UNTRAINED, quantity="throughput", lower=0.0
     )

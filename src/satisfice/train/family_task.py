@@ -15,7 +15,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import ColumnNote, Fold, Splits
+from satisfice.data import ColumnNote, Fold, Preprocessor, Splits, TableEncoder
+from satisfice.data.features.shape import STANDARD
 from satisfice.errors import InputError
 from satisfice.measure.memory import peak_resident
 from satisfice.ship import runtime
@@ -30,11 +31,14 @@ from satisfice.train.files.fold_feeds import Feeds, FoldFeeds
 from satisfice.train.files.onnx_model import OnnxModel
 from satisfice.train.files.onnx_shipped import OnnxFile
 from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
-from satisfice.train.hyperparameter import AUTO, COMPRESSION, THRESHOLD
+from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD
+from satisfice.train.prepared import PreparedData, check_tables
 from satisfice.train.score import score_answers
 from satisfice.train.scoring import Scoring, main_metric
 from satisfice.train.study_data import StudyData, few_rows
 from satisfice.train.trainer import Trainer
+
+_OF_THE_FILE = (COMPRESSION, SCALING, SELECT)  # the bare model is the same with them
 
 
 class FamilyTask(ABC):
@@ -76,6 +80,25 @@ class FamilyTask(ABC):
         """
         return self._data.splits
 
+    @cached_property
+    def _prepared(self) -> PreparedData:
+        return PreparedData(self.splits, self.spec.seed)
+
+    def splits_of(self, params: Params) -> Splits:
+        """The data as a configuration prepares them; the same as `splits` by default."""
+        return self._prepared.splits(self.values(params))
+
+    def preprocessor(self, params: Params) -> Preprocessor:
+        """What prepares a configuration's items; cheap, so that sizes can be computed."""
+        return self._prepared.preprocessor(self.values(params))
+
+    def inputs(self, params: Params) -> dict[str, float]:
+        """``n_features``: source columns that the file asks for; of images the pixels over all channels."""
+        preprocessor = self.preprocessor(params)
+        if isinstance(preprocessor, TableEncoder):
+            return {"n_features": float(len(preprocessor.source_columns))}
+        return {"n_features": float(preprocessor.n_features)}
+
     def answer_rule(self, params: Params) -> AnswerRule:
         """How the configuration's models answer."""
         threshold = self.values(params).get(THRESHOLD, EVEN)
@@ -83,7 +106,7 @@ class FamilyTask(ABC):
 
     def scoring(self, params: Params) -> Scoring:
         """Scores on the prepared data."""
-        return Scoring(self.splits, self.answer_rule(params))
+        return Scoring(self.splits_of(params), self.answer_rule(params))
 
     @cached_property
     def feeds(self) -> FoldFeeds:
@@ -109,12 +132,14 @@ class FamilyTask(ABC):
         """
         check_against(self.spec, self.trainer, self.splits.task)
         check_two_classes(self.spec, self.splits)
+        check_tables(self.spec, self.splits)
 
     def on_few_rows(self) -> Self:
         """The same task with little to train on, for a first try."""
         small = copy.copy(self)
         small.splits = few_rows(self.splits)
-        small.__dict__.pop("feeds", None)
+        for name in ("feeds", "_prepared"):
+            small.__dict__.pop(name, None)
         return small
 
     def defaults(self) -> dict[str, Any]:
@@ -128,14 +153,20 @@ class FamilyTask(ABC):
     def architecture(self, params: Params) -> dict[str, Any]:
         """The hyperparameters that size and latency depend on, with their values: equal for equal models."""
         compressed = self.spec.ship.format == "onnx" and COMPRESSION in self.trainer.hyperparameters
-        return self._of_the_model(params) | (
-            {COMPRESSION: self.values(params)[COMPRESSION]} if compressed else {}
+        values = self.values(params)
+        scaling = values.get(SCALING, STANDARD)
+        k = self._prepared.selected(values) if values.get(SELECT, 0) else 0
+        return (
+            self._of_the_model(params)
+            | ({COMPRESSION: values[COMPRESSION]} if compressed else {})
+            | ({SCALING: scaling} if scaling != STANDARD else {})
+            | ({SELECT: k} if k else {})
         )
 
     def _of_the_model(self, params: Params) -> dict[str, Any]:
         """The architecture of the bare model, however its numbers are stored."""
         values, known = self.values(params), self.trainer.hyperparameters
-        of = {name: h for name, h in known.items() if h.architecture and name != COMPRESSION}
+        of = {name: h for name, h in known.items() if h.architecture and name not in _OF_THE_FILE}
         if not self.spec.canonical:
             return {name: values[name] for name in of}
         return self.canonical({name: h.typed(values[name]) for name, h in of.items()})
@@ -150,7 +181,7 @@ class FamilyTask(ABC):
 
     def measured_as(self, params: Params, quantity: str, model: Any = None) -> dict[str, Any]:
         """What a measured quantity depends on: the model, and preprocessing where that takes part."""
-        preprocessor = self.splits.preprocessor
+        preprocessor = self.preprocessor(params)
         found = {
             "family": self.trainer.family,
             "structure": self._structure(params, model),
@@ -159,7 +190,7 @@ class FamilyTask(ABC):
         }
         in_runtime = isinstance(self._timed, OnnxFile)
         if quantity in ("pipeline_latency", "memory") or in_runtime:
-            found["preprocessing"] = self._described
+            found["preprocessing"] = _described(preprocessor)
         if in_runtime:
             options = self.options(params)
             found["runtime"] = f"onnxruntime {runtime.version()}"
@@ -174,15 +205,11 @@ class FamilyTask(ABC):
             return self.structure(params) if known else model.digest
         return self.structure(params, None if model is None else bare(model))
 
-    @cached_property
-    def _described(self) -> str:
-        """The preprocessing, in short."""
-        told = json.dumps(self.splits.preprocessor.describe(), sort_keys=True, default=str)
-        return hashlib.sha256(told.encode()).hexdigest()
-
     def header(self, params: Params) -> Header:
         """All of the model but its tensors."""
-        return header_of(self.trainer.family, self.splits, self._of_the_model(params))
+        return header_of(
+            self.trainer.family, self.splits, self._of_the_model(params), self.preprocessor(params)
+        )
 
     def writer(self) -> CoreWriter:
         """What writes the bare model into an ONNX graph.
@@ -296,3 +323,9 @@ class FamilyTask(ABC):
     def _convert(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """With the units that the study names."""
         return convert(metrics, self.spec.metric_names)
+
+
+def _described(preprocessor: Preprocessor) -> str:
+    """The preprocessing, in short."""
+    told = json.dumps(preprocessor.describe(), sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()

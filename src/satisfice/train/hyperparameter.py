@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from satisfice.data.features.shape import SCALINGS
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hyperparameter:
@@ -62,7 +64,34 @@ class Hyperparameter:
 Hyperparameters = Mapping[str, Hyperparameter]
 
 COMPRESSION, THRESHOLD = "compression", "threshold"
+SCALING, SELECT = "scaling", "select"
 AUTO = "auto"
+
+
+def of_tables(*, scaled: bool) -> Hyperparameters:
+    """What every family is tuned by that learns from tables: how their columns are prepared.
+
+    Args:
+        scaled: Whether the family depends on the scale of numbers.
+    """
+    scaling = Hyperparameter(
+        kind="categorical",
+        default=SCALINGS[0],
+        choices=SCALINGS,
+        doc="Of a table's numbers: zero mean and unit variance; by median and quartiles (`robust`); or as "
+        "they stand (`none`: their units then matter).",
+        architecture=True,
+    )
+    select = Hyperparameter(
+        kind="int",
+        default=0,
+        low=0,
+        high=1_000_000,
+        doc="Keep so many columns of a table, those that say most about the target in the training fold; "
+        "0 for all.",
+        architecture=True,
+    )
+    return {SCALING: scaling, SELECT: select} if scaled else {SELECT: select}
 
 
 def of_the_file(precisions: tuple[str, ...]) -> Hyperparameters:

@@ -33,6 +33,10 @@ class Trainer(Protocol):
         """The bare model that shipped: a callable from prepared items to outputs."""
 
 
+# What some families have to count, and others not.
+COUNTS = ("n_parameters", "flops", "nonzero_weights", "n_leaves", "max_depth")
+
+
 def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Known]:
     """What a built-in family measures: all metrics that satisfice knows, but counts only those named.
 
@@ -40,13 +44,13 @@ def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Kno
 
     Args:
         size_known: When the size is exact: before training, or after fitting.
-        counts: Of ``n_parameters`` and ``flops``, those that the family has.
+        counts: Of `COUNTS` those that the family has. Every family has ``n_features``.
     """
     out: dict[str, Known] = {}
     for name, metric in METRICS.items():
         if metric.quantity == "size":
             out[name] = size_known
-        elif name in ("n_parameters", "flops"):
+        elif name in COUNTS:
             if name in counts:
                 out[name] = counts[name]
         elif metric.known is Known.UNTRAINED:

@@ -17,6 +17,10 @@ import numpy as np
 
 from satisfice.data.features.scale import Doubles, centre_and_spread, distance, exponent, is_constant, times
 
+STANDARD, ROBUST, NONE = SCALINGS = ("standard", "robust", "none")
+
+_FARTHEST = 1e15  # as in `satisfice.data.features.scale`
+_QUARTILES = 1.3489795003921634  # from the first to the third, of a normal distribution in its deviations
 _SKEWED = 3.0  # skewness, either way, from which on the logarithm is taken
 _UNITS = (0.1, 0.25, 0.5, 0.75, 0.9)  # quantiles of the distances from the start that are tried as unit
 
@@ -54,6 +58,40 @@ def fit_shape(values: Doubles) -> Shape | None:
             return Shape(missing=missing, mean=mean, scale=scale, skewed=True, start=start, unit=unit)
     mean, scale = centre_and_spread(filled)
     return Shape(missing=float(distance(median, mean, scale)[0]), mean=mean, scale=scale)
+
+
+def rescaled(shape: Shape, values: Doubles, scaling: str) -> Shape:
+    """The shape on another scale; a constant column stays as it is.
+
+    Args:
+        shape: As `fit_shape` gives it, ``standard``: zero mean and unit variance.
+        values: The column that it was fitted to.
+        scaling: With ``robust`` zero is the median and the unit the distance between the quartiles, as many
+            deviations as it is in a normal distribution; where half of the values are the same, the standard
+            deviation. With ``none`` numbers stay as they are, without a logarithm.
+    """
+    known = values[np.isfinite(values)]
+    if scaling == STANDARD or shape.scale == 0:
+        return shape
+    at = exponent(known)
+    if scaling == NONE:
+        middle = float(times([float(np.median(times(known, -at)))], at)[0])
+        return Shape(missing=float(np.clip(middle, -_FARTHEST, _FARTHEST)), mean=0.0, scale=1.0)
+    if shape.skewed:
+        known = signed_log(distance(known, shape.start, shape.unit))
+        at = exponent(known)
+    low, middle, high = np.quantile(times(known, -at), (0.25, 0.5, 0.75)).tolist()
+    centre, spread = (float(times(number, at)) for number in (middle, (high - low) / _QUARTILES))
+    if spread <= 0:
+        spread = shape.scale
+    return Shape(
+        missing=0.0,
+        mean=centre,
+        scale=spread,
+        skewed=shape.skewed,
+        start=shape.start,
+        unit=shape.unit,
+    )
 
 
 def signed_log(u: Doubles) -> Doubles:

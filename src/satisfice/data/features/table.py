@@ -3,7 +3,8 @@
 Notation: n rows, d output features. What a column becomes:
 
 - a number: missing values filled with the median, a logarithm of it if it is far from symmetric, then zero
-  mean and unit variance; a 0/1 feature tells where it was missing, if it ever was
+  mean and unit variance (or another scale: `satisfice.data.features.variants`); a 0/1 feature tells where it
+  was missing, if it ever was
 - a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones,
   which is also where values go that training never saw; missing is a value of its own
 - a moment in time: its number of days, and where they vary its month, weekday and hour
@@ -21,7 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.features.scale import distance, standardise
-from satisfice.data.features.shape import Shape, fit_shape, signed_log
+from satisfice.data.features.shape import STANDARD, Shape, fit_shape, signed_log
 from satisfice.data.reading.cells import Cells, Rule
 from satisfice.data.reading.pandas_columns import (
     as_series,
@@ -77,6 +78,7 @@ class TableEncoder:
     unit: Doubles
     ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
     rules: Mapping[str, Rule] = field(default_factory=dict)  # by column; empty: pandas' rules (first reading)
+    scaling: str = STANDARD  # what `mean` and `scale` are
 
     kind = "table"
 
@@ -89,6 +91,11 @@ class TableEncoder:
     def shape(self) -> tuple[int, ...]:
         """Of one prepared item: (d,)."""
         return (self.n_features,)
+
+    @property
+    def source_columns(self) -> tuple[str, ...]:
+        """The columns that it asks for."""
+        return tuple(dict.fromkeys(column.name for column in self.columns))
 
     @property
     def feature_names(self) -> list[str]:
@@ -175,7 +182,8 @@ class TableEncoder:
         """All else it has learnt, JSON-able."""
         found = {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
         rules = {name: rule.describe() for name, rule in self.rules.items()}
-        return found | ({"rules": rules} if rules else {})
+        scaling = {} if self.scaling == STANDARD else {"scaling": self.scaling}
+        return found | scaling | ({"rules": rules} if rules else {})
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> TableEncoder:
@@ -194,6 +202,7 @@ class TableEncoder:
             start=arrays.get("start", np.zeros(0)),
             unit=arrays.get("unit", np.zeros(0)),
             rules=rules,
+            scaling=description.get("scaling", STANDARD),
         )
 
 

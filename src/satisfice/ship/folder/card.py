@@ -16,7 +16,12 @@ satisfice serve .
 
 
 def model_card(
-    description: Description, *, data: str = "", found: str = "", warnings: tuple[str, ...] = ()
+    description: Description,
+    *,
+    data: str = "",
+    found: str = "",
+    goes_by: str = "",
+    warnings: tuple[str, ...] = (),
 ) -> str:
     """The card's text.
 
@@ -24,6 +29,7 @@ def model_card(
         description: Of the model.
         data: What it was trained on, as a paragraph.
         found: How it was found: the search, its budget, its bounds.
+        goes_by: Which columns it goes by; empty where that is not known.
         warnings: What whoever uses it must know first, such as a bound that it does not meet.
     """
     kind = {"classification": "tabular-classification", "regression": "tabular-regression"}[description.task]
@@ -40,6 +46,7 @@ def model_card(
         "## Data\n\n" + (data or "Not described."),
         "## Input\n\n" + _inputs(description),
         "## Metrics\n\n" + _scores(description),
+        *(["## What it goes by\n\n" + goes_by] if goes_by else []),
         "## Promises\n\n" + _promises(description),
         "## Limits\n\n" + _limits(description),
         "## How it was found\n\n" + (found or "By a search of satisfice."),

@@ -44,8 +44,20 @@ def add_distance(graph: Graph, x: str, centre: Doubles, spread: Doubles) -> str:
 
 def add_standardised(graph: Graph, x: str, centre: Doubles, spread: Doubles) -> str:
     """Float32 features: spreads from the centre, kept within what float32 arithmetic bears."""
+    bounds = _bounds(graph)
+    return _within(graph, add_distance(graph, x, centre, spread), bounds)
+
+
+def add_as_it_stands(graph: Graph, x: str) -> str:
+    """Float32 features: the numbers themselves, kept within what float32 arithmetic bears."""
+    return _within(graph, x, _bounds(graph))
+
+
+def _bounds(graph: Graph) -> tuple[str, str]:
+    return graph.constant(np.float64(-_FARTHEST)), graph.constant(np.float64(_FARTHEST))
+
+
+def _within(graph: Graph, x: str, bounds: tuple[str, str]) -> str:
     from onnx import TensorProto
 
-    low, high = graph.constant(np.float64(-_FARTHEST)), graph.constant(np.float64(_FARTHEST))
-    near = graph.op("Clip", add_distance(graph, x, centre, spread), low, high)
-    return graph.op("Cast", near, to=TensorProto.FLOAT)
+    return graph.op("Cast", graph.op("Clip", x, *bounds), to=TensorProto.FLOAT)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from satisfice.data.features.shape import NONE
 from satisfice.data.features.table import MISSING_CATEGORY, Column, TableEncoder
 from satisfice.ship.onnx.decision import OUTPUTS
 from satisfice.ship.onnx.graph import ML, Graph
 from satisfice.ship.onnx.moments import Moment
-from satisfice.ship.onnx.scaling import add_distance, add_standardised
+from satisfice.ship.onnx.scaling import add_as_it_stands, add_distance, add_standardised
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,10 @@ def _numbers(
     x = _joined(graph, columns, sources)
     missing = graph.op("IsNaN", graph.op("Mul", x, graph.constant(np.float64(0))))  # infinity is missing too
     x = _logarithms(graph, encoder, columns, x)
-    x = add_standardised(graph, x, encoder.mean[None], encoder.scale[None])
+    if encoder.scaling == NONE and (encoder.scale == 1).all():
+        x = add_as_it_stands(graph, x)
+    else:
+        x = add_standardised(graph, x, encoder.mean[None], encoder.scale[None])
     x = graph.op("Where", missing, graph.constant(encoder.missing[None].astype(np.float32)), x)
     blocks = [_Block(x, tuple(places))]
     flagged = [i for i, column in enumerate(columns) if column.missing]

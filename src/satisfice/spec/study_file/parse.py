@@ -259,7 +259,8 @@ def _check_names(top: Table, space: SearchSpace, model: ModelSpec | None, metric
                     "is fixed in [model] and searched here", key=key, hint="remove one of the two"
                 )
             if name in metrics:
-                raise top.error("is the name of a metric as well", key=key, hint="rename the parameter")
+                hint = "bound its range instead" if model is not None else "rename the parameter"
+                raise top.error("is the name of a metric as well", key=key, hint=hint)
 
 
 def _budget(table: Table) -> Budget | None:

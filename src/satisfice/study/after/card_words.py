@@ -9,12 +9,14 @@ from typing import Any
 
 from satisfice.choose.endings import joined
 from satisfice.data import Splits, dataset_of
+from satisfice.results.importance import Importance
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.study.status import counts, turned_away_sentence
 
 _MOST_NOTES = 20
+_MOST_COLUMNS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,26 @@ def _hyperparameters(fixed: Mapping[str, Any], params: Mapping[str, Any]) -> str
 
 def _shown(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def importance_words(found: Importance) -> str:
+    """What the model goes by, column by column."""
+    gains = any(each.gain is not None for each in found.columns)
+    rows = [
+        f"| {_cell(each.column)} | {each.importance:.4g} ± {each.deviation:.2g} |"
+        + (f" {each.gain or 0.0:.1%} |" if gains else "")
+        for each in found.columns[:_MOST_COLUMNS]
+    ]
+    head = [f"| column | loss of {found.metric} |" + (" share of the gain of all splits |" if gains else "")]
+    head += ["|---|---|" + ("---|" if gains else "")]
+    more = len(found.columns) - len(rows)
+    told = f" {more} further columns matter less." if more else ""
+    caution = " Columns that say the same share what they are worth, so that each alone looks less important."
+    return "\n".join([f"{found.sentence}{caution}{told}", "", *head, *rows])
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def warning_words(misses: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:

@@ -25,8 +25,15 @@ from satisfice.spec.constraint import verdict, violated
 from satisfice.spec.metric import METRICS, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
-from satisfice.study.after.card_words import Found, data_words, found_words, warning_words
+from satisfice.study.after.card_words import (
+    Found,
+    data_words,
+    found_words,
+    importance_words,
+    warning_words,
+)
 from satisfice.study.after.confirm import LoadModel, confirm, stored_confirmation
+from satisfice.study.after.importance import importance
 from satisfice.study.after.promises import OF_THE_FILE, measured_here, promises_of, values_of
 from satisfice.study.after.shipped_rows import (
     RawTest,
@@ -42,6 +49,8 @@ from satisfice.study.models import onnx_bytes
 from satisfice.study.opening import Opened
 from satisfice.train.conversion import core_writer
 from satisfice.train.files.onnx_shipped import FITTED_THRESHOLD
+
+_REPEATS = 5  # permutations of each column, for the card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +133,7 @@ def ship(
         described,
         data=data_words(session.spec, _splits(session)),
         found=found_words(told),
+        goes_by=_goes_by(session, choice.record, load_model),
         warnings=warning_words(misses, unknown),
     )
     golden = golden_rows(file.test, file.pipeline)
@@ -138,6 +148,14 @@ def ship(
         promises=content["promises"],
         scores=content["scores"],
     )
+
+
+def _goes_by(session: Session, record: TrialRecord, load_model: LoadModel) -> str:
+    """Which columns the model goes by; empty for images."""
+    if _splits(session).kind != "table":
+        return ""
+    model = load_model(record.number)
+    return importance_words(importance(session.spec, session.task, record, model, _REPEATS))
 
 
 def refuse_unshippable(spec: StudySpec) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from satisfice.results.ablation import Ablation
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
+from satisfice.results.importance import Importance
 from satisfice.results.rehearsal import Rehearsal
 from satisfice.results.replay import Replay
 from satisfice.results.shipped_folder import ShippedFolder
@@ -49,6 +50,8 @@ class Examines:
             """See `Reads`."""
 
         def _record(self, number: int) -> TrialRecord: ...
+        def best(self) -> TrialRecord:
+            """See `Reads`."""
 
     def confirm(self) -> Confirmation:
         """Measure the chosen model again, score it and the default one on the test split, each once.
@@ -94,6 +97,33 @@ class Examines:
         check_data(self._opened)
         session = self._reading_session()
         return ship(self._opened, session, self._shipped_model, Path(directory), trial, force=force)
+
+    def importance(self, trial: int | None = None, repeats: int = 10) -> Importance:
+        """What a model goes by: how much worse it gets where a source column is permuted.
+
+        It is the model as it ships, on validation rows. Trees also tell what their splits gain, linear models
+        their coefficients. What matters among *parameters* is in the report.
+
+        Args:
+            trial: Its number; None: the best one.
+            repeats: Permutations of each column.
+
+        Returns:
+            With ``metric``, ``value``, ``columns`` (the most important first, each with ``column``,
+            ``importance``, ``deviation`` and, of trees, ``gain``) and, of linear models, ``coefficients``.
+
+        Raises:
+            InputError: The study trains own code or learns from images, or the trial is unknown, not complete
+                or kept no model.
+            NoFeasibleTrial: No trial is named and none fits.
+        """
+        from satisfice.study.after.importance import importance, refuse_unfinished
+
+        self._read(self._refresh)
+        check_data(self._opened)
+        record = self.best() if trial is None else self._record(trial)
+        refuse_unfinished(record)
+        return importance(self.spec, self._opened.task, record, self._shipped_model(record.number), repeats)
 
     def check(self, n: int = 1000, progress: Callable[[int], None] | None = None) -> CheckResult:
         """What share of the space fits each constraint, and which parameter drives it; trains nothing."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from satisfice.measure import architecture_key, module_key, plain_numbers
 from satisfice.spec.study import StudySpec
-from satisfice.spec.task import BuildsModule, Identifies, Predicts, Profiles, Task
+from satisfice.spec.task import Bounds, BuildsModule, Identifies, Predicts, Profiles, Task
 
 
 class ArchitectureKeys:
@@ -41,7 +41,8 @@ class ArchitectureKeys:
             )
         if isinstance(task, Predicts):
             # Families known only after fitting differ with every parameter.
-            depends_on_weights = model is not None and not isinstance(task, Profiles)
+            grown = self._spec.model is not None and isinstance(task, Bounds)
+            depends_on_weights = model is not None and (grown or not isinstance(task, Profiles))
             found = dict(params) if depends_on_weights else dict(task.architecture(params))
             if self._spec.canonical:
                 found = plain_numbers(found)

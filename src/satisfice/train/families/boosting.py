@@ -15,7 +15,7 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import TrainingTrial
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_tables, of_the_file
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
 from satisfice.train.trees.export import add_trees
@@ -43,7 +43,7 @@ class BoostingTask(TreeTask):
 
     def grow(self, values: Mapping[str, Any], trial: TrainingTrial, counts: list[int]) -> Iterator[Stage]:
         """Rounds are added to those there are."""
-        data = self.splits
+        data = self.splits_of(values)
         x = data.train.x.reshape(len(data.train), -1)
         valid = data.valid.x.reshape(len(data.valid), -1)
         weights = class_weights(data, values["class_weight"])
@@ -53,7 +53,7 @@ class BoostingTask(TreeTask):
             estimator.set_params(max_iter=count)
             estimator.fit(x, data.train.z, sample_weight=sample_weight)
             predicted = estimator.predict_proba(valid) if data.n_classes else estimator.predict(valid)
-            yield Stage(trees=count, prediction=predicted, pack=lambda: self._pack(estimator))
+            yield Stage(trees=count, prediction=predicted, pack=lambda: self._pack(estimator, x.shape[1]))
 
     def _estimator(self, values: Mapping[str, Any], trial: TrainingTrial) -> Any:
         from sklearn.ensemble import (  # slow to import
@@ -74,12 +74,11 @@ class BoostingTask(TreeTask):
             warm_start=True,
         )
 
-    def _pack(self, estimator: Any) -> TreeEnsemble:
+    def _pack(self, estimator: Any, d: int) -> TreeEnsemble:
         """Read the fitted trees: scikit-learn has no public way to them (tests compare predictions)."""
         grown = [_raw(tree.nodes) for stage in estimator._predictors for tree in stage]  # noqa: SLF001  # see above
         base = np.asarray(estimator._baseline_prediction, np.float64).ravel()  # noqa: SLF001  # see above
-        d, classify = self.splits.preprocessor.n_features, self.splits.n_classes > 0
-        return pack(join(grown), d=d, base=base, boosted=True, classify=classify)
+        return pack(join(grown), d=d, base=base, boosted=True, classify=self.splits.n_classes > 0)
 
 
 def _raw(nodes: NDArray[Any]) -> RawTrees:
@@ -168,6 +167,7 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="`balanced` gives every class the same weight; without effect on numbers.",
         architecture=True,
     ),
+    **of_tables(scaled=False),
     **of_the_file(PRECISIONS),
 }
 
@@ -180,7 +180,9 @@ class BoostingTrainer:
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
     precisions: tuple[str, ...] = PRECISIONS
-    measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
+    measures: Mapping[str, Known] = measures(
+        size_known=Known.AFTER, counts=dict.fromkeys(("n_parameters", "n_leaves", "max_depth"), Known.AFTER)
+    )
     hyperparameters = HYPERPARAMETERS
 
     def make_task(self, spec: StudySpec) -> BoostingTask:

@@ -15,7 +15,7 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import TrainingTrial
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_tables, of_the_file
 from satisfice.train.trainer import class_weights, measures
 from satisfice.train.trees.ensemble import RawTrees, TreeEnsemble, join, pack
 from satisfice.train.trees.export import LeafPrecision, add_trees
@@ -42,7 +42,7 @@ class ForestTask(TreeTask):
 
     def grow(self, values: Mapping[str, Any], trial: TrainingTrial, counts: list[int]) -> Iterator[Stage]:
         """Trees are added to those there are."""
-        data = self.splits
+        data = self.splits_of(values)
         x = data.train.x.reshape(len(data.train), -1)
         valid = data.valid.x.reshape(len(data.valid), -1)
         estimator = self._estimator(values, trial)
@@ -56,7 +56,7 @@ class ForestTask(TreeTask):
                 total = predicted if total is None else total + predicted
                 grown.append(self._raw(tree.tree_))
             assert total is not None
-            yield Stage(trees=count, prediction=total / count, pack=lambda: self._pack(grown))
+            yield Stage(trees=count, prediction=total / count, pack=lambda: self._pack(grown, x.shape[1]))
 
     def _estimator(self, values: Mapping[str, Any], trial: TrainingTrial) -> Any:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # slow to import
@@ -91,8 +91,8 @@ class ForestTask(TreeTask):
             roots=np.zeros(1, np.int64),
         )
 
-    def _pack(self, grown: list[RawTrees]) -> TreeEnsemble:
-        d, classify = self.splits.preprocessor.n_features, self.splits.n_classes > 0
+    def _pack(self, grown: list[RawTrees], d: int) -> TreeEnsemble:
+        classify = self.splits.n_classes > 0
         return pack(join(grown), d=d, base=np.zeros(1), boosted=False, classify=classify)
 
 
@@ -149,6 +149,7 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="`balanced` gives every class the same weight; without effect on numbers.",
         architecture=True,
     ),
+    **of_tables(scaled=False),
     **of_the_file(PRECISIONS),
 }
 
@@ -161,7 +162,9 @@ class ForestTrainer:
     tasks = frozenset({"classification", "regression"})
     kinds = frozenset({"table", "image"})
     precisions: tuple[str, ...] = PRECISIONS
-    measures: Mapping[str, Known] = measures(size_known=Known.AFTER, counts={"n_parameters": Known.AFTER})
+    measures: Mapping[str, Known] = measures(
+        size_known=Known.AFTER, counts=dict.fromkeys(("n_parameters", "n_leaves", "max_depth"), Known.AFTER)
+    )
     hyperparameters = HYPERPARAMETERS
 
     def make_task(self, spec: StudySpec) -> ForestTask:

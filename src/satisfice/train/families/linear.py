@@ -22,7 +22,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.families.linear_solvers import SOLVERS, check_solvers, logistic_solver, ridge_solver
 from satisfice.train.family_task import FamilyTask
-from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_the_file
+from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_tables, of_the_file
 from satisfice.train.trainer import measures
 
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
@@ -60,14 +60,14 @@ class LinearTask(FamilyTask):
 
     def profile(self, params: Params) -> dict[str, float]:
         """size, n_parameters and flops, exact."""
-        rows, d = self._shape()
+        rows, d = self._shape(params)
         size = self.file.length(self, params, self.trainer.blank_arrays(self.header(params)))
         count = {"n_parameters": float(rows * (d + 1)), "flops": float(2 * rows * d)}
-        return self._convert({"size_bytes": float(size), **count})
+        return self._convert({"size_bytes": float(size), **count, **self.inputs(params)})
 
     def untrained(self, params: Params) -> LinearModel:  # one architecture
         """All zeros."""
-        rows, d = self._shape()
+        rows, d = self._shape(params)
         return LinearModel(
             np.zeros((rows, d), np.float32), np.zeros(rows, np.float32), self.splits.n_classes > 0
         )
@@ -78,7 +78,7 @@ class LinearTask(FamilyTask):
 
     def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Fit once, report once."""
-        values, data = self.values(params), self.splits
+        values, data = self.values(params), self.splits_of(params)
         began = time.perf_counter()
         x = data.train.x.reshape(len(data.train), -1)
         trial.batch_end()
@@ -92,11 +92,12 @@ class LinearTask(FamilyTask):
         trial.report(1, scored)
         if trial.should_prune():
             return known | scored
-        return known | self._finish(params, core, trial)
+        nonzero = {"nonzero_weights": float(np.count_nonzero(core.weight))}
+        return known | self._finish(params, core, trial) | nonzero
 
-    def _shape(self) -> tuple[int, int]:
+    def _shape(self, params: Params) -> tuple[int, int]:
         k = self.splits.n_classes
-        return (k if k > 2 else 1), self.splits.preprocessor.n_features
+        return (k if k > 2 else 1), self.preprocessor(params).n_features
 
 
 PRECISIONS = ("none", "fp16", "int8")
@@ -129,6 +130,7 @@ HYPERPARAMETERS: Hyperparameters = {
     "max_iter": Hyperparameter(
         kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
     ),
+    **of_tables(scaled=True),
     **of_the_file(PRECISIONS),
 }
 
@@ -142,7 +144,8 @@ class LinearTrainer:
     kinds = frozenset({"table", "image"})
     precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(
-        size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
+        size_known=Known.BEFORE,
+        counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE, "nonzero_weights": Known.AFTER},
     )
     hyperparameters = HYPERPARAMETERS
 

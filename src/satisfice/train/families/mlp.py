@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from satisfice.spec.study import StudySpec
-from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
+from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_tables
 from satisfice.train.networks.hyperparameters import TRAINING
 from satisfice.train.networks.plan import Plan, Shape, mlp_plan
 from satisfice.train.networks.task import TorchTask, TorchTrainer
@@ -19,6 +19,7 @@ HYPERPARAMETERS: Hyperparameters = {
     "width": Hyperparameter(
         kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
     ),
+    **of_tables(scaled=True),
     **TRAINING,
     "optimizer": replace(
         TRAINING["optimizer"],

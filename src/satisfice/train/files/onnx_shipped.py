@@ -92,7 +92,8 @@ class OnnxFile:
 
     def _written(self, task: Shippable, params: Params, arrays: Arrays, threshold: float | None) -> bytes:
         options = task.options(params, threshold)
-        items = task.splits.train.x[:_CALIBRATION] if options.precision == "int8_static" else None
+        calibrates = options.precision == "int8_static"
+        items = task.splits_of(params).train.x[:_CALIBRATION] if calibrates else None
         return onnx_file.content(task.header(params), arrays, task.writer(), options, items)
 
 

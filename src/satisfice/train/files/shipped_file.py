@@ -42,6 +42,9 @@ class Shippable(Protocol):
     def answer_rule(self, params: Params) -> AnswerRule:
         """How the configuration's models answer."""
 
+    def splits_of(self, params: Params) -> Splits:
+        """The same as a configuration prepares them."""
+
     def header(self, params: Params) -> Header:
         """All of a model but its tensors."""
 
@@ -140,7 +143,7 @@ class SafetensorsFile:
         core = task.untrained(params) if model is None else bare(model)
         if core is None:
             return None
-        x = task.splits.valid.x
+        x = task.splits_of(params).valid.x
         return task.native_call(core, np.ascontiguousarray(np.resize(x[:1], (batch, *x.shape[1:]))))
 
     def pipeline(self, task: Shippable, params: Params, model: Any) -> Call | None:
@@ -148,7 +151,7 @@ class SafetensorsFile:
         core = task.untrained(params) if model is None else bare(model)
         if core is None:
             return None
-        preprocessor, item = task.splits.preprocessor, task.splits.raw_item.items
+        preprocessor, item = task.header(params).preprocessor, task.splits.raw_item.items
 
         def call() -> object:
             x = preprocessor.transform(item)  # type: ignore[arg-type]  # of the matching kind

@@ -45,7 +45,8 @@ class TorchTrainer(ABC):
     tasks = frozenset({"classification", "regression"})
     precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(
-        size_known=Known.BEFORE, counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE}
+        size_known=Known.BEFORE,
+        counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE, "nonzero_weights": Known.AFTER},
     )
 
     @abstractmethod
@@ -151,11 +152,11 @@ class TorchTask(FamilyTask):
 
     def plan(self, params: Params) -> Plan:
         """The network that is trained, dropout included."""
-        return self._plan({**self.values(params), **self.architecture(params)})
+        return self._plan({**self.values(params), **self.architecture(params)}, params)
 
     def shipped_plan(self, params: Params) -> Plan:
         """The network that ships: without dropout."""
-        return self._plan(self.architecture(params))
+        return self._plan(self.architecture(params), params)
 
     def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
         """As the family writes it for these data."""
@@ -183,7 +184,7 @@ class TorchTask(FamilyTask):
         import_network()
         import torch  # optional and slow
 
-        return torch.from_numpy(self.splits.valid.x[:1].copy())
+        return torch.from_numpy(self.splits_of(params).valid.x[:1].copy())
 
     def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
         """The tensors that ship."""
@@ -211,20 +212,23 @@ class TorchTask(FamilyTask):
             checkpoint_seconds=self.checkpoint_seconds,
             teacher=self.teacher_outputs(params),
         )
-        outcome = Fit(setting, self.splits, trial).run()
+        outcome = Fit(setting, self.splits_of(params), trial).run()
         if outcome.pruned:
             return self.profile(params) | outcome.metrics
         finished = self._finish(params, outcome.module, trial)
-        return self.profile(params) | outcome.metrics | finished
+        weights = [array for array in self.arrays(outcome.module).values() if array.ndim > 1]
+        nonzero = {"nonzero_weights": float(sum(np.count_nonzero(array) for array in weights))}
+        return self.profile(params) | outcome.metrics | finished | nonzero
 
-    def _plan(self, values: Mapping[str, Any]) -> Plan:
-        return self.trainer.plan(values, self.splits.preprocessor.shape, max(self.splits.n_classes, 1))
+    def _plan(self, values: Mapping[str, Any], params: Params) -> Plan:
+        return self.trainer.plan(values, self.preprocessor(params).shape, max(self.splits.n_classes, 1))
 
-    def _profile_architecture(self, architecture: tuple[tuple[str, Any], ...]) -> dict[str, float]:
-        plan = self._plan(dict(architecture))
-        size = self.file.length(self, dict(architecture), blank_arrays(plan))
+    def _profile_architecture(self, items: tuple[tuple[str, Any], ...]) -> dict[str, float]:
+        architecture = dict(items)
+        plan = self._plan(architecture, architecture)
+        size = self.file.length(self, architecture, blank_arrays(plan))
         count = {"n_parameters": float(n_parameters(plan)), "flops": float(flops(plan))}
-        return self._convert({"size_bytes": float(size), **count})
+        return self._convert({"size_bytes": float(size), **count, **self.inputs(architecture)})
 
     def native_call(self, core: torch.nn.Module, x: NDArray[np.float32]) -> Callable[[], object]:
         """Without gradients."""

@@ -107,6 +107,16 @@ class TreeEnsemble:
         """Thresholds, numbers in leaves and in the base."""
         return int((self.feature >= 0).sum()) + self.value.size + self.base.size
 
+    @property
+    def n_leaves(self) -> int:
+        """Over all trees."""
+        return len(self.value)
+
+    @property
+    def max_depth(self) -> int:
+        """Questions from a root to the farthest leaf; 0 where every tree is a single leaf."""
+        return self._walk[2]
+
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]], *, boosted: bool, classify: bool) -> TreeEnsemble:
         """What `arrays` told of."""

@@ -84,13 +84,23 @@ class TreeTask(FamilyTask):
         """As they ship."""
         return core.arrays()
 
+    def profile(self, params: Params) -> dict[str, float]:
+        """What does not depend on how the trees grow."""
+        return self.inputs(params)
+
     def bounds(self, params: Params) -> dict[str, tuple[float, float]]:
-        """Size and n_parameters: from single leaves to trees as large as limits and training fold allow."""
-        fewest, most = self.tree_counts(self.values(params))
+        """Size and counts: from single leaves to trees as large as limits and training fold allow."""
+        values = self.values(params)
+        fewest, most = self.tree_counts(values)
         least = self._size(params, fewest, fewest)
         largest = self._size(params, most, most * self._most_leaves(params), largest=True)
         low, high = self._convert(least), self._convert(largest)
-        return {name: (low[name], high[name]) for name in low}
+        found = {name: (low[name], high[name]) for name in low}
+        leaves = self._most_leaves(params)
+        depth = min(leaves - 1, int(values["max_depth"]) or leaves)
+        found["n_leaves"] = float(fewest), float(most * leaves)
+        found["max_depth"] = 0.0, float(depth)
+        return found
 
     def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Grow stage by stage; ends early when told to prune or when patience runs out."""
@@ -117,7 +127,8 @@ class TreeTask(FamilyTask):
                 if 0 < patience <= stage.trees - best_count:
                     break
             core = stage.pack() if best is None else best
-        return extras | self._finish(params, core, trial) | {"n_parameters": float(core.n_parameters)}
+        counts_of = {name: float(getattr(core, name)) for name in ("n_parameters", "n_leaves", "max_depth")}
+        return self.profile(params) | extras | self._finish(params, core, trial) | counts_of
 
     def _most_leaves(self, params: Params) -> int:
         """Of one tree."""
@@ -129,7 +140,7 @@ class TreeTask(FamilyTask):
         return max(min(limits), 1)
 
     def _size(self, params: Params, trees: int, leaves: int, *, largest: bool = False) -> dict[str, float]:
-        d, c, k = self.splits.preprocessor.n_features, self.leaf_numbers, self.base_numbers
+        d, c, k = self.preprocessor(params).n_features, self.leaf_numbers, self.base_numbers
         of = shapes(trees=trees, leaves=leaves, d=d, c=c, k=k)
         if self.file.by_shapes:
             size = self.file.length(self, params, {name: blank(s, dtype) for name, (dtype, s) in of.items()})

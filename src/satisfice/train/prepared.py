@@ -1,0 +1,123 @@
+"""A study's data as a configuration prepares them: how numbers are scaled, which columns are used."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from satisfice.data import Fold, Preprocessor, RawData, Splits, TableEncoder
+from satisfice.data.features.relevance import ColumnOrder
+from satisfice.data.features.shape import STANDARD
+from satisfice.data.features.variants import features_of, rescale, restrict
+from satisfice.errors import SpecError
+from satisfice.spec.study import StudySpec
+from satisfice.train.hyperparameter import SCALING, SELECT
+
+_MOST_CACHED = 4  # prepared forms of the data kept in memory
+
+
+class PreparedData:
+    """The splits as hyperparameters prepare them; the data are read and encoded once for each scaling.
+
+    Args:
+        splits: Prepared as the defaults say.
+        seed: Of the choice of columns, where it looks at some of the rows only.
+    """
+
+    def __init__(self, splits: Splits, seed: int) -> None:
+        self._splits = splits
+        self._seed = seed
+        self._encoders: dict[str, TableEncoder] = {}
+        self._forms: OrderedDict[tuple[str, int], Splits] = OrderedDict()
+
+    def preprocessor(self, values: Mapping[str, Any]) -> Preprocessor:
+        """What a configuration's models prepare items with; no item is prepared for it."""
+        encoder = self._splits.preprocessor
+        if not isinstance(encoder, TableEncoder):
+            return encoder
+        scaling, k = self._asked(values)
+        encoder = self._scaled(encoder, scaling)
+        return encoder if k == 0 else restrict(encoder, self._order.first(k))
+
+    def splits(self, values: Mapping[str, Any]) -> Splits:
+        """The data that a configuration learns from."""
+        asked = self._asked(values)
+        if asked == (STANDARD, 0):
+            return self._splits
+        if asked not in self._forms:
+            self._forms[asked] = self._formed(values, asked[1])
+            while len(self._forms) > _MOST_CACHED:
+                self._forms.popitem(last=False)
+        self._forms.move_to_end(asked)
+        return self._forms[asked]
+
+    def selected(self, values: Mapping[str, Any]) -> int:
+        """How many columns are kept; 0 where all are."""
+        return self._asked(values)[1]
+
+    def _asked(self, values: Mapping[str, Any]) -> tuple[str, int]:
+        encoder = self._splits.preprocessor
+        if not isinstance(encoder, TableEncoder):
+            return STANDARD, 0
+        k = int(values.get(SELECT, 0))
+        return values.get(SCALING, STANDARD), 0 if k >= len(encoder.source_columns) else k
+
+    @cached_property
+    def _order(self) -> ColumnOrder:
+        encoder, train = self._splits.preprocessor, self._splits.train
+        assert isinstance(encoder, TableEncoder)
+        return ColumnOrder(encoder, train.x, train.z, self._seed)
+
+    def _scaled(self, encoder: TableEncoder, scaling: str) -> TableEncoder:
+        if scaling not in self._encoders:
+            train: Any = self._splits.raw_train.items
+            self._encoders[scaling] = rescale(encoder, train, scaling)
+        return self._encoders[scaling]
+
+    def _formed(self, values: Mapping[str, Any], k: int) -> Splits:
+        preprocessor = self.preprocessor(values)
+        base = self._splits if k == 0 else self.splits({**values, SELECT: 0})
+        places = None
+        if k:
+            assert isinstance(base.preprocessor, TableEncoder)
+            places = features_of(base.preprocessor, self._order.first(k))
+
+        def form(fold: Fold, raw: RawData) -> Fold:
+            items: Any = raw.items
+            return replace(
+                fold, x=preprocessor.transform(items) if places is None else fold.x[:, places].copy()
+            )
+
+        return replace(
+            base,
+            preprocessor=preprocessor,
+            train=form(base.train, base.raw_train),
+            valid=form(base.valid, base.raw_valid),
+            test=form(base.test, base.raw_test),
+        )
+
+
+def check_tables(spec: StudySpec, splits: Splits) -> None:
+    """Refuse what only tables have, where the data are images.
+
+    Raises:
+        SpecError: It tells every key that is about columns.
+    """
+    if splits.kind == "table":
+        return
+    assert spec.model is not None
+    file = str(spec.source) if spec.source is not None and spec.source.is_file() else None
+    usual = {SCALING: STANDARD, SELECT: 0}
+    keys = [f"model.{n}" for n, default in usual.items() if spec.model.fixed.get(n, default) != default]
+    keys += [f"space.{n}" for n in usual if n in spec.space.by_name]
+    errors = [
+        SpecError(
+            "is about the columns of a table, and the data are images", key=key, file=file, hint="remove it"
+        )
+        for key in keys
+    ]
+    if errors:
+        raise SpecError.of(errors)
