@@ -58,7 +58,7 @@ def test_every_key_is_shown(section: str) -> None:
 
 def test_every_metric_is_named() -> None:
     named = set(re.findall(r"`(\w+)`", PAGE))
-    for prefix in ("latency_p95_", "pipeline_latency_", "train_memory_"):
+    for prefix in ("latency_p95_", "pipeline_latency_", "train_memory_", "train_gpu_memory_"):
         if prefix in named:
             named |= {f"{prefix}{unit}" for unit in ("us", "ms", "s", "bytes", "kb", "mb")}
     assert set(METRICS) <= named

@@ -19,7 +19,7 @@ from satisfice.train.trees.gains import gains
 
 make_task: Any = make_any_task  # its families' own methods are under test
 
-FAMILIES = {
+FAMILIES: dict[str, dict[str, Any]] = {
     "mlp": {"hidden_layers": 1, "width": 16, "learning_rate": 0.01},
     "linear": {},
     "forest": {"trees": 12},
@@ -123,7 +123,7 @@ def test_gains_are_the_impurity_decreases_of_a_regression_tree(depth: int | None
     for some in (grown[:1], grown):
         trees = pack(join(some), d=5, base=np.zeros(1), boosted=False, classify=False)
         raw = [p.tree_.compute_feature_importances(normalize=False) for p in peers[: len(some)]]
-        expected = sum(raw) / sum(raw).sum()  # type: ignore[union-attr]  # arrays
+        expected = sum(raw) / sum(raw).sum()
         assert gains(trees, x) == pytest.approx(expected, abs=1e-4)
 
 

@@ -29,7 +29,14 @@ SMALL: dict[str, dict[str, Any]] = {
     "lasso": {"penalty": "l1", "alpha": 0.01},
     "plain": {"penalty": "none"},
     "robust": {"scaling": "robust", "select": 3},
-    "selected": {"hidden_layers": 1, "width": 8, "learning_rate": 0.01, "scaling": "robust", "select": 3},
+    "selected": {
+        "hidden_layers": 1,
+        "width": 8,
+        "batch_size": 16,
+        "learning_rate": 0.02,
+        "scaling": "robust",
+        "select": 3,
+    },
     "forest": {"trees": 12, "ccp_alpha": 1e-3},
     "boosting": {"rounds": 12, "l2": 0.1, "max_leaves": 6},
 }

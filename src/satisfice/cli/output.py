@@ -110,7 +110,8 @@ def print_trials(
     varied, same = _varied([trial.params for trial in trials])
     shown = one_unit(metrics)
     for name in ("trial", *shown):
-        table.add_column(name, justify="right", no_wrap=True)
+        label = next((each for t in trials if (each := t.label(name)) != name), name)
+        table.add_column(label, justify="right", no_wrap=True)
     table.add_column("parameters", overflow="fold")  # one column: a dozen do not fit side by side
     for trial in trials:
         mark = " *" if trial.number == chosen else ""

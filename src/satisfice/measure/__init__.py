@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from satisfice.measure.doctor import Finding, doctor_host
+from satisfice.measure.energy import EnergyUse, energy_use
 from satisfice.measure.host import Host, host
 from satisfice.measure.keys import architecture_key, module_key, plain_numbers
 from satisfice.measure.latency.quiet import Quiet, QuietReport
@@ -13,6 +14,7 @@ from satisfice.measure.result import Measurement, Verdict, meets_bound
 from satisfice.measure.size import flops_of, n_parameters, size_of_state
 
 __all__ = [
+    "EnergyUse",
     "Finding",
     "Host",
     "InMemoryMeasurements",
@@ -26,6 +28,7 @@ __all__ = [
     "Verdict",
     "architecture_key",
     "doctor_host",
+    "energy_use",
     "flops_of",
     "host",
     "meets_bound",

@@ -186,6 +186,21 @@ def peak_resident() -> Iterator[list[int]]:
         peak[0] = max(peak[0], resident())
 
 
+@contextlib.contextmanager
+def peak_allocated() -> Iterator[list[int]]:
+    """The most bytes that torch allocates on an accelerator inside the block; 0 where it uses none."""
+    peak = [0]
+    used = _cuda()
+    if used is not None:
+        used.reset_peak_memory_stats()
+    try:
+        yield peak
+    finally:
+        cuda = _cuda()
+        if cuda is not None:
+            peak[0] = int(cuda.max_memory_allocated())
+
+
 def _reset_peak() -> bool:
     try:
         Path("/proc/self/clear_refs").write_text("5")

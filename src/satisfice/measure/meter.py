@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from satisfice.measure.energy import energy_use
 from satisfice.measure.host import host
 from satisfice.measure.latency.calibration import Calibration
 from satisfice.measure.latency.conditions import still
@@ -38,6 +40,7 @@ _NEAR = 1.3  # and near it within this one
 _QUICK_ERROR = 0.08  # half-width of the interval, as a share of the value, that ends a quick measurement
 _SAMPLING_FLOOR = 0.0125  # standard deviation below which longer sampling no longer narrows the interval
 _MIN_BLOCKS = 2
+_ENERGY_BLOCKS, _ENERGY_BLOCK_S = 5, 0.1  # counters step about once a millisecond
 
 
 class Meter:
@@ -97,6 +100,53 @@ class Meter:
         ``make_call`` predicts one such batch, and ``key`` is of that batch size. There is no p95.
         """
         return self._answer(key, make_call, _question("throughput", constraints, False), fresh)
+
+    def energy(self, key: str, make_call: Callable[[], Call], fresh: bool = False) -> Measurement:
+        """The energy of one call, in millijoules, of this process: median of blocks, from least to most.
+
+        Args:
+            key: Of the architecture, threads, batch and watts.
+            make_call: Builds the model and returns the call; called only if measured.
+            fresh: Measure even if remembered.
+        """
+        found = None if fresh else self._store.get(key, host().fingerprint, "energy_mj")
+        if found is not None:
+            return found
+        call = make_call()
+        with self._quiet.measuring(), still(self._options.threads):
+            measured = self._energy(call)
+        self._store.put_host(host())
+        self._store.put(key, measured)
+        self.measurements += 1
+        return measured
+
+    def _energy(self, call: Call) -> Measurement:
+        began = time.perf_counter()
+        blocks: list[float] = []
+        count, estimated = 0, False
+        for _ in range(_ENERGY_BLOCKS + 1):
+            calls, ends = 0, time.perf_counter() + _ENERGY_BLOCK_S
+            with energy_use(self._options.watts) as use:
+                while time.perf_counter() < ends or not calls:
+                    call()
+                    calls += 1
+            blocks.append(1e3 * use.joules / calls)
+            count, estimated = count + calls, estimated or use.estimated
+        del blocks[0]  # a model's first calls take longer
+        return Measurement(
+            metric="energy_mj",
+            value=float(np.median(blocks)),
+            low=min(blocks),
+            high=max(blocks),
+            samples=count,
+            seconds=time.perf_counter() - began,
+            host=host().fingerprint,
+            threads=self._options.threads,
+            batch=self._options.batch,
+            quality="precise",
+            measured_at=datetime.now(UTC),
+            estimated=estimated,
+        )
 
     def memory(
         self, key: str, probe: Callable[[], Measurement | None], fresh: bool = False

@@ -39,6 +39,7 @@ class Measurement:
     batch: int  # items a call
     quality: Quality  # "precise": measured as long as it ever is, or until more would not help
     measured_at: datetime  # UTC
+    estimated: bool = False  # computed from something else: energy from processor time
 
     def __post_init__(self) -> None:
         if not self.low <= self.value <= self.high:
@@ -92,6 +93,8 @@ class Measurement:
         """JSON-able content; `from_dict` reads it."""
         out = {f.name: getattr(self, f.name) for f in fields(self)}
         out["measured_at"] = self.measured_at.isoformat()
+        if not self.estimated:
+            del out["estimated"]
         return out
 
     @classmethod

@@ -47,7 +47,7 @@ def is_predictive(metric: str) -> bool:
 def _objective(objective: Objective, chosen: TrialRecord, view: StudyView, context: ReportContext) -> str:
     name = objective.metric
     mine = _both(name, metric_value(chosen, name), context.test_metrics, context)
-    return f"{name} {mine}{_default(name, chosen, view, context)}"
+    return f"{chosen.label(name)} {mine}{_default(name, chosen, view, context)}"
 
 
 def _both(name: str, valid: float | None, test: Mapping[str, float], context: ReportContext) -> str:
@@ -89,7 +89,7 @@ def _bound(
     same = [c for c in view.constraints if c.metric == name]
     shown = "unknown" if value is None else beside(value, same)
     sign = {"<=": "≤", ">=": "≥"}.get(constraint.operator, constraint.operator)
-    text = f"{name} {shown} {sign} {number_text(constraint.bound, 12)}"
+    text = f"{chosen.label(name)} {shown} {sign} {number_text(constraint.bound, 12)}"
     if name in context.test_metrics and name not in [o.metric for o in told]:
         text += f" ({show(context.test_metrics[name])} on the test split)"
     return text

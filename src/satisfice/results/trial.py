@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from satisfice.results.result import Result
+from satisfice.results.result import Result, left_out_where_none
 
 if TYPE_CHECKING:
     from satisfice.spec.trial import TrialRecord
@@ -21,6 +21,7 @@ class TrialSummary(Result):
     metrics: Mapping[str, float]  # all recorded, in the units the study names
     feasible: bool | None  # None: not every constraint is known yet
     state: str  # Optuna's name of it: "COMPLETE", "PRUNED", ...
+    estimated: Sequence[str] | None = left_out_where_none()  # metrics that were computed, not measured
 
     @classmethod
     def of(cls, record: TrialRecord) -> Self:
@@ -31,4 +32,5 @@ class TrialSummary(Result):
             metrics=dict(record.metrics),
             feasible=record.feasible,
             state=record.state.name,
+            estimated=sorted(record.estimated) or None,
         )

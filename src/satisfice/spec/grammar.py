@@ -210,6 +210,15 @@ MEASURE: Keys = {
         example="0.9",
         doc="The least recall for `precision_at_recall`, which needs it.",
     ),
+    "watts": Key(
+        kind=Kind.NUMBER,
+        default=10.0,
+        above=0,
+        maximum=100_000,
+        example="5",
+        doc="Power of one busy core, for `energy_mj` and `train_energy_wh` where no counter can be read: "
+        "they are then processor time times this, and said to be estimated.",
+    ),
     "runtime": Key(
         kind=Kind.TEXT,
         choices=("onnxruntime", "torch"),

@@ -49,7 +49,7 @@ def _efficiency() -> Iterable[Metric]:
             scale=scale,
             lower=0.0,
         )
-        for kind in ("memory", "train_memory"):
+        for kind in ("memory", "train_memory", "train_gpu_memory"):
             known = Known.UNTRAINED if kind == "memory" else Known.AFTER
             yield Metric(
                 name=f"{kind}_{unit}",
@@ -69,6 +69,10 @@ def _efficiency() -> Iterable[Metric]:
                 scale=scale,
                 lower=0.0,
             )
+    yield Metric(name="energy_mj", direction="minimize", known=Known.UNTRAINED, quantity="energy", lower=0.0)
+    yield Metric(
+        name="train_energy_wh", direction="minimize", known=Known.AFTER, quantity="train_energy", lower=0.0
+    )
     for name in ("n_parameters", "flops", "n_features"):
         yield Metric(name=name, direction="minimize", known=Known.BEFORE, quantity=name, lower=0.0)
     for name in ("nonzero_weights", "n_leaves", "max_depth"):
@@ -119,10 +123,32 @@ DEFAULT_UNIT: Mapping[str, str] = {
     "size": "size_mb",
     "memory": "memory_mb",
     "train_memory": "train_memory_mb",
+    "train_gpu_memory": "train_gpu_memory_mb",
+    "energy": "energy_mj",
+    "train_energy": "train_energy_wh",
     "latency": "latency_ms",
     "latency_p95": "latency_p95_ms",
     "pipeline_latency": "pipeline_latency_ms",
 }
+
+
+_ESTIMATED = ".estimated"
+
+
+def as_estimated(metric: str) -> dict[str, float]:
+    """What is recorded beside a metric that was not measured but computed from something else."""
+    return {metric + _ESTIMATED: 1.0}
+
+
+def apart(metrics: Mapping[str, float]) -> tuple[dict[str, float], frozenset[str]]:
+    """Metrics, and the names of those that are estimated.
+
+    >>> apart({"energy_mj": 2.0, "energy_mj.estimated": 1.0})
+    ({'energy_mj': 2.0}, frozenset({'energy_mj'}))
+    """
+    found = {name: value for name, value in metrics.items() if not name.endswith(_ESTIMATED)}
+    told = {name.removesuffix(_ESTIMATED) for name in metrics.keys() - found.keys()}
+    return found, frozenset(told & found.keys())
 
 
 def convert(metrics: Mapping[str, float], names: Iterable[str] = ()) -> dict[str, float]:

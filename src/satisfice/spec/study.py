@@ -96,6 +96,7 @@ class MeasureOptions:
     on: str | None = None  # only workers with this label measure
     precision_level: float | None = None  # of recall_at_precision; above 0, at most 1
     recall_level: float | None = None  # of precision_at_recall; above 0, at most 1
+    watts: float = 10.0  # of one busy core, for energy where no counter can be read
     runtime: str = "torch"  # "onnxruntime", or "torch": the library that trained the model
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from optuna.trial import TrialState
 
 from satisfice.spec.constraint import Constraint, violations
+from satisfice.spec.metric import quantities_of
 
 __all__ = ["TrialRecord", "TrialState"]
 
@@ -27,6 +28,7 @@ class TrialRecord:
     state: TrialState
     params: Mapping[str, Any]  # active parameters only
     metrics: Mapping[str, float] = field(default_factory=dict)  # all recorded, in the units the study names
+    estimated: frozenset[str] = frozenset()  # metrics that were computed from something else, not measured
     violations: Mapping[str, float] = field(default_factory=dict)  # by constraint key; satisfied if <= 0
     feasible: bool | None = None  # None: not every constraint is known yet
     reports: Mapping[int, Mapping[str, float]] = field(
@@ -43,6 +45,11 @@ class TrialRecord:
     worker: str | None = None
     measured_on: str | None = None  # fingerprint of the host that measured latency
     pending: bool = False  # trained and told; a worker of the measuring host class has yet to time it
+
+    def label(self, metric: str) -> str:
+        """A metric's name as people are shown it: one that is not measured says so."""
+        quantities = quantities_of(self.estimated)
+        return f"{metric} (estimated)" if quantities_of([metric]) & quantities else metric
 
     def judged_by(self, constraints: Iterable[Constraint]) -> TrialRecord:
         """The record with the violations that follow from its metrics; `feasible` stays as it was stored."""

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import StudyNotFound
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import apart, convert
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.changes import PARAM, READ, REPORTS, STUDY, changes_statement
@@ -170,7 +170,8 @@ class Reader(Repeats):
     def _record(
         self, row: Any, raw: Mapping[str, float], by_step: Mapping[int, Mapping[str, float]]
     ) -> TrialRecord:
-        metrics = convert(json.loads(row.metrics or "{}"), self.spec.metric_names)
+        recorded, estimated = apart(json.loads(row.metrics or "{}"))
+        metrics = convert(recorded, self.spec.metric_names)
         proposal = json.loads(row.proposal or "{}")
         exact = proposal.pop(EXACT_KEY, {})
         whole = row._mapping  # noqa: SLF001  # how SQLAlchemy names its public mapping
@@ -183,6 +184,7 @@ class Reader(Repeats):
                 if q.name in raw
             },
             metrics=metrics,
+            estimated=estimated,
             feasible=row.feasible,
             reports=by_step,
             steps=row.last_step,

@@ -55,6 +55,7 @@ def context(
         notes.append(f"Trial {chosen} was not scored on the test split: {mine.untested}.")
     if theirs is not None and theirs.untested is not None and default != chosen:
         notes.append(f"The default configuration was not scored on the test split: {theirs.untested}.")
+    notes += _estimates(reader, records)
     notes += [f"{status.waiting}."] if status.waiting else []
     judged = [said for said in status.changes if not said.startswith("budget: ")]
     notes += [f"Changed in version {status.spec_version} of the study: {said}." for said in judged]
@@ -71,6 +72,16 @@ def context(
         data_notes=_data_notes(reader),
         host=_measured_on(reader, records),
     )
+
+
+def _estimates(reader: Reader, records: Sequence[TrialRecord]) -> list[str]:
+    """Which metrics were not measured, and what they are instead."""
+    names = sorted({name for record in records for name in record.estimated})
+    if not names:
+        return []
+    verb = "is" if len(names) == 1 else "are"
+    watts = number_text(reader.spec.measure.watts)
+    return [f"{joined(names)} {verb} estimated: processor time times {watts} W, for no counter can be read."]
 
 
 def _data_notes(reader: Reader) -> list[str]:

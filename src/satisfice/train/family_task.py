@@ -7,6 +7,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,11 +19,12 @@ from numpy.typing import NDArray
 from satisfice.data import ColumnNote, Fold, Preprocessor, Splits, TableEncoder
 from satisfice.data.features.shape import STANDARD
 from satisfice.errors import InputError
-from satisfice.measure.memory import peak_resident
+from satisfice.measure import EnergyUse, energy_use
+from satisfice.measure.memory import peak_allocated, peak_resident
 from satisfice.ship import runtime
 from satisfice.ship.onnx_file import CoreWriter, Options
 from satisfice.ship.safetensors_file import Header, header_of
-from satisfice.spec.metric import convert
+from satisfice.spec.metric import as_estimated, convert, quantities_of
 from satisfice.spec.study import StudySpec
 from satisfice.spec.study_file.family_checks import check_against
 from satisfice.spec.task import Params, Reload, TrainingTrial
@@ -38,6 +40,7 @@ from satisfice.train.scoring import Scoring, main_metric
 from satisfice.train.study_data import StudyData, few_rows
 from satisfice.train.trainer import Trainer
 
+_JOULES_OF_A_WATT_HOUR = 3600
 _OF_THE_FILE = (COMPRESSION, SCALING, SELECT)  # the bare model is the same with them
 
 
@@ -261,9 +264,21 @@ class FamilyTask(ABC):
             Diverged: The loss is NaN or grows away from any solution.
         """
         # Libraries and data included: any machine that trains the model holds them too.
-        with peak_resident() as peak:
+        with peak_resident() as peak, peak_allocated() as allocated, self._energy() as use:
             metrics = self.fit(params, trial)
-        return metrics | self._convert({"train_memory_bytes": float(peak[0])})
+        found = {"train_memory_bytes": float(peak[0]), **self.inputs(params)}
+        if allocated[0] > 0 and "train_gpu_memory_mb" in self.trainer.measures:
+            found["train_gpu_memory_bytes"] = float(allocated[0])
+        if use is None:
+            return metrics | self._convert(found)
+        found["train_energy_wh"] = use.joules / _JOULES_OF_A_WATT_HOUR
+        told = as_estimated("train_energy_wh") if use.estimated else {}
+        return metrics | self._convert(found) | told
+
+    def _energy(self) -> AbstractContextManager[EnergyUse | None]:
+        """What the training takes, where the study asks for it."""
+        asked = "train_energy" in quantities_of(self.spec.metric_names)
+        return energy_use(self.spec.measure.watts) if asked else nullcontext()
 
     @abstractmethod
     def untrained(self, params: Params) -> Any:

@@ -53,7 +53,7 @@ class Permuted:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ModelImportance:
     """Of one model."""
 
     metric: str
@@ -66,7 +66,9 @@ class Found:
     ]  # column, feature, class, value; of linear models
 
 
-def importance_of(task: FamilyTask, params: Params, model: Any, *, repeats: int, seed: int) -> Found:
+def importance_of(
+    task: FamilyTask, params: Params, model: Any, *, repeats: int, seed: int
+) -> ModelImportance:
     """What a model goes by, on at most 5,000 rows of the validation split.
 
     Args:
@@ -103,7 +105,7 @@ def importance_of(task: FamilyTask, params: Params, model: Any, *, repeats: int,
         for name in encoder.source_columns
     ]
     core = bare(model)
-    return Found(
+    return ModelImportance(
         metric=metric,
         value=value,
         rows=len(rows),

@@ -37,19 +37,27 @@ class Trainer(Protocol):
 COUNTS = ("n_parameters", "flops", "nonzero_weights", "n_leaves", "max_depth")
 
 
-def measures(*, size_known: Known, counts: Mapping[str, Known]) -> dict[str, Known]:
+def measures(
+    *, size_known: Known, counts: Mapping[str, Known], on_accelerators: bool = False
+) -> dict[str, Known]:
     """What a built-in family measures: all metrics that satisfice knows, but counts only those named.
+
+    What an accelerator holds is known of those that train on one.
 
     Metrics at a level are measured only where the study gives the level: one that names them must.
 
     Args:
         size_known: When the size is exact: before training, or after fitting.
+        on_accelerators: Whether it trains on one where there is one.
         counts: Of `COUNTS` those that the family has. Every family has ``n_features``.
     """
     out: dict[str, Known] = {}
     for name, metric in METRICS.items():
         if metric.quantity == "size":
             out[name] = size_known
+        elif metric.quantity == "train_gpu_memory":
+            if on_accelerators:
+                out[name] = metric.known
         elif name in COUNTS:
             if name in counts:
                 out[name] = counts[name]

@@ -181,7 +181,7 @@ def _show_best(
     for name in one_unit(study.spec.metric_names, trial.metrics):
         value = metric_value(trial, name)
         shown = number(None) if value is None else beside(value, [c for c in constraints if c.metric == name])
-        click.echo(f"{name:24} {shown}")
+        click.echo(f"{trial.label(name):24} {shown}")
     click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
 
 

@@ -114,7 +114,8 @@ def _promises(description: Description) -> str:
         span = "" if each.low is None or each.high is None else f" ({each.low:.4g} to {each.high:.4g})"
         precision = "" if each.precision == "none" else each.precision
         how = " ".join(part for part in (each.runtime, each.version, precision) if part)
-        rows.append(f"| {each.metric} | {each.bound or ''} | {each.value:.6g}{span} | {each.host} | {how} |")
+        name = f"{each.metric} (estimated)" if each.estimated else each.metric
+        rows.append(f"| {name} | {each.bound or ''} | {each.value:.6g}{span} | {each.host} | {how} |")
     table = "\n".join(["| metric | bound | measured | host | runtime |", "|---|---|---|---|---|", *rows])
     chosen_by = {
         name for score in description.scores if score.split == "validation" for name in score.metrics

@@ -54,6 +54,7 @@ class Promise:
     version: str = ""  # of the runtime
     precision: str = ""  # "none", "fp16", "int8", "int4", "int8_static"
     threads: int = 1
+    estimated: bool = False  # computed from something else: energy from processor time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +120,7 @@ def to_json(described: Description) -> dict[str, Any]:
         "threshold": described.threshold,
         "input": told,
         "outputs": dict(described.outputs),
-        "promises": [dict(vars(each)) for each in described.promises],
+        "promises": [_promise_json(each) for each in described.promises],
         "scores": [
             {
                 "split": each.split,
@@ -143,3 +144,10 @@ def _column_json(column: InputColumn) -> dict[str, Any]:
     told |= {"tensor": column.tensor} if column.tensor else {}
     told |= {} if column.low is None else {"low": column.low}
     return told | ({} if column.high is None else {"high": column.high})
+
+
+def _promise_json(promise: Promise) -> dict[str, Any]:
+    content = dict(vars(promise))
+    if not promise.estimated:
+        del content["estimated"]
+    return content

@@ -207,6 +207,7 @@ def _promise(table: _Table) -> Promise:
         low=table.maybe("low"),
         high=table.maybe("high"),
         threads=table.whole("threads", 1),
+        estimated=table.raw().get("estimated") is True,
         **texts,
     )
 

@@ -148,7 +148,8 @@ def _read(
     objectives = _section(top, "objectives", lambda table: read_objectives(table, allowed)) or ()
     constraints = _section(top, "constraints", lambda table: read_constraints(table, allowed)) or ()
     space = _section(top, "space", read_space) or SearchSpace(parameters=())
-    _check_names(top, space, model, {*(o.metric for o in objectives), *(c.metric for c in constraints)})
+    metrics = {*(o.metric for o in objectives), *(c.metric for c in constraints)}
+    _check_names(top, space, model, info, metrics)
     budget = _section(top, "budget", _budget)
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
     ship = _section(top, "ship", lambda table: _ship(table, model, info))
@@ -249,7 +250,9 @@ def _name(top: Table) -> str:
     return str(name)
 
 
-def _check_names(top: Table, space: SearchSpace, model: ModelSpec | None, metrics: set[str]) -> None:
+def _check_names(
+    top: Table, space: SearchSpace, model: ModelSpec | None, info: FamilyInfo | None, metrics: set[str]
+) -> None:
     """A name means one thing: fixed or searched, parameter or metric."""
     for name in space.names:
         key = f"space.{name}"
@@ -259,7 +262,8 @@ def _check_names(top: Table, space: SearchSpace, model: ModelSpec | None, metric
                     "is fixed in [model] and searched here", key=key, hint="remove one of the two"
                 )
             if name in metrics:
-                hint = "bound its range instead" if model is not None else "rename the parameter"
+                of_the_family = info is not None and name in info.hyperparameters
+                hint = "bound its range instead" if of_the_family else "rename the parameter"
                 raise top.error("is the name of a metric as well", key=key, hint=hint)
 
 
@@ -307,6 +311,7 @@ def _measure(table: Table, ship: ShipOptions, *, own: bool) -> MeasureOptions:
     if read["runtime"] == "onnxruntime" and ship.format != "onnx":
         fix = "remove it" if own else 'remove it, or write format = "onnx" under [ship]'
         raise table.error("does not go with a file that is not ONNX", key="runtime", hint=fix)
+    read["watts"] = float(read["watts"])
     runtime = read["runtime"] or ("onnxruntime" if ship.format == "onnx" else "torch")
     return MeasureOptions(**{**read, "runtime": runtime})
 

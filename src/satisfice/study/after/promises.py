@@ -87,6 +87,7 @@ def promises_of(
     *,
     measured_on: str | None,
     precision: str,
+    estimated: Collection[str] = (),
 ) -> tuple[Promise, ...]:
     """One for each bound, one for each efficiency metric that is known, and the size in bytes.
 
@@ -98,6 +99,7 @@ def promises_of(
         measured: What is stored of them; a value that none of it explains has no interval.
         measured_on: Fingerprint of the host of such a value.
         precision: In which the file holds its numbers.
+        estimated: Metrics that were computed from something else.
     """
     ran = {"runtime": "onnxruntime", "version": runtime.version()}
     out = []
@@ -118,6 +120,7 @@ def promises_of(
                 host=source.host if source is not None else (measured_on or "") if clocked else "",
                 threads=source.threads if source is not None else spec.measure.threads,
                 precision="" if exact else precision,
+                estimated=metric in estimated,
                 **(ran if clocked else {}),
             )
         )

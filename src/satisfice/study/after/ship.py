@@ -118,6 +118,7 @@ def ship(
             measured,
             measured_on=choice.record.measured_on,
             precision=file.options.precision,
+            estimated=choice.record.estimated,
         ),
         scores=(score_on_test(file.test, file.pipeline), *_validation(session, choice.record)),
     )

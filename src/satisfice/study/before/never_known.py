@@ -25,6 +25,7 @@ _PREDICT = "predictor(params, model) and architecture(params)"
 _WRITE = {
     "latency": f"{_BUILD}, or {_PREDICT}",
     "latency_p95": f"{_BUILD}, or {_PREDICT}",
+    "energy": f"{_BUILD}, or {_PREDICT}",
     "throughput": f"{_BUILD}, or {_PREDICT}",
     "pipeline_latency": f"pipeline(params, model), with {_PREDICT}",
     "memory": f"{_BUILD}, or {_PREDICT}, and name the task by [task] entry",

@@ -32,6 +32,11 @@ class ArchitectureKeys:
             quantity: What is measured.
             model: The fitted model; None: an untrained one.
         """
+        key = self._of(params, quantity, model)
+        # An estimated energy is as many watts as the study says.
+        return f"{key} {self._spec.measure.watts:g} W" if quantity == "energy" and key else key
+
+    def _of(self, params: Mapping[str, Any], quantity: str, model: Any) -> str:
         task, threads = self._task, self._spec.measure.threads
         batch = self.batch(quantity)
         if self._spec.canonical and isinstance(task, Identifies):

@@ -10,7 +10,7 @@ from typing import Any
 from satisfice.errors import InputError
 from satisfice.measure import Measurement, Quiet, flops_of, n_parameters, size_of_state
 from satisfice.spec.constraint import none_violated, violations
-from satisfice.spec.metric import convert, quantities_of, updated
+from satisfice.spec.metric import apart, convert, quantities_of, updated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
 from satisfice.store.database.engine import Database
@@ -140,7 +140,8 @@ class Evaluator:
         """Timings taken freshly, for the final word on a winner."""
         if not self.times or not self.measures:
             return {}
-        return self._named(self._timings.measure(params, model, told=self._told(params), fresh=True))
+        again = self._timings.measure(params, model, told=self._told(params), fresh=True)
+        return self._named(apart(again)[0])
 
     def remembered(self, params: Mapping[str, Any], model: Any, hosts: Collection[str]) -> list[Measurement]:
         """Measurements that are stored of a configuration; see `Timings.remembered`."""

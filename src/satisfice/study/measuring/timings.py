@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from satisfice.measure import Host, Measurement, Meter, Quiet, host
-from satisfice.spec.metric import DEFAULT_UNIT, METRICS
+from satisfice.spec.metric import DEFAULT_UNIT, METRICS, as_estimated
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.store import measurements
@@ -17,7 +17,7 @@ from satisfice.store.database.engine import Database
 from satisfice.study.measuring.architectures import ArchitectureKeys
 from satisfice.study.measuring.predicting import Call, memory_of, predicting
 
-_MEASURED = ("latency", "latency_p95", "pipeline_latency", "throughput", "memory")
+_MEASURED = ("latency", "latency_p95", "pipeline_latency", "throughput", "energy", "memory")
 _LOOK_AGAIN_S = 5.0  # for further hosts of the measuring class
 
 
@@ -230,6 +230,8 @@ class Timings:
             return self._meter.memory(
                 key, lambda: memory_of(self._spec, self._task, params, model, batch), fresh=fresh
             )
+        if quantity == "energy":
+            return self._meter.energy(key, lambda: call, fresh=fresh)
         if quantity == "throughput":
             return self._meter.throughput(key, lambda: call, bounds, fresh=fresh)
         return self._meter.latency(
@@ -240,7 +242,7 @@ class Timings:
         values = {measured.metric: measured.value}
         if measured.metric == "latency_ms" and self._p95:
             values["latency_p95_ms"] = measured.value if measured.p95 is None else measured.p95
-        return values
+        return values | (as_estimated(measured.metric) if measured.estimated else {})
 
     def _call(self, params: Mapping[str, Any], model: Any, quantity: str) -> Call | None:
         if quantity == "pipeline_latency":

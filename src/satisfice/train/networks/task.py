@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.errors import InputError, MissingExtra
+from satisfice.errors import InputError, MissingExtra, SpecError
 from satisfice.ship.onnx.graph import Graph
 from satisfice.ship.onnx.precision import PRECISIONS, Precision
 from satisfice.ship.onnx_file import Core
 from satisfice.ship.safetensors_file import Header
-from satisfice.spec.metric import Known
+from satisfice.spec.metric import Known, quantities_of
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, Teacher, TrainingTrial
 from satisfice.train.family_task import FamilyTask
@@ -47,6 +47,7 @@ class TorchTrainer(ABC):
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE,
         counts={"n_parameters": Known.BEFORE, "flops": Known.BEFORE, "nonzero_weights": Known.AFTER},
+        on_accelerators=True,
     )
 
     @abstractmethod
@@ -109,9 +110,35 @@ class TorchTask(FamilyTask):
         self._teachers: dict[str, tuple[Teacher, NDArray[np.float32]]] = {}
 
     def prepare(self) -> None:
-        """As every family; and see that distillation has a teacher."""
+        """As every family; and see that distillation has a teacher, and that there is what is measured."""
         super().prepare()
         teachers_of(self.spec)
+        self._check_accelerator()
+
+    def _check_accelerator(self) -> None:
+        """Refuse a metric of an accelerator where networks train on the processor.
+
+        Raises:
+            SpecError: It tells the first such metric.
+        """
+        for table, named in (("objectives", self.spec.objectives), ("constraints", self.spec.constraints)):
+            for each in named:
+                if "train_gpu_memory" in quantities_of([each.metric]) and not _on_accelerator():
+                    source = self.spec.source
+                    raise SpecError(
+                        "no trial could ever have it: networks train on the processor here",
+                        key=f"{table}.{each.metric}",
+                        file=str(source) if source is not None and source.is_file() else None,
+                        hint="define the study where a GPU is, or bound train_memory_mb",
+                    )
+
+    def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+        """As every family; an accelerator whose energy is asked for is there from the start."""
+        if "train_energy" in quantities_of(self.spec.metric_names) and _on_accelerator():
+            import torch  # optional and slow
+
+            torch.cuda.init()  # type: ignore[no-untyped-call]  # torch's
+        return super().train(params, trial)
 
     def on_few_rows(self) -> Self:
         """The same task with little to train on; its teachers speak of those rows only."""
@@ -241,6 +268,13 @@ class TorchTask(FamilyTask):
                 return core(items)
 
         return call
+
+
+def _on_accelerator() -> bool:
+    import_network()
+    from satisfice.train.networks.device import choose_device  # imports torch
+
+    return choose_device().type == "cuda"
 
 
 def import_network() -> Any:
