@@ -3,9 +3,9 @@
     python benchmarks/second_order.py [--seeds 3]
 
 Networks have one hidden layer of 32 units. Of each optimizer the best setting of a small grid is taken by its
-validation score, seed by seed; its score on the test split counts. Seconds are those of the whole grid, one
-thread. Solvers of `linear` are run to the same minimum (scikit-learn's tolerance 1e-4, at most 1,000
-iterations); seconds are the least of three fits.
+validation score, seed by seed; its score on the test split counts. Solvers of `linear` get the same penalty,
+scikit-learn's tolerance of 1e-4 and at most 1,000 iterations. Seconds are of the processor, one thread: of a
+whole grid, and the least of three fits.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import os
 import statistics
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,13 @@ from satisfice.spec.metric import METRICS
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import Budget, DataSpec, ModelSpec, Objective, StudySpec
 from satisfice.train.catalog import make_task
+from satisfice.train.families.linear import fit_logistic
 
 EPOCHS = 60
-NETWORKS = {
-    "breast_cancer": "log_loss",
-    "wine": "log_loss",
-    "diabetes": "rmse",
-    "titanic": "log_loss",
-    "digits": "log_loss",
-}
+NETWORKS = {"breast_cancer": "log_loss", "diabetes": "rmse", "titanic": "log_loss", "digits": "log_loss"}
 GRIDS: Mapping[str, list[dict[str, Any]]] = {
-    "adam": [
-        {"learning_rate": rate, "l2": l2} for rate in (1e-3, 3e-3, 1e-2, 3e-2) for l2 in (0.0, 1e-3, 1e-2)
-    ],
-    "lbfgs": [{"l2": l2} for l2 in (0.0, 1e-3, 3e-3, 1e-2, 3e-2)],
+    "adam": [{"learning_rate": rate, "l2": l2} for rate in (1e-3, 1e-2, 3e-2) for l2 in (1e-3, 1e-2)],
+    "lbfgs": [{"l2": l2} for l2 in (1e-3, 3e-3, 1e-2, 3e-2)],
 }
 
 
@@ -91,7 +85,7 @@ def task_of(
 def networks(seeds: int, folder: Path) -> None:
     """Print the first table."""
     print(
-        "| data | metric | Adam, 12 settings | seconds | L-BFGS, 5 settings | seconds |\n"
+        "| data | metric | Adam, 6 settings | seconds | L-BFGS, 4 settings | seconds |\n"
         "|---|---|---|---|---|---|"
     )
     for data, metric in NETWORKS.items():
@@ -105,9 +99,11 @@ def networks(seeds: int, folder: Path) -> None:
                 found = []
                 for values in grid:
                     trial = KeptTrial(folder, seed)
+                    began = time.process_time()
                     metrics = task.train(values, trial)
+                    spent = time.process_time() - began
                     test = task.score_test(values, task.load_model(values, folder / "model.safetensors"))
-                    found.append((metrics[metric], test[metric], metrics["train_seconds"]))
+                    found.append((metrics[metric], test[metric], spent))
                 scores.append(min(found)[1])
                 seconds.append(sum(each[2] for each in found))
             spread = statistics.stdev(scores) if seeds > 1 else 0.0
@@ -146,10 +142,16 @@ def solvers(folder: Path) -> None:
                     continue
                 fixed = {"penalty": penalty, "alpha": 1e-3, "solver": solver, "max_iter": 1000}
                 task = task_of("linear", data, "log_loss", 0, folder, **fixed)
-                tried = [task.train({}, KeptTrial(folder, 0)) for _ in range(3)]
-                loss, seconds = tried[0]["log_loss"], min(each["train_seconds"] for each in tried)
-                cells.append(f"{seconds:.3f} s ({loss:.4f})")
-            print(f"| {told} | {penalty} | " + " | ".join(cells) + " |", flush=True)
+                train, valid = task.splits.train, task.splits.valid
+                x = train.x.reshape(len(train), -1)
+                seconds = []
+                for _ in range(3):
+                    began = time.process_time()
+                    core = fit_logistic(x, train.z, task.values({}), 0)
+                    seconds.append(time.process_time() - began)
+                loss = task.scoring({}).of_model(core, valid)["log_loss"]
+                cells.append(f"{min(seconds):.3f} s ({loss:.4f})")
+        print(f"| {told} | {penalty} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -82,7 +82,7 @@ class LinearTask(FamilyTask):
         began = time.perf_counter()
         x = data.train.x.reshape(len(data.train), -1)
         trial.batch_end()
-        learn = _fit_logistic if data.task == "classification" else _fit_least_squares
+        learn = fit_logistic if data.task == "classification" else _fit_least_squares
         with threadpool_limits(limits=max(trial.threads, 1)):
             core = learn(x, data.train.z, values, trial.seed)
         seconds = time.perf_counter() - began
@@ -184,9 +184,10 @@ class LinearTrainer:
 LINEAR = LinearTrainer()
 
 
-def _fit_logistic(
+def fit_logistic(
     x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
 ) -> LinearModel:
+    """Logistic regression of class codes (n,) on features (n, d), by the family's hyperparameters."""
     import sklearn  # slow to import
     from sklearn.linear_model import LogisticRegression
 
