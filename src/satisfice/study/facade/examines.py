@@ -50,8 +50,6 @@ class Examines:
             """See `Reads`."""
 
         def _record(self, number: int) -> TrialRecord: ...
-        def best(self) -> TrialRecord:
-            """See `Reads`."""
 
     def confirm(self) -> Confirmation:
         """Measure the chosen model again, score it and the default one on the test split, each once.
