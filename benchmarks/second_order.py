@@ -1,6 +1,6 @@
 """When second-order and full-batch methods win: L-BFGS against Adam for networks, the solvers of `linear`.
 
-    python benchmarks/second_order.py [--seeds 3]
+    python benchmarks/second_order.py [--seeds 3] [--only networks|solvers]
 
 Networks have one hidden layer of 32 units. Of each optimizer the best setting of a small grid is taken by its
 validation score, seed by seed; its score on the test split counts. Solvers of `linear` get the same penalty,
@@ -151,14 +151,17 @@ def solvers(folder: Path) -> None:
                     seconds.append(time.process_time() - began)
                 loss = task.scoring({}).of_model(core, valid)["log_loss"]
                 cells.append(f"{min(seconds):.3f} s ({loss:.4f})")
-        print(f"| {told} | {penalty} | " + " | ".join(cells) + " |", flush=True)
+            print(f"| {told} | {penalty} | " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=["networks", "solvers"])
     asked = parser.parse_args()
     os.environ.setdefault("SATISFICE_DEVICE", "cpu")
     with tempfile.TemporaryDirectory() as name:
-        networks(asked.seeds, Path(name))
-        solvers(Path(name))
+        if asked.only != "solvers":
+            networks(asked.seeds, Path(name))
+        if asked.only != "networks":
+            solvers(Path(name))
