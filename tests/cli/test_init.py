@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from satisfice.study.given import read_spec
 ROWS = 400
 
 
-def table(folder: Path, target: object, name: str = "customers.csv") -> Path:
+def table(folder: Path, target: Any, name: str = "customers.csv") -> Path:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"age": rng.normal(40, 9, ROWS), "plan": rng.choice(["a", "b", "c"], ROWS)})
     frame["customer id"] = [f"c{i}" for i in range(ROWS)]

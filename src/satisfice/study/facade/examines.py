@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from satisfice.results.ablation import Ablation
 from satisfice.results.check import CheckResult
@@ -38,6 +38,7 @@ class Examines:
         spec: StudySpec
         _opened: Opened
 
+        def __init__(self, opened: Opened) -> None: ...
         @property
         def _session(self) -> Session: ...
         def _new_session(self, label: str | None, *, trains: bool = True) -> Session: ...
@@ -181,13 +182,12 @@ class Examines:
             NoFeasibleTrial: No trial is named and none fits.
         """
         from satisfice.study.after.ablation.run import prepare, table_of
-        from satisfice.study.study import Study
 
         self._read(self._refresh)
         record = self.best() if trial is None else self._record(trial)
         check_data(self._opened)
         prepared = prepare(self._opened, record, seeds=seeds, towards=towards, timeout_s=timeout_s)
-        child = Study(prepared.opened)
+        child: Any = type(self)(prepared.opened)  # the methods are spread over the parts of `Study`
         child.optimize(workers=workers, progress=progress)
         return table_of(prepared, child.records())
 

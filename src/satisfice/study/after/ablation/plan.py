@@ -142,7 +142,9 @@ def spec_content(
         if quantity not in seen:
             seen.add(quantity)
             objectives[c.metric] = "minimize" if c.is_upper else "maximize"
-    content = {key: parent[key] for key in ("seed", "data", "task", "measure", "ship") if key in parent}
+    content: dict[str, Any] = {
+        key: parent[key] for key in ("seed", "data", "task", "measure", "ship") if key in parent
+    }
     content |= {
         "name": name,
         "objectives": objectives,

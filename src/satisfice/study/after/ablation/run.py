@@ -27,7 +27,7 @@ _MEASURED = frozenset(("latency", "latency_p95", "pipeline_latency", "throughput
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared:
+class ReadyAblation:
     """The ablation's study, with all of its trainings enqueued."""
 
     opened: Opened
@@ -44,7 +44,7 @@ def prepare(
     seeds: int,
     towards: bool,
     timeout_s: float | None,
-) -> Prepared:
+) -> ReadyAblation:
     """Create the ablation of a trial in the parent's storage, or open it where it is there.
 
     Args:
@@ -70,7 +70,7 @@ def prepare(
     own = opened.given if opened.given is not None or not opened.db.in_memory else None
     child = create(of_ablation, storage, own)
     _enqueue(child, wanted)
-    return Prepared(opened=child, plan=made, parent=spec, trial=record.number, seeds=seeds)
+    return ReadyAblation(opened=child, plan=made, parent=spec, trial=record.number, seeds=seeds)
 
 
 def ablation_name(study: str, trial: int) -> str:
@@ -99,7 +99,7 @@ def _key(params: Mapping[str, Any]) -> str:
     return json.dumps(dict(params), sort_keys=True)
 
 
-def table_of(prepared: Prepared, records: Sequence[TrialRecord]) -> Ablation:
+def table_of(prepared: ReadyAblation, records: Sequence[TrialRecord]) -> Ablation:
     """The comparison of what has finished until now."""
     made = prepared.plan
     of = _grouped(records)
@@ -161,7 +161,7 @@ def _grouped(records: Sequence[TrialRecord]) -> Mapping[str, list[TrialRecord]]:
     return of
 
 
-def _metrics(prepared: Prepared, complete: Sequence[TrialRecord]) -> list[str]:
+def _metrics(prepared: ReadyAblation, complete: Sequence[TrialRecord]) -> list[str]:
     """The study's own first, then all others that were recorded, each quantity in one unit."""
     recorded = dict.fromkeys(name for record in complete for name in record.metrics)
     named = [m for m in prepared.opened.spec.metric_names if m in recorded or not complete]
