@@ -12,7 +12,7 @@ from satisfice.spec.metric import METRICS
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Task
 from satisfice.spec.trial import TrialRecord
-from satisfice.study.after.ablation.techniques import Technique, defaults_back, techniques_of
+from satisfice.study.after.ablation.techniques import OF_TABLES, Technique, defaults_back, techniques_of
 from satisfice.train import TRAINERS
 
 WINNER, DEFAULT = "winner", "default"
@@ -106,7 +106,10 @@ def _found(
             )
         winner = dict(record.params)
         return winner, defaults, defaults_back(winner, defaults)
-    known = TRAINERS.get(spec.model.family).hyperparameters
+    splits = getattr(task, "splits", None)
+    images = splits is not None and splits.kind == "image"
+    all_known = TRAINERS.get(spec.model.family).hyperparameters
+    known = {name: about for name, about in all_known.items() if not (images and name in OF_TABLES)}
     of_family = {name: about.default for name, about in known.items()}
     winner = of_family | dict(spec.model.fixed) | dict(record.params)
     winner = {name: known[name].typed(v) if not isinstance(v, str) else v for name, v in winner.items()}

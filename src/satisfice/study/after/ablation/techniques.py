@@ -29,6 +29,7 @@ _OFF: Mapping[str, Any] = {
     "threshold": 0.5,
     "warmup_epochs": 0,
 }
+OF_TABLES = ("scaling", "select")  # without a meaning for images
 # Sizes: half of it, and one less.
 _HALVED = ("width", "channels", "trees", "rounds")
 _ONE_LESS = ("hidden_layers", "blocks", "convolutions")
