@@ -3,10 +3,10 @@
 `satisfice.spec.constraint` judges feasibility; every function here reads its verdicts.
 """
 
+from satisfice.choose.asked import Asked, asked, asked_by_each
 from satisfice.choose.best import best, describe_miss, nearest_miss
 from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
 from satisfice.choose.close import CloseCall, close_calls
-from satisfice.choose.criteria import Criterion, parse_order
 from satisfice.choose.endings import Ending, endings
 from satisfice.choose.front import pareto_front, resolve_objectives
 from satisfice.choose.optuna_records import (
@@ -23,14 +23,18 @@ from satisfice.choose.questions.knee import knee_of
 from satisfice.choose.questions.price import price_of
 from satisfice.choose.questions.question import Question
 from satisfice.choose.questions.unseen import Refusals, Unseen
+from satisfice.spec.criterion import Criterion, parse_order
 
 __all__ = [
+    "Asked",
     "CloseCall",
     "Criterion",
     "Ending",
     "Question",
     "Refusals",
     "Unseen",
+    "asked",
+    "asked_by_each",
     "best",
     "bound_costs",
     "close_calls",

@@ -16,13 +16,15 @@ from satisfice.choose.bounds import (
     share_text,
     trial_violations,
 )
-from satisfice.choose.criteria import Criterion, first_by, parse_order
+from satisfice.choose.criteria import first_by
 from satisfice.choose.endings import endings, joined
 from satisfice.choose.trial_group import averaged, candidates
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint, violated
-from satisfice.spec.study import Objective
+from satisfice.spec.criterion import Criterion, Objective, parse_order
 from satisfice.spec.trial import TrialRecord, TrialState
+
+Order = str | Criterion | Sequence[str | Criterion]
 
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -34,7 +36,7 @@ def best(
     maximize: str | None = None,
     minimize: str | None = None,
     where: Sequence[Clause] = (),
-    order: str | Sequence[str] = (),
+    order: Order = (),
 ) -> TrialRecord:
     """The COMPLETE trial that is best on one metric among those that satisfy every constraint.
 
@@ -76,7 +78,7 @@ def in_order(
     asked: Sequence[Constraint],
     maximize: str | None = None,
     minimize: str | None = None,
-    order: str | Sequence[str] = (),
+    order: Order = (),
 ) -> tuple[Criterion, ...]:
     """What a question chooses by: its order or its one metric, then the study's other objectives.
 

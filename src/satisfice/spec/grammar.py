@@ -237,6 +237,31 @@ SHIP: Keys = {
     ),
 }
 
+PROFILE: Keys = {
+    "objective": Key(
+        kind=Kind.TEXT,
+        example='"f1"',
+        doc="What is optimised: any recorded metric; `maximize` or `minimize` before it where that is not "
+        "known. Left out, like `order` and `template`: the study's objectives.",
+    ),
+    "order": Key(
+        kind=Kind.TEXTS,
+        default=(),
+        example='["f1 within 0.005", "size_mb"]',
+        doc="Or criteria in order: each keeps the trials within its tolerance (or share, `1%`) of the best.",
+    ),
+    "template": Key(
+        kind=Kind.TEXT,
+        choices=("edge", "realtime", "batch"),
+        example='"edge"',
+        doc="Or a ready order: a little of the score for the smallest file (`edge`), the lowest latency "
+        "(`realtime`) or the highest throughput (`batch`).",
+    ),
+}
+
+# Keys of a profile's table that hold no plain value.
+PROFILE_CONSTRAINTS_DOC = "Bounds beside [constraints], which always hold: metric = bound."
+
 RANGE: Keys = {
     "low": Key(
         kind=Kind.NUMBER,
@@ -285,6 +310,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "search": "How to search.",
     "measure": "How to measure latency, memory and throughput; the levels of the metrics that have one.",
     "ship": "Which file ships.",
+    "profiles": "Deployment profiles, [profiles.NAME]: further ways to choose; may be changed later.",
 }
 
 TRAINING_TABLES = ("data", "model", "task")

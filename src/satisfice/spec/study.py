@@ -9,23 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from satisfice.errors import InputError
+from satisfice.registry import nearest
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.metric import Direction
+from satisfice.spec.criterion import Objective as Objective
+from satisfice.spec.profile import Profile
 from satisfice.spec.space import SearchSpace
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Objective:
-    """A metric to optimise."""
-
-    metric: str
-    direction: Direction
-
-    @property
-    def sign(self) -> float:
-        """Factor that makes the metric one to minimise."""
-        return -1.0 if self.direction == "maximize" else 1.0
-
+from satisfice.spec.toml import toml_key
 
 FIRST_READING = 1  # pandas infers what each column of a file is; studies without another one were made so
 READING = 2  # by rules that are learnt from whole columns and kept with the model
@@ -139,6 +129,7 @@ class StudySpec:
     search: SearchOptions = field(default_factory=SearchOptions)
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     ship: ShipOptions = field(default_factory=ShipOptions)
+    profiles: tuple[Profile, ...] = ()  # may be changed later
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
     # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
     canonical: bool = field(default=True, compare=False)
@@ -151,9 +142,35 @@ class StudySpec:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Metrics that the study names: objectives, then constraints, each once."""
-        return tuple(
-            dict.fromkeys([o.metric for o in self.objectives] + [c.metric for c in self.constraints])
+        """Metrics that the study names: objectives, constraints, those of the profiles, each once."""
+        named = [o.metric for o in self.objectives] + [c.metric for c in self.constraints]
+        return tuple(dict.fromkeys([*named, *(name for p in self.profiles for name in p.metrics)]))
+
+    @property
+    def bounds(self) -> tuple[Constraint, ...]:
+        """The constraints, then the bounds of the profiles, each once."""
+        return tuple(dict.fromkeys([*self.constraints, *(c for p in self.profiles for c in p.constraints)]))
+
+    def profile(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            InputError: There is none; the message lists those there are.
+        """
+        for profile in self.profiles:
+            if profile.name == name:
+                return profile
+        names = [p.name for p in self.profiles]
+        if not names:
+            raise InputError(
+                f"study {self.name!r} has no profile {name!r}, nor any other",
+                hint=f"write [profiles.{toml_key(name)}] in its file and run it again",
+            )
+        listed = f"it has {', '.join(names)}"
+        near = nearest(name, names)
+        raise InputError(
+            f"study {self.name!r} has no profile {name!r}",
+            hint=f"{listed}; did you mean {near!r}?" if near is not None else listed,
         )
 
     def digest(self) -> str:

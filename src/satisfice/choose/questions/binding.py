@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from satisfice.choose.criteria import Criterion, first_by
+from satisfice.choose.criteria import first_by
 from satisfice.choose.questions.question import Question
 from satisfice.choose.questions.unseen import Unseen
 from satisfice.choose.trial_group import TrialGroup
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.study import Objective
+from satisfice.spec.criterion import Criterion, Objective
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from satisfice.choose.bounds import metric_value, trial_violations
-from satisfice.choose.criteria import direction_of
 from satisfice.choose.questions.question import Question
 from satisfice.choose.trial_group import TrialGroup, configurations
 from satisfice.errors import InputError
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.criterion import direction_of
 from satisfice.spec.metric import Direction, one_unit
 from satisfice.spec.trial import TrialRecord
 

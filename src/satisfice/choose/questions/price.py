@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from satisfice.choose.criteria import direction_of
 from satisfice.choose.front import front_of
 from satisfice.choose.questions.question import Question
 from satisfice.choose.questions.unseen import Unseen
 from satisfice.choose.trial_group import TrialGroup
 from satisfice.errors import InputError
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.criterion import direction_of
 from satisfice.spec.study import Objective
 
 

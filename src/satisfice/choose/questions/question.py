@@ -8,11 +8,10 @@ from functools import cached_property
 
 from satisfice.choose.best import optimizing
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
-from satisfice.choose.criteria import Criterion
 from satisfice.choose.questions.unseen import Refusals, Unseen, as_tight, beyond_bounds, same_side
 from satisfice.choose.trial_group import TrialGroup, candidates
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.study import Objective
+from satisfice.spec.criterion import Criterion, Objective
 from satisfice.spec.trial import TrialRecord
 
 
@@ -25,6 +24,7 @@ class Question:
     constraints: Sequence[Constraint]  # the study's
     refusals: Sequence[Refusals] = ()  # of all its asks
     where: Clause | Sequence[Clause] = ()  # see `merge_constraints`
+    order: tuple[Criterion, ...] = ()  # of a profile: what the first objective means
 
     @cached_property
     def asked(self) -> tuple[Constraint, ...]:
@@ -51,9 +51,11 @@ class Question:
         return candidates(self.records, [c for c in self.asked if c != without])
 
     def criteria(self, goal: Objective) -> tuple[Criterion, ...]:
-        """One metric, then the study's other objectives: what `best` chooses by."""
-        others = (o for o in self.objectives if o.metric != goal.metric)
-        return tuple(Criterion(objective=o) for o in (goal, *others))
+        """One metric, or the order of which it is the first, then the other objectives: as `best` chooses."""
+        own = self.order and self.order[0].objective == goal
+        first = self.order if own else (Criterion(objective=goal),)
+        named = {c.objective.metric for c in first}
+        return (*first, *(Criterion(objective=o) for o in self.objectives if o.metric not in named))
 
     def lost_at(self, constraint: Constraint) -> list[Unseen]:
         """What was turned away or stopped at a bound on the quantity and side of ``constraint``."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from satisfice.choose.endings import joined
 from satisfice.errors import InputError
@@ -31,6 +31,15 @@ class Refusals:
         at_most = min(self.proposals, sum(n for key, n in self.by_constraint.items() if key in own))
         elsewhere = sum(n for key, n in self.by_constraint.items() if key not in own)
         return max(0, min(at_most, self.proposals - elsewhere)), at_most
+
+    def under(self, keys: Iterable[str]) -> Refusals:
+        """The refusals without other bounds, where each proposal was refused by one of these keys too.
+
+        With profiles, a proposal is turned away if it misses bounds of each of them: those of the others say
+        nothing about what fits the one.
+        """
+        own = {key: n for key, n in self.by_constraint.items() if key in set(keys)}
+        return replace(self, by_constraint=own) if sum(own.values()) >= self.proposals else self
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from satisfice.spec.advice.habits import hyperparameter_advice, known_value
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.family import FamilyInfo, HyperparameterInfo
 from satisfice.spec.metric import METRICS
+from satisfice.spec.profile import Profile
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import DataSpec, ModelSpec, Objective, SearchOptions, ShipOptions, StudySpec
 from satisfice.spec.study_file.read import number_in, show
@@ -32,6 +33,7 @@ class Parts:
     ship: ShipOptions
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...]
+    profiles: tuple[Profile, ...]
     space: SearchSpace
 
 
@@ -141,6 +143,14 @@ def _problems(
         yield from _metric(f"objectives.{o.metric}", o.metric, family, info, task)
     for c in parts.constraints:
         yield from _metric(f"constraints.{c.metric}", c.metric, family, info, task)
+    for profile in parts.profiles:
+        for c in profile.constraints:
+            key = f"profiles.{profile.name}.constraints.{c.metric}"
+            yield from _metric(key, c.metric, family, info, task)
+        for criterion in profile.order:
+            name = criterion.objective.metric
+            for key, wrong, hint in _metric(f"profiles.{profile.name}", name, family, info, task):
+                yield key, f"{name}: {wrong}", hint
 
 
 def _of_another_file(parts: Parts, model: ModelSpec, info: FamilyInfo) -> Iterator[tuple[str, str, str]]:

@@ -27,6 +27,7 @@ from satisfice.spec.study import (
 )
 from satisfice.spec.study_file.family_checks import Known, Parts, check_parts
 from satisfice.spec.study_file.parse_metrics import read_constraints, read_objectives
+from satisfice.spec.study_file.parse_profiles import read_profiles
 from satisfice.spec.study_file.parse_space import read_space, read_start
 from satisfice.spec.study_file.parse_training import read_training
 from satisfice.spec.study_file.read import Problems, Table, plain, show
@@ -147,9 +148,12 @@ def _read(
     allowed = None if own else _metric_names(info)
     objectives = _section(top, "objectives", lambda table: read_objectives(table, allowed)) or ()
     constraints = _section(top, "constraints", lambda table: read_constraints(table, allowed)) or ()
+    profiles = (
+        _section(top, "profiles", lambda table: read_profiles(table, objectives, constraints, allowed)) or ()
+    )
     space = _section(top, "space", read_space) or SearchSpace(parameters=())
     metrics = {*(o.metric for o in objectives), *(c.metric for c in constraints)}
-    _check_names(top, space, model, info, metrics)
+    _check_names(top, space, model, info, metrics.union(*(p.metrics for p in profiles)))
     budget = _section(top, "budget", _budget)
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
     ship = _section(top, "ship", lambda table: _ship(table, model, info))
@@ -158,7 +162,10 @@ def _read(
         top, "measure", lambda table: _measure(table, ship or ShipOptions(), own=model is None)
     )
     if measure is not None and len(top.problems) == before and "measure" not in meant and not own:
-        _check_levels(top, measure, [o.metric for o in objectives], [c.metric for c in constraints])
+        named = {f"objectives.{o.metric}": o.metric for o in objectives}
+        named |= {f"constraints.{c.metric}": c.metric for c in constraints}
+        named |= {f"profiles.{p.name}": name for p in profiles for name in p.metrics if name in LEVEL_KEYS}
+        _check_levels(top, measure, named)
     parts = Parts(
         data=data,
         model=model,
@@ -166,6 +173,7 @@ def _read(
         ship=ship or ShipOptions(),
         objectives=objectives,
         constraints=constraints,
+        profiles=profiles,
         space=space,
     )
     with top.problems.kept():
@@ -185,6 +193,7 @@ def _read(
         search=search or SearchOptions(),
         measure=measure or MeasureOptions(),
         ship=ship or ShipOptions(),
+        profiles=profiles,
         source=source,
     )
 
@@ -316,14 +325,20 @@ def _measure(table: Table, ship: ShipOptions, *, own: bool) -> MeasureOptions:
     return MeasureOptions(**{**read, "runtime": runtime})
 
 
-def _check_levels(top: Table, measure: MeasureOptions, objectives: list[str], constraints: list[str]) -> None:
-    """A metric at a level needs the level; a task of one's own may mean something else by the name."""
+def _check_levels(top: Table, measure: MeasureOptions, named: Mapping[str, str]) -> None:
+    """A metric at a level needs the level; a task of one's own may mean something else by the name.
+
+    Args:
+        top: The file.
+        measure: Its [measure].
+        named: Metrics by the dotted key that names them.
+    """
     for metric, key in LEVEL_KEYS.items():
-        table = "objectives" if metric in objectives else "constraints" if metric in constraints else ""
-        if table and getattr(measure, key) is None:
+        place = next((where for where, name in named.items() if name == metric), None)
+        if place is not None and getattr(measure, key) is None:
             with top.problems.kept():
                 raise top.error(
-                    f"is missing, and {table}.{metric} needs it",
+                    f"is missing, and {place} needs it",
                     key=f"measure.{key}",
                     hint=f"write {key} = {grammar.MEASURE[key].example} under [measure]",
                 )

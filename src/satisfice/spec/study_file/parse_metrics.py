@@ -273,10 +273,15 @@ def _check_contradiction(table: Table, constraints: tuple[Constraint, ...]) -> N
     """Refuse an upper bound below a lower one, also across units (``size_mb`` against ``size_kb``)."""
     for upper in (c for c in constraints if c.is_upper):
         for lower in (c for c in constraints if not c.is_upper):
-            (quantity, high), (other, low) = _base(upper), _base(lower)
-            strict = upper.operator == "<" or lower.operator == ">"
-            if quantity == other and (high < low or (high == low and strict)):
+            if contradiction_between(upper, lower):
                 raise contradiction(table, upper, lower)
+
+
+def contradiction_between(upper: Constraint, lower: Constraint) -> bool:
+    """Whether no value of their quantity meets both bounds."""
+    (quantity, high), (other, low) = _base(upper), _base(lower)
+    strict = upper.operator == "<" or lower.operator == ">"
+    return quantity == other and (high < low or (high == low and strict))
 
 
 def contradiction(table: Table, upper: Constraint, lower: Constraint) -> SpecError:

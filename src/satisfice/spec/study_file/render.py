@@ -9,6 +9,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.profile import Profile
 from satisfice.spec.space import Parameter
 from satisfice.spec.study import StudySpec
 from satisfice.spec.toml import toml_key, toml_value
@@ -45,6 +46,21 @@ def to_dict(spec: StudySpec) -> dict[str, Any]:
         out["measure"] = measure
     if spec.model is not None:
         out["ship"] = {"format": spec.ship.format}
+    if spec.profiles:
+        out["profiles"] = {profile.name: _profile(profile) for profile in spec.profiles}
+    return out
+
+
+def _profile(profile: Profile) -> dict[str, Any]:
+    """A profile with its order, also where a template said it; each direction is written."""
+    out: dict[str, Any] = {}
+    if profile.constraints:
+        out["constraints"] = _constraints(profile.constraints)
+    texts = [criterion.text for criterion in profile.order]
+    if len(texts) == 1 and not profile.order[0].tolerance:
+        out["objective"] = texts[0]
+    elif texts:
+        out["order"] = texts
     return out
 
 
@@ -99,7 +115,14 @@ def to_toml(spec: StudySpec) -> str:
     """
     lines: list[str] = []
     for name, value in to_dict(spec).items():
-        if isinstance(value, Mapping):
+        if name == "profiles":
+            for each, content in value.items():
+                lines += [
+                    "",
+                    f"[profiles.{each}]",
+                    *(f"{toml_key(k)} = {toml_value(v)}" for k, v in content.items()),
+                ]
+        elif isinstance(value, Mapping):
             lines += ["", f"[{name}]", *(f"{toml_key(k)} = {toml_value(v)}" for k, v in value.items())]
         else:
             lines.append(f"{name} = {toml_value(value)}")

@@ -108,6 +108,25 @@ def _space() -> dict[str, Any]:
     }
 
 
+def _profiles(constraints: dict[str, Any]) -> dict[str, Any]:
+    profile = _table(grammar.PROFILE, "A way to choose from the study.")
+    profile["properties"]["constraints"] = constraints
+    profile["minProperties"] = 1
+    profile["not"] = {
+        "anyOf": [
+            {"required": ["objective", "order"]},
+            {"required": ["objective", "template"]},
+            {"required": ["order", "template"]},
+        ]
+    }
+    return {
+        "type": "object",
+        "description": grammar.TABLE_DOCS["profiles"],
+        "propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,100}$"},
+        "additionalProperties": profile,
+    }
+
+
 def json_schema() -> dict[str, Any]:
     """The schema (draft 7, which editors for TOML understand)."""
     value = {"type": ["string", "number", "boolean", "array"], "description": "A fixed hyperparameter."}
@@ -123,6 +142,7 @@ def json_schema() -> dict[str, Any]:
     tables["objectives"] = _metrics(direction, grammar.TABLE_DOCS["objectives"]) | {"minProperties": 1}
     tables["constraints"] = _metrics(bounds, grammar.TABLE_DOCS["constraints"])
     tables["space"] = _space()
+    tables["profiles"] = _profiles(_metrics(bounds, grammar.PROFILE_CONSTRAINTS_DOC))
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "satisfice study file",

@@ -29,11 +29,16 @@ class Answers:
         def _reader(self) -> Reader: ...
         def _read(self, read: Callable[[], T]) -> T: ...
         def best(
-            self, maximize: str | None = None, minimize: str | None = None, where: Where = ()
+            self,
+            maximize: str | None = None,
+            minimize: str | None = None,
+            where: Where = (),
+            order: Where = (),
+            profile: str | None = None,
         ) -> TrialRecord:
             """See `Reads`."""
 
-    def compare(self, a: int, b: int, where: Where = ()) -> TrialComparison:
+    def compare(self, a: int, b: int, where: Where = (), profile: str | None = None) -> TrialComparison:
         """Two trials by number: every metric with the better one, parameters that differ, bounds.
 
         Each is taken by itself, without its replicates. How much of a difference is chance is not told.
@@ -42,14 +47,20 @@ class Answers:
             a: Number of the one.
             b: Number of the other.
             where: Further bounds to hold both against; see `best`.
+            profile: Name of a profile whose bounds both are held against.
 
         Raises:
             InputError: There is no such trial, or both are one.
         """
-        return TrialComparison.of(choose.compare(self._question(where), a, b))
+        return TrialComparison.of(choose.compare(self._question(where, profile), a, b))
 
     def price_of(
-        self, metric: str, maximize: str | None = None, minimize: str | None = None, where: Where = ()
+        self,
+        metric: str,
+        maximize: str | None = None,
+        minimize: str | None = None,
+        where: Where = (),
+        profile: str | None = None,
     ) -> Price:
         """What the next step of a cost buys, along the feasible front of it and the first objective.
 
@@ -58,6 +69,7 @@ class Answers:
             maximize: Metric to maximise instead of the first objective.
             minimize: Metric to minimise instead of the first objective.
             where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
 
         Returns:
             ``steps`` from the cheapest trial to the best, each with what it costs more (``more``) and buys
@@ -67,12 +79,17 @@ class Answers:
             InputError: No trial has the metric, what is better of it is not known, or it is the objective.
             NoFeasibleTrial: Nothing fits.
         """
-        found = choose.price_of(self._question(where), metric, maximize, minimize)
+        found = choose.price_of(self._question(where, profile), metric, maximize, minimize)
         if not found.points:
-            self.best(maximize=maximize, minimize=minimize, where=where)  # says why
+            self.best(maximize=maximize, minimize=minimize, where=where, profile=profile)  # says why
         return Price.of(found)
 
-    def knee(self, objectives: Sequence[str | Objective] | None = None, where: Where = ()) -> Knee:
+    def knee(
+        self,
+        objectives: Sequence[str | Objective] | None = None,
+        where: Where = (),
+        profile: str | None = None,
+    ) -> Knee:
         """The trial of the feasible front at which trading any further pays least.
 
         Two objectives, scaled to 0..1 over the front: the trial farthest from the line between the front's
@@ -81,6 +98,7 @@ class Answers:
         Args:
             objectives: Names or objectives; None means the study's own.
             where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
 
         Returns:
             With ``trial``, which is None where the front bends nowhere towards the best of both objectives.
@@ -89,29 +107,37 @@ class Answers:
             InputError: A metric that no trial has, or of which nobody knows what is better.
             NoFeasibleTrial: Nothing fits.
         """
-        found = choose.knee_of(self._question(where), objectives)
+        found = choose.knee_of(self._question(where, profile), objectives)
         if not found.points:
-            self.best(where=where)  # says why
+            self.best(where=where, profile=profile)  # says why
         return Knee.of(found)
 
-    def binding(self, maximize: str | None = None, minimize: str | None = None, where: Where = ()) -> Binding:
+    def binding(
+        self,
+        maximize: str | None = None,
+        minimize: str | None = None,
+        where: Where = (),
+        profile: str | None = None,
+    ) -> Binding:
         """What each bound costs: the best recorded trial with all bounds, and with each of them dropped.
 
         Args:
             maximize: Metric to maximise instead of the first objective.
             minimize: Metric to minimise instead of the first objective.
             where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
 
         Raises:
             InputError: A metric that no trial has.
         """
-        return Binding.of(choose.bound_costs(self._question(where), maximize, minimize))
+        return Binding.of(choose.bound_costs(self._question(where, profile), maximize, minimize))
 
-    def nearest_feasible(self, where: Where = ()) -> NearestFeasible | None:
+    def nearest_feasible(self, where: Where = (), profile: str | None = None) -> NearestFeasible | None:
         """The finished trial that fits, or needs the least relaxation, and at which bounds it would fit.
 
         Args:
             where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
 
         Returns:
             None where no trial is finished.
@@ -119,34 +145,42 @@ class Answers:
         Raises:
             InputError: A metric that no trial has.
         """
-        found = choose.nearest_feasible(self._question(where))
+        found = choose.nearest_feasible(self._question(where, profile))
         return None if found is None else NearestFeasible.of(found)
 
-    def explain_infeasible(self, where: Where = ()) -> Infeasibility:
+    def explain_infeasible(self, where: Where = (), profile: str | None = None) -> Infeasibility:
         """Which bound is in the way, the tightest value of each that has a solution, the nearest trial.
 
         Args:
             where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
 
         Raises:
             InputError: A metric that no trial has.
         """
-        return Infeasibility.of(choose.in_the_way(self._question(where)))
+        return Infeasibility.of(choose.in_the_way(self._question(where, profile)))
 
-    def unknown_beyond(self, where: Where = ()) -> list[Unknown]:
+    def unknown_beyond(self, where: Where = (), profile: str | None = None) -> list[Unknown]:
         """What a question admits and was turned away or stopped, so that no answer knows of it.
 
         Args:
             where: The question's bounds; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
         """
-        return Unknown.each(self._question(where).unseen())
+        return Unknown.each(self._question(where, profile).unseen())
 
-    def _question(self, where: Where) -> choose.Question:
+    def _question(self, where: Where, profile: str | None) -> choose.Question:
+        asked = choose.asked(self.spec, profile)
         records, away = self._read(lambda: (self._reader.records(), self._reader.turned_away_by_ask()))
+        refusals = [choose.Refusals(proposals=n, by_constraint=by) for n, by in away]
+        if profile is not None:
+            keys = [c.key for c in asked.constraints]
+            refusals = [each.under(keys) for each in refusals]
         return choose.Question(
             records=records,
-            objectives=self.spec.objectives,
-            constraints=self.spec.constraints,
-            refusals=[choose.Refusals(proposals=n, by_constraint=by) for n, by in away],
+            objectives=asked.objectives,
+            constraints=asked.constraints,
+            refusals=refusals,
             where=where,
+            order=asked.order,
         )

@@ -11,6 +11,7 @@ import pandas as pd
 from satisfice import choose
 from satisfice.data import ColumnNote
 from satisfice.errors import InputError, NoFeasibleTrial
+from satisfice.results.profiles import ProfileQuestion
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts, Status
 from satisfice.spec.study import Objective
@@ -60,6 +61,7 @@ class Reads:
         minimize: str | None = None,
         where: str | Sequence[str] = (),
         order: str | Sequence[str] = (),
+        profile: str | None = None,
     ) -> TrialRecord:
         """The best finished trial that satisfies every constraint.
 
@@ -69,15 +71,18 @@ class Reads:
             where: Further bounds, or a single one; one on the same metric and side replaces the study's.
             order: Criteria in order instead of one metric: ``["f1 within 0.005", "size_mb"]`` is the smallest
                 of those whose f1 is within 0.005 of the best.
+            profile: Name of a profile: its bounds hold beside the study's, and it is chosen by its order. A
+                metric or an order given here takes the place of that order; ``where`` adds to its bounds,
+                and replaces one on the same metric and side.
 
         Raises:
             NoFeasibleTrial: None does; carries the nearest miss.
+            InputError: There is no such profile; the message lists those there are.
         """
-        records = self.records()
+        asked, records = choose.asked(self.spec, profile), self.records()
+        by = asked.preference(order, maximize, minimize)
         try:
-            return choose.best(
-                records, self.spec.objectives, self.spec.constraints, maximize, minimize, where, order
-            )
+            return choose.best(records, asked.objectives, asked.constraints, maximize, minimize, where, by)
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
             away = "" if records else turned_away_sentence(self._counts()["turned_away"])
@@ -86,16 +91,33 @@ class Reads:
             raise
 
     def pareto_front(
-        self, objectives: Sequence[str | Objective] | None = None, where: str | Sequence[str] | None = None
+        self,
+        objectives: Sequence[str | Objective] | None = None,
+        where: str | Sequence[str] | None = None,
+        profile: str | None = None,
     ) -> list[TrialRecord]:
-        """Finished trials that satisfy every constraint and that no other one dominates."""
+        """Finished trials that satisfy every constraint and that no other one dominates.
+
+        Args:
+            objectives: Names or objectives; None means the study's own, after those of the profile's order.
+            where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile, whose bounds hold too.
+
+        Raises:
+            InputError: A metric that no trial has, or there is no such profile.
+        """
+        asked = choose.asked(self.spec, profile)
         return choose.pareto_front(
             self.records(),
-            objectives if objectives is not None else self.spec.objectives,
-            self.spec.constraints,
+            objectives if objectives is not None else asked.objectives,
+            asked.constraints,
             where or (),
-            study_objectives=self.spec.objectives,
+            study_objectives=asked.objectives,
         )
+
+    def profiles(self) -> list[ProfileQuestion]:
+        """What each profile of the study asks for."""
+        return [ProfileQuestion.of(each) for each in choose.asked_by_each(self.spec)]
 
     def close_calls(
         self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
