@@ -3,7 +3,7 @@
 `satisfice.spec.constraint` judges feasibility; every function here reads its verdicts.
 """
 
-from satisfice.choose.asked import Asked, asked, asked_by_each
+from satisfice.choose.asked import Asked, answer_words, as_asked, asked, asked_by_each, common_bounds
 from satisfice.choose.best import best, describe_miss, nearest_miss
 from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
 from satisfice.choose.close import CloseCall, close_calls
@@ -33,11 +33,14 @@ __all__ = [
     "Question",
     "Refusals",
     "Unseen",
+    "answer_words",
+    "as_asked",
     "asked",
     "asked_by_each",
     "best",
     "bound_costs",
     "close_calls",
+    "common_bounds",
     "compare",
     "constraints_from_optuna",
     "describe_miss",

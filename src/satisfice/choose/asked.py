@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from satisfice.choose.best import Order
+from satisfice.choose.bounds import beside, metric_value
+from satisfice.choose.questions.unseen import as_tight, same_side
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.criterion import Criterion, Objective
+from satisfice.spec.metric import one_unit
 from satisfice.spec.profile import Profile
 from satisfice.spec.study import StudySpec
+from satisfice.spec.trial import TrialRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +64,45 @@ def _asked(spec: StudySpec, profile: Profile | None) -> Asked:
         constraints=tuple(dict.fromkeys([*spec.constraints, *profile.constraints])),
         order=profile.order,
     )
+
+
+def as_asked(spec: StudySpec, profile: str) -> StudySpec:
+    """The study as one profile sees it: with its objectives and bounds, and no other profile.
+
+    Raises:
+        InputError: There is no such profile.
+    """
+    question = asked(spec, profile)
+    bounds = question.constraints
+    # Of two bounds on one side of a quantity the looser one says nothing.
+    kept = [c for i, c in enumerate(bounds) if not any(_implies(o, c, j < i) for j, o in enumerate(bounds))]
+    return replace(spec, objectives=question.objectives, constraints=tuple(kept), profiles=())
+
+
+def _implies(other: Constraint, bound: Constraint, earlier: bool) -> bool:
+    """Whether another bound makes one superfluous; of two that are alike the earlier one stays."""
+    return other != bound and as_tight(other, bound) and (earlier or not as_tight(bound, other))
+
+
+def answer_words(question: Asked, trial: TrialRecord) -> str:
+    """A trial by the metrics that a question names: ``trial 12: f1 0.912, size_mb 0.84``."""
+    by = [c.objective.metric for c in question.order] or [question.objectives[0].metric]
+    parts = []
+    for name in one_unit(by, [c.metric for c in question.constraints]):
+        value = metric_value(trial, name)
+        if value is not None:
+            parts.append(f"{name} {beside(value, [c for c in question.constraints if c.metric == name])}")
+    return f"trial {trial.number}: {', '.join(parts)}"
+
+
+def common_bounds(profiles: Sequence[Profile]) -> tuple[Constraint, ...]:
+    """Bounds that hold for whatever some profile can use: the loosest where all bound one quantity alike."""
+    if not profiles:
+        return ()
+    found = []
+    for bound in profiles[0].constraints:
+        each = [next((c for c in p.constraints if same_side(c, bound)), None) for p in profiles]
+        alike = [c for c in each if c is not None]
+        if len(alike) == len(profiles):
+            found.append(next(c for c in alike if all(as_tight(other, c) for other in alike)))
+    return tuple(found)

@@ -61,6 +61,11 @@ order = click.option(
     metavar="CRITERION",
     help='Choose by this first, for instance --order "f1 within 0.005" --order size_mb; may be repeated.',
 )
+profile = click.option(
+    "--profile",
+    metavar="NAME",
+    help="Answer for this profile of the study: its bounds hold too, and its order chooses.",
+)
 label = click.option(
     "--label", metavar="L", help="Label of this worker, for [measure] on = ... in the study file."
 )

@@ -36,6 +36,8 @@ def show_status(found: Mapping[str, Any], spec: StudySpec, *, ended: bool = True
     if found["stopped"]:
         _line("stopped", f"its trials failed alike: {found['stopped']}")
     _line("best so far", best_so_far(found, spec.objectives[0].metric))
+    for i, each in enumerate(found.get("profiles", ())):
+        _line("profiles" if i == 0 else "", f"{each['profile']}: {each['sentence']}")
     if found["waiting"]:
         _line("waiting", found["waiting"])
     if ended:

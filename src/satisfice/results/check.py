@@ -24,6 +24,20 @@ class ConstraintShare(Result):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class ProfileShare(Result):
+    """One profile, with the study's constraints, which always hold."""
+
+    profile: str
+    constraints: Sequence[str]  # keys of its own bounds
+    chosen_by: str  # its order of preference, in words
+    share: float  # of the space that fits, as far as is known before training
+    low: float  # of the share's 95% interval
+    high: float
+    at_most: bool  # more is known only after training, or was not measured: the share is a bound
+    idle: Sequence[str] = ()  # keys of its bounds that one of the study's makes superfluous
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class CheckResult(Result):
     """The space against the constraints."""
 
@@ -35,3 +49,4 @@ class CheckResult(Result):
     high: float
     broken: int = 0  # configurations for which the task's code raised; they fit nothing
     broken_by: str | None = None  # what it raised first
+    profiles: Sequence[ProfileShare] = ()

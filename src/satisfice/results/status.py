@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from satisfice.results.profiles import ProfileAnswer
 from satisfice.results.result import Result
 from satisfice.results.trial import TrialSummary
 
@@ -77,3 +78,4 @@ class Status(Counts):
 
     best: TrialSummary | None  # None: no complete trial fits
     endings: Sequence[EndingGroup]
+    profiles: Sequence[ProfileAnswer] = ()  # which trial answers each profile of the study

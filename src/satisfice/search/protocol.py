@@ -29,6 +29,7 @@ class SearchProblem:
     space: SearchSpace
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
+    screened: tuple[Constraint, ...] = ()  # further bounds by which screens refuse; no answer depends on them
     max_steps: int | None = None  # epochs of a full training; None: unknown, or no steps at all
     n_trials: int | None = None  # budget
     seed: int = 0

@@ -127,14 +127,15 @@ class ScreeningModel:
         return models
 
     def _wanted(self) -> list[str]:
-        names = [o.metric for o in self._problem.objectives] + [c.metric for c in self._problem.constraints]
+        bounds = (*self._problem.constraints, *self._problem.screened)
+        names = [o.metric for o in self._problem.objectives] + [c.metric for c in bounds]
         return [name for name in dict.fromkeys(names) if name in self.known]
 
     def probability_fits(self, scaled: Array) -> Array:
         """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
         out = np.ones(len(scaled))
         models = self.models()
-        for constraint in self._problem.constraints:
+        for constraint in (*self._problem.constraints, *self._problem.screened):
             model = models.get(constraint.metric)
             if model is None or not self._violations[constraint.key]:
                 continue

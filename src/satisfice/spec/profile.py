@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from satisfice.spec.constraint import Constraint, violated, violations
+from satisfice.spec.constraint import Constraint, violated
 from satisfice.spec.criterion import Criterion, Objective
 from satisfice.spec.metric import METRICS, Known
 
@@ -67,26 +67,22 @@ TEMPLATES: Mapping[str, Template] = {
 }
 
 
-def turned_away_by(
-    constraints: Iterable[Constraint], profiles: Sequence[Profile], metrics: Mapping[str, float]
-) -> dict[str, float]:
-    """Violations, by key, of the bounds for which a configuration is turned away; empty: somebody can use it.
+def turned_away_by(own: Mapping[str, float], of_each: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Violations, by key, for which a configuration is turned away; empty: somebody can use it.
 
     It is turned away if it misses one of the study's constraints, or, where there are profiles, bounds of
     every profile.
 
     Args:
-        constraints: The study's.
-        profiles: The study's.
-        metrics: What is known of the configuration.
+        own: Violations of the study's constraints, as far as they are known.
+        of_each: The same of each profile's own bounds.
     """
-    missed = _missed(constraints, metrics)
-    if missed or not profiles:
+    missed = _missed(own)
+    if missed or not of_each:
         return missed
-    of_each = [_missed(p.constraints, metrics) for p in profiles]
-    return {key: v for found in of_each for key, v in found.items()} if all(of_each) else {}
+    found = [_missed(each) for each in of_each]
+    return {key: v for each in found for key, v in each.items()} if all(found) else {}
 
 
-def _missed(constraints: Iterable[Constraint], metrics: Mapping[str, float]) -> dict[str, float]:
-    found = violations(constraints, metrics)
+def _missed(found: Mapping[str, float]) -> dict[str, float]:
     return {key: found[key] for key in violated(found)}

@@ -42,8 +42,9 @@ def check_same(db: Database, row: Mapping[str, Any], spec: StudySpec, storage: s
         raise StudyChanged(
             f"{file_of(spec) or 'study'}: another study {spec.name!r} is stored; "
             f"what differs: {', '.join(found)}",
-            hint="only [budget], [constraints] and the order of [objectives] may change. Undo the change, or "
-            f"start the changed study from the best trials of this one: {_as_new(spec, taken, storage)}",
+            hint="only [budget], [constraints], [profiles] and the order of [objectives] may change. Undo "
+            "the change, or start the changed study from the best trials of this one: "
+            + _as_new(spec, taken, storage),
         )
 
 
@@ -82,7 +83,7 @@ def change(
     """
     old, uuid = spec_of(row), row["uuid"]
     rows = OptunaRows.of(db)
-    if {c.metric for c in new.constraints} - set(old.metric_names):
+    if set(new.metric_names) - set(old.metric_names):
         records = Reader(db, rows, row["uuid"], old).records()
         changeable.check_recorded(old, new, records, file_of(new))
     said = changeable.sentences(old, new)

@@ -1,4 +1,4 @@
-"""What of a stored study may be changed: its budget, its bounds, the order of its objectives, how to choose.
+"""What of a stored study may be changed: budget, bounds, profiles, the order of its objectives.
 
 The rest may not: other data or another space would make trials that cannot be compared.
 """
@@ -10,9 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from satisfice.choose.bounds import metric_value
+from satisfice.choose.questions.unseen import as_tight
 from satisfice.errors import StudyChanged
 from satisfice.spec import grammar
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.profile import Profile
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -68,6 +70,8 @@ def with_tables(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[st
         content["budget"] = {key: value for key, value in budget.items() if value is not None}
     if "constraints" in wanted:
         content["constraints"] = dict(wanted["constraints"])
+    if "profiles" in wanted:
+        content["profiles"] = dict(wanted["profiles"])
     if "objectives" in wanted:
         directions, names = stored["objectives"], list(wanted["objectives"])
         if sorted(names) != sorted(directions):
@@ -86,21 +90,28 @@ def any_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
 
 
 def check_recorded(old: StudySpec, new: StudySpec, records: Iterable[TrialRecord], file: str | None) -> None:
-    """See that a bound on another metric can be judged for every trial that finished.
+    """See that a bound on another metric, or what a profile chooses by, is known of every finished trial.
 
     Raises:
         StudyChanged: Trials lack the metric.
     """
     complete = [r for r in records if r.state == TrialState.COMPLETE and not r.pending]
-    for metric in dict.fromkeys(c.metric for c in new.constraints if c.metric not in old.metric_names):
-        lacking = [r.number for r in complete if metric_value(r, metric) is None]
+    named = [(f"constraints.{c.metric}", c.metric, "judged") for c in new.constraints]
+    for p in new.profiles:
+        named += [(f"profiles.{p.name}.constraints.{c.metric}", c.metric, "judged") for c in p.constraints]
+        named += [(f"profiles.{p.name}", c.objective.metric, "chosen by") for c in p.order]
+    for key, metric, use in named:
+        lacking = [] if metric in old.metric_names else _lacking(complete, metric)
         if lacking:
-            said = "no finished trial" if len(lacking) == len(complete) else f"not by {_trials(lacking)}"
+            said = "by no finished trial" if len(lacking) == len(complete) else f"not by {_trials(lacking)}"
             raise StudyChanged(
-                f"{file or 'study'}: constraints.{metric}: it cannot be judged, for {metric} was recorded "
-                + (f"by {said}" if said.startswith("no ") else said),
-                hint="bound a metric that every finished trial has, or start another study",
+                f"{file or 'study'}: {key}: it cannot be {use}, for {metric} was recorded {said}",
+                hint="name a metric that every finished trial has, or start another study",
             )
+
+
+def _lacking(complete: Iterable[TrialRecord], metric: str) -> list[int]:
+    return [r.number for r in complete if metric_value(r, metric) is None]
 
 
 def _trials(numbers: Sequence[int]) -> str:
@@ -118,7 +129,8 @@ def sentences(old: StudySpec, new: StudySpec) -> list[str]:
         if was != now:
             unit = " s" if key == "timeout" else ""
             said.append(f"budget: {key} = {_shown(now, unit)}, before {_shown(was, unit)}")
-    said += _of_constraints(old, new)
+    said += _of_constraints(old.constraints, new.constraints)
+    said += _of_profiles(old, new)
     before, after = ([o.metric for o in spec.objectives] for spec in (old, new))
     if before != after:
         said.append(f"the objectives are ordered {', '.join(after)}, before {', '.join(before)}")
@@ -129,10 +141,10 @@ def _shown(value: float | None, unit: str) -> str:
     return "unlimited" if value is None else f"{value:g}{unit}" if unit else f"{value}"
 
 
-def _of_constraints(old: StudySpec, new: StudySpec) -> list[str]:
+def _of_constraints(old: Iterable[Constraint], new: Iterable[Constraint]) -> list[str]:
     said = []
-    now = {(c.metric, c.is_upper): c for c in new.constraints}
-    was = {(c.metric, c.is_upper): c for c in old.constraints}
+    now = {(c.metric, c.is_upper): c for c in new}
+    was = {(c.metric, c.is_upper): c for c in old}
     for side, c in now.items():
         if side not in was:
             said.append(f"{c.key} is a new constraint")
@@ -140,6 +152,31 @@ def _of_constraints(old: StudySpec, new: StudySpec) -> list[str]:
             said.append(f"{c.key}, before {was[side].key}")
     said += [f"{c.key} no longer holds" for side, c in was.items() if side not in now]
     return said
+
+
+def _of_profiles(old: StudySpec, new: StudySpec) -> list[str]:
+    said = []
+    was = {p.name: p for p in old.profiles}
+    for profile in new.profiles:
+        before = was.pop(profile.name, None)
+        if before is None:
+            said.append(f"profile {profile.name} is new: {described(profile)}")
+            continue
+        differs = _of_constraints(before.constraints, profile.constraints)
+        if before.order != profile.order:
+            differs.append(f"chosen by {_chosen_by(profile)}, before by {_chosen_by(before)}")
+        said += [f"profile {profile.name}: {sentence}" for sentence in differs]
+    return [*said, *(f"profile {name} was removed" for name in was)]
+
+
+def described(profile: Profile) -> str:
+    """What a profile asks for, in words: ``size_mb <= 1; chosen by maximize f1``."""
+    bounds = " and ".join(c.key for c in profile.constraints)
+    return "; ".join(filter(None, (bounds, f"chosen by {_chosen_by(profile)}")))
+
+
+def _chosen_by(profile: Profile) -> str:
+    return ", then ".join(c.text for c in profile.order) or "the study's objectives"
 
 
 def loosened(old: StudySpec, new: StudySpec, versions: Iterable[StudySpec] = ()) -> list[Constraint]:
@@ -161,7 +198,19 @@ def loosened(old: StudySpec, new: StudySpec, versions: Iterable[StudySpec] = ())
         )
         found.append(c)
         found += [e for e in sides if _looser(e, c) and (held is None or _looser(held, e))]
+    if old.profiles and not all(_is_covered(p, old.profiles) for p in new.profiles or _EVERYTHING):
+        found += [c for spec in (old, *versions) for p in spec.profiles for c in p.constraints]
     return list(dict.fromkeys(found))
+
+
+_EVERYTHING = (Profile(name=""),)  # what a study without profiles can use
+
+
+def _is_covered(new: Profile, old: Iterable[Profile]) -> bool:
+    """Whether whatever meets the bounds of the one met those of one of the others."""
+    return any(
+        all(any(as_tight(own, other) for own in new.constraints) for other in p.constraints) for p in old
+    )
 
 
 def _looser(a: Constraint, b: Constraint) -> bool:

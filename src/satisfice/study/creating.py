@@ -159,7 +159,8 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
 
     Args:
         opened: The study.
-        wanted: ``budget`` (keys; None lifts a limit), ``constraints`` (all), ``objectives`` (names in order).
+        wanted: ``budget`` (keys; None lifts a limit), ``constraints`` and ``profiles`` (all), ``objectives``
+            (names in order).
 
     Raises:
         SpecError: A value is wrong.

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from satisfice.choose import best
+from satisfice.choose import Asked, as_asked, asked, best
 from satisfice.choose.bounds import number_text, share_text
 from satisfice.choose.endings import joined
 from satisfice.data import ColumnNote
@@ -17,6 +17,7 @@ from satisfice.measure.host import Host
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts
+from satisfice.spec.constraint import parse_clause
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
@@ -32,6 +33,7 @@ def context(
     records: Sequence[TrialRecord],
     status: Counts,
     chosen: int | None = None,
+    profile: str | None = None,
 ) -> ReportContext:
     """What a report says beside the trials.
 
@@ -40,12 +42,14 @@ def context(
         records: All its trials.
         status: Its counts.
         chosen: The trial that it is about, where that is not the study's own choice.
+        profile: The profile that it is for, whose choice it is about; None: the study's own question.
     """
     stored = reader.study_row()["chosen"]
     confirmed = Confirmation.from_json(json.loads(stored)) if stored else None
     dropped = confirmed.dropped if confirmed is not None else ()
     if chosen is None:
-        chosen = _choice(reader, [r for r in records if r.number not in {d.number for d in dropped}])
+        lost = {d.number for d in dropped}
+        chosen = _choice(asked(reader.spec, profile), [r for r in records if r.number not in lost])
     default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
     mine, theirs = (None if confirmed is None else confirmed.scored(each) for each in (chosen, default))
     notes = [
@@ -90,9 +94,9 @@ def _data_notes(reader: Reader) -> list[str]:
     return [str(ColumnNote(**{**note, "examples": tuple(note["examples"])})) for note in found]
 
 
-def _choice(reader: Reader, records: Sequence[TrialRecord]) -> int | None:
+def _choice(question: Asked, records: Sequence[TrialRecord]) -> int | None:
     try:
-        return best(records, reader.spec.objectives, reader.spec.constraints).number
+        return best(records, question.objectives, question.constraints, order=question.order).number
     except NoFeasibleTrial:
         return None
 
@@ -112,19 +116,25 @@ def _default_reason(reader: Reader) -> str:
             raised = {key for key in missed if key.endswith(" before training")}
             if raised:
                 return f"its code raised {' and '.join(sorted(raised))}"
-            bounds = {c.key: c.bound for c in reader.spec.constraints}
-            return "it misses " + joined([_missed(key, v, bounds[key]) for key, v in missed.items()])
+            return "it misses " + joined([_missed(key, v) for key, v in missed.items()])
     return ""
 
 
-def _missed(key: str, violation: float, bound: float) -> str:
+def _missed(key: str, violation: float) -> str:
     if not math.isfinite(violation):
         return key
-    return f"{key} by {share_text(violation) if bound else number_text(violation)}"
+    # Of a bound that held then; it may be another one by now.
+    return f"{key} by {share_text(violation) if parse_clause(key).bound else number_text(violation)}"
 
 
-def write(reader: Reader, records: Sequence[TrialRecord], status: Counts, directory: Path) -> Path:
-    """Write the report; returns its index page.
+def write(
+    reader: Reader,
+    records: Sequence[TrialRecord],
+    status: Counts,
+    directory: Path,
+    profile: str | None = None,
+) -> Path:
+    """Write the report, for the study's own question or a profile's; returns its index page.
 
     The report layer lies above this one and is loaded only here, by its name: no worker loads plots.
 
@@ -132,6 +142,7 @@ def write(reader: Reader, records: Sequence[TrialRecord], status: Counts, direct
         CannotWrite: The folder cannot be written.
     """
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
-    told = context(reader, records, status)
+    spec = reader.spec if profile is None else as_asked(reader.spec, profile)
+    told = context(reader, records, status, profile=profile)
     with writing(directory):
-        return write_report(reader.spec, records, told, directory)
+        return write_report(spec, records, told, directory)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from satisfice.choose import best, endings
+from satisfice.choose import Asked, answer_words, asked_by_each, best, endings
 from satisfice.choose.endings import joined
 from satisfice.errors import NoFeasibleTrial
+from satisfice.results.profiles import ProfileAnswer
 from satisfice.results.status import BudgetStatus, Counts, EndingGroup, Status, TrialInTraining, WorkerStatus
 from satisfice.results.trial import TrialSummary
 from satisfice.spec.study import StudySpec
@@ -41,7 +42,27 @@ def whole(reader: Reader, records: Sequence[TrialRecord]) -> Status:
         endings=[
             EndingGroup(kind=e.kind, trials=list(e.numbers), sentence=e.sentence) for e in endings(records)
         ],
+        profiles=profile_answers(reader.spec, records),
     )
+
+
+def profile_answers(spec: StudySpec, records: Sequence[TrialRecord]) -> list[ProfileAnswer]:
+    """Which trial answers each profile, or why none does.
+
+    Args:
+        spec: The study.
+        records: All its trials.
+    """
+    return [_profile_answer(question, records) for question in asked_by_each(spec)]
+
+
+def _profile_answer(question: Asked, records: Sequence[TrialRecord]) -> ProfileAnswer:
+    name = question.profile or ""
+    try:
+        found = best(records, question.objectives, question.constraints, order=question.order)
+    except NoFeasibleTrial as error:
+        return ProfileAnswer(profile=name, best=None, sentence=str(error))
+    return ProfileAnswer(profile=name, best=TrialSummary.of(found), sentence=answer_words(question, found))
 
 
 def _counted(reader: Reader) -> dict[str, Any]:

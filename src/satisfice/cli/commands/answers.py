@@ -52,6 +52,7 @@ def status(name: str | None, storage: str | None, as_json: bool) -> None:
 @options.storage
 @options.question
 @options.order
+@options.profile
 @options.as_json
 @click.pass_context
 def best(
@@ -62,34 +63,37 @@ def best(
     minimize: str | None,
     where: tuple[str, ...],
     order: tuple[str, ...],
+    profile: str | None,
     as_json: bool,
 ) -> None:
     """The trial to ship: best on one metric among those that satisfy every constraint.
 
-    With --order, each criterion keeps the trials within its tolerance of the best that is left. Where no
-    trial fits, the nearest miss is named, the JSON is null, and the exit code is 1.
+    With --order, each criterion keeps the trials within its tolerance of the best that is left. With
+    --profile, --maximize, --minimize and --order take the place of the profile's own order, and --where adds
+    to its bounds. Where no trial fits, the nearest miss is named, the JSON is null, and the exit code is 1.
     """
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     try:
-        trial = study.best(maximize=maximize, minimize=minimize, where=where, order=order)
+        trial = study.best(maximize=maximize, minimize=minimize, where=where, order=order, profile=profile)
     except NoFeasibleTrial as error:
         if as_json:
             print_json(None)
         say(str(error))
-        _say_unknown(study, where)
+        _say_unknown(study, where, profile)
         context.exit(EXIT_FAILED)
-    _say_around(study, where)
+    _say_around(study, where, profile)
     if as_json:
         print_json(TrialSummary.of(trial))
         return
-    _show_best(study, trial, (maximize, minimize, where, order))
+    _show_best(study, trial, (maximize, minimize, where, order, profile))
 
 
 @click.command(epilog='Example: satisfice pareto digits-edge --where "latency_ms <= 1" --json')
 @click.argument("name")
 @options.storage
 @options.question
+@options.profile
 @options.as_json
 @click.pass_context
 def pareto(
@@ -99,6 +103,7 @@ def pareto(
     maximize: str | None,
     minimize: str | None,
     where: tuple[str, ...],
+    profile: str | None,
     as_json: bool,
 ) -> None:
     """The feasible Pareto front, best on the first objective (or the one asked for) first.
@@ -108,15 +113,17 @@ def pareto(
     options.check_question(maximize, minimize, where)
     study = options.open_study(name, storage)
     try:
-        study.best(maximize=maximize, minimize=minimize, where=where)  # refuses a metric that no trial has
+        study.best(
+            maximize=maximize, minimize=minimize, where=where, profile=profile
+        )  # refuses a metric that no trial has
     except NoFeasibleTrial as error:
         if as_json:
             print_json([])
         say(str(error))
-        _say_unknown(study, where)
+        _say_unknown(study, where, profile)
         context.exit(EXIT_FAILED)
-    front = study.pareto_front(where=list(where))
-    _say_around(study, where)
+    front = study.pareto_front(where=list(where), profile=profile)
+    _say_around(study, where, profile)
     asked = maximize or minimize
     if asked is not None:
         sign = -1.0 if maximize else 1.0
@@ -124,26 +131,28 @@ def pareto(
     if as_json:
         print_json([TrialSummary.of(trial) for trial in front])
         return
+    from satisfice.choose import asked as asked_of
     from satisfice.choose import merge_constraints
 
-    spec = study.spec
-    bounds = merge_constraints(spec.constraints, where)
+    question = asked_of(study.spec, profile)
+    bounds = merge_constraints(question.constraints, where)
     # What is asked about is shown, also where the study does not name it.
-    metrics = [*spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
-    print_trials(front, metrics, title=front_title(front, spec.objectives), constraints=bounds)
+    metrics = [*study.spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
+    print_trials(front, metrics, title=front_title(front, question.objectives), constraints=bounds)
 
 
-def _say_around(study: Study, where: Sequence[str]) -> None:
+def _say_around(study: Study, where: Sequence[str], profile: str | None) -> None:
     """What the answer does not know of: trials that wait to be timed, and what was turned away."""
     status = study.status()
     if status.waiting:
         say(status.waiting)
-    if where or status.spec_version > 1:  # else nothing inside the bounds was turned away
-        _say_unknown(study, where)
+    beyond_profiles = profile is None and study.spec.profiles  # what no profile can use is not trained
+    if where or status.spec_version > 1 or beyond_profiles:  # else nothing inside was turned away
+        _say_unknown(study, where, profile)
 
 
-def _say_unknown(study: Study, where: Sequence[str]) -> None:
-    for unknown in study.unknown_beyond(where):
+def _say_unknown(study: Study, where: Sequence[str], profile: str | None) -> None:
+    for unknown in study.unknown_beyond(where, profile=profile):
         say(unknown.sentence)
 
 
@@ -156,10 +165,12 @@ def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -
 
 
 def _show_best(
-    study: Study, trial: TrialRecord, question: tuple[str | None, str | None, Sequence[str], Sequence[str]]
+    study: Study,
+    trial: TrialRecord,
+    question: tuple[str | None, str | None, Sequence[str], Sequence[str], str | None],
 ) -> None:
     """The answer in a sentence, every metric in one unit, the parameters."""
-    from satisfice.choose import merge_constraints
+    from satisfice.choose import asked, merge_constraints
     from satisfice.choose.best import in_order
     from satisfice.choose.bounds import beside, metric_value
     from satisfice.cli.commands.report import view_of
@@ -167,9 +178,11 @@ def _show_best(
     from satisfice.report.summary import seeds
     from satisfice.spec.metric import one_unit
 
-    maximize, minimize, where, order = question
-    constraints = merge_constraints(study.spec.constraints, where)
-    criteria = in_order(study.spec.objectives, constraints, maximize, minimize, order)
+    maximize, minimize, where, order, profile = question
+    of = asked(study.spec, profile)
+    constraints = merge_constraints(of.constraints, where)
+    by = of.preference(order, maximize, minimize)
+    criteria = in_order(of.objectives, constraints, maximize, minimize, by)
     goals = tuple(c.objective for c in criteria)
     view, context = view_of(study, chosen=trial.number)
     click.echo(headline(replace(view, objectives=goals, constraints=constraints), context))

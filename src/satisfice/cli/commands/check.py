@@ -13,7 +13,7 @@ from satisfice.cli.output import number, print_json
 from satisfice.results.as_json import notes_json
 
 if TYPE_CHECKING:
-    from satisfice.results.check import CheckResult, ConstraintShare
+    from satisfice.results.check import CheckResult, ConstraintShare, ProfileShare
     from satisfice.results.rehearsal import Rehearsal
 
 _LEAST = 0.0001  # percent: less is told as a bound
@@ -101,8 +101,19 @@ def _show(name: str, result: CheckResult) -> None:
     if result.constraints:
         span = _interval(result.low, result.high)
         click.echo(f"  {_share(result.together):>6}  {_fit(result.at_most)} all of them {span}")
-    else:
+    elif not result.profiles:
         click.echo("  the study has no constraint, so nothing is turned away for its size or speed")
+    for profile in result.profiles:
+        _show_profile(profile)
+
+
+def _show_profile(each: ProfileShare) -> None:
+    bounds = f" {' and '.join(each.constraints)}" if each.constraints else " its bounds"
+    span = _interval(each.low, each.high)
+    click.echo(f"  {_share(each.share):>6}  {_fit(each.at_most)} profile {each.profile},{bounds} {span}")
+    click.echo(f"          chosen by: {each.chosen_by}")
+    for key in each.idle:
+        click.echo(f"          {key} changes nothing: [constraints] is at least as strict")
 
 
 def _configurations(each: ConstraintShare) -> str:

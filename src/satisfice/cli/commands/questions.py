@@ -24,17 +24,25 @@ Answer = TypeVar("Answer")
 @click.argument("b", type=int)
 @options.storage
 @options.where
+@options.profile
 @options.as_json
 @options.as_csv
 def compare(
-    name: str, a: int, b: int, storage: str | None, where: tuple[str, ...], as_json: bool, as_csv: bool
+    name: str,
+    a: int,
+    b: int,
+    storage: str | None,
+    where: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    as_csv: bool,
 ) -> None:
     """Two trials side by side: every metric with the better one, parameters that differ, bounds missed.
 
     Each is taken by itself, without its replicates. How much of a difference is chance is not told.
     """
     _check(None, None, where, as_json, as_csv)
-    found = options.open_study(name, storage).compare(a, b, where=where)
+    found = options.open_study(name, storage).compare(a, b, where=where, profile=profile)
     if not _printed(found, as_json, as_csv):
         _show_comparison(found)
 
@@ -44,6 +52,7 @@ def compare(
 @click.argument("metric")
 @options.storage
 @options.question
+@options.profile
 @options.as_json
 @options.as_csv
 @click.pass_context
@@ -55,6 +64,7 @@ def price(
     maximize: str | None,
     minimize: str | None,
     where: tuple[str, ...],
+    profile: str | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -65,7 +75,9 @@ def price(
     _check(maximize, minimize, where, as_json, as_csv)
     study = options.open_study(name, storage)
     found = _asked(
-        context, lambda: study.price_of(metric, maximize=maximize, minimize=minimize, where=where), as_json
+        context,
+        lambda: study.price_of(metric, maximize=maximize, minimize=minimize, where=where, profile=profile),
+        as_json,
     )
     if not _printed(found, as_json, as_csv):
         title = f"{found.objective} against {found.metric}, from the cheapest trial that fits to the best"
@@ -84,6 +96,7 @@ def price(
     help="An objective of the front, instead of the study's; may be repeated.",
 )
 @options.where
+@options.profile
 @options.as_json
 @options.as_csv
 @click.pass_context
@@ -93,6 +106,7 @@ def knee(
     storage: str | None,
     objectives: tuple[str, ...],
     where: tuple[str, ...],
+    profile: str | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
@@ -103,7 +117,7 @@ def knee(
     """
     _check(None, None, where, as_json, as_csv)
     study = options.open_study(name, storage)
-    found = _asked(context, lambda: study.knee(objectives or None, where=where), as_json)
+    found = _asked(context, lambda: study.knee(objectives or None, where=where, profile=profile), as_json)
     if not _printed(found, as_json, as_csv):
         print_rows([_renamed(row, number="trial") for row in found.rows()], title="feasible Pareto front")
         _close(found.sentence, found.unknown)
@@ -113,6 +127,7 @@ def knee(
 @click.argument("name")
 @options.storage
 @options.question
+@options.profile
 @options.as_json
 @options.as_csv
 def binding(
@@ -121,12 +136,14 @@ def binding(
     maximize: str | None,
     minimize: str | None,
     where: tuple[str, ...],
+    profile: str | None,
     as_json: bool,
     as_csv: bool,
 ) -> None:
     """What each bound costs: the best recorded trial with all bounds, and with each of them dropped."""
     _check(maximize, minimize, where, as_json, as_csv)
-    found = options.open_study(name, storage).binding(maximize=maximize, minimize=minimize, where=where)
+    study = options.open_study(name, storage)
+    found = study.binding(maximize=maximize, minimize=minimize, where=where, profile=profile)
     if _printed(found, as_json, as_csv):
         return
     if found.best is None:
@@ -144,12 +161,20 @@ def binding(
 @click.argument("name")
 @options.storage
 @options.where
+@options.profile
 @options.as_json
 @options.as_csv
-def infeasible(name: str, storage: str | None, where: tuple[str, ...], as_json: bool, as_csv: bool) -> None:
+def infeasible(
+    name: str,
+    storage: str | None,
+    where: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
     """Why nothing fits: which bound is in the way, where it would have had a solution, the nearest trial."""
     _check(None, None, where, as_json, as_csv)
-    found = options.open_study(name, storage).explain_infeasible(where=where)
+    found = options.open_study(name, storage).explain_infeasible(where=where, profile=profile)
     if _printed(found, as_json, as_csv):
         return
     click.echo(found.sentence)

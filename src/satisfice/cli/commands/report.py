@@ -28,15 +28,16 @@ if TYPE_CHECKING:
 @click.argument("name")
 @options.storage
 @click.option("--output", metavar="DIR", help="Where the report goes.  [default: reports/NAME]")
+@options.profile
 @options.as_json
-def report(name: str, storage: str | None, output: str | None, as_json: bool) -> None:
+def report(name: str, storage: str | None, output: str | None, profile: str | None, as_json: bool) -> None:
     """Write plots and tables of a stored study as pages that open offline."""
     directory = options.check_folder("--output", f"reports/{name}" if output is None else output)
     from satisfice.report.headline import headline
 
     study = options.open_study(name, storage)
-    index = study.report(directory)
-    said = headline(*view_of(study))
+    index = study.report(directory, profile)
+    said = headline(*view_of(study, profile=profile))
     if as_json:
         print_json({"name": name, "headline": said, "report": str(index)})
     else:
@@ -118,17 +119,22 @@ def dashboard(
         say("dashboard ended")
 
 
-def view_of(study: Study, chosen: int | None = None) -> tuple[StudyView, ReportContext]:
+def view_of(
+    study: Study, chosen: int | None = None, profile: str | None = None
+) -> tuple[StudyView, ReportContext]:
     """A study as plots and sentences see it.
 
     Args:
         study: The study.
         chosen: The trial that they are about, where that is not the study's own choice.
+        profile: The profile that they are for.
     """
+    from satisfice.choose import as_asked
     from satisfice.report.context import StudyView
 
-    context = study.report_context(chosen)
-    return StudyView.of(study.spec, study.records(with_reports=True), context), context
+    context = study.report_context(chosen, profile)
+    spec = study.spec if profile is None else as_asked(study.spec, profile)
+    return StudyView.of(spec, study.records(with_reports=True), context), context
 
 
 def _readers(

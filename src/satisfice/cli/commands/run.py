@@ -199,6 +199,8 @@ def _show(study: Study, result: dict[str, Any]) -> None:
             constraints=study.spec.constraints,
         )
         click.echo(result["headline"].replace("Chosen:", "chosen:", 1))
+        for each in result["status"]["profiles"]:
+            click.echo(f"profile {each['profile']}: {each['sentence']}")
     for sentence in result["notes"]:
         click.echo(sentence)
     if result["report"] is not None:

@@ -24,9 +24,18 @@ if TYPE_CHECKING:
     help="Ship this trial.  [default: the best that fits, measured again]",
 )
 @click.option("--force", is_flag=True, help="Ship a trial that misses a bound; its model card says so.")
+@options.profile
 @options.storage
 @options.as_json
-def ship(name: str, output: str, trial: int | None, force: bool, storage: str | None, as_json: bool) -> None:
+def ship(
+    name: str,
+    output: str,
+    trial: int | None,
+    force: bool,
+    profile: str | None,
+    storage: str | None,
+    as_json: bool,
+) -> None:
     """Write a study's model as a folder: the ONNX file, promises, golden answers, a card, a program.
 
     The file is scored on the test split. Next: satisfice verify, serve and predict, which need the folder
@@ -34,7 +43,7 @@ def ship(name: str, output: str, trial: int | None, force: bool, storage: str | 
     """
     place = options.check_folder("--output", output)
     study = options.open_study(name, storage)
-    shipped = study.ship(place, trial, force)
+    shipped = study.ship(place, trial, force, profile)
     if as_json:
         print_json(shipped)
         return

@@ -29,6 +29,7 @@ class Found:
     by_study: bool  # whether it is the trial that the study confirms
     confirmed: int | None  # the trial that the study confirmed, where it did
     judged: bool  # whether the trial was judged by the bytes that ship
+    profile: str | None = None  # the profile that chose it; ``spec`` is then the study as that sees it
 
 
 def data_words(spec: StudySpec, splits: Splits) -> str:
@@ -81,6 +82,11 @@ def found_words(found: Found) -> str:
 
 def _chosen(found: Found) -> str:
     number = found.record.number
+    if found.profile is not None:
+        return (
+            f"Trial {number} is the one that the study's profile `{found.profile}` chose by its validation "
+            "rows and measured again. The test rows were not used to choose it."
+        )
     if found.by_study:
         return (
             f"Trial {number} is the one that the study chose by its validation rows and measured again. The "

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from satisfice.choose import best
+from satisfice.choose import Asked, best
 from satisfice.errors import InputError, NoFeasibleTrial, SatisficeError
 from satisfice.results.confirmation import Confirmation, Dropped, Scored
 from satisfice.spec.constraint import none_violated, violated, violations
@@ -75,6 +75,36 @@ def _choose(
     return Confirmation(
         number=chosen.number, test=test, measured_again=again, dropped=dropped, untested=untested
     )
+
+
+def confirmed_for(
+    session: Session, question: Asked, records: Sequence[TrialRecord], load_model: LoadModel
+) -> Confirmation:
+    """What a profile chooses, measured freshly; nothing is scored on the test split, and nothing is stored.
+
+    Args:
+        session: Of whoever asks.
+        question: The profile's.
+        records: All trials.
+        load_model: Gives a trial's model.
+
+    Raises:
+        NoFeasibleTrial: No trial fits the profile, as they were judged when they finished.
+    """
+    left, dropped = list(records), list[Dropped]()
+    chosen = best(left, question.objectives, question.constraints, order=question.order)
+    while True:
+        again = _measure_again(session, chosen, load_model)
+        measured = updated(chosen.metrics, again, session.spec.metric_names)
+        missed = violated(violations(question.constraints, measured))
+        if not missed:
+            return Confirmation(number=chosen.number, test={}, measured_again=again, dropped=dropped)
+        dropped.append(Dropped(number=chosen.number, violates=missed, metrics=again))
+        left.remove(chosen)
+        try:
+            chosen = best(left, question.objectives, question.constraints, order=question.order)
+        except NoFeasibleTrial:
+            return Confirmation(number=None, test={}, measured_again={}, dropped=dropped)
 
 
 def _default(

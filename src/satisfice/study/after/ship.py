@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from satisfice.choose import as_asked, asked
 from satisfice.choose.bounds import beside_bound
 from satisfice.choose.endings import joined
 from satisfice.data import Splits
@@ -32,7 +33,7 @@ from satisfice.study.after.card_words import (
     importance_words,
     warning_words,
 )
-from satisfice.study.after.confirm import LoadModel, confirm, stored_confirmation
+from satisfice.study.after.confirm import LoadModel, confirm, confirmed_for, stored_confirmation
 from satisfice.study.after.importance import importance
 from satisfice.study.after.promises import OF_THE_FILE, measured_here, promises_of, values_of
 from satisfice.study.after.shipped_rows import (
@@ -83,6 +84,7 @@ def ship(
     number: int | None = None,
     *,
     force: bool = False,
+    profile: str | None = None,
 ) -> ShippedFolder:
     """Write the folder, whole or not at all.
 
@@ -91,7 +93,8 @@ def ship(
         session: Of whoever ships.
         load_model: Gives a trial's model.
         directory: A new or an empty folder, or a shipped folder that is replaced.
-        number: Of the trial; None: the one that `confirm` chooses.
+        number: Of the trial; None: the one that `confirm` or the profile chooses.
+        profile: The profile whose bounds hold too.
         force: Ship it although it misses a bound; the card says so.
 
     Raises:
@@ -100,12 +103,13 @@ def ship(
         CannotWrite: The system does not let us write there.
     """
     refuse_unshippable(session.spec)
+    asks = session.spec if profile is None else as_asked(session.spec, profile)
     check_place(directory)
-    choice = _choose(session, load_model, number)
+    choice = _choose(session, load_model, number, profile)
     file = _open_file(opened, session, choice.record)
     metrics, measured = _measured(session, choice, file, load_model)
-    found, fits = verdict(session.spec.constraints, metrics)
-    bounds, missed = session.spec.constraints, violated(found)
+    found, fits = verdict(asks.constraints, metrics)
+    bounds, missed = asks.constraints, violated(found)
     misses = [f"{c.key} ({beside_bound(metrics[c.metric], c)})" for c in bounds if c.key in missed]
     unknown = [c.key for c in bounds if c.key not in found]
     if fits is not True and not force:
@@ -113,7 +117,7 @@ def ship(
     described = replace(
         file.pipeline.described,
         promises=promises_of(
-            session.spec,
+            asks,
             metrics,
             measured,
             measured_on=choice.record.measured_on,
@@ -123,7 +127,8 @@ def ship(
         scores=(score_on_test(file.test, file.pipeline), *_validation(session, choice.record)),
     )
     told = Found(
-        spec=session.spec,
+        spec=asks,
+        profile=profile if number is None else None,
         record=choice.record,
         reader=session.reader,
         by_study=choice.by_study,
@@ -190,12 +195,18 @@ def _refusal(number: int, misses: Sequence[str], unknown: Sequence[str], *, same
     )
 
 
-def _choose(session: Session, load_model: LoadModel, number: int | None) -> _Choice:
+def _choose(session: Session, load_model: LoadModel, number: int | None, profile: str | None) -> _Choice:
     """The trial, with what was measured when it was chosen or dropped."""
     confirmation = stored_confirmation(session)
+    by_study = None if confirmation is None else confirmation.number
     if number is None:
         try:
-            confirmation = confirm(session, session.reader.records(), load_model)
+            records = session.reader.records()
+            if profile is None:
+                confirmation = confirm(session, records, load_model)
+                by_study = confirmation.number
+            else:
+                confirmation = confirmed_for(session, asked(session.spec, profile), records, load_model)
         except NoFeasibleTrial as error:
             error.hint = "; ".join(
                 filter(None, (error.hint, "any complete trial ships by --trial N --force"))
@@ -212,13 +223,12 @@ def _choose(session: Session, load_model: LoadModel, number: int | None) -> _Cho
             f"trial {number} is {record.state.name}, not complete",
             hint="name one that finished: satisfice pareto lists those that fit",
         )
-    confirmed = confirmation.number if confirmation is not None else None
     again: Mapping[str, float] = {}
     if confirmation is not None:
         dropped = {each.number: each.metrics for each in confirmation.dropped}
-        again = confirmation.measured_again if confirmed == number else dropped.get(number, {})
+        again = confirmation.measured_again if confirmation.number == number else dropped.get(number, {})
     metrics = updated(record.metrics, again, session.spec.metric_names)
-    return _Choice(record=record, metrics=metrics, by_study=confirmed == number, confirmed=confirmed)
+    return _Choice(record=record, metrics=metrics, by_study=by_study == number, confirmed=by_study)
 
 
 def _all_dropped(confirmation: Confirmation) -> NoFeasibleTrial:

@@ -10,10 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.results.check import CheckResult, ConstraintShare
+from satisfice.choose import asked
+from satisfice.choose.questions.unseen import as_tight
+from satisfice.results.check import CheckResult, ConstraintShare, ProfileShare
+from satisfice.results.profiles import ProfileQuestion
 from satisfice.spec.constraint import Constraint, none_violated, violations
 from satisfice.spec.metric import METRICS, Known
+from satisfice.spec.profile import Profile
 from satisfice.spec.space import SearchSpace
+from satisfice.spec.study import StudySpec
 from satisfice.study.lifecycle.screening import is_of_configuration
 from satisfice.study.measuring.evaluator import Evaluator
 
@@ -46,7 +51,7 @@ def check_space(
         known: Callable[[Mapping[str, Any]], dict[str, float]], params: Mapping[str, Any]
     ) -> dict[str, float]:
         try:
-            return violations(spec.constraints, known(params))
+            return violations(spec.bounds, known(params))
         except Exception as error:
             if not is_of_configuration(error):
                 raise
@@ -54,7 +59,7 @@ def check_space(
             return {_BROKEN: math.inf}
 
     def cheap(params: Mapping[str, Any]) -> dict[str, float]:
-        return evaluator.exact(params) | evaluator.decided_by_bounds(params)
+        return evaluator.exact(params) | evaluator.decided_by_bounds(params, spec.bounds)
 
     exact = []
     for i, params in enumerate(drawn):
@@ -63,19 +68,15 @@ def check_space(
             progress(i + 1)
     if len(raised) == n:
         raise raised[0]
-    fits = [i for i, found in enumerate(exact) if none_violated(found)]
+    own = [_of(spec.constraints, found) for found in exact]
+    fits = [i for i, found in enumerate(own) if none_violated(found)]
     timed = {i: ask(evaluator.before, drawn[i]) for i in _to_time(evaluator, drawn, fits)}
     shares = [_share(spec.space, drawn, c.key, exact, timed) for c in spec.constraints]
     shares = [
         s if s.share is not None else replace(s, unknown=_unknown(evaluator, c, bool(fits)))
         for s, c in zip(shares, spec.constraints, strict=True)
     ]
-    measured = [none_violated(found) for found in timed.values()]
-    low, high = wilson(len(fits), n)
-    together = len(fits) / n
-    if measured:  # of those that fit what is exact; the product of two intervals' ends holds both
-        some = wilson(sum(measured), len(measured))
-        together, low, high = together * float(np.mean(measured)), low * some[0], high * some[1]
+    together, low, high = _together(spec.constraints, exact, timed)
     at_most = any(s.share is None or s.at_most for s in shares)
     return CheckResult(
         samples=n,
@@ -86,6 +87,54 @@ def check_space(
         constraints=shares,
         broken=len(raised),
         broken_by=f"{type(raised[0]).__name__}: {raised[0]}" if raised else None,
+        profiles=[_profile(spec, p, exact, timed) for p in spec.profiles],
+    )
+
+
+def _of(constraints: Sequence[Constraint], found: Mapping[str, float]) -> dict[str, float]:
+    """Violations of these constraints among others, and whether the configuration can be built."""
+    keys = {_BROKEN, *(c.key for c in constraints)}
+    return {key: violation for key, violation in found.items() if key in keys}
+
+
+def _together(
+    constraints: Sequence[Constraint],
+    exact: Sequence[Mapping[str, float]],
+    timed: Mapping[int, Mapping[str, float]],
+) -> tuple[float, float, float]:
+    """Share of the space that meets all constraints, as far as is known, and the ends of its interval."""
+    fits = [i for i, found in enumerate(exact) if none_violated(_of(constraints, found))]
+    share, (low, high) = len(fits) / len(exact), wilson(len(fits), len(exact))
+    measured = [none_violated(_of(constraints, timed[i])) for i in fits if i in timed]
+    if not measured:
+        return share, low, high
+    # Of those that fit what is exact; the product of two intervals' ends holds both.
+    some = wilson(sum(measured), len(measured))
+    return share * float(np.mean(measured)), low * some[0], high * some[1]
+
+
+def _profile(
+    spec: StudySpec,
+    profile: Profile,
+    exact: Sequence[Mapping[str, float]],
+    timed: Mapping[int, Mapping[str, float]],
+) -> ProfileShare:
+    question = asked(spec, profile.name)
+    share, low, high = _together(question.constraints, exact, timed)
+    fitting = [i for i, found in enumerate(exact) if none_violated(_of(question.constraints, found))]
+    known = [found for found in exact if _BROKEN not in found]
+    known += [timed[i] for i in fitting if i in timed]  # what must be measured is known of these alone
+    sure = all(any(c.key in found for found in known) for c in question.constraints)
+    partly = any(0 < sum(c.key in found for found in exact) < len(exact) for c in question.constraints)
+    return ProfileShare(
+        profile=profile.name,
+        constraints=[c.key for c in profile.constraints],
+        chosen_by=ProfileQuestion.of(question).preference,
+        share=share,
+        low=low,
+        high=high,
+        at_most=not sure or partly,
+        idle=[c.key for c in profile.constraints if any(as_tight(o, c) for o in spec.constraints)],
     )
 
 

@@ -31,6 +31,7 @@ class Edits:
         budget: Mapping[str, Any] | None = None,
         constraints: Mapping[str, Any] | None = None,
         objectives: Sequence[str] | None = None,
+        profiles: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> tuple[str, ...]:
         """Change what a stored study may change; stored trials are judged anew, and workers take note.
 
@@ -38,6 +39,7 @@ class Edits:
             budget: Keys of [budget]; ``None`` lifts a limit.
             constraints: All of [constraints], in place of what holds now.
             objectives: Their names in another order; the first is what `best` means.
+            profiles: All of [profiles] by name, in place of those there are now.
 
         Returns:
             What changed, in sentences.
@@ -46,7 +48,12 @@ class Edits:
             SpecError: A value is wrong.
             StudyChanged: A bound on a metric that finished trials lack, or other objectives.
         """
-        wanted = {"budget": budget, "constraints": constraints, "objectives": objectives}
+        wanted = {
+            "budget": budget,
+            "constraints": constraints,
+            "objectives": objectives,
+            "profiles": profiles,
+        }
         self._opened = changed(self._opened, {k: v for k, v in wanted.items() if v is not None})
         self._reload()
         return self._opened.changes

@@ -70,15 +70,22 @@ class Examines:
     def _shipped_model(self, number: int) -> object:
         return shipped_model(self._opened, self._record(number))
 
-    def ship(self, directory: str | Path, trial: int | None = None, force: bool = False) -> ShippedFolder:
+    def ship(
+        self,
+        directory: str | Path,
+        trial: int | None = None,
+        force: bool = False,
+        profile: str | None = None,
+    ) -> ShippedFolder:
         """Write the model of a trial as a folder that ships: ``model.onnx`` and all that stands beside it.
 
         The file is scored on the test split, and answers some of its rows as golden ones.
 
         Args:
             directory: A new or an empty folder, or a shipped folder that is replaced.
-            trial: Its number; None: the one that `confirm` chooses.
+            trial: Its number; None: the one that `confirm` chooses, or the profile.
             force: Ship a trial that misses a bound; the model card says so.
+            profile: Name of a profile: it chooses, and its bounds hold too.
 
         Returns:
             ``directory``, ``trial``, ``fits``, ``files``, ``promises``, ``scores``.
@@ -92,10 +99,14 @@ class Examines:
         from satisfice.study.after.ship import refuse_unshippable, ship
 
         self._read(self._refresh)
+        if profile is not None:
+            self.spec.profile(profile)  # there is one
         refuse_unshippable(self.spec)  # before its code is imported
         check_data(self._opened)
         session = self._reading_session()
-        return ship(self._opened, session, self._shipped_model, Path(directory), trial, force=force)
+        return ship(
+            self._opened, session, self._shipped_model, Path(directory), trial, force=force, profile=profile
+        )
 
     def importance(self, trial: int | None = None, repeats: int = 10) -> Importance:
         """What a model goes by: how much worse it gets where a source column is permuted.

@@ -166,26 +166,33 @@ class Reads:
             raise InputError(f"study {self.name!r} has no trial {number}")
         return record
 
-    def report(self, directory: str | Path) -> Path:
+    def report(self, directory: str | Path, profile: str | None = None) -> Path:
         """Write plots and pages; returns the index page.
 
+        Args:
+            directory: Where.
+            profile: Name of the profile that it is for.
+
         Raises:
+            InputError: There is no such profile.
             MissingExtra: plotly is not installed.
         """
         from satisfice.study.reporting import write
 
-        return write(self._reader, self.records(with_reports=True), self._counts(), Path(directory))
+        records = self.records(with_reports=True)
+        return write(self._reader, records, self._counts(), Path(directory), profile)
 
-    def report_context(self, chosen: int | None = None) -> ReportContext:
+    def report_context(self, chosen: int | None = None, profile: str | None = None) -> ReportContext:
         """What a report says beside the trials.
 
         Args:
             chosen: The trial that it is about, where that is not the study's own choice.
+            profile: Name of the profile that it is for.
         """
         from satisfice.study.reporting import context
 
         records, found = self.records(), self._counts()
-        return self._read(lambda: context(self._reader, records, found, chosen))
+        return self._read(lambda: context(self._reader, records, found, chosen, profile))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""

@@ -147,7 +147,7 @@ class Asking:
             if record is not None:
                 return self._again(record)
         try:
-            return session.search.propose(screen, claim.seed), None
+            return session.search.propose(screen, claim.seed, claim.slot), None
         except NoFeasibleProposal:
             record = least_trained(session.spec, session.reader.records())
             if record is None:

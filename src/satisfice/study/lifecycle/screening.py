@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from satisfice.errors import SatisficeError
 from satisfice.measure import ProbeFailed
-from satisfice.search import Screened
-from satisfice.spec.constraint import violations
+from satisfice.search import Screen, Screened
+from satisfice.spec.constraint import Constraint, none_violated, violated
+from satisfice.spec.profile import turned_away_by
 from satisfice.store.ledger.types import TurnedAway
 from satisfice.study.measuring.evaluator import Evaluator
 
@@ -44,19 +47,49 @@ class StudyScreen:
         self._raised: list[Exception] = []
 
     def __call__(self, params: Mapping[str, Any]) -> Screened:
-        """Check one configuration."""
+        """Check one configuration: it fits if the study, or one of its profiles, can use it."""
         try:
             metrics = self._evaluator.before(params)
-            decided = self._evaluator.decided_by_bounds(params)
+            own, *of_each = self._evaluator.judged_by_each(params, metrics)
         except Exception as error:
             if not is_of_configuration(error):
                 raise
             return self._broke(params, error)
-        found = violations(self._evaluator.spec.constraints, metrics | decided)
-        violated = [key for key, value in found.items() if value > 0]
-        if violated:
-            self._turn_away(violated, {"params": dict(params), "metrics": metrics | decided})
-        return Screened(fits=not violated, metrics=metrics, violations=found)
+        missed = turned_away_by(own, of_each)
+        if missed:
+            decided = self._evaluator.decided_by_bounds(params, self._evaluator.spec.bounds)
+            self._turn_away(list(missed), {"params": dict(params), "metrics": metrics | decided})
+        return Screened(fits=not missed, metrics=metrics, violations=dict(ChainMap(own, *of_each)))
+
+    def within(self, constraints: Sequence[Constraint]) -> Screen:
+        """The same check for one profile: what only others can use is passed over, and not turned away.
+
+        Args:
+            constraints: All that hold for the profile.
+        """
+        keys = {c.key for c in constraints}
+
+        def check(params: Mapping[str, Any]) -> Screened:
+            answer = self._passed_over(params, constraints) or self(params)
+            missed = keys.intersection(violated(answer.violations))
+            return replace(answer, fits=False) if missed else answer
+
+        return check
+
+    def _passed_over(self, params: Mapping[str, Any], constraints: Sequence[Constraint]) -> Screened | None:
+        """The answer where nothing need be measured: the profile cannot use what another one may."""
+        if not self._evaluator.times:
+            return None
+        try:
+            metrics = self._evaluator.exact(params)
+            found = self._evaluator.judged(params, metrics, constraints)
+            if none_violated(found) or self._evaluator.turned_away(params, metrics):
+                return None
+        except Exception as error:
+            if not is_of_configuration(error):
+                raise
+            return None  # the full check tells what was raised
+        return Screened(fits=False, metrics=metrics, violations=found)
 
     def _broke(self, params: Mapping[str, Any], error: Exception) -> Screened:
         said = f"{type(error).__name__}: {error}"

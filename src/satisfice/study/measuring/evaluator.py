@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from satisfice.errors import InputError
 from satisfice.measure import Measurement, Quiet, flops_of, n_parameters, size_of_state
-from satisfice.spec.constraint import none_violated, violations
+from satisfice.spec.constraint import Constraint, violations
 from satisfice.spec.metric import apart, convert, quantities_of, updated
+from satisfice.spec.profile import turned_away_by
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Bounds, BuildsModule, Profiles, Task
 from satisfice.store.database.engine import Database
@@ -65,10 +66,9 @@ class Evaluator:
         if key in self._cache:
             return dict(self._cache[key])
         found = self.exact(params)
-        cheap_fits = none_violated(violations(self.spec.constraints, found))
-        if cheap_fits and self.times:
+        if self.times and not self._useless(found):
             if self.measures:
-                told = self._timings.measure(params, told=quantities_of(found), enough=self._violates)
+                told = self._timings.measure(params, told=quantities_of(found), enough=self._settled)
                 found = updated(found, told, self.spec.metric_names)
             else:
                 told = self._timings.measured_elsewhere(params, quantities_of(found))[0]
@@ -82,8 +82,34 @@ class Evaluator:
 
     def fits_exactly(self, params: Mapping[str, Any]) -> bool:
         """Whether nothing that is known of the configuration without measuring violates a constraint."""
-        found = self.exact(params) | self.decided_by_bounds(params)
-        return none_violated(violations(self.spec.constraints, found))
+        return not self.turned_away(params, self.exact(params))
+
+    def turned_away(self, params: Mapping[str, Any], found: Mapping[str, float]) -> dict[str, float]:
+        """Violations by key for which a configuration is turned away; empty where somebody can use it.
+
+        Args:
+            params: The configuration.
+            found: What is known of it.
+        """
+        own, *of_each = self.judged_by_each(params, found)
+        return turned_away_by(own, of_each)
+
+    def judged_by_each(self, params: Mapping[str, Any], found: Mapping[str, float]) -> list[dict[str, float]]:
+        """`judged` by the study's constraints, then by each profile's own."""
+        regimes = (self.spec.constraints, *(p.constraints for p in self.spec.profiles))
+        return [self.judged(params, found, constraints) for constraints in regimes]
+
+    def judged(
+        self, params: Mapping[str, Any], found: Mapping[str, float], constraints: Sequence[Constraint]
+    ) -> dict[str, float]:
+        """Violations by key of the constraints that are decided before training.
+
+        Args:
+            params: The configuration.
+            found: What is known of it.
+            constraints: Which constraints.
+        """
+        return violations(constraints, {**found, **self.decided_by_bounds(params, constraints)})
 
     def measures_itself(self, metric: str) -> bool:
         """Whether the metric is timed, or measured, by satisfice."""
@@ -110,13 +136,15 @@ class Evaluator:
             return self._timings.host_of(params, self._told(params))
         return self.measured_elsewhere(params)[1]
 
-    def decided_by_bounds(self, params: Mapping[str, Any]) -> dict[str, float]:
+    def decided_by_bounds(
+        self, params: Mapping[str, Any], constraints: Sequence[Constraint]
+    ) -> dict[str, float]:
         """Metrics at their most favourable, where even that violates a constraint (trees, forests)."""
         if not isinstance(self.task, Bounds):
             return {}
         found = {}
         for metric, (low, high) in self.task.bounds(params).items():
-            for c in self.spec.constraints:
+            for c in constraints:
                 best = convert({metric: low if c.is_upper else high}, [c.metric]).get(c.metric)
                 if best is not None and c.violation(best) > 0:
                     found[c.metric] = best
@@ -170,8 +198,13 @@ class Evaluator:
         """Quantities that the task tells of itself."""
         return quantities_of(self.exact(params)) if isinstance(self.task, Profiles) else set()
 
-    def _violates(self, found: Mapping[str, float]) -> bool:
-        return not none_violated(violations(self.spec.constraints, self._named(found)))
+    def _settled(self, found: Mapping[str, float]) -> bool:
+        return self._useless(self._named(found))
+
+    def _useless(self, found: Mapping[str, float]) -> bool:
+        """Whether a configuration of which so much is known is turned away."""
+        own = violations(self.spec.constraints, found)
+        return bool(turned_away_by(own, [violations(p.constraints, found) for p in self.spec.profiles]))
 
 
 def _of_module(

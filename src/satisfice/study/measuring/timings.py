@@ -224,7 +224,7 @@ class Timings:
         fresh: bool,
     ) -> Measurement | None:
         """What is remembered of the architecture on this host, else measured now."""
-        bounds = self._spec.constraints
+        bounds = self._spec.bounds
         if call is None:
             batch = self._keys.batch(quantity)
             return self._meter.memory(
