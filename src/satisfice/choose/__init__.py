@@ -22,6 +22,7 @@ from satisfice.choose.questions.infeasible import in_the_way, nearest_feasible
 from satisfice.choose.questions.knee import knee_of
 from satisfice.choose.questions.price import price_of
 from satisfice.choose.questions.question import Question
+from satisfice.choose.questions.ranking import ranking_of
 from satisfice.choose.questions.unseen import Refusals, Unseen
 from satisfice.spec.criterion import Criterion, parse_order
 
@@ -55,6 +56,7 @@ __all__ = [
     "pareto_front",
     "parse_order",
     "price_of",
+    "ranking_of",
     "records_from_optuna",
     "records_from_trials",
     "resolve_objectives",

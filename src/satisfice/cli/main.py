@@ -31,6 +31,7 @@ _COMMANDS = {
     "compare": "satisfice.cli.commands.questions:compare",
     "price": "satisfice.cli.commands.questions:price",
     "knee": "satisfice.cli.commands.questions:knee",
+    "rank": "satisfice.cli.commands.questions:rank",
     "binding": "satisfice.cli.commands.questions:binding",
     "infeasible": "satisfice.cli.commands.questions:infeasible",
     "importance": "satisfice.cli.commands.importance:importance",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from satisfice.choose.questions.comparison import TrialPair
     from satisfice.choose.questions.knee import FrontKnee
     from satisfice.choose.questions.price import PriceList
+    from satisfice.choose.questions.ranking import WeightedRanking
     from satisfice.choose.questions.unseen import Unseen
 
 
@@ -243,4 +244,51 @@ class Knee(Tabular):
                 "knee": self.trial is not None and p.number == self.trial.number,
             }
             for p in self.front
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RankedTrial(Result):
+    """A trial on the front, by weights."""
+
+    rank: int  # from 1
+    number: int
+    metrics: Mapping[str, float]  # those that have a weight, means over its seeds
+    closeness: float  # 1 at the best of every metric over the front, 0 at the worst of every one
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranking(Tabular):
+    """The feasible front in the order of weights."""
+
+    weights: Mapping[str, float]  # by metric, sum 1
+    objectives: Mapping[str, str]  # directions of these metrics
+    trials: Sequence[RankedTrial]  # best first
+    sentence: str
+    unknown: Sequence[Unknown]
+
+    @classmethod
+    def of(cls, found: WeightedRanking) -> Self:
+        """From what `satisfice.choose` found."""
+        names = [o.metric for o in found.metrics]
+        return cls(
+            weights=dict(zip(names, found.weights, strict=True)),
+            objectives={o.metric: o.direction for o in found.metrics},
+            trials=[
+                RankedTrial(
+                    rank=i,
+                    number=p.group.trial.number,
+                    metrics=dict(zip(names, p.values, strict=True)),
+                    closeness=p.closeness,
+                )
+                for i, p in enumerate(found.points, start=1)
+            ],
+            sentence=words.ranking_words(found),
+            unknown=Unknown.each(found.unseen),
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each trial of the front."""
+        return [
+            {"rank": t.rank, "number": t.number, **t.metrics, "closeness": t.closeness} for t in self.trials
         ]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from satisfice.choose.front import front_of, resolve_objectives
 from satisfice.choose.questions.question import Question
+from satisfice.choose.questions.scaling import scaled
 from satisfice.choose.questions.unseen import Unseen
 from satisfice.choose.trial_group import TrialGroup
 from satisfice.spec.study import Objective
@@ -77,21 +78,15 @@ def knee_of(question: Question, objectives: Sequence[str | Objective] | None = N
 def _scaled(
     front: Sequence[tuple[tuple[float, ...], TrialGroup]], goals: Sequence[Objective]
 ) -> list[ScaledPoint]:
-    low = [min(column) for column in zip(*(losses for losses, _ in front), strict=True)]
-    high = [max(column) for column in zip(*(losses for losses, _ in front), strict=True)]
     points = []
-    for losses, group in front:
-        # Halves, so that the span of two huge values of opposite sign is finite.
-        scaled = [
-            (x / 2 - a / 2) / (b / 2 - a / 2) if b > a else 0.0
-            for x, a, b in zip(losses, low, high, strict=True)
-        ]
-        distance = (1 - scaled[0] - scaled[1]) / math.sqrt(2) if len(goals) == 2 else math.hypot(*scaled)
+    rows = scaled([losses for losses, _ in front])
+    for (losses, group), row in zip(front, rows, strict=True):
+        distance = (1 - row[0] - row[1]) / math.sqrt(2) if len(goals) == 2 else math.hypot(*row)
         points.append(
             ScaledPoint(
                 group=group,
                 values=[o.sign * loss for o, loss in zip(goals, losses, strict=True)],
-                scaled=scaled,
+                scaled=row,
                 distance=round(distance, _DIGITS),
             )
         )

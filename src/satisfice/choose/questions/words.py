@@ -10,6 +10,7 @@ from satisfice.choose.questions.comparison import Side, TrialPair
 from satisfice.choose.questions.infeasible import BoundInTheWay, InTheWay, NearestTrial, clause_at
 from satisfice.choose.questions.knee import FrontKnee
 from satisfice.choose.questions.price import PriceList
+from satisfice.choose.questions.ranking import WeightedRanking
 from satisfice.spec.trial import TrialState
 
 
@@ -148,3 +149,12 @@ def nearest_words(found: NearestTrial) -> str:
     missed = describe_miss(found.trial, [m.constraint for m in found.missed])
     at = f"; it fits at {joined(list(found.conditions))}" if found.conditions else ""
     return f"the nearest is trial {number}: {missed}{at}"
+
+
+def ranking_words(found: WeightedRanking) -> str:
+    """Which trial comes first, by which weights."""
+    by = joined([f"{share_text(w)} {o.metric}" for o, w in zip(found.metrics, found.weights, strict=True)])
+    if not found.points:
+        return f"no trial that fits has finite values of {joined([o.metric for o in found.metrics])}"
+    first = found.points[0]
+    return f"by {by}, trial {first.group.trial.number} comes first of {len(found.points)} on the front"

@@ -1,7 +1,8 @@
-"""``satisfice compare``, ``price``, ``knee``, ``binding``, ``infeasible``: questions to a stored study."""
+"""``satisfice compare``, ``price``, ``knee``, ``rank``, ``binding``, ``infeasible``: questions to a study."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -123,6 +124,47 @@ def knee(
         _close(found.sentence, found.unknown)
 
 
+@click.command(epilog="Example: satisfice rank digits-edge --weight accuracy=2 --weight size_mb=1")
+@click.argument("name")
+@options.storage
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="METRIC=W",
+    help="How much a metric counts, for instance --weight accuracy=2; may be repeated.",
+)
+@options.where
+@options.profile
+@options.as_json
+@options.as_csv
+@click.pass_context
+def rank(
+    context: click.Context,
+    name: str,
+    storage: str | None,
+    weights: tuple[str, ...],
+    where: tuple[str, ...],
+    profile: str | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """The feasible front of some metrics in the order of weights (TOPSIS).
+
+    A weight says how much the range of its metric over the front counts beside the others. Where nothing is
+    feasible, the nearest miss is named, the JSON is null, and the exit code is 1.
+    """
+    _check(None, None, where, as_json, as_csv)
+    parsed = _weights(weights)
+    study = options.open_study(name, storage)
+    found = _asked(context, lambda: study.ranking(parsed, where=where, profile=profile), as_json)
+    if not _printed(found, as_json, as_csv):
+        print_rows(
+            [_renamed(row, number="trial") for row in found.rows()], title="feasible front, best first"
+        )
+        _close(found.sentence, found.unknown)
+
+
 @click.command(epilog="Example: satisfice binding digits-edge --maximize accuracy")
 @click.argument("name")
 @options.storage
@@ -185,6 +227,27 @@ def infeasible(
     for note in found.notes:
         click.echo(note)
     _close("", found.unknown)
+
+
+def _weights(texts: Sequence[str]) -> dict[str, float]:
+    """``accuracy=2`` and the like, read.
+
+    Raises:
+        InputError: One is none, or a metric is named twice.
+    """
+    found: dict[str, float] = {}
+    for text in texts:
+        metric, _, number_text = text.rpartition("=")
+        try:
+            weight = float(number_text)
+        except ValueError:
+            weight = math.nan
+        if not metric.strip() or math.isnan(weight):
+            raise InputError(f"--weight {text!r} is no weight", hint="write it as --weight accuracy=2")
+        if metric.strip() in found:
+            raise InputError(f"--weight names {metric.strip()} twice", hint="keep one of the two")
+        found[metric.strip()] = weight
+    return found
 
 
 def _check(

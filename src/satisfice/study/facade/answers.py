@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from satisfice import choose
 from satisfice.results.bound_questions import Binding, Infeasibility, NearestFeasible
-from satisfice.results.questions import Knee, Price, TrialComparison, Unknown
+from satisfice.results.questions import Knee, Price, Ranking, TrialComparison, Unknown
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
@@ -111,6 +111,28 @@ class Answers:
         if not found.points:
             self.best(where=where, profile=profile)  # says why
         return Knee.of(found)
+
+    def ranking(self, weights: Mapping[str, float], where: Where = (), profile: str | None = None) -> Ranking:
+        """The feasible front of some metrics in the order of weights (TOPSIS, Hwang & Yoon 1981).
+
+        Args:
+            weights: By metric, each above 0: how much its range over the front counts beside the others'.
+            where: Further bounds, or a single one; see `best`.
+            profile: Name of a profile that is asked for; see `best`.
+
+        Returns:
+            ``trials``, best first, each with its ``closeness``, from 0 to 1.
+
+        Raises:
+            InputError: No weight, one that is not positive, or a metric that no trial has or of which nobody
+                knows what is better.
+            NoFeasibleTrial: Nothing fits.
+            MissingExtra: pyrepo-mcda is not installed.
+        """
+        found = choose.ranking_of(self._question(where, profile), weights)
+        if not found.points:
+            self.best(where=where, profile=profile)  # says why
+        return Ranking.of(found)
 
     def binding(
         self,
