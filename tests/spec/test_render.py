@@ -27,6 +27,8 @@ from satisfice.spec import (
     to_dict,
     to_toml,
 )
+from satisfice.spec.criterion import Criterion
+from satisfice.spec.profile import Profile
 from satisfice.spec.study_file.schema import json_schema
 
 NAMES = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,30}", fullmatch=True)
@@ -112,6 +114,32 @@ def bounds(draw: st.DrawFn, metric: str) -> list[Constraint]:
 
 
 @st.composite
+def profiles(draw: st.DrawFn, metrics: list[str], constraints: list[Constraint]) -> tuple[Profile, ...]:
+    """Up to three, each with bounds, an order, or both."""
+    found = []
+    bounded = {c.metric for c in constraints}
+    for name in draw(st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,9}", fullmatch=True), max_size=3, unique=True)):
+        named = draw(st.lists(st.sampled_from(metrics), max_size=3, unique=True))
+        order = [
+            Criterion(
+                objective=Objective(metric=m, direction=draw(st.sampled_from(["maximize", "minimize"]))),
+                tolerance=tolerance / 100 if relative else tolerance,  # as it is read
+                relative=relative,
+            )
+            for m in named
+            for tolerance in (draw(st.sampled_from([0.0, 0.005, 12.5, 1e-9, 1 / 3])),)
+            for relative in (tolerance > 0 and draw(st.booleans()),)
+        ]
+        free = [m for m in metrics if m not in bounded]
+        own = draw(bounds(draw(st.sampled_from(free)))) if free and (not order or draw(st.booleans())) else []
+        if metrics[0] in ("accuracy", "f1", "size_mb"):
+            own = [c for c in own if not c.is_upper and c.bound < 0]
+        if order or own:
+            found.append(Profile(name=name, constraints=tuple(own), order=tuple(order)))
+    return tuple(found)
+
+
+@st.composite
 def studies(draw: st.DrawFn) -> StudySpec:
     """Study specs of all three kinds: a family, a task by entry, a task from Python."""
     kind = draw(st.sampled_from(["family", "entry", "python"]))
@@ -162,6 +190,7 @@ def studies(draw: st.DrawFn) -> StudySpec:
             Objective(metric=m, direction=draw(st.sampled_from(["maximize", "minimize"]))) for m in metrics
         ),
         constraints=tuple(constraints),
+        profiles=draw(profiles(metrics, constraints)),
         space=space,
         budget=Budget(
             trials=draw(COUNTS),

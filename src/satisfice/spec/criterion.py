@@ -52,8 +52,7 @@ class Criterion:
     @property
     def text(self) -> str:
         """How it is written, its direction included: ``maximize f1 within 0.005``."""
-        size = 100 * self.tolerance if self.relative else self.tolerance
-        within = f" within {_shortest(size, self.tolerance, self.relative)}" if self.tolerance else ""
+        within = f" within {_written(self.tolerance, self.relative)}" if self.tolerance else ""
         return f"{self.objective.direction} {self.objective.metric}{within}"
 
     def loss(self, group: Averaged) -> float:
@@ -69,12 +68,13 @@ class Criterion:
         return loss - least <= tolerance + _ROUNDING * max(abs(loss), abs(least))
 
 
-def _shortest(size: float, tolerance: float, relative: bool) -> str:
-    """A tolerance as text that reads back to the same float."""
-    if not relative:
-        return f"{size:.15g}" if float(f"{size:.15g}") == size else repr(size)
-    short = f"{size:.15g}"
-    return f"{short if float(short) / 100 == tolerance else repr(size)}%"
+def _written(tolerance: float, relative: bool) -> str:
+    """A tolerance as the shortest text that is read as the same float."""
+    unit, size = (100, 100 * tolerance) if relative else (1, tolerance)
+    near = (size, math.nextafter(size, math.inf), math.nextafter(size, 0.0))  # not each float is a hundredth
+    texts = [f"{size:.12g}", *map(repr, near)]
+    text = next((t for t in texts if float(t) / unit == tolerance), texts[1])
+    return f"{text}%" if relative else text
 
 
 def parse_order(
