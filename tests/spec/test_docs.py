@@ -11,7 +11,7 @@ import pytest
 
 from satisfice.errors import SpecError
 from satisfice.spec import METRICS, parse_dict
-from satisfice.spec.grammar import SECTIONS, TOP
+from satisfice.spec.grammar import PROFILE, SECTIONS, TOP
 from satisfice.train.catalog import TRAINERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "study-files.md").read_text()
@@ -34,7 +34,7 @@ def completed(text: str) -> dict[str, Any]:
 
 def test_the_page_has_examples_of_everything() -> None:
     shown = {name for text in GOOD for name in tomllib.loads(text)}
-    assert shown == {*TOP, *SECTIONS, "objectives", "constraints", "space"}
+    assert shown == {*TOP, *SECTIONS, "objectives", "constraints", "space", "profiles"}
     assert len(WRONG) >= 5
 
 
@@ -54,6 +54,13 @@ def test_wrong_example_is_refused_as_shown(text: str, message: str) -> None:
 def test_every_key_is_shown(section: str) -> None:
     shown = {key for text in GOOD for key in tomllib.loads(text).get(section, {})}
     assert set(SECTIONS[section]) <= shown
+
+
+def test_every_key_of_a_profile_is_shown() -> None:
+    shown = {
+        key for text in GOOD for each in tomllib.loads(text).get("profiles", {}).values() for key in each
+    }
+    assert shown == {*PROFILE, "constraints"}
 
 
 def test_every_metric_is_named() -> None:

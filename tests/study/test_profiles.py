@@ -136,7 +136,8 @@ def test_the_status_says_which_profiles_have_an_answer(run: tuple[satisfice.Stud
         assert each.best.number == best.number
         assert each.sentence.startswith(f"trial {best.number}: ")
     assert (
-        json.loads(json.dumps(study.status()))["profiles"][0]["best"]["number"] == found["phone"].best.number
+        json.loads(json.dumps(study.status()))["profiles"][0]["best"]["number"]
+        == study.best(profile="phone").number
     )
     (phone, *_) = study.profiles()
     assert phone.preference == "maximize f1"
@@ -257,3 +258,16 @@ def test_a_bound_that_excludes_one_of_the_study_is_refused_when_that_changes() -
         dataclasses.asdict(study.spec)["constraints"]
         == dataclasses.asdict(satisfice.create_study(SPEC, task=Own()).spec)["constraints"]
     )
+
+
+def test_what_profiles_choose_is_trained_again() -> None:
+    search = {"sampler": "random", "pruner": "none", "replicate": 2}
+    study = satisfice.create_study({**SPEC, "budget": {"trials": 20}, "search": search}, task=Own())
+    study.optimize()
+    originals = [r for r in study.records() if r.replicate_of is None]
+    repeated = {r.replicate_of for r in study.records()} - {None}
+    assert len(originals) == 16
+    assert repeated >= {
+        study.best().number,
+        *(study.best(profile=p.name).number for p in study.spec.profiles),
+    }
