@@ -271,3 +271,23 @@ def test_what_profiles_choose_is_trained_again() -> None:
         study.best().number,
         *(study.best(profile=p.name).number for p in study.spec.profiles),
     }
+
+
+def test_a_notebook_shows_study_and_trials(run: tuple[satisfice.Study, Own]) -> None:
+    study, _ = run
+    page = study._repr_html_()
+    assert "24 of 24 trials used" in page
+    assert f"trial {study.best(profile='watch').number}: " in page
+    assert "size_mb &lt;= 4" in page
+    trial = study.best()
+    assert f"trial {trial.number}, COMPLETE, fits" in trial._repr_html_()
+    hostile = dataclasses.replace(trial, params={"<script>": "<b>"})
+    assert "<script>" not in hostile._repr_html_()
+    assert "&lt;script&gt;" in hostile._repr_html_()
+
+
+def test_the_report_s_figures_are_at_hand(run: tuple[satisfice.Study, Own]) -> None:
+    graph_objects = pytest.importorskip("plotly.graph_objects")
+    figures = run[0].figures
+    assert "accuracy over the trials" in figures
+    assert all(isinstance(figure, graph_objects.Figure) for figure in figures.values())

@@ -73,10 +73,19 @@ def as_asked(spec: StudySpec, profile: str) -> StudySpec:
         InputError: There is no such profile.
     """
     question = asked(spec, profile)
-    bounds = question.constraints
-    # Of two bounds on one side of a quantity the looser one says nothing.
-    kept = [c for i, c in enumerate(bounds) if not any(_implies(o, c, j < i) for j, o in enumerate(bounds))]
-    return replace(spec, objectives=question.objectives, constraints=tuple(kept), profiles=())
+    return replace(
+        spec,
+        objectives=question.objectives,
+        constraints=without_implied(question.constraints),
+        profiles=(),
+    )
+
+
+def without_implied(bounds: Sequence[Constraint]) -> tuple[Constraint, ...]:
+    """The bounds without those that others make superfluous: of two on one side of a quantity the looser."""
+    return tuple(
+        c for i, c in enumerate(bounds) if not any(_implies(o, c, j < i) for j, o in enumerate(bounds))
+    )
 
 
 def _implies(other: Constraint, bound: Constraint, earlier: bool) -> bool:

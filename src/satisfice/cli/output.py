@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from satisfice.spec.constraint import Constraint
+    from satisfice.spec.study import Objective
 
 _WIDE = 1000  # characters
+_LEAST_FOLDED = 24  # characters of the column that holds the parameters
+_DRAWN_WIDTH = 80  # characters of a picture, at most
+_FEWEST_DRAWN = 3  # trials: two need no picture
 
 
 def print_json(value: Any) -> None:
@@ -91,8 +95,11 @@ def print_trials(
     title: str,
     chosen: int | None = None,
     constraints: Sequence[Constraint] = (),
+    objectives: Sequence[Objective] = (),
 ) -> None:
     """A table of trials: metrics in one unit each, the parameters that differ, and below those that do not.
+
+    On a narrow terminal the metrics that have no column stand before the parameters.
 
     Args:
         trials: One row each.
@@ -100,30 +107,68 @@ def print_trials(
         title: Above the table.
         chosen: Number of the trial to mark.
         constraints: A metric is shown with as many digits as its bounds need.
+        objectives: Their directions are shown: an arrow to what is better.
     """
     from rich.table import Table
 
     from satisfice.choose.bounds import beside, metric_value
     from satisfice.spec.metric import one_unit
 
+    out = console()
     table = Table(title=title, title_justify="left", box=None, header_style="bold", pad_edge=False)
     varied, same = _varied([trial.params for trial in trials])
-    shown = one_unit(metrics)
-    for name in ("trial", *shown):
-        label = next((each for t in trials if (each := t.label(name)) != name), name)
-        table.add_column(label, justify="right", no_wrap=True)
-    table.add_column("parameters", overflow="fold")  # one column: a dozen do not fit side by side
-    for trial in trials:
-        mark = " *" if trial.number == chosen else ""
-        cells = []
-        for name in shown:
-            value = metric_value(trial, name)
-            bounds = [c for c in constraints if c.metric == name]
-            cells.append(number(None) if value is None else beside(value, bounds))
-        table.add_row(f"{trial.number}{mark}", *cells, _pairs(trial.params, varied))
-    console().print(table)
+    arrows = {o.metric: " \u2191" if o.direction == "maximize" else " \u2193" for o in objectives}
+    columns: dict[str, list[str]] = {}
+    for name in one_unit(metrics):
+        bounds = [c for c in constraints if c.metric == name]
+        values = [metric_value(trial, name) for trial in trials]
+        columns[name] = [number(None) if v is None else beside(v, bounds) for v in values]
+    numbers = [f"{trial.number}{' *' if trial.number == chosen else ''}" for trial in trials]
+    labels = {n: next((each for t in trials if (each := t.label(n)) != n), n) for n in columns}
+    heads = {name: label + arrows.get(name, "") for name, label in labels.items()}
+    room = out.width - _width("trial", numbers) - _LEAST_FOLDED
+    shown = []
+    for name, cells in columns.items():
+        room -= _width(heads[name], cells)
+        if room < 0:
+            break
+        shown.append(name)
+    for head in ("trial", *(heads[name] for name in shown)):
+        table.add_column(head, justify="right", no_wrap=True)
+    rest = [name for name in columns if name not in shown]
+    # One column: a dozen parameters do not fit side by side.
+    table.add_column("other metrics, parameters" if rest else "parameters", overflow="fold")
+    for i, trial in enumerate(trials):
+        others = [f"{labels[name]}={columns[name][i]}" for name in rest]
+        folded = " ".join([*others, _pairs(trial.params, varied)])
+        table.add_row(numbers[i], *(columns[name][i] for name in shown), folded)
+    out.print(table)
     if same:
         answer.give(f"the same in all {len(trials)} trials: {_pairs(trials[0].params, same)}\n")
+
+
+def _width(head: str, cells: Sequence[str]) -> int:
+    """Characters of a column, with the space to its right."""
+    return max(map(len, (head, *cells))) + 2
+
+
+def print_front(trials: Sequence[Any], objectives: Sequence[Objective]) -> None:
+    """The front of two objectives, the second against the first, in characters; of others nothing."""
+    from satisfice.choose.bounds import metric_value
+    from satisfice.cli.drawn_front import FrontPoint, drawn
+
+    if len(objectives) != 2 or len(trials) < _FEWEST_DRAWN:
+        return
+    first, second = objectives
+    points = []
+    for trial in trials:
+        y, x = metric_value(trial, first.metric), metric_value(trial, second.metric)
+        if x is not None and y is not None:
+            points.append(FrontPoint(number=trial.number, x=x, y=y))
+    width = min(console().width, _DRAWN_WIDTH)
+    across, up = (second.metric, second.direction), (first.metric, first.direction)
+    for line in drawn(points, across, up, width):
+        answer.give(line + "\n")
 
 
 def _pairs(params: Mapping[str, Any], names: Sequence[str]) -> str:

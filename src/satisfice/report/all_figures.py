@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,9 @@ from satisfice.report.context import Absent, StudyView
 from satisfice.report.parallel import parallel_plot
 from satisfice.report.plot_data import curves_plots, history_plots, pareto_plots
 from satisfice.report.response import Importances, importances, surface
+from satisfice.results.report_context import ReportContext
+from satisfice.spec.study import StudySpec
+from satisfice.spec.trial import TrialRecord
 
 Group = Literal["pareto", "history", "importances", "contours", "parallel", "curves"]
 
@@ -38,6 +42,23 @@ def all_figures(view: StudyView) -> list[Titled]:
         *_parallel(view),
         *_curves(view),
     ]
+
+
+def figures_of(
+    spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext
+) -> dict[str, figures.Figure]:
+    """Every figure that can be drawn, by its title.
+
+    Args:
+        spec: The study.
+        records: All its trials, with their reports.
+        context: What the records do not tell.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    drawable = all_figures(StudyView.of(spec, records, context))
+    return {each.title: each.figure for each in drawable if each.figure is not None}
 
 
 def pareto_figures(view: StudyView) -> list[Titled]:

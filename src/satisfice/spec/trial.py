@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from optuna.trial import TrialState
@@ -60,3 +61,20 @@ class TrialRecord:
         shown = {"params": dict(self.params), "metrics": dict(self.metrics), "feasible": self.feasible}
         fields = ", ".join(f"{name}={value!r}" for name, value in shown.items())
         return f"TrialRecord(number={self.number}, state={self.state.name}, {fields})"
+
+    def _repr_html_(self) -> str:
+        """The trial as a notebook shows it: metrics, then parameters."""
+        head = f"trial {self.number}, {self.state.name}"
+        if self.feasible is not None:
+            head += ", fits" if self.feasible else ", does not fit"
+        rows = [*((name, f"{v:.6g}") for name, v in self.metrics.items()), *self.params.items()]
+        return html_table(head, rows)
+
+
+def html_table(head: str, rows: Iterable[tuple[str, Any]]) -> str:
+    """A table of names and values for a notebook; whatever they hold is shown as text."""
+    lines = "".join(
+        f"<tr><th style='text-align:left'>{escape(str(name))}</th><td>{escape(str(value))}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table><caption style='text-align:left'>{escape(head)}</caption>{lines}</table>"

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from satisfice.choose import Asked, as_asked, asked, best
 from satisfice.choose.bounds import number_text, share_text
@@ -146,3 +147,17 @@ def write(
     told = context(reader, records, status, profile=profile)
     with writing(directory):
         return write_report(spec, records, told, directory)
+
+
+def figures(
+    reader: Reader, records: Sequence[TrialRecord], status: Counts, profile: str | None = None
+) -> dict[str, Any]:
+    """The report's figures by their titles; the report layer is looked up as in `write`.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    spec = reader.spec if profile is None else as_asked(reader.spec, profile)
+    told = context(reader, records, status, profile=profile)
+    found: dict[str, Any] = importlib.import_module("satisfice.report").figures_of(spec, records, told)
+    return found

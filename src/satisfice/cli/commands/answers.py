@@ -10,7 +10,7 @@ import click
 
 from satisfice.cli import options
 from satisfice.cli.errors import EXIT_FAILED, say
-from satisfice.cli.output import console, number, print_json, print_trials
+from satisfice.cli.output import console, number, print_front, print_json, print_trials
 from satisfice.cli.status import best_so_far, show_status
 from satisfice.errors import NoFeasibleTrial
 from satisfice.results.trial import TrialSummary
@@ -138,7 +138,9 @@ def pareto(
     bounds = merge_constraints(question.constraints, where)
     # What is asked about is shown, also where the study does not name it.
     metrics = [*study.spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
-    print_trials(front, metrics, title=front_title(front, question.objectives), constraints=bounds)
+    title = front_title(front, question.objectives)
+    print_trials(front, metrics, title=title, constraints=bounds, objectives=question.objectives)
+    print_front(front, question.objectives)
 
 
 def _say_around(study: Study, where: Sequence[str], profile: str | None) -> None:
@@ -171,6 +173,7 @@ def _show_best(
 ) -> None:
     """The answer in a sentence, every metric in one unit, the parameters."""
     from satisfice.choose import asked, merge_constraints
+    from satisfice.choose.asked import without_implied
     from satisfice.choose.best import in_order
     from satisfice.choose.bounds import beside, metric_value
     from satisfice.cli.commands.report import view_of
@@ -180,7 +183,7 @@ def _show_best(
 
     maximize, minimize, where, order, profile = question
     of = asked(study.spec, profile)
-    constraints = merge_constraints(of.constraints, where)
+    constraints = without_implied(merge_constraints(of.constraints, where))
     by = of.preference(order, maximize, minimize)
     criteria = in_order(of.objectives, constraints, maximize, minimize, by)
     goals = tuple(c.objective for c in criteria)
@@ -215,8 +218,8 @@ def _show_all(all_found: Sequence[tuple[Status, str]]) -> None:
         "workers",
         "best so far",
     ):
-        left = column in ("study", "best so far")
-        table.add_column(column, justify="left" if left else "right", no_wrap=left)
+        left = column in ("study", "best so far")  # the others wrap between words where a line is short
+        table.add_column(column, justify="left" if left else "right", no_wrap=column == "study")
     for found, objective in all_found:
         states, budget = found["states"], found["budget"]
         table.add_row(

@@ -197,6 +197,7 @@ def _show(study: Study, result: dict[str, Any]) -> None:
             title=f"{front_title(front, study.spec.objectives)} (* chosen)",
             chosen=chosen["number"],
             constraints=study.spec.constraints,
+            objectives=study.spec.objectives,
         )
         click.echo(result["headline"].replace("Chosen:", "chosen:", 1))
         for each in result["status"]["profiles"]:

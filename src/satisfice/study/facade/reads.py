@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from satisfice import choose
 from satisfice.data import ColumnNote
 from satisfice.errors import InputError, NoFeasibleTrial
+from satisfice.results.as_html import study_html
 from satisfice.results.profiles import ProfileQuestion
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts, Status
@@ -181,6 +182,21 @@ class Reads:
 
         records = self.records(with_reports=True)
         return write(self._reader, records, self._counts(), Path(directory), profile)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The report's plotly figures by their titles; drawn anew at each access, which takes seconds.
+
+        Raises:
+            MissingExtra: plotly is not installed.
+        """
+        from satisfice.study.reporting import figures
+
+        return figures(self._reader, self.records(with_reports=True), self._counts())
+
+    def _repr_html_(self) -> str:
+        """The study as a notebook shows it: counts, the best so far, each profile."""
+        return study_html(self.spec, self.status())
 
     def report_context(self, chosen: int | None = None, profile: str | None = None) -> ReportContext:
         """What a report says beside the trials.
