@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from satisfice.cli import answer, output
-from satisfice.cli.drawn_front import FrontPoint, drawn
+from satisfice.cli.drawn_front import DrawnTrial, drawn
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 
@@ -19,7 +19,7 @@ VALUES = st.floats(-1e300, 1e300, allow_subnormal=False)
 
 
 def test_what_is_higher_stands_higher() -> None:
-    points = [FrontPoint(number=i, x=x, y=y) for i, x, y in ((0, 1.0, 10.0), (7, 2.0, 30.0), (12, 3.0, 40.0))]
+    points = [DrawnTrial(number=i, x=x, y=y) for i, x, y in ((0, 1.0, 10.0), (7, 2.0, 30.0), (12, 3.0, 40.0))]
     lines = drawn(points, ("size_mb", "minimize"), ("score", "maximize"), 40)
     assert lines[0] == "score (higher is better)"
     assert lines[-1].strip() == "size_mb (lower is better)"
@@ -31,7 +31,7 @@ def test_what_is_higher_stands_higher() -> None:
 
 
 def test_values_of_several_orders_are_spread() -> None:
-    points = [FrontPoint(number=i, x=10.0**i, y=float(i)) for i in range(4)]
+    points = [DrawnTrial(number=i, x=10.0**i, y=float(i)) for i in range(4)]
     lines = drawn(points, ("size_mb", "minimize"), ("f1", "maximize"), 60)
     assert "logarithmic" in lines[-1]
     columns = [line.index("o") for line in lines if "o" in line and "|" in line]
@@ -42,7 +42,7 @@ def test_values_of_several_orders_are_spread() -> None:
 @settings(max_examples=100)
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=20), st.integers(0, 120))
 def test_each_line_fits_and_each_trial_is_drawn(values: list[tuple[float, float]], width: int) -> None:
-    points = [FrontPoint(number=i, x=x, y=y) for i, (x, y) in enumerate(values)]
+    points = [DrawnTrial(number=i, x=x, y=y) for i, (x, y) in enumerate(values)]
     lines = drawn(points, ("x", "minimize"), ("y", "minimize"), width)
     assert all(len(line) <= max(width, len("y (lower is better, logarithmic)")) for line in lines)
     marks = sum(line.partition("|")[2].count("o") for line in lines[1:-3])
@@ -51,7 +51,7 @@ def test_each_line_fits_and_each_trial_is_drawn(values: list[tuple[float, float]
 
 
 def test_one_trial_or_what_is_infinite_is_not_drawn() -> None:
-    points = [FrontPoint(number=0, x=1.0, y=1.0), FrontPoint(number=1, x=float("inf"), y=1.0)]
+    points = [DrawnTrial(number=0, x=1.0, y=1.0), DrawnTrial(number=1, x=float("inf"), y=1.0)]
     assert drawn(points, ("x", "minimize"), ("y", "minimize"), 80) == []
 
 

@@ -11,7 +11,18 @@ import pytest
 from satisfice.errors import MissingExtra
 
 ROOT = Path(__file__).resolve().parents[2]
-RUNTIME_EXTRAS = {"torch", "plots", "parquet", "postgres", "mysql", "dashboard", "ray", "slurm", "serve"}
+RUNTIME_EXTRAS = {
+    "ranking",
+    "torch",
+    "plots",
+    "parquet",
+    "postgres",
+    "mysql",
+    "dashboard",
+    "ray",
+    "slurm",
+    "serve",
+}
 
 
 def read(name: str) -> str:

@@ -15,7 +15,7 @@ _LEAST_WIDTH, _GREATEST_WIDTH, _HEIGHT = 24, 72, 10  # characters of the area th
 
 
 @dataclass(frozen=True, kw_only=True)
-class Axis:
+class TextAxis:
     """One metric."""
 
     metric: str
@@ -25,7 +25,7 @@ class Axis:
     log: bool
 
     @classmethod
-    def of(cls, metric: str, direction: str, values: Sequence[float]) -> Axis:
+    def of(cls, metric: str, direction: str, values: Sequence[float]) -> TextAxis:
         """The axis that holds all of the values, of which there is one at least, all finite."""
         low, high = min(values), max(values)
         return cls(
@@ -45,7 +45,7 @@ class Axis:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FrontPoint:
+class DrawnTrial:
     """One trial."""
 
     number: int
@@ -53,7 +53,7 @@ class FrontPoint:
     y: float
 
 
-def drawn(points: Sequence[FrontPoint], x: tuple[str, str], y: tuple[str, str], width: int) -> list[str]:
+def drawn(points: Sequence[DrawnTrial], x: tuple[str, str], y: tuple[str, str], width: int) -> list[str]:
     """The lines of the picture: an ``o`` for each trial, with its number where there is room for it.
 
     Args:
@@ -68,7 +68,7 @@ def drawn(points: Sequence[FrontPoint], x: tuple[str, str], y: tuple[str, str], 
     seen = [p for p in points if math.isfinite(p.x) and math.isfinite(p.y)]
     if len(seen) < 2:
         return []
-    across, up = Axis.of(*x, [p.x for p in seen]), Axis.of(*y, [p.y for p in seen])
+    across, up = TextAxis.of(*x, [p.x for p in seen]), TextAxis.of(*y, [p.y for p in seen])
     ends = [number_text(v) for v in (up.high, up.low)]
     margin = max(map(len, ends))
     columns = min(width - margin - 3, _GREATEST_WIDTH)

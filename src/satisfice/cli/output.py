@@ -155,7 +155,7 @@ def _width(head: str, cells: Sequence[str]) -> int:
 def print_front(trials: Sequence[Any], objectives: Sequence[Objective]) -> None:
     """The front of two objectives, the second against the first, in characters; of others nothing."""
     from satisfice.choose.bounds import metric_value
-    from satisfice.cli.drawn_front import FrontPoint, drawn
+    from satisfice.cli.drawn_front import DrawnTrial, drawn
 
     if len(objectives) != 2 or len(trials) < _FEWEST_DRAWN:
         return
@@ -164,7 +164,7 @@ def print_front(trials: Sequence[Any], objectives: Sequence[Objective]) -> None:
     for trial in trials:
         y, x = metric_value(trial, first.metric), metric_value(trial, second.metric)
         if x is not None and y is not None:
-            points.append(FrontPoint(number=trial.number, x=x, y=y))
+            points.append(DrawnTrial(number=trial.number, x=x, y=y))
     width = min(console().width, _DRAWN_WIDTH)
     across, up = (second.metric, second.direction), (first.metric, first.direction)
     for line in drawn(points, across, up, width):

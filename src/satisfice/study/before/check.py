@@ -106,7 +106,9 @@ def _together(
     fits = [i for i, found in enumerate(exact) if none_violated(_of(constraints, found))]
     share, (low, high) = len(fits) / len(exact), wilson(len(fits), len(exact))
     measured = [none_violated(_of(constraints, timed[i])) for i in fits if i in timed]
-    if not measured:
+    if not measured or all(
+        c.key in exact[i] for i in fits for c in constraints
+    ):  # nothing is left to measure
         return share, low, high
     # Of those that fit what is exact; the product of two intervals' ends holds both.
     some = wilson(sum(measured), len(measured))
