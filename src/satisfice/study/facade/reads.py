@@ -11,10 +11,9 @@ import pandas as pd
 from satisfice import choose
 from satisfice.data import ColumnNote
 from satisfice.errors import InputError, NoFeasibleTrial
-from satisfice.results.as_html import study_html
 from satisfice.results.profiles import ProfileQuestion
 from satisfice.results.report_context import ReportContext
-from satisfice.results.status import Counts, Status
+from satisfice.results.status import Counts, Status, study_html
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
