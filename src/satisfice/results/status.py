@@ -84,7 +84,7 @@ class Status(Counts):
 
 
 def study_html(spec: StudySpec, status: Status) -> str:
-    """A study as a notebook shows it: its question, its counts, the best so far and the answer of each profile.
+    """A study as a notebook shows it: question, counts, the best so far, each profile.
 
     Args:
         spec: The study.
