@@ -64,6 +64,8 @@ class SilentTrial:
 
     def save_model(self, model: Any, weights: Any = None) -> None: ...
 
+    def save_influences(self, influences: Any) -> None: ...
+
 
 def make_task(family: str, data: str) -> TorchTask:
     spec = StudySpec(

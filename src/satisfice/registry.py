@@ -33,6 +33,7 @@ class Registry(Generic[T]):
         self.group = group
         self._builtin = dict(builtin)
         self._loaded: dict[str, T] = {}
+        self._registered: set[str] = set()
 
     def names(self) -> list[str]:
         """All names, our own first."""
@@ -41,9 +42,14 @@ class Registry(Generic[T]):
         found.update(dict.fromkeys(point.name for point in entry_points(group=self.group)))
         return list(found)
 
+    def is_ours(self, name: str) -> bool:
+        """Whether the name is one of our own, which nobody has given to another implementation."""
+        return name in self._builtin and name not in self._registered
+
     def register(self, name: str, implementation: T) -> None:
         """Add an implementation for this process."""
         self._loaded[name] = implementation
+        self._registered.add(name)
 
     def get(self, name: str) -> T:
         """The implementation of that name.

@@ -36,6 +36,7 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 # neither directly nor through modules that stand beside the rooms.
 ROOMS = {
     "spec": ("advice", "study_file"),
+    "choose": ("noise", "questions"),
     "data": ("reading", "features", "sets"),
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),

@@ -50,6 +50,9 @@ class Trial:
     def save_model(self, model: Path, weights: Path | None = None) -> None:
         self.model = Path(model).read_bytes()
 
+    def save_influences(self, influences: Any) -> None:
+        self.influences = influences
+
 
 def _task(family: str, data: str | DataSpec, task: str, **fixed: Any) -> Any:
     from satisfice.train import make_task

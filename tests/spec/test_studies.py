@@ -87,6 +87,9 @@ class Trial:
     def save_model(self, model: Any, weights: Path | None = None) -> None:
         self.model = model
 
+    def save_influences(self, influences: Any) -> None:
+        self.influences = influences
+
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs torch")
 class TestOwnTask:

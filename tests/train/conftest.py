@@ -82,6 +82,9 @@ class RecordingTrial:
         self.model = Path(model).read_bytes()
         self.weights = None if weights is None else weights.read_bytes()
 
+    def save_influences(self, influences: Any) -> None:
+        self.influences = influences
+
     def shipped(self, task: Any, folder: Path) -> Path:
         """The kept files, as a study keeps them; the path of the one that ships."""
         path: Path = folder / task.file.name

@@ -6,9 +6,13 @@
 from satisfice.choose.asked import Asked, answer_words, as_asked, asked, asked_by_each, common_bounds
 from satisfice.choose.best import best, describe_miss, nearest_miss
 from satisfice.choose.bounds import feasible_trials, merge_constraints, trial_violations
+from satisfice.choose.chosen import BestTrial, chosen
 from satisfice.choose.close import CloseCall, close_calls
 from satisfice.choose.endings import Ending, endings
-from satisfice.choose.front import pareto_front, resolve_objectives
+from satisfice.choose.front import front_groups, pareto_front, resolve_objectives
+from satisfice.choose.noise.difference import Difference, Noise
+from satisfice.choose.noise.front import same_within_noise
+from satisfice.choose.noise.rules import rule_named
 from satisfice.choose.optuna_records import (
     constraints_from_optuna,
     objectives_from_optuna,
@@ -28,9 +32,12 @@ from satisfice.spec.criterion import Criterion, parse_order
 
 __all__ = [
     "Asked",
+    "BestTrial",
     "CloseCall",
     "Criterion",
+    "Difference",
     "Ending",
+    "Noise",
     "Question",
     "Refusals",
     "Unseen",
@@ -40,6 +47,7 @@ __all__ = [
     "asked_by_each",
     "best",
     "bound_costs",
+    "chosen",
     "close_calls",
     "common_bounds",
     "compare",
@@ -47,6 +55,7 @@ __all__ = [
     "describe_miss",
     "endings",
     "feasible_trials",
+    "front_groups",
     "in_the_way",
     "knee_of",
     "merge_constraints",
@@ -60,6 +69,8 @@ __all__ = [
     "records_from_optuna",
     "records_from_trials",
     "resolve_objectives",
+    "rule_named",
+    "same_within_noise",
     "space_from_optuna",
     "trial_violations",
 ]

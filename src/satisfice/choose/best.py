@@ -18,7 +18,7 @@ from satisfice.choose.bounds import (
 )
 from satisfice.choose.criteria import first_by
 from satisfice.choose.endings import endings, joined
-from satisfice.choose.trial_group import averaged, candidates
+from satisfice.choose.trial_group import TrialGroup, averaged, candidates
 from satisfice.errors import InputError, NoFeasibleTrial
 from satisfice.spec.constraint import Constraint, violated
 from satisfice.spec.criterion import Criterion, Objective, parse_order
@@ -59,8 +59,47 @@ def best(
         InputError: A metric that no trial has, a malformed clause or criterion, or two of ``maximize``,
             ``minimize`` and ``order``.
     """
+    asked, criteria = asked_of(objectives, constraints, maximize, minimize, where, order)
+    return first_by(fitting_by(records, objectives, constraints, asked, criteria), criteria).trial
+
+
+def asked_of(
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    maximize: str | None = None,
+    minimize: str | None = None,
+    where: Clause | Sequence[Clause] = (),
+    order: Order = (),
+) -> tuple[tuple[Constraint, ...], tuple[Criterion, ...]]:
+    """All bounds of a question, and what it chooses by; arguments as for `best`.
+
+    Raises:
+        InputError: A malformed clause or criterion, or two of ``maximize``, ``minimize`` and ``order``.
+    """
     asked = merge_constraints(constraints, where)
-    criteria = in_order(objectives, asked, maximize, minimize, order)
+    return asked, in_order(objectives, asked, maximize, minimize, order)
+
+
+def fitting_by(
+    records: Sequence[TrialRecord],
+    objectives: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    asked: Sequence[Constraint],
+    criteria: Sequence[Criterion],
+) -> list[TrialGroup]:
+    """The feasible configurations with a value of the first criterion; at least one.
+
+    Args:
+        records: All trials of the study.
+        objectives: The study's.
+        constraints: The study's.
+        asked: All bounds of the question.
+        criteria: What it chooses by.
+
+    Raises:
+        NoFeasibleTrial: There is none; carries the nearest miss.
+        InputError: A metric that no trial has.
+    """
     goal, *others = [c.objective for c in criteria]
     named = [*(o.metric for o in objectives), *(c.metric for c in constraints)]
     check_metrics(
@@ -70,7 +109,7 @@ def best(
     scored = [c for c in fitting if not math.isnan(c.mean(goal.metric))]
     if not scored:
         raise _nothing_fits(records, asked, goal, bool(fitting))
-    return first_by(scored, criteria).trial
+    return scored
 
 
 def in_order(

@@ -77,7 +77,18 @@ def pareto_front(
     own = study_objectives or [o for o in objectives or () if isinstance(o, Objective)]
     named = [*(o.metric for o in own), *(c.metric for c in constraints)]
     check_metrics(records, [*(o.metric for o in goals), *(c.metric for c in asked)], known=named)
-    return [group.trial for _, group in front_of(candidates(records, asked), goals)]
+    return [group.trial for group in front_groups(records, goals, constraints, where)]
+
+
+def front_groups(
+    records: Sequence[TrialRecord],
+    goals: Sequence[Objective],
+    constraints: Sequence[Constraint],
+    where: Clause | Sequence[Clause] = (),
+) -> list[TrialGroup]:
+    """The configurations behind `pareto_front`, in its order."""
+    asked = merge_constraints(constraints, where)
+    return [group for _, group in front_of(candidates(records, asked), goals)]
 
 
 def front_of(

@@ -66,6 +66,12 @@ profile = click.option(
     metavar="NAME",
     help="Answer for this profile of the study: its bounds hold too, and its order chooses.",
 )
+rule = click.option(
+    "--rule",
+    metavar="RULE",
+    help="value, or one-standard-error: the cheapest of those within one standard error of the best.  "
+    "[default: the study's]",
+)
 label = click.option(
     "--label", metavar="L", help="Label of this worker, for [measure] on = ... in the study file."
 )
@@ -182,6 +188,17 @@ def check_question(maximize: str | None, minimize: str | None, where: Sequence[s
         )
     for clause in where:
         parse_clause(clause)
+
+
+def check_rule(rule: str | None) -> None:
+    """Refuse a rule of choice that does not exist, before a database is opened.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    from satisfice.choose import rule_named
+
+    rule_named(rule)
 
 
 def not_empty(option: str, text: str) -> str:

@@ -96,6 +96,7 @@ def print_trials(
     chosen: int | None = None,
     constraints: Sequence[Constraint] = (),
     objectives: Sequence[Objective] = (),
+    covered_by: Mapping[int, int] | None = None,
 ) -> None:
     """A table of trials: metrics in one unit each, the parameters that differ, and below those that do not.
 
@@ -108,6 +109,7 @@ def print_trials(
         chosen: Number of the trial to mark.
         constraints: A metric is shown with as many digits as its bounds need.
         objectives: Their directions are shown: an arrow to what is better.
+        covered_by: By number of a trial, the number of another one that it adds nothing to beyond noise.
     """
     from rich.table import Table
 
@@ -136,12 +138,16 @@ def print_trials(
     for head in ("trial", *(heads[name] for name in shown)):
         table.add_column(head, justify="right", no_wrap=True)
     rest = [name for name in columns if name not in shown]
+    if covered_by:
+        table.add_column("noise", no_wrap=True)
     # One column: a dozen parameters do not fit side by side.
     table.add_column("other metrics, parameters" if rest else "parameters", overflow="fold")
     for i, trial in enumerate(trials):
         others = [f"{labels[name]}={columns[name][i]}" for name in rest]
         folded = " ".join([*others, _pairs(trial.params, varied)])
-        table.add_row(numbers[i], *(columns[name][i] for name in shown), folded)
+        other = (covered_by or {}).get(trial.number)
+        covered = ["" if other is None else f"same as {other}"] if covered_by else []
+        table.add_row(numbers[i], *(columns[name][i] for name in shown), *covered, folded)
     out.print(table)
     if same:
         answer.give(f"the same in all {len(trials)} trials: {_pairs(trials[0].params, same)}\n")

@@ -13,16 +13,18 @@ if TYPE_CHECKING:
     from satisfice.data.features.image import ImageScaler
     from satisfice.data.features.scale import TargetScale
     from satisfice.data.features.table import TableEncoder
-    from satisfice.data.loading import Fold, Preprocessor, Splits, dataset_of, fingerprint, load, reading_of
+    from satisfice.data.form import reading_of
+    from satisfice.data.loading import Fold, Preprocessor, Splits, dataset_of, fingerprint, load
     from satisfice.data.reading.columns import ColumnNote
     from satisfice.data.reading.raw import Dataset, RawData
 
 _HOMES = {
     "catalog": ("DATASETS",),
+    "form": ("reading_of",),
     "features.image": ("ImageScaler",),
     "features.scale": ("TargetScale",),
     "features.table": ("TableEncoder",),
-    "loading": ("Fold", "Preprocessor", "Splits", "dataset_of", "fingerprint", "load", "reading_of"),
+    "loading": ("Fold", "Preprocessor", "Splits", "dataset_of", "fingerprint", "load"),
     "reading.raw": ("Dataset", "RawData"),
     "reading.columns": ("ColumnNote",),
 }

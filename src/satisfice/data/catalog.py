@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from satisfice.data.reading.raw import Dataset
+from typing import TYPE_CHECKING
+
 from satisfice.registry import Registry
+
+if TYPE_CHECKING:
+    from satisfice.data.reading.raw import Dataset
 
 DATASETS: Registry[Dataset] = Registry(
     "data set",

@@ -27,7 +27,7 @@ from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.target import encode_target
 from satisfice.errors import DataError
 from satisfice.registry import did_you_mean
-from satisfice.spec.study import FIRST_READING, READING, DataSpec
+from satisfice.spec.study import FIRST_READING, DataSpec
 
 Preprocessor = TableEncoder | ImageScaler
 
@@ -170,20 +170,6 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
     else:
         _digest_raw(dataset.read(), digest.update)
     return digest.hexdigest() if spec.reading == FIRST_READING else f"{spec.reading}:{digest.hexdigest()}"
-
-
-def reading_of(fingerprint: str | None) -> int:
-    """How cells were read for the study that stored this fingerprint.
-
-    Raises:
-        DataError: By a newer satisfice.
-    """
-    reading = int(fingerprint.split(":")[0]) if fingerprint and ":" in fingerprint else FIRST_READING
-    if reading > READING:
-        raise DataError(
-            f"its data were read by a newer satisfice (reading {reading})", hint="upgrade satisfice"
-        )
-    return reading
 
 
 def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:

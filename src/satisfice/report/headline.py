@@ -13,6 +13,7 @@ from satisfice.report.plot_data import show
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import METRICS, Known
+from satisfice.spec.standard_error import NORMAL_95
 from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -54,8 +55,14 @@ def _both(name: str, valid: float | None, test: Mapping[str, float], context: Re
     """``0.96 on the test split, 0.97 on validation``; one of them where there is no other."""
     told = "unknown" if valid is None else show(valid)
     if name in test:
-        return f"{show(test[name])} on the test split, {told} on validation"
+        shown = with_error(test[name], context.test_errors.get(name))
+        return f"{shown} on the test split, {told} on validation"
     return f"{told} on validation" if context.has_test and is_predictive(name) else told
+
+
+def with_error(value: float, error: float | None) -> str:
+    """``0.96 ± 0.02``: the value with half the width of its 95% interval, where that is known."""
+    return show(value) if not error else f"{show(value)} ± {number_text(NORMAL_95 * error, 2)}"
 
 
 def _default(name: str, chosen: TrialRecord, view: StudyView, context: ReportContext) -> str:
@@ -72,8 +79,8 @@ def _default(name: str, chosen: TrialRecord, view: StudyView, context: ReportCon
     valid = metric_value(default, name)
     told = "unknown" if valid is None else show(valid)
     if name in context.test_metrics:
-        scored = context.default_test
-        told = f"{show(scored[name]) if name in scored else 'not scored'}, {told}"
+        scored, error = context.default_test, context.default_test_errors.get(name)
+        told = f"{with_error(scored[name], error) if name in scored else 'not scored'}, {told}"
     misfit = "; it does not fit" if first and view.fits(default) is False else ""
     return f" (default configuration: {told}{misfit})"
 

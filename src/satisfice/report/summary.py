@@ -11,10 +11,11 @@ from satisfice.choose import close_calls, endings
 from satisfice.choose.bounds import beside_bound, metric_value
 from satisfice.choose.endings import grouped, joined, kind_of
 from satisfice.report.context import StudyView, is_early
-from satisfice.report.headline import is_predictive
+from satisfice.report.headline import is_predictive, with_error
 from satisfice.report.plot_data import show
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.metric import METRICS, one_unit
+from satisfice.spec.standard_error import NORMAL_95
 from satisfice.spec.trial import TrialRecord, TrialState
 
 _REASONS = 5  # of failures and divergences that are told
@@ -75,17 +76,20 @@ def _tested(view: StudyView, context: ReportContext) -> list[str]:
     both = []
     for i, name in enumerate(tested_first(view, context)):
         beside = other and name in default and (i == 0 or name in view.metric_names)
-        both.append(
-            f"{name} {show(scored[name])}"
-            + (f" (default configuration: {show(default[name])})" if beside else "")
-        )
+        mine = with_error(scored[name], context.test_errors.get(name))
+        theirs = with_error(default[name], context.default_test_errors.get(name)) if beside else ""
+        both.append(f"{name} {mine}" + (f" (default configuration: {theirs})" if beside else ""))
     out = [f"On the test split, scored once: {joined(both)}."]
     goal = view.objectives[0]
     if other and goal.metric in scored and goal.metric in default:
         lost = goal.sign * (scored[goal.metric] - default[goal.metric])
+        errors = [e.get(goal.metric) for e in (context.test_errors, context.default_test_errors)]
+        noise = NORMAL_95 * math.hypot(*(e or 0.0 for e in errors))
         if lost > 0:
+            lucky = ", which is within noise" if all(errors) and lost <= noise else ""
             out.append(
-                f"On the test split the default configuration is better, by {lost:.3g} of {goal.metric}."
+                "On the test split the default configuration is better, "
+                f"by {lost:.3g} of {goal.metric}{lucky}."
             )
     missed = [c for c in view.constraints if c.metric in scored and not c.satisfied(scored[c.metric])]
     out += [
@@ -114,6 +118,8 @@ def _against_default(view: StudyView, context: ReportContext) -> list[str]:
     where = " on validation" if context.has_test and is_predictive(goal.metric) else ""
     gain = goal.sign * (theirs - mine)
     word = f"{abs(gain):.3g} {'better' if gain > 0 else 'worse'}" if gain else "no better"
+    if gain and context.default_within_noise:
+        word += ", which is within noise"
     reached = f"reaches {goal.metric} {show(theirs)}{where}{verdict}"
     return [f"The default configuration (trial {default.number}) {reached}; the chosen one is {word}."]
 

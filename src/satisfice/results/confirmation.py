@@ -25,6 +25,7 @@ class Scored(Result):
     number: int
     test: Mapping[str, float]  # empty where it was not scored
     untested: str | None = left_out_where_none()  # why there is no test score
+    standard_errors: Mapping[str, float] | None = left_out_where_none()  # of `test`, by metric
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +37,7 @@ class Confirmation(Result):
     measured_again: Mapping[str, float]
     dropped: Sequence[Dropped]
     untested: str | None = left_out_where_none()  # why there is no test score although there is a test split
+    standard_errors: Mapping[str, float] | None = left_out_where_none()  # of `test`, by metric
     default: Scored | None = None  # None: no default configuration was trained
 
     @classmethod
@@ -48,6 +50,7 @@ class Confirmation(Result):
             measured_again=content.get("measured_again", {}),
             dropped=[Dropped(**each) for each in content.get("dropped", ())],
             untested=content.get("untested"),
+            standard_errors=content.get("standard_errors"),
             default=None if default is None else Scored(**default),
         )
 

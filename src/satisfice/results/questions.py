@@ -68,6 +68,10 @@ class MetricComparison(Result):
     difference: float | None  # b - a
     direction: str | None  # what is better: "maximize", "minimize"; None: not known
     better: str | None  # "a", "b", "equal"; None: a value is missing or NaN, or what is better is not known
+    low: float | None  # ends of the 95% interval of the difference; None: its noise is not known
+    high: float | None
+    paired: bool  # whether the interval is from scores on the same rows
+    within_noise: bool | None  # whether the interval has 0 in it, or both are equal; None: not known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,6 +119,10 @@ class TrialComparison(Tabular):
                     difference=m.difference,
                     direction=m.direction,
                     better=m.better,
+                    low=None if m.interval is None else m.interval[0],
+                    high=None if m.interval is None else m.interval[1],
+                    paired=m.noise is not None and m.noise.paired,
+                    within_noise=m.within_noise,
                 )
                 for m in found.metrics
             ],

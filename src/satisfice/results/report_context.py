@@ -21,7 +21,11 @@ class ReportContext(Result):
     default_reason: str = ""  # why there is no such trial: "its size_mb of 1.2 misses size_mb <= 0.1"
     test_metrics: Mapping[str, float] = field(default_factory=dict)  # of the chosen model, scored once
     default_test: Mapping[str, float] = field(default_factory=dict)  # of the default configuration's model
+    test_errors: Mapping[str, float] = field(default_factory=dict)  # standard errors of `test_metrics`
+    default_test_errors: Mapping[str, float] = field(default_factory=dict)  # of `default_test`
     has_test: bool = False  # whether there is a test split to score
+    # whether the chosen trial cannot be told from the default one on the first objective; None: not known
+    default_within_noise: bool | None = None
     notes: Sequence[str] = ()  # sentences for the reader, plain text
     data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
     host: str = ""  # where latencies were measured, in words; empty where none was

@@ -7,6 +7,7 @@ from satisfice.spec.metric import DEFAULT_UNIT, METRICS, Direction, Known, Metri
 from satisfice.spec.space import Parameter, SearchSpace
 from satisfice.spec.study import (
     Budget,
+    ChooseOptions,
     DataSpec,
     Levels,
     MeasureOptions,
@@ -26,6 +27,7 @@ __all__ = [
     "DEFAULT_UNIT",
     "METRICS",
     "Budget",
+    "ChooseOptions",
     "Constraint",
     "DataSpec",
     "Direction",

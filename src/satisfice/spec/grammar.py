@@ -262,6 +262,17 @@ PROFILE: Keys = {
 # Keys of a profile's table that hold no plain value.
 PROFILE_CONSTRAINTS_DOC = "Bounds beside [constraints], which always hold: metric = bound."
 
+CHOOSE: Keys = {
+    "rule": Key(
+        kind=Kind.TEXT,
+        choices=("value", "one-standard-error"),
+        default="value",
+        example='"one-standard-error"',
+        doc="`value`: the best by its value. `one-standard-error`: the cheapest of those within one standard "
+        "error of the best.",
+    ),
+}
+
 RANGE: Keys = {
     "low": Key(
         kind=Kind.NUMBER,
@@ -296,6 +307,7 @@ SECTIONS: Mapping[str, Keys] = {
     "search": SEARCH,
     "measure": MEASURE,
     "ship": SHIP,
+    "choose": CHOOSE,
 }
 
 # What each table is for, in the order of a study file.
@@ -311,6 +323,7 @@ TABLE_DOCS: Mapping[str, str] = {
     "measure": "How to measure latency, memory and throughput; the levels of the metrics that have one.",
     "ship": "Which file ships.",
     "profiles": "Deployment profiles, [profiles.NAME]: further ways to choose; may be changed later.",
+    "choose": "How the trial to ship is chosen; may be changed later.",
 }
 
 TRAINING_TABLES = ("data", "model", "task")

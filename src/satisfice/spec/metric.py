@@ -207,9 +207,16 @@ def updated(
 ) -> dict[str, float]:
     """``metrics`` with ``later`` in place of what it says anew, in whatever unit; units as in `convert`.
 
+    The standard error (``accuracy.se``) of a value that is replaced goes with it.
+
     >>> updated({"size_mb": 1.0, "size_kb": 1000.0}, {"size_kb": 2000.0})["size_mb"]
     2.0
     """
     anew = quantities_of(later)
-    kept = {name: v for name, v in metrics.items() if not quantities_of([name]) & anew}
+    of_anew = {f"{name}.se" for name in later}
+    kept = {
+        name: v
+        for name, v in metrics.items()
+        if name not in of_anew and not quantities_of([name, name.removesuffix(".se")]) & anew
+    }
     return convert({**kept, **later}, names)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from satisfice.errors import InputError
 from satisfice.registry import nearest
@@ -105,6 +105,16 @@ class ShipOptions:
     format: str = "safetensors"  # or "onnx"
 
 
+Rule = Literal["value", "one-standard-error"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChooseOptions:
+    """How the trial to ship is chosen; may be changed later."""
+
+    rule: Rule = "value"  # the best by its value, or the cheapest within one standard error of the best
+
+
 def _here() -> Path:
     """The working directory; where it was deleted, what stands for it."""
     try:
@@ -130,6 +140,7 @@ class StudySpec:
     measure: MeasureOptions = field(default_factory=MeasureOptions)
     ship: ShipOptions = field(default_factory=ShipOptions)
     profiles: tuple[Profile, ...] = ()  # may be changed later
+    choose: ChooseOptions = field(default_factory=ChooseOptions)
     source: Path | None = field(default=None, compare=False)  # the study file; not part of the digest
     # Whether equal networks that are spelt in two ways are one architecture; False of studies stored before.
     canonical: bool = field(default=True, compare=False)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
+    from satisfice.spec.influences import Influences
+
 Params = Mapping[str, Any]
 
 
@@ -47,6 +49,9 @@ class TrainingTrial(Protocol):
 
         ``weights`` is a file with the trained weights, kept beside a model of another format.
         """
+
+    def save_influences(self, influences: Influences) -> None:
+        """Keep what each scored row did to the metrics, so that trials are compared on the same rows."""
 
 
 class Task(Protocol):

@@ -30,6 +30,8 @@ class TrialRecord:
     params: Mapping[str, Any]  # active parameters only
     metrics: Mapping[str, float] = field(default_factory=dict)  # all recorded, in the units the study names
     estimated: frozenset[str] = frozenset()  # metrics that were computed from something else, not measured
+    # by metric, of its value; of size and the like, which are exact, there is none
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
     violations: Mapping[str, float] = field(default_factory=dict)  # by constraint key; satisfied if <= 0
     feasible: bool | None = None  # None: not every constraint is known yet
     reports: Mapping[int, Mapping[str, float]] = field(

@@ -2,7 +2,7 @@
 
 Ours are described by Alembic revisions with a version table of their own, so that Optuna's and ours can be
 created in either order and Optuna's are never touched. The scripts live in the checkout's ``alembic/`` and in
-``satisfice/store/migrations`` of a wheel.
+``satisfice/store/migrations`` of a wheel. Alembic is imported where something is to be migrated.
 """
 
 from __future__ import annotations
@@ -17,12 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import alembic.command
 import sqlalchemy as sa
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from optuna.storages import RDBStorage
 
 from satisfice.errors import StorageError
 from satisfice.store.database.engine import Database
@@ -86,7 +81,7 @@ def downgrade(db: Database, revision: str) -> None:
     check_reachable(db)
     with db.patience.in_words(), _alone(db):
         _refuse_newer(db)
-        _run(db, alembic.command.downgrade, revision)
+        _run(db, "downgrade", revision)
 
 
 def current(db: Database) -> str | None:
@@ -106,8 +101,9 @@ def current(db: Database) -> str | None:
 
 
 def head() -> str:
-    """The newest revision that this satisfice knows."""
-    return _revisions()[0]
+    """The newest revision that this satisfice knows, by the names of the scripts, which count up."""
+    names = (path.name for path in (scripts() / "versions").glob("[0-9]*_*.py"))
+    return max(name.partition("_")[0] for name in names)
 
 
 def scripts() -> Path:
@@ -126,6 +122,8 @@ def scripts() -> Path:
 @cache
 def _revisions() -> tuple[str, ...]:
     """All known revisions, newest first."""
+    from alembic.script import ScriptDirectory
+
     return tuple(script.revision for script in ScriptDirectory(str(scripts())).walk_revisions())
 
 
@@ -180,6 +178,8 @@ def _open_optuna(db: Database) -> None:
         arguments = {"poolclass": sa.StaticPool, "creator": lambda: shared}
     elif db.dialect == "sqlite":
         arguments["connect_args"] = {"timeout": BUSY_TIMEOUT_S}
+    from optuna.storages import RDBStorage
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental engine arguments of Optuna
         storage = RDBStorage(for_optuna(db.url), engine_kwargs=arguments)
@@ -191,7 +191,7 @@ def _open_optuna(db: Database) -> None:
 def _upgrade(db: Database, revision: str) -> None:
     if _refuse_newer(db) is None:
         _drop_unfinished(db)
-    _run(db, alembic.command.upgrade, revision)
+    _run(db, "upgrade", revision)
 
 
 def _refuse_newer(db: Database) -> str | None:
@@ -220,14 +220,18 @@ def _drop_unfinished(db: Database) -> None:
             table.drop(connection)
 
 
-def _run(db: Database, command: Any, revision: str) -> None:
+def _run(db: Database, command: str, revision: str) -> None:
     """Run one Alembic command on a connection of ours."""
+    import alembic.command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
     try:
         with db.engine.connect().execution_options(satisfice_write=True) as connection:
             config.attributes["connection"] = connection
-            command(config, revision)
+            getattr(alembic.command, command)(config, revision)
     except CommandError as error:
         raise StorageError(
             f"cannot migrate to {revision!r}: {error}", hint=f"known revisions: {', '.join(_revisions())}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from optuna.trial import TrialState
 
 from satisfice.errors import StudyNotFound
+from satisfice.spec.influences import Influences
 from satisfice.spec.metric import apart, convert
+from satisfice.spec.standard_error import in_every_unit, split
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.changes import PARAM, READ, REPORTS, STUDY, changes_statement
@@ -22,10 +24,11 @@ from satisfice.store.database.repeated import Repeats, transaction
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.types import EXACT_KEY
 from satisfice.store.optuna_rows import OptunaRows
-from satisfice.store.tables import attempts, queue, reports, slots, studies, turned_away
+from satisfice.store.tables import attempts, influences, queue, reports, slots, studies, turned_away
 
 TrialReport = tuple[int, int, Mapping[str, float]]  # number, step, metrics
 
+_AT_ONCE = 500  # trials of one query
 PAGE = 4000  # revisions read at once; each is one slot that changed, or the reports of one flush
 
 
@@ -93,7 +96,9 @@ class Reader(Repeats):
             spec_version=version,
             records=[self._record(row, params.get(row.number, {}), {}) for row in found],
             reports=[
-                (row.number, step, metrics) for row in flushed for step, metrics in json.loads(row.body)
+                (row.number, step, self._metrics(told))
+                for row in flushed
+                for step, told in json.loads(row.body)
             ],
         )
 
@@ -163,15 +168,38 @@ class Reader(Repeats):
         query = sa.select(r.number, r.body).select_from(joined).where(*where).order_by(r.revision)
         found: dict[int, dict[int, Mapping[str, float]]] = {}
         for number, body in connection.execute(query):
-            for step, metrics in json.loads(body):
-                found.setdefault(number, {})[step] = metrics
+            for step, told in json.loads(body):
+                found.setdefault(number, {})[step] = self._metrics(told)
+        return found
+
+    def _metrics(self, told: Mapping[str, float]) -> Mapping[str, float]:
+        """What was reported, without the standard errors."""
+        return split(told, self.spec.metric_names)[0]
+
+    @transaction
+    def influences(self, numbers: Iterable[int] | None = None) -> dict[int, Influences]:
+        """What scored rows did to the metrics of trials, by number; a trial may have none.
+
+        Args:
+            numbers: Of the trials; None: of all.
+        """
+        i = influences.c
+        query = sa.select(i.number, i.body).where(i.study_uuid == self.uuid)
+        wanted = None if numbers is None else sorted(set(numbers))
+        found: dict[int, Influences] = {}
+        with self.db.look() as connection:
+            for at in range(0, 1 if wanted is None else len(wanted), _AT_ONCE):
+                some = query if wanted is None else query.where(i.number.in_(wanted[at : at + _AT_ONCE]))
+                for number, body in connection.execute(some):
+                    found[number] = Influences.decoded(body)
         return found
 
     def _record(
         self, row: Any, raw: Mapping[str, float], by_step: Mapping[int, Mapping[str, float]]
     ) -> TrialRecord:
         recorded, estimated = apart(json.loads(row.metrics or "{}"))
-        metrics = convert(recorded, self.spec.metric_names)
+        metrics, errors = split(recorded, self.spec.metric_names)
+        metrics = convert(metrics, self.spec.metric_names)
         proposal = json.loads(row.proposal or "{}")
         exact = proposal.pop(EXACT_KEY, {})
         whole = row._mapping  # noqa: SLF001  # how SQLAlchemy names its public mapping
@@ -185,6 +213,7 @@ class Reader(Repeats):
             },
             metrics=metrics,
             estimated=estimated,
+            standard_errors=in_every_unit(metrics, errors),
             feasible=row.feasible,
             reports=by_step,
             steps=row.last_step,

@@ -134,6 +134,15 @@ reports = sa.Table(
     sa.Index(None, "study_uuid", "revision"),
 )
 
+# By how much scored rows moved the metrics of a finished trial, so that two are compared on the same rows.
+influences = sa.Table(
+    PREFIX + "influences",
+    metadata,
+    sa.Column("study_uuid", Uuid, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("body", LongText, nullable=False),  # see satisfice.spec.influences; at most some kilobytes
+)
+
 attempts = sa.Table(
     PREFIX + "attempts",
     metadata,

@@ -42,8 +42,8 @@ def check_same(db: Database, row: Mapping[str, Any], spec: StudySpec, storage: s
         raise StudyChanged(
             f"{file_of(spec) or 'study'}: another study {spec.name!r} is stored; "
             f"what differs: {', '.join(found)}",
-            hint="only [budget], [constraints], [profiles] and the order of [objectives] may change. Undo "
-            "the change, or start the changed study from the best trials of this one: "
+            hint="only [budget], [constraints], [profiles], [choose] and the order of [objectives] may "
+            "change. Undo the change, or start the changed study from the best trials of this one: "
             + _as_new(spec, taken, storage),
         )
 

@@ -19,7 +19,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
 
 _FREE = ("budget", "constraints", "profiles", "choose")
-_SETS = ("objectives", "constraints", "space", "profiles", "choose")  # what is left out of them is gone
+_SETS = ("objectives", "constraints", "space", "profiles")  # what is left out of them is gone
 _IDENTITY = {"data": ("name", "file", "folder"), "model": ("family",), "task": ("entry",)}
 _NAMED = 5  # trials of which a sentence gives the number
 
@@ -72,6 +72,8 @@ def with_tables(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[st
         content["constraints"] = dict(wanted["constraints"])
     if "profiles" in wanted:
         content["profiles"] = dict(wanted["profiles"])
+    if "choose" in wanted:
+        content["choose"] = {**stored.get("choose", {}), **wanted["choose"]}
     if "objectives" in wanted:
         directions, names = stored["objectives"], list(wanted["objectives"])
         if sorted(names) != sorted(directions):
@@ -134,6 +136,8 @@ def sentences(old: StudySpec, new: StudySpec) -> list[str]:
     before, after = ([o.metric for o in spec.objectives] for spec in (old, new))
     if before != after:
         said.append(f"the objectives are ordered {', '.join(after)}, before {', '.join(before)}")
+    if old.choose.rule != new.choose.rule:
+        said.append(f"the rule of choice is {new.choose.rule}, before {old.choose.rule}")
     return said
 
 

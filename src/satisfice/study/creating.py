@@ -160,7 +160,7 @@ def changed(opened: Opened, wanted: Mapping[str, Any]) -> Opened:
     Args:
         opened: The study.
         wanted: ``budget`` (keys; None lifts a limit), ``constraints`` and ``profiles`` (all), ``objectives``
-            (names in order).
+            (names in order), ``choose`` (keys).
 
     Raises:
         SpecError: A value is wrong.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from satisfice.data import DATASETS, dataset_of, fingerprint
+from satisfice.data import DATASETS
 from satisfice.errors import DataError, InputError
 from satisfice.search import PRUNERS, SAMPLERS
 from satisfice.spec import parse_dict, parse_file
@@ -63,6 +63,8 @@ def _check_registered(checked: StudySpec) -> None:
     known, file = _registered(), str(checked.source) if checked.source is not None else None
     check_names(checked, known, file=file)
     if checked.model is not None and checked.data is not None:
+        from satisfice.data import dataset_of  # with pandas, which who only reads a study does not need
+
         registered = dataset_of(checked.data)
         kind = checked.data.task or (registered.task if registered is not None else None)
         check_against(checked, TRAINERS.get(checked.model.family), kind, file=file)
@@ -97,6 +99,8 @@ def prepare(spec: StudySpec, task: Task) -> str | None:
     """
     if spec.data is None:
         return None
+    from satisfice.data import fingerprint
+
     try:
         found = fingerprint(spec.data, spec.base_dir)
         if isinstance(task, Prepares):

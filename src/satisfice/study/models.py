@@ -6,18 +6,18 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from satisfice.errors import InputError
-from satisfice.ship import safetensors_file
-from satisfice.ship.safetensors_file import Header
 from satisfice.spec.task import BuildsModule, Prepares
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.atomic_files import written_whole
 from satisfice.study.lifecycle.checkpoint import kept_model, kept_weights
 from satisfice.study.lifecycle.weights import from_safetensors
 from satisfice.study.opening import Opened
-from satisfice.train.conversion import converted, core_writer, write_onnx
+
+if TYPE_CHECKING:
+    from satisfice.ship.safetensors_file import Header
 
 
 def model_file(opened: Opened, record: TrialRecord) -> Path:
@@ -105,6 +105,9 @@ def onnx_bytes(opened: Opened, record: TrialRecord) -> tuple[bytes, Header, bool
         InputError: The trial kept no model, or the family cannot be written as ONNX.
         DataError: A file is missing or damaged.
     """
+    from satisfice.ship import safetensors_file  # with pandas, which who only reads a study does not need
+    from satisfice.train.conversion import converted
+
     kept = model_file(opened, record)
     if kept.suffix != ".onnx":
         return (*converted(kept), False)
@@ -117,6 +120,8 @@ def _writers(opened: Opened, kept: Path) -> Mapping[str, Callable[[Path], object
 
     Kept files are copied as they are; the weights of a family that can be written as ONNX are converted.
     """
+    from satisfice.train.conversion import core_writer, write_onnx
+
     files = dict.fromkeys((kept, kept_weights(kept)))
     writers: dict[str, Callable[[Path], object]] = {
         file.suffix.lower(): partial(shutil.copyfile, file) for file in files

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from satisfice.choose import Asked, as_asked, asked, best
+from satisfice.choose import BestTrial, Noise, as_asked
 from satisfice.choose.bounds import number_text, share_text
 from satisfice.choose.endings import joined
+from satisfice.choose.noise.words import expected_words, split_remarks, tied_words
+from satisfice.choose.trial_group import TrialGroup
 from satisfice.data import ColumnNote
 from satisfice.errors import NoFeasibleTrial
 from satisfice.measure.host import Host
@@ -25,6 +27,7 @@ from satisfice.store import data_notes
 from satisfice.store import workers as presence
 from satisfice.store.atomic_files import writing
 from satisfice.store.reader import Reader
+from satisfice.study.choice import chosen_of
 
 WriteReport = Callable[[StudySpec, Sequence[TrialRecord], ReportContext, Path], Path]
 
@@ -35,6 +38,7 @@ def context(
     status: Counts,
     chosen: int | None = None,
     profile: str | None = None,
+    rule: str | None = None,
 ) -> ReportContext:
     """What a report says beside the trials.
 
@@ -44,13 +48,16 @@ def context(
         status: Its counts.
         chosen: The trial that it is about, where that is not the study's own choice.
         profile: The profile that it is for, whose choice it is about; None: the study's own question.
+        rule: Of that choice; None: the study's.
     """
     stored = reader.study_row()["chosen"]
     confirmed = Confirmation.from_json(json.loads(stored)) if stored else None
     dropped = confirmed.dropped if confirmed is not None else ()
+    best = None
     if chosen is None:
         lost = {d.number for d in dropped}
-        chosen = _choice(asked(reader.spec, profile), [r for r in records if r.number not in lost])
+        best = _choice(reader, [r for r in records if r.number not in lost], rule, profile)
+        chosen = None if best is None else best.number
     default = next((r.number for r in records if r.proposal.get("origin") == "default"), None)
     mine, theirs = (None if confirmed is None else confirmed.scored(each) for each in (chosen, default))
     notes = [
@@ -61,6 +68,16 @@ def context(
     if theirs is not None and theirs.untested is not None and default != chosen:
         notes.append(f"The default configuration was not scored on the test split: {theirs.untested}.")
     notes += _estimates(reader, records)
+    notes += _of_noise(best)
+    own = next((r for r in records if r.number == chosen), None)
+    if mine is not None and own is not None:
+        names = reader.spec.metric_names
+        notes += [
+            f"{said}."
+            for said in split_remarks(
+                names, own.metrics, own.standard_errors, mine.test, mine.standard_errors or {}
+            )
+        ]
     notes += [f"{status.waiting}."] if status.waiting else []
     judged = [said for said in status.changes if not said.startswith("budget: ")]
     notes += [f"Changed in version {status.spec_version} of the study: {said}." for said in judged]
@@ -72,6 +89,9 @@ def context(
         default_reason=_default_reason(reader) if default is None else "",
         test_metrics=test_metrics,
         default_test={} if theirs is None else theirs.test,
+        test_errors={} if mine is None else mine.standard_errors or {},
+        default_test_errors={} if theirs is None else theirs.standard_errors or {},
+        default_within_noise=_within_noise(reader, records, chosen, default),
         has_test=reader.spec.model is not None or bool(test_metrics),
         notes=notes,
         data_notes=_data_notes(reader),
@@ -95,11 +115,35 @@ def _data_notes(reader: Reader) -> list[str]:
     return [str(ColumnNote(**{**note, "examples": tuple(note["examples"])})) for note in found]
 
 
-def _choice(question: Asked, records: Sequence[TrialRecord]) -> int | None:
+def _choice(
+    reader: Reader, records: Sequence[TrialRecord], rule: str | None, profile: str | None
+) -> BestTrial | None:
     try:
-        return best(records, question.objectives, question.constraints, order=question.order).number
+        return chosen_of(reader, records, rule=rule, profile=profile)
     except NoFeasibleTrial:
         return None
+
+
+def _within_noise(
+    reader: Reader, records: Sequence[TrialRecord], one: int | None, other: int | None
+) -> bool | None:
+    """Whether two trials cannot be told apart on the first objective; None where nobody knows."""
+    both = [r for r in records if r.number in (one, other)]
+    if len(both) != 2:
+        return None
+    metric = reader.spec.objectives[0].metric
+    noise = Noise(influences=reader.influences(r.number for r in both))
+    a, b = (TrialGroup(trial=r, members=(r,)) for r in both)
+    found = noise.difference(a, b, metric)
+    return found.is_noise() if found.error is not None and math.isfinite(found.value) else None
+
+
+def _of_noise(best: BestTrial | None) -> list[str]:
+    """What the chosen trial cannot be told from, and what to expect of it."""
+    if best is None:
+        return []
+    said = (tied_words(best.number, best.tied, best.cheapest_tied), expected_words(best.expected))
+    return [f"{text[0].upper()}{text[1:]}." for text in said if text]
 
 
 def _measured_on(reader: Reader, records: Sequence[TrialRecord]) -> str:
@@ -134,6 +178,7 @@ def write(
     status: Counts,
     directory: Path,
     profile: str | None = None,
+    rule: str | None = None,
 ) -> Path:
     """Write the report, for the study's own question or a profile's; returns its index page.
 
@@ -144,7 +189,7 @@ def write(
     """
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
     spec = reader.spec if profile is None else as_asked(reader.spec, profile)
-    told = context(reader, records, status, profile=profile)
+    told = context(reader, records, status, profile=profile, rule=rule)
     with writing(directory):
         return write_report(spec, records, told, directory)
 

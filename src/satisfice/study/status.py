@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from satisfice.choose import Asked, answer_words, asked_by_each, best, endings
+from satisfice.choose import Asked, answer_words, asked_by_each, endings
 from satisfice.choose.endings import joined
 from satisfice.errors import NoFeasibleTrial
 from satisfice.results.profiles import ProfileAnswer
@@ -16,6 +16,7 @@ from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.store.spec_versions import history
 from satisfice.store.worker_trials import crew
+from satisfice.study.choice import number_to_ship
 from satisfice.study.lifecycle.session import lease_seconds
 from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.running.same_failure import stopped
@@ -42,24 +43,24 @@ def whole(reader: Reader, records: Sequence[TrialRecord]) -> Status:
         endings=[
             EndingGroup(kind=e.kind, trials=list(e.numbers), sentence=e.sentence) for e in endings(records)
         ],
-        profiles=profile_answers(reader.spec, records),
+        profiles=profile_answers(reader, records),
     )
 
 
-def profile_answers(spec: StudySpec, records: Sequence[TrialRecord]) -> list[ProfileAnswer]:
+def profile_answers(reader: Reader, records: Sequence[TrialRecord]) -> list[ProfileAnswer]:
     """Which trial answers each profile, or why none does.
 
     Args:
-        spec: The study.
+        reader: Of the study.
         records: All its trials.
     """
-    return [_profile_answer(question, records) for question in asked_by_each(spec)]
+    return [_profile_answer(reader, question, records) for question in asked_by_each(reader.spec)]
 
 
-def _profile_answer(question: Asked, records: Sequence[TrialRecord]) -> ProfileAnswer:
+def _profile_answer(reader: Reader, question: Asked, records: Sequence[TrialRecord]) -> ProfileAnswer:
     name = question.profile or ""
     try:
-        found = best(records, question.objectives, question.constraints, order=question.order)
+        found = number_to_ship(reader, records, question.profile)
     except NoFeasibleTrial as error:
         return ProfileAnswer(profile=name, best=None, sentence=str(error))
     return ProfileAnswer(profile=name, best=TrialSummary.of(found), sentence=answer_words(question, found))
@@ -113,7 +114,7 @@ def turned_away_sentence(count: int) -> str:
 
 def _best(reader: Reader, records: Sequence[TrialRecord]) -> TrialSummary | None:
     try:
-        return TrialSummary.of(best(records, reader.spec.objectives, reader.spec.constraints))
+        return TrialSummary.of(number_to_ship(reader, records))
     except NoFeasibleTrial:
         return None
 

@@ -37,9 +37,10 @@ def spec_of(row: Mapping[str, Any], source: Path | None = None) -> StudySpec:
     content = with_first_meaning(json.loads(row["spec"]))
     if source is None and row["source_dir"]:
         source = Path(row["source_dir"]) / f"{row['name']}.toml"
-    spec = parse_dict(
-        content, source=source, has_task=needs_task(content), stored=True, families=TRAINERS.get
-    )
+    # Of our own families every stored metric is known without them, and they are slow to import.
+    ours = TRAINERS.is_ours(content.get("model", {}).get("family", ""))
+    families = None if ours else TRAINERS.get
+    spec = parse_dict(content, source=source, has_task=needs_task(content), stored=True, families=families)
     return as_stored(row, spec)
 
 

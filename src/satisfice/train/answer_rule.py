@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import Splits
 from satisfice.errors import SpecError
 from satisfice.spec.metric import LEVEL_KEYS
 from satisfice.spec.study import Levels, StudySpec
 from satisfice.train.hyperparameter import AUTO, THRESHOLD
-from satisfice.train.score import score, score_answers
+from satisfice.train.score import score_answers
 from satisfice.train.threshold import fit_threshold
+
+if TYPE_CHECKING:
+    from satisfice.data import Splits
 
 EVEN = 0.5  # the threshold of who answers the more probable class
 
@@ -62,12 +64,21 @@ class AnswerRule:
             y: Codes, or numbers for regression, shape (n,).
             outputs: Probabilities (n, k), or values (n,) in the target's unit.
         """
-        task = self.splits.task
+        return score_answers(self.splits.task, y, self.codes(y, outputs), outputs, self.levels)
+
+    def codes(self, y: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.int64] | None:
+        """The answered classes (n,), by a fitted threshold that is the best for these rows.
+
+        Args:
+            y: As for `scores`, like ``outputs``.
+            outputs: Probabilities, or values, of which there is no class.
+        """
+        if self.splits.task == "regression":
+            return None
         if self.threshold == EVEN or self.splits.n_classes != 2:
-            return score(task, y, outputs, self.levels)
+            return np.asarray(outputs.argmax(axis=1))
         threshold = self.fit(y, outputs) if self.fitted else float(self.threshold)
-        codes = (outputs[:, 1].astype(np.float32) >= np.float32(threshold)).astype(np.int64)
-        return score_answers(task, y, codes, outputs, self.levels)
+        return (outputs[:, 1].astype(np.float32) >= np.float32(threshold)).astype(np.int64)
 
 
 def check_two_classes(spec: StudySpec, splits: Splits) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from satisfice.errors import SpecError
 from satisfice.registry import Registry
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
-from satisfice.train.trainer import Trainer
+
+if TYPE_CHECKING:
+    from satisfice.train.trainer import Trainer
 
 TRAINERS: Registry[Trainer] = Registry(
     "model family",

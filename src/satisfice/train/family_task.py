@@ -8,6 +8,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,7 +37,7 @@ from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bar
 from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD
 from satisfice.train.prepared import PreparedData, check_tables
 from satisfice.train.score import score_answers
-from satisfice.train.scoring import Scoring, main_metric
+from satisfice.train.scoring import ScoredRows, Scoring
 from satisfice.train.study_data import StudyData, few_rows
 from satisfice.train.trainer import Trainer
 
@@ -307,9 +308,9 @@ class FamilyTask(ABC):
         )
 
     def score_test(self, params: Params, model: Any) -> dict[str, float]:  # the seam's signature
-        """Predictive metrics on the test split."""
+        """Predictive metrics on the test split, with their standard errors."""
         if isinstance(model, OnnxModel):
-            return self._scores(params, model, self.feeds.test, self.splits.test)
+            return self._scored(params, model, self.feeds.test, self.splits.test).metrics
         return self.scoring(params).on_test(model)
 
     def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
@@ -319,21 +320,25 @@ class FamilyTask(ABC):
             beside = {} if kept.weights is None else {"weights": kept.weights}
             trial.save_model(kept.file, **beside)
             size = float(kept.file.stat().st_size)
-        scores = self._scores_of_winner(params, kept.model)
-        return {**scores, **kept.metrics, **self._convert({"size_bytes": size})}
+        scored = self._scored_as_winner(params, kept.model)
+        if scored.influences is not None:
+            trial.save_influences(scored.influences)
+        return {**scored.metrics, **kept.metrics, **self._convert({"size_bytes": size})}
 
-    def _scores(self, params: Params, model: OnnxModel, feeds: Feeds, fold: Fold) -> dict[str, float]:
+    def _scored(self, params: Params, model: OnnxModel, feeds: Feeds, fold: Fold) -> ScoredRows:
         codes, outputs = model.answers(feeds, self.splits.classes)
-        return score_answers(self.splits.task, fold.y, codes, outputs, self.answer_rule(params).levels)
+        levels = self.answer_rule(params).levels
+        return ScoredRows.on_rows(self.splits.task, fold.y, codes, outputs, levels, self.spec.seed)
 
-    def _scores_of_winner(self, params: Params, model: Any) -> dict[str, float]:
+    def _scored_as_winner(self, params: Params, model: Any) -> ScoredRows:
         """The file's scores on the validation split, and how far those on the training split are ahead."""
         if not isinstance(model, OnnxModel):
             return self.scoring(params).of_winner(model)
-        main = main_metric(self.splits.task)
-        metrics = self._scores(params, model, self.feeds.valid, self.splits.valid)
-        train = self._scores(params, model, self.feeds.train, self.splits.train)
-        return {**metrics, "generalization_gap": train[main] - metrics[main]}
+        scored = self._scored(params, model, self.feeds.valid, self.splits.valid)
+        codes, outputs = model.answers(self.feeds.train, self.splits.classes)
+        train = score_answers(self.splits.task, self.splits.train.y, codes, outputs)
+        metrics = scored.ahead_of(self.splits.task, train, len(self.splits.train.y))
+        return replace(scored, metrics=metrics)
 
     def _convert(self, metrics: Mapping[str, float]) -> dict[str, float]:
         """With the units that the study names."""

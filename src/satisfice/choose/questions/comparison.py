@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from satisfice.choose.bounds import metric_value, trial_violations
+from satisfice.choose.noise.difference import Difference
 from satisfice.choose.questions.question import Question
 from satisfice.choose.trial_group import TrialGroup, configurations
 from satisfice.errors import InputError
@@ -27,6 +28,7 @@ class MetricPair:
     a: float | None  # None: not recorded
     b: float | None
     direction: Direction | None  # what is better; None: not known
+    noise: Difference | None = None  # of `a - b`; None where a value is missing
 
     @property
     def difference(self) -> float | None:
@@ -34,6 +36,22 @@ class MetricPair:
         if self.a is None or self.b is None:
             return None
         return 0.0 if self.a == self.b else self.b - self.a
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95% interval of `difference`; None where its noise is not known."""
+        if self.noise is None or self.noise.low is None or self.noise.high is None:
+            return None
+        return -self.noise.high + 0.0, -self.noise.low + 0.0
+
+    @property
+    def within_noise(self) -> bool | None:
+        """Whether the interval has 0 in it, or both are equal; None where nobody knows."""
+        if self.noise is None or math.isnan(self.noise.value):
+            return None
+        if self.noise.error is None and self.noise.value:
+            return None
+        return self.noise.is_noise()
 
     @property
     def better(self) -> Side | Literal["equal"] | None:
@@ -72,10 +90,10 @@ class TrialPair:
 
 
 def compare(question: Question, a: int, b: int) -> TrialPair:
-    """Two trials by what is recorded of them, each by itself.
+    """Two trials by what is recorded of them, each by itself, and how much of each difference is noise.
 
-    No noise is told: a difference may be one of luck. Where a configuration was trained with several seeds,
-    the answer holds their group, by whose mean `best` judges.
+    Trials that were scored on the same rows are compared on them. Where a configuration was trained with
+    several seeds, the answer holds their group, by whose mean `best` judges.
 
     Args:
         question: The trials and the bounds.
@@ -96,8 +114,15 @@ def compare(question: Question, a: int, b: int) -> TrialPair:
 
     def pair(name: str) -> MetricPair:
         direction = direction_of(name, question.objectives, question.asked)
+        mine, theirs = metric_value(one, name), metric_value(other, name)
         return MetricPair(
-            metric=name, a=metric_value(one, name), b=metric_value(other, name), direction=direction
+            metric=name,
+            a=mine,
+            b=theirs,
+            direction=direction,
+            noise=None
+            if mine is None or theirs is None
+            else question.noise.difference(_alone(one), _alone(other), name),
         )
 
     missed, missed_by_other = (trial_violations(r, question.asked) for r in (one, other))
@@ -115,6 +140,10 @@ def compare(question: Question, a: int, b: int) -> TrialPair:
         dominates=_dominates([pair(o.metric) for o in question.objectives]),
         seeds=(_several(groups, a), _several(groups, b)),
     )
+
+
+def _alone(record: TrialRecord) -> TrialGroup:
+    return TrialGroup(trial=record, members=(record,))
 
 
 def _metrics(question: Question, one: TrialRecord, other: TrialRecord) -> list[str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from satisfice.choose.best import optimizing
 from satisfice.choose.bounds import Clause, check_metrics, merge_constraints
+from satisfice.choose.noise.difference import Noise
 from satisfice.choose.questions.unseen import Refusals, Unseen, as_tight, beyond_bounds, same_side
 from satisfice.choose.trial_group import TrialGroup, candidates
 from satisfice.spec.constraint import Constraint
@@ -25,6 +26,7 @@ class Question:
     refusals: Sequence[Refusals] = ()  # of all its asks
     where: Clause | Sequence[Clause] = ()  # see `merge_constraints`
     order: tuple[Criterion, ...] = ()  # of a profile: what the first objective means
+    noise: Noise = field(default_factory=Noise)  # with the influence values of the trials it is about
 
     @cached_property
     def asked(self) -> tuple[Constraint, ...]:

@@ -19,9 +19,15 @@ def comparison_words(found: TrialPair) -> str:
 
     def told(side: Side) -> str:
         number = found.a.number if side == "a" else found.b.number
-        better = [m.metric for m in found.metrics if m.better == side]
+        better = [m for m in found.metrics if m.better == side]
+        sure = [m.metric for m in better if not m.within_noise]
+        lucky = [m.metric for m in better if m.within_noise]
         dominant = " (no worse in any objective)" if found.dominates == side else ""
-        return f"trial {number} is better on {joined(better)}{dominant}" if better else ""
+        noise = f"{joined(lucky)} within noise" if lucky else ""
+        if not sure:
+            return f"trial {number} is ahead on {noise}{dominant}" if lucky else ""
+        also = f", and ahead on {noise}" if lucky else ""
+        return f"trial {number} is better on {joined(sure)}{also}{dominant}"
 
     parts = [text for side in ("a", "b") if (text := told(side))]
     return "; ".join(parts) or "neither is better on any metric"
@@ -29,7 +35,13 @@ def comparison_words(found: TrialPair) -> str:
 
 def comparison_notes(found: TrialPair) -> list[str]:
     """What to know before a difference is believed."""
-    notes = ["how much of a difference is chance is not told: these are single trainings"]
+    notes = []
+    scored = [m for m in found.metrics if m.noise is not None and m.noise.error]
+    if not scored:
+        notes.append("how much of a difference is noise is not known: no standard error was recorded")
+    elif not any(m.noise is not None and m.noise.paired for m in scored):
+        notes.append("scores are not compared row by row, for what each row did is not stored of both trials")
+    notes.append("each is a single training: another seed may move its scores by more than these intervals")
     for record, group in zip((found.a, found.b), found.seeds, strict=True):
         if group is not None:
             others = joined([str(m.number) for m in group.members if m.number != record.number])

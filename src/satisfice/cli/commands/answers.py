@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +13,10 @@ from satisfice.cli.errors import EXIT_FAILED, say
 from satisfice.cli.output import console, number, print_front, print_json, print_trials
 from satisfice.cli.status import best_so_far, show_status
 from satisfice.errors import NoFeasibleTrial
-from satisfice.results.trial import TrialSummary
+from satisfice.results.trial import BestSummary, TrialSummary
 
 if TYPE_CHECKING:
+    from satisfice.choose import BestTrial
     from satisfice.results.status import Status
     from satisfice.spec.study import Objective
     from satisfice.spec.trial import TrialRecord
@@ -53,6 +54,7 @@ def status(name: str | None, storage: str | None, as_json: bool) -> None:
 @options.question
 @options.order
 @options.profile
+@options.rule
 @options.as_json
 @click.pass_context
 def best(
@@ -64,18 +66,23 @@ def best(
     where: tuple[str, ...],
     order: tuple[str, ...],
     profile: str | None,
+    rule: str | None,
     as_json: bool,
 ) -> None:
     """The trial to ship: best on one metric among those that satisfy every constraint.
 
     With --order, each criterion keeps the trials within its tolerance of the best that is left. With
     --profile, --maximize, --minimize and --order take the place of the profile's own order, and --where adds
-    to its bounds. Where no trial fits, the nearest miss is named, the JSON is null, and the exit code is 1.
+    to its bounds. With --rule one-standard-error it is the cheapest of those within one standard error of the
+    best. Where no trial fits, the nearest miss is named, the JSON is null, and the exit code is 1.
     """
     options.check_question(maximize, minimize, where)
+    options.check_rule(rule)
     study = options.open_study(name, storage)
     try:
-        trial = study.best(maximize=maximize, minimize=minimize, where=where, order=order, profile=profile)
+        trial = study.best(
+            maximize=maximize, minimize=minimize, where=where, order=order, profile=profile, rule=rule
+        )
     except NoFeasibleTrial as error:
         if as_json:
             print_json(None)
@@ -84,7 +91,7 @@ def best(
         context.exit(EXIT_FAILED)
     _say_around(study, where, profile)
     if as_json:
-        print_json(TrialSummary.of(trial))
+        print_json(BestSummary.of_best(trial))
         return
     _show_best(study, trial, (maximize, minimize, where, order, profile))
 
@@ -94,6 +101,7 @@ def best(
 @options.storage
 @options.question
 @options.profile
+@options.rule
 @options.as_json
 @click.pass_context
 def pareto(
@@ -104,18 +112,20 @@ def pareto(
     minimize: str | None,
     where: tuple[str, ...],
     profile: str | None,
+    rule: str | None,
     as_json: bool,
 ) -> None:
     """The feasible Pareto front, best on the first objective (or the one asked for) first.
 
-    Where nothing is feasible, the nearest miss is named, the JSON is an empty list, and the exit code is 1.
+    A star marks the trial that best chooses by the rule. A row that adds nothing beyond noise names the row
+    that covers it: "same as 12". Where nothing is feasible, the nearest miss is named, the JSON is an empty
+    list, and the exit code is 1.
     """
     options.check_question(maximize, minimize, where)
+    options.check_rule(rule)
     study = options.open_study(name, storage)
-    try:
-        study.best(
-            maximize=maximize, minimize=minimize, where=where, profile=profile
-        )  # refuses a metric that no trial has
+    try:  # refuses a metric that no trial has
+        chosen = study.best(maximize=maximize, minimize=minimize, where=where, profile=profile, rule=rule)
     except NoFeasibleTrial as error:
         if as_json:
             print_json([])
@@ -128,8 +138,9 @@ def pareto(
     if asked is not None:
         sign = -1.0 if maximize else 1.0
         front = sorted(front, key=lambda t: sign * t.metrics.get(asked, float("inf") * sign))
+    same = study.same_within_noise(where=list(where), profile=profile)
     if as_json:
-        print_json([TrialSummary.of(trial) for trial in front])
+        print_json([{**TrialSummary.of(trial), "same_as": same.get(trial.number)} for trial in front])
         return
     from satisfice.choose import asked as asked_of
     from satisfice.choose import merge_constraints
@@ -138,8 +149,18 @@ def pareto(
     bounds = merge_constraints(question.constraints, where)
     # What is asked about is shown, also where the study does not name it.
     metrics = [*study.spec.metric_names, *([asked] if asked else []), *(c.metric for c in bounds)]
-    title = front_title(front, question.objectives)
-    print_trials(front, metrics, title=title, constraints=bounds, objectives=question.objectives)
+    title = f"{front_title(front, question.objectives)} (* chosen)"
+    print_trials(
+        front,
+        metrics,
+        title=title,
+        chosen=chosen.number,
+        constraints=bounds,
+        objectives=question.objectives,
+        covered_by=same,
+    )
+    if same:
+        click.echo(front_words(len(front), same))
     print_front(front, question.objectives)
 
 
@@ -158,6 +179,13 @@ def _say_unknown(study: Study, where: Sequence[str], profile: str | None) -> Non
         say(unknown.sentence)
 
 
+def front_words(count: int, same: Mapping[int, int]) -> str:
+    """How many of the rows differ by more than noise."""
+    return (
+        f"{count - len(same)} of {count} rows differ by more than noise; the others name one that covers them"
+    )
+
+
 def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
     """What a table of the front is called: with one objective there is nothing to trade."""
     if len(objectives) > 1:
@@ -168,7 +196,7 @@ def front_title(front: Sequence[TrialRecord], objectives: Sequence[Objective]) -
 
 def _show_best(
     study: Study,
-    trial: TrialRecord,
+    trial: BestTrial,
     question: tuple[str | None, str | None, Sequence[str], Sequence[str], str | None],
 ) -> None:
     """The answer in a sentence, every metric in one unit, the parameters."""
@@ -176,10 +204,12 @@ def _show_best(
     from satisfice.choose.asked import without_implied
     from satisfice.choose.best import in_order
     from satisfice.choose.bounds import beside, metric_value
+    from satisfice.choose.noise.words import expected_words, split_remarks, tied_words
     from satisfice.cli.commands.report import view_of
     from satisfice.report.headline import headline
     from satisfice.report.summary import seeds
     from satisfice.spec.metric import one_unit
+    from satisfice.spec.standard_error import NORMAL_95, in_every_unit
 
     maximize, minimize, where, order, profile = question
     of = asked(study.spec, profile)
@@ -189,6 +219,19 @@ def _show_best(
     goals = tuple(c.objective for c in criteria)
     view, context = view_of(study, chosen=trial.number)
     click.echo(headline(replace(view, objectives=goals, constraints=constraints), context))
+    for said in (
+        tied_words(trial.number, trial.tied, trial.cheapest_tied),
+        expected_words(trial.expected),
+        *split_remarks(
+            [g.metric for g in goals],
+            trial.metrics,
+            trial.standard_errors,
+            context.test_metrics,
+            context.test_errors,
+        ),
+    ):
+        if said:
+            click.echo(said)
     for said in seeds(view, context):
         click.echo(said)
     for said in context.notes:
@@ -197,7 +240,9 @@ def _show_best(
     for name in one_unit(study.spec.metric_names, trial.metrics):
         value = metric_value(trial, name)
         shown = number(None) if value is None else beside(value, [c for c in constraints if c.metric == name])
-        click.echo(f"{trial.label(name):24} {shown}")
+        error = in_every_unit([name], trial.standard_errors).get(name)
+        within = f" ± {number(NORMAL_95 * error)}" if error else ""
+        click.echo(f"{trial.label(name):24} {shown}{within}")
     click.echo(f"trial {trial.number}: " + ", ".join(f"{k} = {number(v)}" for k, v in trial.params.items()))
 
 

@@ -40,7 +40,8 @@ def compare(
 ) -> None:
     """Two trials side by side: every metric with the better one, parameters that differ, bounds missed.
 
-    Each is taken by itself, without its replicates. How much of a difference is chance is not told.
+    Each is taken by itself, without its replicates. A difference has its 95% interval where its noise is
+    known: of scores from the rows that both were scored on.
     """
     _check(None, None, where, as_json, as_csv)
     found = options.open_study(name, storage).compare(a, b, where=where, profile=profile)
@@ -285,6 +286,12 @@ def _close(sentence: str, unknown: Sequence[Unknown]) -> None:
             click.echo(said)
 
 
+def _interval(low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return "exact" if low == high else f"{number(low)} to {number(high)}"
+
+
 def _renamed(row: dict[str, Any], **names: str) -> dict[str, Any]:
     return {names.get(column, column): value for column, value in row.items()}
 
@@ -297,7 +304,10 @@ def _show_comparison(found: TrialComparison) -> None:
             trials["a"]: m.a,
             trials["b"]: m.b,
             "difference": m.difference,
-            "better": trials.get(m.better or "", m.better),
+            "95% interval": _interval(m.low, m.high),
+            "better": "within noise"
+            if m.within_noise and m.difference
+            else trials.get(m.better or "", m.better),
         }
         for m in found.metrics
     ]

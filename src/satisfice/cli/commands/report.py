@@ -29,15 +29,24 @@ if TYPE_CHECKING:
 @options.storage
 @click.option("--output", metavar="DIR", help="Where the report goes.  [default: reports/NAME]")
 @options.profile
+@options.rule
 @options.as_json
-def report(name: str, storage: str | None, output: str | None, profile: str | None, as_json: bool) -> None:
+def report(
+    name: str,
+    storage: str | None,
+    output: str | None,
+    profile: str | None,
+    rule: str | None,
+    as_json: bool,
+) -> None:
     """Write plots and tables of a stored study as pages that open offline."""
     directory = options.check_folder("--output", f"reports/{name}" if output is None else output)
     from satisfice.report.headline import headline
 
+    options.check_rule(rule)
     study = options.open_study(name, storage)
-    index = study.report(directory, profile)
-    said = headline(*view_of(study, profile=profile))
+    index = study.report(directory, profile, rule=rule)
+    said = headline(*view_of(study, profile=profile, rule=rule))
     if as_json:
         print_json({"name": name, "headline": said, "report": str(index)})
     else:
@@ -120,7 +129,7 @@ def dashboard(
 
 
 def view_of(
-    study: Study, chosen: int | None = None, profile: str | None = None
+    study: Study, chosen: int | None = None, profile: str | None = None, rule: str | None = None
 ) -> tuple[StudyView, ReportContext]:
     """A study as plots and sentences see it.
 
@@ -128,11 +137,12 @@ def view_of(
         study: The study.
         chosen: The trial that they are about, where that is not the study's own choice.
         profile: The profile that they are for.
+        rule: Of that choice; None: the study's.
     """
     from satisfice.choose import as_asked
     from satisfice.report.context import StudyView
 
-    context = study.report_context(chosen, profile)
+    context = study.report_context(chosen, profile, rule)
     spec = study.spec if profile is None else as_asked(study.spec, profile)
     return StudyView.of(spec, study.records(with_reports=True), context), context
 

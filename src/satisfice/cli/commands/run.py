@@ -17,9 +17,10 @@ from satisfice.cli.output import print_json, print_trials
 from satisfice.cli.status import show_status
 from satisfice.errors import CannotWrite, InputError, MissingExtra, NoFeasibleTrial, SatisficeError
 from satisfice.results.as_json import notes_json
-from satisfice.results.trial import TrialSummary
+from satisfice.results.trial import BestSummary, TrialSummary
 
 if TYPE_CHECKING:
+    from satisfice.choose import BestTrial
     from satisfice.launch.job import Launcher
     from satisfice.study import Study
 
@@ -123,14 +124,18 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
     """Choose, score the test split, write the report."""
     result: dict[str, Any] = {"name": study.name, "best": None, "pareto": [], "test": {}, "default": None}
     try:
-        result["best"] = TrialSummary.of(study.best())
+        best = study.best()
+        result["best"] = BestSummary.of_best(best)
     except NoFeasibleTrial as error:
         result["failure"] = str(error)
         result["nearest"] = TrialSummary.of(error.nearest) if error.nearest is not None else None
     else:
-        result["pareto"] = [TrialSummary.of(trial) for trial in study.pareto_front()]
+        same = study.same_within_noise()
+        result["pareto"] = [
+            {**TrialSummary.of(trial), "same_as": same.get(trial.number)} for trial in study.pareto_front()
+        ]
         try:
-            result |= _confirmed(study)
+            result |= _confirmed(study, best)
         except CannotWrite as error:  # the answer is known, and only its test score cannot be kept
             result["failure"] = str(error)
     result["status"] = study.status()
@@ -143,10 +148,11 @@ def _conclude(study: Study, directory: Path, *, explicit: bool) -> dict[str, Any
     return result
 
 
-def _confirmed(study: Study) -> dict[str, Any]:
+def _confirmed(study: Study, best: BestTrial) -> dict[str, Any]:
     """The winner that still fits when it is measured again, with its test score; else why there is none.
 
-    Beside it the default configuration, or None where none was trained.
+    Without its ties where another trial than the best takes its place. Beside it the default configuration,
+    or None where none was trained.
     """
     confirmed = study.confirm()
     if confirmed.number is None:
@@ -159,9 +165,18 @@ def _confirmed(study: Study) -> dict[str, Any]:
     scored = confirmed.default
     default = None
     if scored is not None:
-        default = {**TrialSummary.of(records[scored.number]), "test": scored.test}
-    best = TrialSummary.of(records[confirmed.number])
-    return {"best": best, "test": confirmed.test, "default": default}
+        default = {
+            **TrialSummary.of(records[scored.number]),
+            "test": scored.test,
+            "test_standard_errors": scored.standard_errors or {},
+        }
+    kept = confirmed.number == best.number
+    return {
+        "best": BestSummary.of_best(best) if kept else TrialSummary.of(records[confirmed.number]),
+        "test": confirmed.test,
+        "test_standard_errors": confirmed.standard_errors or {},
+        "default": default,
+    }
 
 
 def _words(study: Study) -> tuple[str, list[str]]:
@@ -198,6 +213,7 @@ def _show(study: Study, result: dict[str, Any]) -> None:
             chosen=chosen["number"],
             constraints=study.spec.constraints,
             objectives=study.spec.objectives,
+            covered_by=study.same_within_noise(),
         )
         click.echo(result["headline"].replace("Chosen:", "chosen:", 1))
         for each in result["status"]["profiles"]:

@@ -19,6 +19,7 @@ from satisfice.spec.metric import LEVEL_KEYS, METRICS
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import (
     Budget,
+    ChooseOptions,
     MeasureOptions,
     ModelSpec,
     SearchOptions,
@@ -157,6 +158,7 @@ def _read(
     budget = _section(top, "budget", _budget)
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
     ship = _section(top, "ship", lambda table: _ship(table, model, info))
+    choose = _section(top, "choose", _choose)
     before = len(top.problems)
     measure = _section(
         top, "measure", lambda table: _measure(table, ship or ShipOptions(), own=model is None)
@@ -194,6 +196,7 @@ def _read(
         measure=measure or MeasureOptions(),
         ship=ship or ShipOptions(),
         profiles=profiles,
+        choose=choose or ChooseOptions(),
         source=source,
     )
 
@@ -310,6 +313,11 @@ def _ship(table: Table, model: ModelSpec | None, info: FamilyInfo | None) -> Shi
             f"{what} cannot be written as ONNX", key="format", hint='leave it out, or write "safetensors"'
         )
     return ShipOptions(format=asked or ("onnx" if can else "safetensors"))
+
+
+def _choose(table: Table) -> ChooseOptions:
+    table.check_keys(grammar.CHOOSE)
+    return ChooseOptions(**table.section(grammar.CHOOSE))
 
 
 def _measure(table: Table, ship: ShipOptions, *, own: bool) -> MeasureOptions:

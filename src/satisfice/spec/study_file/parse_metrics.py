@@ -13,6 +13,7 @@ from satisfice.spec.advice.habits import home_of, objective_advice, objective_li
 from satisfice.spec.constraint import Constraint, parse_bound
 from satisfice.spec.grammar import DIRECTIONS
 from satisfice.spec.metric import METRICS, Metric
+from satisfice.spec.standard_error import metric_named
 from satisfice.spec.study import Objective
 from satisfice.spec.study_file.read import Table, is_number, show
 from satisfice.spec.toml import assignment, toml_key
@@ -139,6 +140,9 @@ def _check_metric(table: Table, metric: str, allowed: Collection[str] | None, va
         raise table.error(
             "a metric's name holds no <, > or =", key=metric, hint=f"write {line or _AS_WRITTEN}"
         )
+    named = metric_named(metric)
+    if named is not None and not table.stored:
+        raise table.error("is a standard error, not a metric", key=metric, hint=f"name {named} itself")
     if allowed is None or metric in allowed:
         return
     line = _meant(table, metric, value, allowed)

@@ -36,19 +36,17 @@ def to_dict(spec: StudySpec) -> dict[str, Any]:
     out["budget"] = _section(spec.budget, {k: v for k, v in grammar.BUDGET.items() if k != "timeout"})
     if spec.budget.timeout_s is not None:
         out["budget"]["timeout"] = spec.budget.timeout_s
-    search = _section(spec.search, grammar.SEARCH)
     measure = _section(spec.measure, {k: v for k, v in grammar.MEASURE.items() if k != "runtime"})
     if spec.model is not None:  # whatever the defaults will be, a study keeps what it was made with
         measure["runtime"] = spec.measure.runtime
-    if search:
-        out["search"] = search
-    if measure:
-        out["measure"] = measure
-    if spec.model is not None:
-        out["ship"] = {"format": spec.ship.format}
-    if spec.profiles:
-        out["profiles"] = {profile.name: _profile(profile) for profile in spec.profiles}
-    return out
+    rest = {
+        "search": _section(spec.search, grammar.SEARCH),
+        "measure": measure,
+        "ship": {"format": spec.ship.format} if spec.model is not None else {},
+        "profiles": {profile.name: _profile(profile) for profile in spec.profiles},
+        "choose": _section(spec.choose, grammar.CHOOSE),
+    }
+    return out | {name: table for name, table in rest.items() if table}
 
 
 def _profile(profile: Profile) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from satisfice.store.database.repeated import Repeats, transaction
 from satisfice.store.ledger.phase import Phase
 from satisfice.store.ledger.study_rows import StepReport, StudyRows
 from satisfice.store.ledger.types import Claim, Outcome, dump
-from satisfice.store.tables import attempts, storable
+from satisfice.store.tables import attempts, influences, storable
 
 
 class Results(Repeats):
@@ -81,6 +81,10 @@ class Results(Repeats):
                 self._study.rows.finish_trial(
                     connection, claim.trial_id, outcome.state, outcome.values, outcome.constraints, {}
                 )
+            if outcome.influences is not None:
+                body_of_rows = outcome.influences.encoded()
+                keys = {"study_uuid": self._study.uuid, "number": claim.number}
+                connection.execute(sa.insert(influences).values(**keys, body=body_of_rows))
             self._study.end_attempt(
                 connection, claim.number, claim.attempt, last, "told", outcome.reason, now
             )

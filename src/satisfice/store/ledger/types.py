@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from optuna.trial import TrialState
 
+from satisfice.spec.influences import Influences
+
 EXACT_KEY = "exact"  # in a stored proposal: integers that Optuna's column of floats does not hold, by name
 
 
@@ -68,12 +70,13 @@ class Outcome:
 
     state: TrialState  # COMPLETE, PRUNED or FAIL
     values: Sequence[float] | None
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float]  # with standard errors, of accuracy as "accuracy.se"
     constraints: Mapping[str, float]  # violation by constraint key, in the study's order
     feasible: bool | None
     reason: str | None = None
     traceback: str | None = None
     measured_on: str | None = None
+    influences: Influences | None = None  # of the rows that a COMPLETE trial was scored on
     awaiting_timing: bool = False  # trained, but a worker of the measuring host class has yet to time it
 
 

@@ -5,23 +5,38 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from satisfice.choose import Asked, best
+from satisfice.choose import Asked
 from satisfice.errors import InputError, NoFeasibleTrial, SatisficeError
 from satisfice.results.confirmation import Confirmation, Dropped, Scored
 from satisfice.spec.constraint import none_violated, violated, violations
 from satisfice.spec.metric import updated
-from satisfice.spec.study import StudySpec
+from satisfice.spec.standard_error import check_errors, split
 from satisfice.spec.task import ScoresTest
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.store import studies
+from satisfice.store.reader import Reader
+from satisfice.study.choice import number_to_ship
 from satisfice.study.lifecycle.reported import as_floats
 from satisfice.study.lifecycle.session import Session
 
 LoadModel = Callable[[int], Any]
-_Test = tuple[Mapping[str, float], str | None]  # metrics, and why there are none
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Test:
+    """Scores on the test split."""
+
+    test: Mapping[str, float] = field(default_factory=dict)
+    standard_errors: Mapping[str, float] | None = None
+    untested: str | None = None  # why there are none
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """By the names of a result."""
+        return {"test": self.test, "standard_errors": self.standard_errors or None, "untested": self.untested}
 
 
 def confirm(session: Session, records: Sequence[TrialRecord], load_model: LoadModel) -> Confirmation:
@@ -54,27 +69,24 @@ def _choose(
     dropped: list[Dropped] = []
     left = list(records)
     again: dict[str, float] = {}
-    chosen: TrialRecord | None = best(left, spec.objectives, spec.constraints)
+    chosen: TrialRecord | None = number_to_ship(session.reader, left)
     while chosen is not None:
         if before is not None and before.number == chosen.number:
             if before.untested is None:
                 return before
             # Nothing was scored then: its model was out of reach, perhaps of another machine.
-            test, untested = _scored(session, chosen, load_model)
-            return replace(before, test=test, untested=untested)
+            return replace(before, **_scored(session, chosen, load_model).told)
         again = _measure_again(session, chosen, load_model)
         found = violations(spec.constraints, updated(chosen.metrics, again, spec.metric_names))
         if none_violated(found):
             break
         dropped.append(Dropped(number=chosen.number, violates=violated(found), metrics=again))
         left.remove(chosen)
-        chosen = _best_of(spec, left)
+        chosen = _best_of(session.reader, left)
     if chosen is None:
         return Confirmation(number=None, test={}, measured_again={}, dropped=dropped)
-    test, untested = _known(before, chosen) or _scored(session, chosen, load_model)
-    return Confirmation(
-        number=chosen.number, test=test, measured_again=again, dropped=dropped, untested=untested
-    )
+    scored = _known(before, chosen) or _scored(session, chosen, load_model)
+    return Confirmation(number=chosen.number, measured_again=again, dropped=dropped, **scored.told)
 
 
 def confirmed_for(
@@ -92,7 +104,7 @@ def confirmed_for(
         NoFeasibleTrial: No trial fits the profile, as they were judged when they finished.
     """
     left, dropped = list(records), list[Dropped]()
-    chosen = best(left, question.objectives, question.constraints, order=question.order)
+    chosen = number_to_ship(session.reader, left, question.profile)
     while True:
         again = _measure_again(session, chosen, load_model)
         measured = updated(chosen.metrics, again, session.spec.metric_names)
@@ -102,7 +114,7 @@ def confirmed_for(
         dropped.append(Dropped(number=chosen.number, violates=missed, metrics=again))
         left.remove(chosen)
         try:
-            chosen = best(left, question.objectives, question.constraints, order=question.order)
+            chosen = number_to_ship(session.reader, left, question.profile)
         except NoFeasibleTrial:
             return Confirmation(number=None, test={}, measured_again={}, dropped=dropped)
 
@@ -119,25 +131,25 @@ def _default(
     if default is None:
         return None
     if default.number == result.number:
-        test, untested = result.test, result.untested
+        found = _Test(test=result.test, standard_errors=result.standard_errors, untested=result.untested)
     elif default.state is not TrialState.COMPLETE:
-        test, untested = {}, f"trial {default.number} is not complete"
+        found = _Test(untested=f"trial {default.number} is not complete")
     else:
-        test, untested = _known(before, default) or _scored(session, default, load_model)
-    return Scored(number=default.number, test=test, untested=untested)
+        found = _known(before, default) or _scored(session, default, load_model)
+    return Scored(number=default.number, **found.told)
 
 
 def _known(before: Confirmation | None, record: TrialRecord) -> _Test | None:
     """The test score of a trial that was scored before as the default configuration."""
     scored = before.default if before is not None else None
     if scored is not None and scored.number == record.number and scored.test:
-        return scored.test, None
+        return _Test(test=scored.test, standard_errors=scored.standard_errors)
     return None
 
 
-def _best_of(spec: StudySpec, records: Sequence[TrialRecord]) -> TrialRecord | None:
+def _best_of(reader: Reader, records: Sequence[TrialRecord]) -> TrialRecord | None:
     try:
-        return best(records, spec.objectives, spec.constraints)
+        return number_to_ship(reader, records)
     except NoFeasibleTrial:
         return None
 
@@ -155,13 +167,16 @@ def _measure_again(session: Session, record: TrialRecord, load_model: LoadModel)
 def _scored(session: Session, record: TrialRecord, load_model: LoadModel) -> _Test:
     """The test score; or why there is none: its model cannot be loaded, or own code cannot score it."""
     if not isinstance(session.task, ScoresTest):
-        return {}, None
+        return _Test()
     try:
         model = load_model(record.number)
-        return as_floats(session.task.score_test(record.params, model)), None
-    except InputError as error:  # its task kept none, or the file is damaged
-        return {}, str(error)
+        told = as_floats(session.task.score_test(record.params, model))
+        check_errors(told)
+        test, errors = split(told)
+        return _Test(test=test, standard_errors=errors)
+    except InputError as error:  # its task kept none, the file is damaged, or its scores are none
+        return _Test(untested=str(error))
     except Exception as error:
         if isinstance(error, SatisficeError) or session.spec.model is not None:
             raise
-        return {}, f"{type(error).__name__}: {error}"  # a person's own code may raise anything
+        return _Test(untested=f"{type(error).__name__}: {error}")  # a person's own code may raise anything

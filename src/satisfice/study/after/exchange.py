@@ -31,7 +31,7 @@ from satisfice.train import TRAINERS
 FORMAT = 1
 _NEW = ("uuid", "name", "optuna_study_id", "created_at", "last_active_at")  # not those of the export
 # What exports of an older satisfice lack: later tables are empty, later columns as a migration fills them.
-_LATER_TABLES = ("timings", "spec_versions")
+_LATER_TABLES = ("timings", "spec_versions", "influences")
 _LATER_OF_STUDY = {
     "architecture_form": 1,
     "stopped": None,
@@ -40,7 +40,7 @@ _LATER_OF_STUDY = {
     "optuna_objectives": None,
 }
 _LATER_OF_SLOT = {"spec_version": 1}
-_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "spec_versions")
+_CARRIED = ("slots", "reports", "attempts", "queue", "turned_away", "timings", "spec_versions", "influences")
 
 
 def export(opened: Opened, path: Path) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 import optuna
 
 from satisfice.results.replay import Replay
+from satisfice.spec.influences import Influences
 from satisfice.spec.metric import updated
+from satisfice.spec.standard_error import split
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.study.lifecycle.session import Session
 
@@ -55,6 +57,9 @@ class _Rehearsal:
     def save_model(self, model: Any, weights: Path | None = None) -> None:
         del model, weights
 
+    def save_influences(self, influences: Influences) -> None:
+        del influences
+
 
 def replay(session: Session, record: TrialRecord) -> Replay:
     """Train it again, and say whether its metrics are the same to the bit.
@@ -65,7 +70,8 @@ def replay(session: Session, record: TrialRecord) -> Replay:
     returned: Mapping[str, float] | None = None
     with contextlib.suppress(optuna.TrialPruned):
         returned = session.task.train(dict(record.params), trial)
-    again = updated(trial.metrics, dict(returned or {}), session.spec.metric_names)
+    names = session.spec.metric_names
+    again = split(updated(trial.metrics, dict(returned or {}), names), names)[0]
     compared = {
         name: value
         for name, value in record.metrics.items()

@@ -20,7 +20,9 @@ import optuna
 
 from satisfice.errors import BadReport, Diverged, InputError
 from satisfice.results.rehearsal import Rehearsal
+from satisfice.spec.influences import Influences
 from satisfice.spec.metric import updated
+from satisfice.spec.standard_error import check_errors, split
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import HasDefaults, Shrinks, Task
 from satisfice.store.artefacts import Artefacts
@@ -73,7 +75,9 @@ class _Trial:
         self.batch_end()
         if not is_step(step):
             raise BadReport(f"step = {step!r} is no step", hint="count epochs from 1")
-        self.metrics = updated(self.metrics, as_floats(metrics))
+        told = as_floats(metrics)
+        check_errors(told, known=self.metrics)
+        self.metrics = updated(self.metrics, told)
         self.reported.append(int(step))
 
     def should_prune(self) -> bool:
@@ -99,6 +103,9 @@ class _Trial:
         self.model_path = save_model(
             self._artefacts, self.number, 1, model, task=self._task, params=self.params
         )
+
+    def save_influences(self, influences: Influences) -> None:
+        del influences
 
 
 def rehearse(evaluator: Evaluator, *, threads: int = 1, time_limit_s: float = TIME_LIMIT_S) -> Rehearsal:
@@ -131,7 +138,7 @@ def rehearse(evaluator: Evaluator, *, threads: int = 1, time_limit_s: float = TI
             ended="failed" if problem is not None and ended == "finished" else ended,
             steps=len(trial.reported),
             seconds=trial.seconds,
-            metrics=found,
+            metrics=split(found)[0],
             kept_model=trial.model_path is not None,
             problem=problem,
             traceback=text,
@@ -171,6 +178,7 @@ def _train(task: Task, trial: _Trial) -> tuple[str, str | None, str | None, dict
         with _alarm(trial.seconds, trial._limit_s):  # noqa: SLF001  # its own module's
             metrics = task.train(dict(trial.params), trial)
         returned = {} if metrics is None else as_floats(metrics)
+        check_errors(returned, known=trial.metrics)
     except _OutOfTime:
         return "out of time", None, None, {}
     except (Diverged, optuna.TrialPruned):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from satisfice import choose
 from satisfice.results.bound_questions import Binding, Infeasibility, NearestFeasible
 from satisfice.results.questions import Knee, Price, Ranking, TrialComparison, Unknown
 from satisfice.spec.study import Objective
-from satisfice.spec.trial import TrialRecord
 
 if TYPE_CHECKING:
     from satisfice.spec.study import StudySpec
@@ -35,13 +35,14 @@ class Answers:
             where: Where = (),
             order: Where = (),
             profile: str | None = None,
-        ) -> TrialRecord:
+        ) -> choose.BestTrial:
             """See `Reads`."""
 
     def compare(self, a: int, b: int, where: Where = (), profile: str | None = None) -> TrialComparison:
         """Two trials by number: every metric with the better one, parameters that differ, bounds.
 
-        Each is taken by itself, without its replicates. How much of a difference is chance is not told.
+        Each is taken by itself, without its replicates. A difference has its 95% interval where its noise is
+        known: of scores from the rows that both were scored on, of timings from their own intervals.
 
         Args:
             a: Number of the one.
@@ -52,7 +53,8 @@ class Answers:
         Raises:
             InputError: There is no such trial, or both are one.
         """
-        return TrialComparison.of(choose.compare(self._question(where, profile), a, b))
+        noise = choose.Noise(influences=self._read(lambda: self._reader.influences((a, b))))
+        return TrialComparison.of(choose.compare(replace(self._question(where, profile), noise=noise), a, b))
 
     def price_of(
         self,

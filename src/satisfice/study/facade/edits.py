@@ -32,6 +32,7 @@ class Edits:
         constraints: Mapping[str, Any] | None = None,
         objectives: Sequence[str] | None = None,
         profiles: Mapping[str, Mapping[str, Any]] | None = None,
+        choose: Mapping[str, Any] | None = None,
     ) -> tuple[str, ...]:
         """Change what a stored study may change; stored trials are judged anew, and workers take note.
 
@@ -40,6 +41,7 @@ class Edits:
             constraints: All of [constraints], in place of what holds now.
             objectives: Their names in another order; the first is what `best` means.
             profiles: All of [profiles] by name, in place of those there are now.
+            choose: Keys of [choose].
 
         Returns:
             What changed, in sentences.
@@ -53,6 +55,7 @@ class Edits:
             "constraints": constraints,
             "objectives": objectives,
             "profiles": profiles,
+            "choose": choose,
         }
         self._opened = changed(self._opened, {k: v for k, v in wanted.items() if v is not None})
         self._reload()

@@ -6,8 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pandas as pd
-
 from satisfice import choose
 from satisfice.data import ColumnNote
 from satisfice.errors import InputError, NoFeasibleTrial
@@ -18,11 +16,14 @@ from satisfice.spec.study import Objective
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.study.after.following import Following
-from satisfice.study.frame import trials_frame
+from satisfice.study.choice import chosen_of
+from satisfice.study.facade.frame import trials_frame
 from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.status import counts, threshold_sentence, turned_away_sentence, whole
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from satisfice.spec.study import StudySpec
     from satisfice.store.reader import Changes, Reader
     from satisfice.study.opening import Opened
@@ -62,7 +63,8 @@ class Reads:
         where: str | Sequence[str] = (),
         order: str | Sequence[str] = (),
         profile: str | None = None,
-    ) -> TrialRecord:
+        rule: str | None = None,
+    ) -> choose.BestTrial:
         """The best finished trial that satisfies every constraint.
 
         Args:
@@ -74,15 +76,24 @@ class Reads:
             profile: Name of a profile: its bounds hold beside the study's, and it is chosen by its order. A
                 metric or an order given here takes the place of that order; ``where`` adds to its bounds,
                 and replaces one on the same metric and side.
+            rule: "value", or "one-standard-error": the cheapest of those within one standard error of the
+                best. None: the study's own.
+
+        Returns:
+            The trial, with `tied`, numbers of the trials that cannot be told from it on the metric it was
+            chosen by, and `expected`, the score to expect on new data.
 
         Raises:
             NoFeasibleTrial: None does; carries the nearest miss.
             InputError: There is no such profile; the message lists those there are.
         """
-        asked, records = choose.asked(self.spec, profile), self.records()
-        by = asked.preference(order, maximize, minimize)
+        records = self.records()
         try:
-            return choose.best(records, asked.objectives, asked.constraints, maximize, minimize, where, by)
+            return self._read(
+                lambda: chosen_of(
+                    self._reader, records, maximize, minimize, where, order, rule, profile=profile
+                )
+            )
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
             away = "" if records else turned_away_sentence(self._counts()["turned_away"])
@@ -119,15 +130,44 @@ class Reads:
         """What each profile of the study asks for."""
         return [ProfileQuestion.of(each) for each in choose.asked_by_each(self.spec)]
 
+    def same_within_noise(
+        self,
+        objectives: Sequence[str | Objective] | None = None,
+        where: str | Sequence[str] | None = None,
+        profile: str | None = None,
+    ) -> dict[int, int]:
+        """Of the Pareto front, the points that add nothing beyond noise, with the point that covers each.
+
+        A point covers another where that one is better than it in no objective by more than noise.
+        `pareto_front` goes by values and keeps them all.
+
+        Args:
+            objectives: As for `pareto_front`.
+            where: As for `pareto_front`.
+            profile: As for `pareto_front`.
+
+        Returns:
+            By number of a trial on the front, the number of the trial on it that covers it.
+        """
+        records, asked = self.records(), choose.asked(self.spec, profile)
+        goals = choose.resolve_objectives(objectives, asked.objectives)
+        groups = choose.front_groups(records, goals, asked.constraints, where or ())
+        members = [m.number for g in groups for m in g.members]
+        noise = choose.Noise(influences=self._read(lambda: self._reader.influences(members)))
+        return choose.same_within_noise(groups, goals, noise)
+
     def close_calls(
-        self, maximize: str | None = None, minimize: str | None = None, where: str | Sequence[str] = ()
+        self,
+        maximize: str | None = None,
+        minimize: str | None = None,
+        where: str | Sequence[str] = (),
+        rule: str | None = None,
     ) -> list[choose.CloseCall]:
-        """What else was close to the best."""
+        """What else was close to the best; arguments as for `best`."""
         records = self.records()
         o, c = self.spec.objectives, self.spec.constraints
-        return choose.close_calls(
-            records, choose.best(records, o, c, maximize, minimize, where), o, c, maximize, minimize, where
-        )
+        found = self._read(lambda: chosen_of(self._reader, records, maximize, minimize, where, rule=rule))
+        return choose.close_calls(records, found, o, c, maximize, minimize, where)
 
     def trials_dataframe(self, attrs: object = None, multi_index: bool = False) -> pd.DataFrame:
         """One row a trial; parameters and metrics are named as in the study file, see `trials_frame`.
@@ -166,12 +206,13 @@ class Reads:
             raise InputError(f"study {self.name!r} has no trial {number}")
         return record
 
-    def report(self, directory: str | Path, profile: str | None = None) -> Path:
+    def report(self, directory: str | Path, profile: str | None = None, rule: str | None = None) -> Path:
         """Write plots and pages; returns the index page.
 
         Args:
-            directory: Where.
+            directory: Where they go.
             profile: Name of the profile that it is for.
+            rule: Of choice; None: the study's.
 
         Raises:
             InputError: There is no such profile.
@@ -180,7 +221,7 @@ class Reads:
         from satisfice.study.reporting import write
 
         records = self.records(with_reports=True)
-        return write(self._reader, records, self._counts(), Path(directory), profile)
+        return write(self._reader, records, self._counts(), Path(directory), profile, rule)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -197,17 +238,20 @@ class Reads:
         """The study as a notebook shows it: counts, the best so far, each profile."""
         return study_html(self.spec, self.status())
 
-    def report_context(self, chosen: int | None = None, profile: str | None = None) -> ReportContext:
+    def report_context(
+        self, chosen: int | None = None, profile: str | None = None, rule: str | None = None
+    ) -> ReportContext:
         """What a report says beside the trials.
 
         Args:
             chosen: The trial that it is about, where that is not the study's own choice.
             profile: Name of the profile that it is for.
+            rule: Of that choice; None: the study's.
         """
         from satisfice.study.reporting import context
 
         records, found = self.records(), self._counts()
-        return self._read(lambda: context(self._reader, records, found, chosen, profile))
+        return self._read(lambda: context(self._reader, records, found, chosen, profile, rule))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""

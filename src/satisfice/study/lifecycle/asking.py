@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 from satisfice.errors import LeaseLost, NoFeasibleProposal, StudyNotFound
 from satisfice.search import Proposal
 from satisfice.spec.metric import convert
+from satisfice.spec.standard_error import joined
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.ledger.types import Claim, Queued
 from satisfice.study.lifecycle.replicate import is_for_replicates, least_trained, next_replicate
@@ -118,7 +119,7 @@ class Asking:
             self._session,
             claim,
             params=record.params,
-            known=record.metrics,
+            known=joined(record.metrics, record.standard_errors),
             replicate_of=record.replicate_of,
             measured_on=record.measured_on,
         )

@@ -24,7 +24,6 @@ from satisfice.store.artefacts import Artefacts
 from satisfice.store.ledger.study_rows import StepReport
 from satisfice.study.lifecycle.loadable import check_loadable, read_file
 from satisfice.study.lifecycle.weights import to_safetensors
-from satisfice.train.files.onnx_model import weights_beside
 
 logger = logging.getLogger(__name__)
 
@@ -209,6 +208,8 @@ def kept_model(artefacts: Artefacts, number: int, attempt: int) -> Path | None:
 
 def kept_weights(model: Path) -> Path:
     """The file with the trained weights of a kept model: one beside it, or itself."""
+    from satisfice.train.files.onnx_model import weights_beside  # with pandas
+
     beside = weights_beside(model)
     return beside if beside.is_file() else model
 

@@ -9,6 +9,7 @@ from optuna.trial import TrialState
 
 from satisfice.registry import did_you_mean
 from satisfice.spec.constraint import stored_violations, verdict
+from satisfice.spec.standard_error import split
 from satisfice.spec.study import StudySpec
 from satisfice.store.ledger.types import Outcome
 from satisfice.study.lifecycle.reported import diverged
@@ -76,8 +77,9 @@ def lacks(name: str, found: Mapping[str, float]) -> str:
     """That a task gave other metrics, in words."""
     if not found:
         return f"{GAVE_NO}{name!r}, nor any other metric"
-    hint = did_you_mean(name, sorted(found))
-    gave = hint if hint.startswith("did you mean") else f"it gave {', '.join(sorted(found))}"
+    given = sorted(split(found)[0])
+    hint = did_you_mean(name, given)
+    gave = hint if hint.startswith("did you mean") else f"it gave {', '.join(given)}"
     return f"{GAVE_NO}{name!r} ({gave})"
 
 

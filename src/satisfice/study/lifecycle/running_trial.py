@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from satisfice.errors import BadReport
 from satisfice.search.history import rungs
 from satisfice.spec.metric import updated
+from satisfice.spec.standard_error import check_errors
 from satisfice.study.lifecycle.checkpoint import Checkpoints, kept_model, save_model
 from satisfice.study.lifecycle.held_lease import HeldLease
 from satisfice.study.lifecycle.reported import as_floats, is_step, step_hint
@@ -17,6 +18,7 @@ from satisfice.study.lifecycle.reported import as_floats, is_step, step_hint
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from satisfice.spec.influences import Influences
     from satisfice.store.ledger.study_rows import StepReport
     from satisfice.store.ledger.types import Claim
     from satisfice.study.lifecycle.session import Session
@@ -35,13 +37,14 @@ class RunningTrial:
         claim: The slot with its trial.
         number: As in Optuna.
         params: Active parameters only.
-        metrics: Known so far: those from before training, then what was reported last.
+        metrics: Known so far: those from before training, then what was reported last; with standard errors.
         replicate_of: Number of the trial that it repeats.
         measured_on: Fingerprint of the host that its timings are from.
         lease: Whether the trial is still this process's own.
         stop_reason: Why it should be pruned; None: it should not.
         reason: Why it was pruned or failed, once it is told.
         model_path: Where its model is kept.
+        influences: Of the rows that it was scored on; None: nobody told.
         sending: Held by whoever stores what is unsent.
         unsent: Reports that are not stored yet.
     """
@@ -68,6 +71,7 @@ class RunningTrial:
         self.stop_reason: str | None = None
         self.reason: str | None = None
         self.model_path = kept_model(session.artefacts, self.number, claim.attempt)  # of an earlier attempt
+        self.influences: Influences | None = None
         self._last_step = claim.last_step
         self._reached = claim.last_step  # by the report before the last one
         self._flushed_at = time.monotonic()
@@ -83,6 +87,7 @@ class RunningTrial:
         if not is_step(step):
             raise BadReport(f"step = {step!r:.80} is no step", hint=step_hint(step))
         values = as_floats(metrics)
+        check_errors(values, known=self.metrics, named=self.session.spec.metric_names)
         self.metrics = updated(self.metrics, values)
         # Judged where a step that trials are judged at is reached, or passed by since the report before.
         again = int(step) == self._last_step

@@ -16,6 +16,7 @@ from satisfice.measure import ProbeFailed
 from satisfice.search import Screen, Screened
 from satisfice.spec.constraint import Constraint, none_violated, violated
 from satisfice.spec.profile import turned_away_by
+from satisfice.spec.standard_error import split
 from satisfice.store.ledger.types import TurnedAway
 from satisfice.study.measuring.evaluator import Evaluator
 
@@ -58,7 +59,7 @@ class StudyScreen:
         missed = turned_away_by(own, of_each)
         if missed:
             decided = self._evaluator.decided_by_bounds(params, self._evaluator.spec.bounds)
-            self._turn_away(list(missed), {"params": dict(params), "metrics": metrics | decided})
+            self._turn_away(list(missed), {"params": dict(params), "metrics": split(metrics | decided)[0]})
         return Screened(fits=not missed, metrics=metrics, violations=dict(ChainMap(own, *of_each)))
 
     def within(self, constraints: Sequence[Constraint]) -> Screen:

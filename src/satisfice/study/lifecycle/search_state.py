@@ -9,6 +9,7 @@ from satisfice.choose import Asked, asked, asked_by_each, common_bounds
 from satisfice.search import PRUNERS, SAMPLERS, Decision, History, Proposal, Screen, SearchProblem
 from satisfice.search.views import View, Views
 from satisfice.spec.metric import convert
+from satisfice.spec.standard_error import split
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.ledger.study_rows import StepReport
@@ -32,6 +33,7 @@ class SearchState:
 
     def __init__(self, spec: StudySpec) -> None:
         self._views = Views([_view(spec, each) for each in (asked(spec), *_in_turns(spec))])
+        self._names = spec.metric_names
         self.max_steps = spec.budget.epochs
         self.revision = -1
 
@@ -44,8 +46,8 @@ class SearchState:
         records, reports = list(records), list(reports)
         for view in self._views:
             view.update(records)
-            for number, step, metrics in reports:
-                view.history.report(number, step, metrics)
+            for number, step, told in reports:
+                view.history.report(number, step, split(told, self._names)[0])
 
     def read(self, changes: Changes) -> None:
         """Take in what was read."""
@@ -125,4 +127,5 @@ def _view(spec: StudySpec, question: Asked) -> View:
 
 def as_read(metrics: Mapping[str, float], names: Iterable[str]) -> dict[str, float]:
     """Metrics as the reader would give them after they were stored, with those of ``names`` by conversion."""
-    return convert({name: float(value) for name, value in metrics.items()}, names)
+    named = list(names)
+    return convert({name: float(value) for name, value in split(metrics, named)[0].items()}, named)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from optuna.trial import TrialState
 
 from satisfice.errors import TrialFinished
 from satisfice.spec.metric import updated
+from satisfice.spec.standard_error import check_errors, joined
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.ledger.types import Outcome, SpecMoved
 from satisfice.study.lifecycle.judge import judge
@@ -42,11 +44,12 @@ def tell(
             break
         except SpecMoved:
             session.reload()
+    names = session.spec.metric_names
     record = TrialRecord(
         number=trial.number,
         state=outcome.state,
         params=trial.params,
-        metrics=as_read(outcome.metrics, session.spec.metric_names),
+        metrics=as_read(outcome.metrics, names),
         feasible=outcome.feasible,
     )
     session.wrote(revision, record, body, of=trial.number)
@@ -67,12 +70,14 @@ def _judged(
     evaluator, names = session.evaluator, session.spec.metric_names
     shipped = evaluator.shipped(trial.params, trial.model_path)
     found = updated(trial.metrics, shipped)
-    found = updated(found, as_floats(metrics or {}), names)
+    told = as_floats(metrics or {})
+    check_errors(told, known=found, named=names)
+    found = updated(found, told, names)
     where = trial.measured_on
     if state is not TrialState.FAIL and evaluator.lacks_timing(found) and not evaluator.measures:
-        told, where = evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
-        found = updated(found, told, names)
-    return judge(
+        timed, where = evaluator.measured_elsewhere(trial.params)  # meanwhile, perhaps
+        found = updated(found, timed, names)
+    outcome = judge(
         session.spec,
         evaluator,
         found,
@@ -82,6 +87,9 @@ def _judged(
         measured_on=where,
         order=session.objective_order,
     )
+    if outcome.state is not TrialState.COMPLETE:
+        return outcome
+    return replace(outcome, influences=trial.influences)
 
 
 def verdict(session: Session, record: TrialRecord, timings: Mapping[str, float]) -> Outcome:
@@ -89,7 +97,7 @@ def verdict(session: Session, record: TrialRecord, timings: Mapping[str, float])
     return judge(
         session.spec,
         session.evaluator,
-        updated(record.metrics, timings, session.spec.metric_names),
+        updated(joined(record.metrics, record.standard_errors), timings, session.spec.metric_names),
         TrialState.COMPLETE,
         measured_on=session.host if timings else record.measured_on,
         order=session.objective_order,

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from satisfice.errors import InputError
+from satisfice.spec.standard_error import split
 from satisfice.study.optuna_api.trial import OptunaTrial, report_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from satisfice.spec.influences import Influences
     from satisfice.study.lifecycle.running_trial import RunningTrial
 
 
@@ -54,7 +56,7 @@ class Trial(OptunaTrial):
     @property
     def metrics(self) -> dict[str, float]:
         """Known so far: those from before training, then what was reported last."""
-        return self._running.metrics
+        return split(self._running.metrics, self._running.session.spec.metric_names)[0]
 
     @overload
     def report(self, step: int, metrics: Mapping[str, float]) -> None: ...
@@ -123,6 +125,10 @@ class Trial(OptunaTrial):
         """
         self._running.lease.check()
         self._running.save_model(model, weights)
+
+    def save_influences(self, influences: Influences) -> None:
+        """Keep what each scored row did to the metrics; it is stored when the trial is told as complete."""
+        self._running.influences = influences
 
 
 def running_of(trial: Trial) -> RunningTrial:

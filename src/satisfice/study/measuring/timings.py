@@ -9,6 +9,7 @@ from typing import Any
 
 from satisfice.measure import Host, Measurement, Meter, Quiet, host
 from satisfice.spec.metric import DEFAULT_UNIT, METRICS, as_estimated
+from satisfice.spec.standard_error import NORMAL_95, error_name
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Task
 from satisfice.store import measurements
@@ -239,7 +240,9 @@ class Timings:
         )
 
     def _values(self, measured: Measurement) -> dict[str, float]:
-        values = {measured.metric: measured.value}
+        # The ends of a 95% interval are 1.96 standard errors from its middle.
+        error = (measured.high - measured.low) / 2 / NORMAL_95
+        values = {measured.metric: measured.value, error_name(measured.metric): error}
         if measured.metric == "latency_ms" and self._p95:
             values["latency_p95_ms"] = measured.value if measured.p95 is None else measured.p95
         return values | (as_estimated(measured.metric) if measured.estimated else {})

@@ -13,8 +13,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from optuna.trial import TrialState
-from rich.console import Console
-from rich.progress import Progress
 
 from satisfice.errors import InputError
 from satisfice.study.lifecycle.trial import Trial
@@ -135,6 +133,9 @@ class Bar:
     """
 
     def __init__(self, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
         self._progress = Progress(console=Console(stderr=True))
         self._total = total
         self._began = time.monotonic()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.trial import TrialRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIRST, _LAST = ("number", "state", "feasible"), ("reason",)
 
@@ -18,6 +20,8 @@ def trials_frame(records: Sequence[TrialRecord], space: SearchSpace) -> pd.DataF
     Where a name is taken, a parameter is called ``params_NAME`` and a metric ``metrics_NAME``: ``number``,
     ``state``, ``feasible`` and ``reason`` are the trial's own, and a parameter goes before a metric.
     """
+    import pandas as pd
+
     own = {*_FIRST, *_LAST}
     rows = [
         {

@@ -1,0 +1,20 @@
+"""In which form the cells of a study's files were read, told by the fingerprint that is stored with it."""
+
+from __future__ import annotations
+
+from satisfice.errors import DataError
+from satisfice.spec.study import FIRST_READING, READING
+
+
+def reading_of(fingerprint: str | None) -> int:
+    """How cells were read for the study that stored this fingerprint.
+
+    Raises:
+        DataError: By a newer satisfice.
+    """
+    reading = int(fingerprint.split(":")[0]) if fingerprint and ":" in fingerprint else FIRST_READING
+    if reading > READING:
+        raise DataError(
+            f"its data were read by a newer satisfice (reading {reading})", hint="upgrade satisfice"
+        )
+    return reading
