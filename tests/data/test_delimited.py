@@ -279,6 +279,6 @@ def test_target_and_columns_settle_each_other(tmp_path: Path) -> None:
 def test_long_cells_are_shown_short(tmp_path: Path) -> None:
     rows = [f"{v[0]},{'text ' * 500}{i},{v[2]}" for i, v in enumerate(ROWS)]
     (tmp_path / "d.csv").write_text("\n".join(["x,essay,y", *rows]))
-    (note,) = load(DataSpec(file="d.csv", target="y"), tmp_path, 0).notes
+    (note,) = load(DataSpec(file="d.csv", target="y", text=()), tmp_path, 0).notes
     assert (note.column, note.what) == ("essay", "ignored")
     assert len(str(note)) < 500

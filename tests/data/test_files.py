@@ -224,6 +224,6 @@ def test_a_file_without_a_target_asks_for_one(tmp_path: Path) -> None:
 
 
 def test_data_read_by_a_newer_satisfice_are_refused() -> None:
-    assert [reading_of(stored) for stored in (None, "ab12", "2:ab12")] == [1, 1, READING]
-    with pytest.raises(DataError, match=r"read by a newer satisfice \(reading 3\) \(upgrade satisfice\)"):
+    assert [reading_of(stored) for stored in (None, "ab12", "2:ab12", "3:ab12")] == [1, 1, 2, READING]
+    with pytest.raises(DataError, match=r"read by a newer satisfice \(reading 4\) \(upgrade satisfice\)"):
         reading_of(f"{READING + 1}:ab12")

@@ -37,7 +37,7 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 ROOMS = {
     "spec": ("advice", "study_file"),
     "choose": ("noise", "questions"),
-    "data": ("reading", "features", "sets"),
+    "data": ("reading", "text", "features", "sets"),
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
     "train": ("files", "networks", "trees", "families"),

@@ -68,7 +68,7 @@ def test_declares_itself(family: Any) -> None:
     assert trainer.family == family
     assert trainer.doc.endswith(".")
     assert trainer.tasks <= {"classification", "regression"}
-    assert trainer.kinds <= {"table", "image"}
+    assert trainer.kinds <= {"table", "image", "text"}
     assert set(trainer.measures) <= set(METRICS)
     for name, h in trainer.hyperparameters.items():
         assert h.problem_with(h.default) is None, name

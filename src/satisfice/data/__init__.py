@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from satisfice.data.features.image import ImageScaler
     from satisfice.data.features.scale import TargetScale
     from satisfice.data.features.table import TableEncoder
-    from satisfice.data.form import reading_of
+    from satisfice.data.form import reading_of, same_data
     from satisfice.data.loading import Fold, Preprocessor, Splits, dataset_of, fingerprint, load
     from satisfice.data.reading.columns import ColumnNote
     from satisfice.data.reading.raw import Dataset, RawData
 
 _HOMES = {
     "catalog": ("DATASETS",),
-    "form": ("reading_of",),
+    "form": ("reading_of", "same_data"),
     "features.image": ("ImageScaler",),
     "features.scale": ("TargetScale",),
     "features.table": ("TableEncoder",),
@@ -45,6 +45,7 @@ __all__ = [
     "fingerprint",
     "load",
     "reading_of",
+    "same_data",
 ]
 
 

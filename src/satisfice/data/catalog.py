@@ -24,5 +24,6 @@ DATASETS: Registry[Dataset] = Registry(
         "diamonds": "satisfice.data.sets.external:DIAMONDS",
         "flights": "satisfice.data.sets.external:FLIGHTS",
         "spambase": "satisfice.data.sets.external:SPAMBASE",
+        "spam_mail": "satisfice.data.sets.mails:SPAM_MAIL",
     },
 )

@@ -19,15 +19,18 @@ from satisfice.data.features.ranges import ranges
 from satisfice.data.features.scale import TargetScale, fit_target
 from satisfice.data.features.table import TableEncoder, fit_table
 from satisfice.data.features.unused import unused
+from satisfice.data.near_duplicates import groups_of, repeated
 from satisfice.data.reading.columns import ColumnNote
 from satisfice.data.reading.file import find_file, read_file
+from satisfice.data.reading.pandas_columns import texts_of
 from satisfice.data.reading.raw import Dataset, Kind, RawData, Task
 from satisfice.data.reading.understand import understand
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
 from satisfice.data.target import encode_target
+from satisfice.data.text.corpus import Corpus
 from satisfice.errors import DataError
 from satisfice.registry import did_you_mean
-from satisfice.spec.study import FIRST_READING, DataSpec
+from satisfice.spec.study import FIRST_READING, RULES_READING, DataSpec
 
 Preprocessor = TableEncoder | ImageScaler
 
@@ -63,11 +66,22 @@ class Splits:
     notes: tuple[ColumnNote, ...] = ()  # columns and values that are not simply used as they stand
     # By column: the least and the largest value of the training fold; of moments in seconds since 1970.
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    # Where there are columns of text: the folds and the preprocessor above lack their features, which depend
+    # on hyperparameters; `with_texts` adds them.
+    corpus: Corpus | None = None
 
     @property
     def n_classes(self) -> int:
         """Number of classes; 0 for regression."""
         return len(self.classes)
+
+    def with_texts(self, values: tuple[NDArray[np.float32], ...], preprocessor: Preprocessor) -> Splits:
+        """The data with further features in the three folds, (rows, k) each, and what prepares them all."""
+        folds = [
+            replace(fold, x=np.concatenate([fold.x, x], axis=1))
+            for fold, x in zip((self.train, self.valid, self.test), values, strict=True)
+        ]
+        return replace(self, preprocessor=preprocessor, train=folds[0], valid=folds[1], test=folds[2])
 
 
 def dataset_of(spec: DataSpec) -> Dataset | None:
@@ -93,7 +107,8 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     where = f"data set {spec.name}" if spec.name is not None else f"data.file: {base_dir / (spec.file or '')}"
     raw, task, positive = _read(spec, base_dir)
     if spec.reading != FIRST_READING:
-        raw = understand(raw, task, where)
+        infer = spec.reading > RULES_READING and spec.name is None
+        raw = understand(raw, task, where, _texts_named(spec, infer=infer), infer=infer)
     target = encode_target(raw.target, task, positive, where)
     strata = target.values if target.task == "classification" else None
     values = target.values
@@ -105,6 +120,7 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
             f"{where}: {len(raw)} rows are too few to split three ways",
             hint=f"at least {MINIMUM_ROWS} are needed{'' if spec.limit is None else ': raise data.limit'}",
         )
+    groups = groups_of(raw, spec.near_duplicates, where)
     folds = split(
         len(raw),
         valid=spec.valid,
@@ -112,6 +128,7 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         seed=seed,
         strata=None if target.task == "regression" else values,
         time=raw.time,
+        groups=groups if spec.near_duplicates == "group" else None,
     )
     _check_classes(values, folds, len(target.classes), where)
     train = raw.take(folds.train)
@@ -124,6 +141,8 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         return Fold(x=preprocessor.transform(items), y=y, z=y if scale is None else scale.standardise(y))
 
     valid, test = raw.take(folds.valid), raw.take(folds.test)
+    notes = [] if spec.reading == FIRST_READING else unused(train, preprocessor)
+    notes += repeated(groups, folds)
     return Splits(
         train=prepare(train, folds.train),
         valid=prepare(valid, folds.valid),
@@ -137,8 +156,13 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         raw_train=train,
         raw_valid=valid,
         raw_test=test,
-        notes=raw.notes if spec.reading == FIRST_READING else (*raw.notes, *unused(train, preprocessor)),
+        notes=(*raw.notes, *notes),
         ranges=ranges(train, preprocessor),
+        corpus=_corpus(
+            (train, valid, test),
+            values[folds.train] if scale is None else scale.standardise(values[folds.train]),
+            classify=scale is None,
+        ),
     )
 
 
@@ -160,6 +184,9 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
         "valid": spec.valid,
         "test": spec.test,
         "limit": spec.limit,
+        # Left out where they are: the fingerprints of studies from before there were such columns still hold.
+        **({} if spec.text is None else {"text": sorted(spec.text)}),
+        **({} if spec.near_duplicates is None else {"near_duplicates": spec.near_duplicates}),
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     dataset = dataset_of(spec)
@@ -197,11 +224,32 @@ def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
     return raw, dataset.task, positive
 
 
+def _texts_named(spec: DataSpec, *, infer: bool) -> tuple[str, ...] | None:
+    """The columns of text as the study or the data set states them; None where they are inferred."""
+    dataset = dataset_of(spec)
+    if spec.text is not None or dataset is None:
+        return spec.text if spec.text is not None or infer else ()
+    return tuple(name for name in dataset.text if name not in spec.drop)
+
+
+def _corpus(
+    folds: tuple[RawData, RawData, RawData], target: NDArray[Any], *, classify: bool
+) -> Corpus | None:
+    """The columns of text of all folds; None where there are none."""
+    names = folds[0].texts
+    if not names:
+        return None
+    frames = [fold.items for fold in folds if isinstance(fold.items, pd.DataFrame)]
+    texts = {name: [cell for frame in frames for cell in texts_of(frame[name])] for name in names}
+    lengths = (len(folds[0]), len(folds[1]), len(folds[2]))
+    return Corpus(texts, lengths, target, classify=classify)
+
+
 def _fit(train: RawData, where: str) -> Preprocessor:
     if not isinstance(train.items, pd.DataFrame):
         return fit_images(train.items)
     encoder = fit_table(train.items, train.rules)
-    if encoder.n_features == 0:
+    if encoder.n_features == 0 and encoder.texts is None:
         raise DataError(
             f"{where} has no column to learn from", hint="every column is constant or different in every row"
         )

@@ -35,6 +35,7 @@ def split(
     seed: int,
     strata: NDArray[np.int64] | None,
     time: pd.Series | None = None,
+    groups: Rows | None = None,
 ) -> Folds:
     """Split ``n`` rows.
 
@@ -46,6 +47,7 @@ def split(
         strata: Class code of each row, shape (n,), whose shares every fold keeps; None for none.
         time: When given, the earliest rows train, later ones validate, the latest test; rows with equal time
             stay in the order of the source.
+        groups: When given, rows of one group stay in one fold, shape (n,); not beside `time`.
 
     Raises:
         DataError: A fold or a class in it would be empty.
@@ -63,6 +65,8 @@ def split(
         order = np.argsort(time.to_numpy(), kind="stable").astype(np.int64)
         return _cut(order, valid, test)
     rng = np.random.default_rng([seed, 0x5917])
+    if groups is not None:
+        return _by_group(rng, groups, strata, (1 - valid - test, valid, test))
     if strata is None:
         return _cut(rng.permutation(n).astype(np.int64), valid, test)
     parts = [
@@ -75,6 +79,32 @@ def split(
         valid=np.sort(np.concatenate([p.valid for p in parts])),
         test=np.sort(np.concatenate([p.test for p in parts])),
     )
+
+
+def _by_group(
+    rng: np.random.Generator, groups: Rows, strata: NDArray[np.int64] | None, shares: tuple[float, ...]
+) -> Folds:
+    """Groups in random order, large ones first, each to the fold that lacks most of its classes' rows."""
+    names, of = np.unique(groups, return_inverse=True)
+    if len(names) < len(shares):
+        raise DataError(
+            f"the rows form {len(names)} groups of near-duplicates, too few to split three ways",
+            hint='set near_duplicates = "warn" in [data]',
+        )
+    classes = np.zeros(len(groups), np.int64) if strata is None else strata
+    held = np.zeros((len(names), int(classes.max()) + 1))
+    np.add.at(held, (of, classes), 1)
+    wanted = np.outer(shares, held.sum(axis=0))  # (folds, classes)
+    lacking = wanted.copy()
+    wanted = np.maximum(wanted, 1e-9)  # of a class without rows nothing is wanted
+    home = np.zeros(len(names), np.int64)
+    shuffled = rng.permutation(len(names))
+    for group in shuffled[np.argsort(-held[shuffled].sum(axis=1), kind="stable")].tolist():
+        fold = int(np.argmax((lacking / wanted) @ held[group]))
+        home[group] = fold
+        lacking[fold] -= held[group]
+    rows = [np.flatnonzero(home[of] == fold).astype(np.int64) for fold in range(len(shares))]
+    return Folds(train=rng.permutation(rows[0]), valid=rows[1], test=rows[2])
 
 
 def draw(n: int, limit: int, seed: int, strata: NDArray[np.int64] | None) -> Rows:

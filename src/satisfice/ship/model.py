@@ -74,13 +74,13 @@ class ShippedModel:
                     hint="channels first; one channel may be left out",
                 )
             return preprocessor.transform(images)
-        frame = _rows(items, {column.name for column in preprocessor.columns})
+        frame = _rows(items, set(preprocessor.sources))
         names = {str(name).strip(): name for name in frame.columns}
         frame = frame.rename(columns={name: stripped for stripped, name in names.items() if stripped != name})
-        lacking = [c.name for c in preprocessor.columns if c.name not in frame]
+        lacking = [name for name in preprocessor.sources if name not in frame]
         if lacking:
             raise InputError(
-                f"the items lack {', '.join(map(repr, dict.fromkeys(lacking)))}",
+                f"the items lack {', '.join(map(repr, lacking))}",
                 hint="give rows with the columns that the model was trained on",
             )
         twice = frame.columns[frame.columns.duplicated()]

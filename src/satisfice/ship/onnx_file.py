@@ -4,9 +4,9 @@ It is written from what a model file of satisfice holds: a header and the family
 library is loaded, and equal content gives equal bytes. The family writes its bare model (`CoreWriter`).
 
 Inputs are ``images`` (uint8 or float64), or one (n, 1) tensor for each source column of a table: float64 for
-numbers and for moments, which are seconds since 1970 in UTC (NaN where nothing is); text for categories
-(empty where nothing is). Outputs are ``label`` (n,) and ``probabilities`` float32 (n, k), or for regression
-``value`` float64 (n,).
+numbers and for moments, which are seconds since 1970 in UTC (NaN where nothing is); text for categories and
+texts (empty where nothing is). Outputs are ``label`` (n,) and ``probabilities`` float32 (n, k), or for
+regression ``value`` float64 (n,).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from satisfice.data import ImageScaler, Preprocessor, TableEncoder
 from satisfice.data.features.table import as_texts, read_number
+from satisfice.data.reading.pandas_columns import texts_of
 from satisfice.errors import InputError
 from satisfice.ship.onnx.decision import Link, add_classes, add_value
 from satisfice.ship.onnx.graph import Graph
@@ -168,9 +169,11 @@ def _columns(encoder: TableEncoder, frame: pd.DataFrame) -> dict[str, NDArray[An
     read, _ = encoder.read(frame)
     kinds = {column.name: column for column in encoder.columns}
     out: dict[str, NDArray[Any]] = {}
-    for name, key in input_names(kinds).items():
-        column = kinds[name]
-        if column.categories is not None:
+    for name, key in input_names(encoder.sources).items():
+        column = kinds.get(name)
+        if column is None:
+            out[key] = np.array(texts_of(read[name]), dtype=object)[:, None]
+        elif column.categories is not None:
             out[key] = as_texts(read[name], missing="").to_numpy(dtype=object)[:, None]
         elif column.part:
             out[key] = read_number(read[name], "seconds")[:, None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ERRORS_ONLY = 3
+_CHARACTERS = 2_000_000  # of the texts of one call, had all the longest one's length
 
 
 def session(model: bytes | str | Path, threads: int = 1) -> Any:
@@ -54,6 +55,31 @@ def exercise(path: str, threads: int = 1, batch: int = 1) -> Callable[[], object
         else:
             feeds[entry.name] = np.zeros(shape, np.uint8 if entry.type == "tensor(uint8)" else np.float64)
     return call(opened, feeds)
+
+
+def parts_of(feeds: Mapping[str, NDArray[Any]], texts: Iterable[str]) -> Iterator[dict[str, NDArray[Any]]]:
+    """The rows of the feeds, so many at a time that their tokens stay in memory.
+
+    The runtime fills the tokens of all rows up to those of the longest text.
+
+    Args:
+        feeds: Tensors of n rows.
+        texts: Names of those that hold long texts.
+    """
+    n = len(next(iter(feeds.values()))) if feeds else 0
+    longest = [
+        max(max(map(len, row)) for row in rows) for rows in zip(*(feeds[t] for t in texts), strict=True)
+    ]
+    begin = 0
+    while begin < len(longest):
+        end, most = begin, 0
+        while end < n and (end == begin or max(most, longest[end]) * (end - begin + 1) <= _CHARACTERS):
+            most = max(most, longest[end])
+            end += 1
+        yield {name: tensor[begin:end] for name, tensor in feeds.items()}
+        begin = end
+    if not longest:
+        yield dict(feeds)
 
 
 def version() -> str:

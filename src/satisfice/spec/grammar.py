@@ -101,6 +101,17 @@ DATA: Keys = {
     "limit": Key(
         kind=Kind.INTEGER, minimum=1, example="5000", doc="Use only so many rows, drawn by the seed."
     ),
+    "text": Key(
+        kind=Kind.TEXTS,
+        example='["subject", "body"]',
+        doc="Columns read as text; left out: those whose values are long and nearly all different.",
+    ),
+    "near_duplicates": Key(
+        kind=Kind.TEXT,
+        choices=("warn", "group", "ignore"),
+        example='"group"',
+        doc="Rows that nearly repeat each other's texts: `group` keeps them in one split; left out: `warn`.",
+    ),
 }
 
 MODEL: Keys = {

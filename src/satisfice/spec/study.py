@@ -18,7 +18,8 @@ from satisfice.spec.space import SearchSpace
 from satisfice.spec.toml import toml_key
 
 FIRST_READING = 1  # pandas infers what each column of a file is; studies without another one were made so
-READING = 2  # by rules that are learnt from whole columns and kept with the model
+RULES_READING = 2  # by rules that are learnt from whole columns and kept with the model
+READING = 3  # and columns of long texts are recognised
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,10 @@ class DataSpec:
     valid: float = 0.2  # share of the rows
     test: float = 0.2  # share of the rows
     limit: int | None = None  # use only so many rows, drawn by the seed
+    text: tuple[str, ...] | None = None  # columns read as text; None: inferred
+    near_duplicates: str | None = (
+        None  # "warn", "group" or "ignore" rows with nearly equal texts; None: "warn"
+    )
     reading: int = READING  # how cells are read; no key of a study file, since a study keeps the one it has
 
 

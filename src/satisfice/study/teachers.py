@@ -7,6 +7,7 @@ from typing import Any
 
 from optuna.trial import TrialState
 
+from satisfice.data import same_data
 from satisfice.errors import InputError, SpecError
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import LearnsFromTeachers, Task
@@ -60,7 +61,7 @@ def _teacher(name: str, spec: StudySpec, data: str | None, db: Database) -> Any:
     theirs = spec_of(row)
     if theirs.model is None or theirs.data is None:
         raise InputError(f"study {theirs.name!r} trains code of its own", hint="name a trial of a family")
-    if row["data_fingerprint"] != data:
+    if not same_data(row["data_fingerprint"], data):
         raise InputError(
             f"study {theirs.name!r} learns from other data, or splits them otherwise",
             hint="its [data] must say the same as this study's",

@@ -35,10 +35,11 @@ from satisfice.train.files.onnx_model import OnnxModel
 from satisfice.train.files.onnx_shipped import OnnxFile
 from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
 from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD
-from satisfice.train.prepared import PreparedData, check_tables
+from satisfice.train.prepared import PreparedData, check_tables, check_texts
 from satisfice.train.score import score_answers
 from satisfice.train.scoring import ScoredRows, Scoring
 from satisfice.train.study_data import StudyData, few_rows
+from satisfice.train.text_hyperparameters import TEXT
 from satisfice.train.trainer import Trainer
 
 _JOULES_OF_A_WATT_HOUR = 3600
@@ -137,6 +138,7 @@ class FamilyTask(ABC):
         check_against(self.spec, self.trainer, self.splits.task)
         check_two_classes(self.spec, self.splits)
         check_tables(self.spec, self.splits)
+        check_texts(self.spec, self.splits)
 
     def on_few_rows(self) -> Self:
         """The same task with little to train on, for a first try."""
@@ -171,6 +173,8 @@ class FamilyTask(ABC):
         """The architecture of the bare model, however its numbers are stored."""
         values, known = self.values(params), self.trainer.hyperparameters
         of = {name: h for name, h in known.items() if h.architecture and name not in _OF_THE_FILE}
+        if TEXT.keys() & of.keys() and self.splits.corpus is None:  # they decide nothing then
+            of = {name: h for name, h in of.items() if name not in TEXT}
         if not self.spec.canonical:
             return {name: values[name] for name in of}
         return self.canonical({name: h.typed(values[name]) for name, h in of.items()})

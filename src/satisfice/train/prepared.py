@@ -12,9 +12,12 @@ from satisfice.data import Fold, Preprocessor, RawData, Splits, TableEncoder
 from satisfice.data.features.relevance import ColumnOrder
 from satisfice.data.features.shape import STANDARD
 from satisfice.data.features.variants import features_of, rescale, restrict
-from satisfice.errors import SpecError
+from satisfice.data.text.corpus import TextSetting
+from satisfice.data.text.features import TextFeatures
+from satisfice.errors import DataError, SpecError
 from satisfice.spec.study import StudySpec
 from satisfice.train.hyperparameter import SCALING, SELECT
+from satisfice.train.text_hyperparameters import TEXT, setting_of
 
 _MOST_CACHED = 4  # prepared forms of the data kept in memory
 
@@ -32,6 +35,8 @@ class PreparedData:
         self._seed = seed
         self._encoders: dict[str, TableEncoder] = {}
         self._forms: OrderedDict[tuple[str, int], Splits] = OrderedDict()
+        # With columns of text; one is kept, for they are large.
+        self._latest: tuple[tuple[str, int], TextSetting, Splits] | None = None
 
     def preprocessor(self, values: Mapping[str, Any]) -> Preprocessor:
         """What a configuration's models prepare items with; no item is prepared for it."""
@@ -40,10 +45,21 @@ class PreparedData:
             return encoder
         scaling, k = self._asked(values)
         encoder = self._scaled(encoder, scaling)
-        return encoder if k == 0 else restrict(encoder, self._order.first(k))
+        encoder = encoder if k == 0 else restrict(encoder, self._order.first(k))
+        corpus = self._splits.corpus
+        return encoder if corpus is None else replace(encoder, texts=corpus.fitted(setting_of(values)))
 
     def splits(self, values: Mapping[str, Any]) -> Splits:
         """The data that a configuration learns from."""
+        asked, corpus, setting = self._asked(values), self._splits.corpus, setting_of(values)
+        if corpus is None:
+            return self._without_texts(values)
+        if self._latest is None or self._latest[:2] != (asked, setting):
+            whole = self._without_texts(values).with_texts(corpus.values(setting), self.preprocessor(values))
+            self._latest = asked, setting, whole
+        return self._latest[2]
+
+    def _without_texts(self, values: Mapping[str, Any]) -> Splits:
         asked = self._asked(values)
         if asked == (STANDARD, 0):
             return self._splits
@@ -79,7 +95,9 @@ class PreparedData:
 
     def _formed(self, values: Mapping[str, Any], k: int) -> Splits:
         preprocessor = self.preprocessor(values)
-        base = self._splits if k == 0 else self.splits({**values, SELECT: 0})
+        if isinstance(preprocessor, TableEncoder) and preprocessor.texts is not None:
+            preprocessor = replace(preprocessor, texts=TextFeatures(columns=()))
+        base = self._splits if k == 0 else self._without_texts({**values, SELECT: 0})
         places = None
         if k:
             assert isinstance(base.preprocessor, TableEncoder)
@@ -121,3 +139,21 @@ def check_tables(spec: StudySpec, splits: Splits) -> None:
     ]
     if errors:
         raise SpecError.of(errors)
+
+
+def check_texts(spec: StudySpec, splits: Splits) -> None:
+    """Refuse hyperparameters of columns of text where there are none.
+
+    Raises:
+        DataError: The study names one.
+    """
+    assert spec.model is not None
+    if splits.corpus is not None:
+        return
+    for table, names in (("space", spec.space.by_name), ("model", spec.model.fixed)):
+        for name in names:
+            if name in TEXT:
+                raise DataError(
+                    f"{table}.{name} is of columns of text, and the data have none",
+                    hint=f"name them in [data] text, or remove {name}",
+                )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import Fold, Splits, dataset_of, fingerprint, load
+from satisfice.data import ColumnNote, Fold, Splits, TableEncoder, dataset_of, fingerprint, load
 from satisfice.errors import DataError
 from satisfice.spec.study import DataSpec, StudySpec
 
@@ -52,7 +52,40 @@ class StudyData:
         """
         splits = load_cached(self._data, self._base_dir, self._seed)
         self._refuse_kind(splits.kind)
-        return splits
+        return splits if "text" in self._kinds else self._without_texts(splits)
+
+    def _without_texts(self, splits: Splits) -> Splits:
+        """The same data for a family that cannot learn from text."""
+        encoder = splits.preprocessor
+        if splits.corpus is None or not isinstance(encoder, TableEncoder):
+            return splits
+        names = splits.corpus.columns
+        if self._data.text is not None:
+            raise DataError(
+                f"data.text: {self._family} cannot learn from text, as in column {names[0]!r}",
+                hint="choose linear or mlp, or remove text",
+            )
+        if encoder.n_features == 0:
+            raise DataError(
+                f"model.family: {self._family} cannot learn from text, and the data hold nothing else",
+                hint="choose linear or mlp",
+            )
+        notes = tuple(
+            ColumnNote(
+                column=note.column,
+                what="ignored",
+                reason=f"is ignored: it holds text, from which {self._family} cannot learn",
+                count=note.count,
+                remedy="choose linear or mlp",
+            )
+            if note.column in names
+            else note
+            for note in splits.notes
+        )
+        rules = {name: rule for name, rule in encoder.rules.items() if name not in names}
+        return replace(
+            splits, corpus=None, notes=notes, preprocessor=replace(encoder, texts=None, rules=rules)
+        )
 
     def _refuse_kind(self, kind: str) -> None:
         if kind not in self._kinds:
@@ -80,6 +113,7 @@ def few_rows(splits: Splits) -> Splits:
         splits,
         train=_taken(splits.train, train),
         valid=_taken(splits.valid, valid),
+        corpus=None if splits.corpus is None else splits.corpus.of_rows(train, valid),
         raw_train=splits.raw_train.take(train),
         raw_valid=splits.raw_valid.take(valid),
     )

@@ -24,7 +24,7 @@ class Trainer(Protocol):
     hyperparameters: Hyperparameters  # all names that [space] and [model] may use
     measures: Mapping[str, Known]  # the metrics it can give, and when each is known
     tasks: frozenset[str]  # "classification", "regression"
-    kinds: frozenset[str]  # of data: "table", "image"
+    kinds: frozenset[str]  # of data: "table", "image"; "text" where columns of a table may be such
 
     def make_task(self, spec: StudySpec) -> Task:
         """The family bound to the study's data, which are loaded on first use."""

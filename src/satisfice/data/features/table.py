@@ -8,7 +8,8 @@ Notation: n rows, d output features. What a column becomes:
 - a category: one 0/1 feature for each value that is frequent enough, and one that gathers the rare ones,
   which is also where values go that training never saw; missing is a value of its own
 - a moment in time: its number of days, and where they vary its month, weekday and hour
-- text that is nearly unique in every row, or a column with one value: nothing
+- a column of text: what `satisfice.data.text.features` says; these features follow all others
+- names that are nearly unique in every row, or a column with one value: nothing
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from satisfice.data.reading.pandas_columns import (
     is_text,
     lost_texts,
     read_cells,
+    texts_of,
 )
+from satisfice.data.text.features import TextFeatures
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -79,13 +82,24 @@ class TableEncoder:
     ignored: tuple[str, ...] = field(default=())  # source columns that became nothing
     rules: Mapping[str, Rule] = field(default_factory=dict)  # by column; empty: pandas' rules (first reading)
     scaling: str = STANDARD  # what `mean` and `scale` are
+    texts: TextFeatures | None = None  # where there are columns of text
 
     kind = "table"
 
     @property
     def n_features(self) -> int:
         """D."""
+        return self._n_without_texts + (0 if self.texts is None else self.texts.width)
+
+    @property
+    def _n_without_texts(self) -> int:
         return sum(column.width for column in self.columns)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The same, and the columns of text that give no feature."""
+        texts = () if self.texts is None else self.texts.columns
+        return tuple(dict.fromkeys([*(column.name for column in self.columns), *texts]))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,7 +109,8 @@ class TableEncoder:
     @property
     def source_columns(self) -> tuple[str, ...]:
         """The columns that it asks for."""
-        return tuple(dict.fromkeys(column.name for column in self.columns))
+        texts = () if self.texts is None else self.texts.used
+        return tuple(dict.fromkeys([*(column.name for column in self.columns), *texts]))
 
     @property
     def feature_names(self) -> list[str]:
@@ -108,16 +123,18 @@ class TableEncoder:
             else:
                 names += [f"{label}={'missing' if v == MISSING_CATEGORY else v}" for v in c.categories]
                 names += [f"{label}=other"] * c.rare
-        return names
+        return names if self.texts is None else [*names, *self.texts.names]
 
     def column_of(self, feature: int) -> str:
         """The source column of a feature, given its place."""
         owners = [column.name for column in self.columns for _ in range(column.width)]
+        if feature >= len(owners) and self.texts is not None:
+            return self.texts.column_of(feature - len(owners))
         return owners[feature]
 
     def read(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Cells]]:
         """The columns that it needs, each cell a number, moment or category; and what could not be read."""
-        names = dict.fromkeys(column.name for column in self.columns)
+        names = self.sources
         if not self.rules:
             return frame, self._unread_by_pandas(frame)
         # Numbers that are such already are left alone: prediction of one row must be quick.
@@ -157,6 +174,8 @@ class TableEncoder:
             else:
                 _put_categories(out, at, column, frame)
             at += column.width
+        if self.texts is not None and self.texts.width:
+            out[:, at:] = self.texts.transform({name: texts_of(frame[name]) for name in self.texts.columns})
         return out
 
     def _put_number(
@@ -176,11 +195,16 @@ class TableEncoder:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The numbers it has learnt, for the file that ships."""
         arrays: dict[str, NDArray[Any]] = {"missing": self.missing, "mean": self.mean, "scale": self.scale}
+        arrays |= {} if self.texts is None else self.texts.arrays()
         return arrays | ({"start": self.start, "unit": self.unit} if len(self.start) else {})
 
     def describe(self) -> dict[str, Any]:
         """All else it has learnt, JSON-able."""
-        found = {"kind": self.kind, "columns": [_shorten(column) for column in self.columns]}
+        found: dict[str, Any] = {
+            "kind": self.kind,
+            "columns": [_shorten(column) for column in self.columns],
+            **({} if self.texts is None else {"texts": self.texts.describe()}),
+        }
         rules = {name: rule.describe() for name, rule in self.rules.items()}
         scaling = {} if self.scaling == STANDARD else {"scaling": self.scaling}
         return found | scaling | ({"rules": rules} if rules else {})
@@ -203,11 +227,12 @@ class TableEncoder:
             unit=arrays.get("unit", np.zeros(0)),
             rules=rules,
             scaling=description.get("scaling", STANDARD),
+            texts=TextFeatures.restore(description["texts"], arrays) if "texts" in description else None,
         )
 
 
 def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> TableEncoder:
-    """Learn the encoder from the training fold.
+    """Learn the encoder from the training fold; of columns of text no feature yet.
 
     Args:
         frame: The rows; where there are rules, read by them.
@@ -217,7 +242,10 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
     columns: list[Column] = []
     shapes: list[Shape] = []
     ignored: list[str] = []
+    texts = tuple(name for name in map(str, frame.columns) if name in rules and rules[name].kind == "text")
     for name in frame.columns:
+        if name in texts:
+            continue
         series = frame[name]
         rule = rules.get(str(name))
         if rule.kind == "moment" if rule is not None else is_moment(series):
@@ -238,7 +266,7 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
         if not kept:
             ignored.append(str(name))
     skewed = [shape for shape in shapes if shape.skewed]
-    used = {column.name: rules[column.name] for column in columns if column.name in rules}
+    used = {name: rules[name] for name in (*(c.name for c in columns), *texts) if name in rules}
     return TableEncoder(
         columns=tuple(columns),
         missing=np.array([shape.missing for shape in shapes], dtype=np.float32),
@@ -248,6 +276,7 @@ def fit_table(frame: pd.DataFrame, rules: Mapping[str, Rule] | None = None) -> T
         unit=np.array([shape.unit for shape in skewed]),
         ignored=tuple(ignored),
         rules=used,
+        texts=TextFeatures(columns=texts, terms=((),) * len(texts)) if texts else None,
     )
 
 

@@ -69,7 +69,7 @@ def restrict(encoder: TableEncoder, names: Collection[str]) -> TableEncoder:
         scale=encoder.scale[kept],
         start=encoder.start[skewed],
         unit=encoder.unit[skewed],
-        rules={name: rule for name, rule in encoder.rules.items() if name in names},
+        rules={name: rule for name, rule in encoder.rules.items() if name in names or rule.kind == "text"},
     )
 
 

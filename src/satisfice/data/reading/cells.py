@@ -26,6 +26,7 @@ ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)
 _DIGITS = {mark: re.compile(rf"[0-9{mark}eE+\n-]*") for mark in ".,"}
 _YES = {"True": ("true", "yes", "y", 1.0, "t", "ja"), "False": ("false", "no", "n", 0.0, "f", "nein")}
 _BAD = object()  # what a cell becomes that cannot be read
+TEXTS = frozenset(("category", "text"))  # kinds of rules whose values are texts
 _PLAIN = (("kind", "number"), ("decimal", "."))
 
 
@@ -33,7 +34,7 @@ _PLAIN = (("kind", "number"), ("decimal", "."))
 class Rule:
     """How the cells of one column are read."""
 
-    kind: str = "number"  # "number", "moment" (seconds since 1970 in UTC) or "category"
+    kind: str = "number"  # "number", "moment" (seconds since 1970 in UTC), "category" or "text"
     decimal: str = "."  # of a number: the decimal mark, "." or ","
     thousands: str = ""  # of a number: what separates thousands; empty for nothing
     unit: str = ""  # of a number: text before or after it, such as "%" or "€"
@@ -64,7 +65,7 @@ class Rule:
 class Cells:
     """A column that has been read."""
 
-    values: NDArray[Any]  # float64 with NaN where nothing is; of a category: texts, None where nothing is
+    values: NDArray[Any]  # float64 with NaN, or of categories and texts: str with None, where nothing is
     unread: Counter[str] = field(default_factory=Counter)  # texts that could not be read, and how often
     unseen: Counter[str] = field(default_factory=Counter)  # categories that are none of the frequent ones
 
@@ -86,11 +87,12 @@ def read(rule: Rule, cells: Sequence[Any] | NDArray[Any]) -> Cells:
     if isinstance(cells, np.ndarray) and kind == "M" and rule.kind == "moment":
         return Cells(values=_seconds(cells))
     listed: Sequence[Any] = cells.tolist() if isinstance(cells, np.ndarray) and kind != "M" else list(cells)
-    quick = read_clean(rule, listed) if rule.kind != "category" else None
+    texts = rule.kind in TEXTS
+    quick = None if texts else read_clean(rule, listed)
     if quick is not None:
         return Cells(values=quick)
     found, unread = _one_by_one(rule, listed)
-    if rule.kind != "category":
+    if not texts:
         return Cells(values=np.array(found, dtype=np.float64), unread=unread)
     values = np.empty(len(found), dtype=object)
     values[:] = found
@@ -100,6 +102,8 @@ def read(rule: Rule, cells: Sequence[Any] | NDArray[Any]) -> Cells:
 
 
 def _one_by_one(rule: Rule, cells: Sequence[Any]) -> tuple[list[Any], Counter[str]]:
+    if rule.kind == "text":
+        return [as_written(cell) for cell in cells], Counter()
     meaning = {"number": _as_number, "moment": _as_moment, "category": category_of}[rule.kind](rule)
     nothing = None if rule.kind == "category" else math.nan
     met: dict[Any, Any] = {}  # equal cells are looked at once
@@ -191,6 +195,11 @@ def category_of(rule: Rule) -> Callable[[Any], Any]:
         return next((others()[each] for each in tried if each in others()), text)
 
     return meaning
+
+
+def as_written(cell: Any) -> str | None:
+    """A cell of text, to the letter: nothing is stripped, and words such as "NA" are words."""
+    return cell or None if type(cell) is str else spelled(cell)
 
 
 def refusal(rule: Rule, cells: Cells) -> tuple[str, str] | None:

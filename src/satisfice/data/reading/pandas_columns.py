@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from satisfice.data.reading.cells import Cells, Rule, read
+from satisfice.data.reading.cells import TEXTS, Cells, Rule, read
 
 
 def is_text(series: pd.Series[Any]) -> bool:
@@ -56,10 +56,15 @@ def read_cells(rule: Rule, series: pd.Series[Any]) -> Cells:
 def as_series(rule: Rule, cells: Cells, index: pd.Index) -> pd.Series[Any]:
     """What was read, as the encoder takes it: float64, moments in UTC, or texts."""
     if rule.kind != "moment":
-        return pd.Series(cells.values, index=index, dtype=object if rule.kind == "category" else np.float64)
+        return pd.Series(cells.values, index=index, dtype=object if rule.kind in TEXTS else np.float64)
     lost = np.isnan(cells.values)
     moments = (np.where(lost, 0.0, cells.values) * 1e6).round().astype("datetime64[us]")
     return pd.Series(np.where(lost, np.datetime64("NaT"), moments), index=index)
+
+
+def texts_of(series: pd.Series[Any]) -> list[str]:
+    """The cells of a column of text; "" where nothing is."""
+    return [cell if type(cell) is str else "" for cell in series.tolist()]
 
 
 def read_column(rule: Rule, series: pd.Series[Any]) -> pd.Series[Any]:

@@ -36,6 +36,11 @@ class RawData:
     def __len__(self) -> int:
         return len(self.target)
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Names of the columns of text."""
+        return tuple(name for name, rule in self.rules.items() if rule.kind == "text")
+
     def take(self, rows: NDArray[np.int64]) -> RawData:
         """Only these rows, in this order."""
         items = self.items.iloc[rows] if isinstance(self.items, pd.DataFrame) else self.items[rows]
@@ -53,5 +58,6 @@ class Dataset:
     doc: str  # one line: what it is, how many rows
     source: str  # where its file comes from, and under which terms
     read: Callable[[], RawData]  # raises DataError naming how to get the file
+    text: tuple[str, ...] = ()  # columns of text
     positive: Any = None  # positive class of a binary target; None: the rarer one
     by_time: bool = False  # whether it is split by time

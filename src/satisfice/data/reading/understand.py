@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,35 +15,53 @@ from satisfice.data.reading.columns import ColumnNote, Habits, Learnt
 from satisfice.data.reading.learn import habits_of, learn, learn_columns
 from satisfice.data.reading.learn_target import MOST_CLASSES, learn_target
 from satisfice.data.reading.pandas_columns import as_series, is_text, read_cells
+from satisfice.data.reading.prose import check_named, inferred, is_prose
 from satisfice.data.reading.raw import RawData, Task
 from satisfice.errors import DataError
 
 
-def understand(raw: RawData, task: Task | None, where: str) -> RawData:
+def understand(
+    raw: RawData, task: Task | None, where: str, text: Sequence[str] | None = (), *, infer: bool = False
+) -> RawData:
     """Learn the rule of every column from all its rows, and read the table by them.
 
+    Args:
+        raw: As it was read.
+        task: Of the target; None to infer it.
+        where: Names the data in error messages.
+        text: Columns of text; None where they are not stated.
+        infer: Whether columns of text are then recognised.
+
     Raises:
-        DataError: A row has no target, or one that is no number among numbers.
+        DataError: A row has no target, or one that is no number among numbers; or a column of text is absent
+            or empty.
     """
     beside = learn(str(raw.target.name), raw.target.tolist()) if is_text(raw.target) else None
     items = raw.items.rename(columns=str) if isinstance(raw.items, pd.DataFrame) else pd.DataFrame()
-    texts = {name: items[name].tolist() for name in items.columns if is_text(items[name])}
+    prose = check_named(text or (), items, where)
+    texts = {
+        name: items[name].tolist() for name in items.columns if is_text(items[name]) and name not in prose
+    }
     learnt = learn_columns(texts, [] if beside is None else [beside])
     habits = habits_of([*learnt.values(), *([] if beside is None else [beside])])
     target, rule, said = _target(raw, task, where, habits)
     if not isinstance(raw.items, pd.DataFrame):
         return replace(raw, target=target, target_rule=rule, notes=(*raw.notes, *said))
+    found_prose = [name for name in learnt if infer and text is None and is_prose(learnt[name], texts[name])]
+    prose = (*prose, *found_prose)
+    learnt = {name: each for name, each in learnt.items() if name not in prose}
     rules = {name: learnt[name].rule if name in learnt else _rule_of(items[name]) for name in items.columns}
+    rules |= dict.fromkeys(prose, Rule(kind="text"))
     found = {name: read_cells(rule, items[name]) for name, rule in rules.items()}
     read = {name: as_series(rules[name], cells, items.index) for name, cells in found.items()}
-    notes = [*raw.notes, *said]
+    notes = [*raw.notes, *said, *(inferred(name, items[name]) for name in found_prose)]
     for name, each in learnt.items():
         notes += each.notes
         if each.why:
             notes.append(_left_as_text(name, each))
     for name, cells in found.items():
         never = int(items[name].notna().sum()) - cells.known if rules[name].kind == "moment" else 0
-        if name not in learnt and (cells.unread or never):
+        if name not in learnt and name not in prose and (cells.unread or never):
             notes.append(_endless(name, cells.unread, never))
     return replace(
         raw,

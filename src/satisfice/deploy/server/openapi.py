@@ -112,6 +112,8 @@ def _cell(column: InputColumn) -> Json:
     if kind == "category":
         seen = ", ".join(column.rule.values[:50])
         return {"type": ["string", "number", "boolean", "null"], "description": f"A category: {seen}"}
+    if kind == "text":
+        return {"type": ["string", "null"], "description": "A text, as it was written"}
     span = (
         ""
         if column.low is None or column.high is None

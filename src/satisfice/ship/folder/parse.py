@@ -15,7 +15,7 @@ from satisfice.errors import InputError
 from satisfice.ship.folder.description import FORMAT, Description, ImageInput, InputColumn, Promise, Score
 
 _DTYPES = ("uint8", "float64")
-_KINDS = ("number", "moment", "category")
+_KINDS = ("number", "moment", "category", "text")
 
 
 def from_text(text: str, place: str) -> Description:
@@ -161,7 +161,7 @@ def _input(table: _Table) -> tuple[InputColumn, ...] | ImageInput:
 def _column(table: _Table) -> InputColumn:
     kind = table.text("kind")
     if kind not in _KINDS:
-        raise table.wrong("kind", "'number', 'moment' or 'category'")
+        raise table.wrong("kind", "'number', 'moment', 'category' or 'text'")
     rule = _rule(table.table("rule"), kind)
     rare = table.raw().get("rare", False)
     if not isinstance(rare, bool):

@@ -1,7 +1,7 @@
 """From rows to answers: rows to the tensors that the file takes, and its outputs to what people read.
 
 Notation: n rows, k classes. Feeds are the inputs of ``model.onnx``: one tensor (n, 1) for each source column,
-float64 with NaN for a missing value (moments in seconds since 1970 in UTC) or text with "" for one; or
+float64 with NaN for a missing value (moments in seconds since 1970 in UTC) or str with "" for one; or
 ``images`` (n, channels, height, width). This module ships with models: it imports the standard library, NumPy
 and the reader of cells only.
 """
@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data.reading.cells import Cells, Rule, category_of, read, refusal
+from satisfice.data.reading.cells import TEXTS, Cells, Rule, category_of, read, refusal
 from satisfice.data.reading.text import MISSING
 from satisfice.errors import InputError
 from satisfice.ship.folder.description import IMAGE_COLUMN, Description, ImageInput, InputColumn
 from satisfice.ship.folder.pictures import image_of, pixels_of
+from satisfice.ship.runtime import parts_of
 
 Feeds = dict[str, NDArray[Any]]
 IMAGES = "images"  # name of the input
@@ -78,6 +79,7 @@ class Pipeline:
         if lacking:
             raise InputError(f"model.onnx does not give {min(lacking)!r}", hint="ship the model again")
         self._given = given
+        self._of_text = {c.input_name for c in described.columns if c.rule.kind == "text"}
         self._keys = tuple(str(label) for label in described.classes)
 
     def answer(self, rows: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], Told]:
@@ -132,7 +134,7 @@ class Pipeline:
                     unread[column.name] = dict(found.unread)
                 if found.unseen and not column.rare:
                     unseen[column.name] = dict(found.unseen)
-                values = _texts(found) if column.rule.kind == "category" else found.values
+                values = _texts(found) if column.rule.kind in TEXTS else found.values
             feeds[name] = values[:, None]
         return feeds, Told(unread=unread, unseen=unseen)
 
@@ -156,11 +158,16 @@ class Pipeline:
 
     def outputs(self, feeds: Feeds) -> Feeds:
         """The file's outputs by name: ``label`` and ``probabilities`` (n, k), or ``value`` (n,)."""
+        taken = self.taken(feeds)
         try:
-            found = self.session.run(self._outputs, self.taken(feeds))
+            found = [
+                self.session.run(self._outputs, part)
+                for part in parts_of(taken, self._of_text & taken.keys())
+            ]
         except UnicodeEncodeError as error:
             raise InputError("a text holds half a character", hint="send texts as UTF-8") from error
-        return dict(zip(self._outputs, found, strict=True))
+        joined = found[0] if len(found) == 1 else [np.concatenate(each) for each in zip(*found, strict=True)]
+        return dict(zip(self._outputs, joined, strict=True))
 
     def taken(self, feeds: Feeds) -> Feeds:
         """The feeds that the file takes: a column that became no feature is no input."""
@@ -206,6 +213,7 @@ class _Quick:
         self._number = rule.kind == "number" and not rule.missing
         self._moment = rule.kind == "moment"
         self._category = rule.kind == "category"
+        self._text = rule.kind == "text"
         self._known = frozenset(rule.values) - MISSING - {""}
         self._known_or_nothing = self._known | {None}
         self._meaning = category_of(rule) if column.rare and self._category else None  # nothing is unseen
@@ -217,6 +225,8 @@ class _Quick:
             except OverflowError:
                 return None
             return None if math.inf in cells or -math.inf in cells else values
+        if self._text and _TEXTS.issuperset(map(type, cells)):
+            return np.array([cell or "" for cell in cells], dtype=object)
         if self._moment and all(cell is None for cell in cells):
             return np.full(len(cells), np.nan)
         if self._category and _TEXTS.issuperset(map(type, cells)):

@@ -17,6 +17,7 @@ OPSET = 21
 ML_OPSET = 5  # of ai.onnx.ml: TreeEnsemble
 IR_VERSION = 10
 ML = "ai.onnx.ml"
+MS = "com.microsoft"  # ONNX Runtime's own operators
 
 Shape = Sequence[int | str | None] | None
 
@@ -68,7 +69,7 @@ class Graph:
         Args:
             kind: The operator.
             inputs: Names of values.
-            domain: Empty for ONNX's own operators, or `ML`.
+            domain: Empty for ONNX's own operators, `ML` or `MS`.
             attributes: As ``onnx.helper.make_node`` takes them, or arrays of whole numbers.
         """
         from onnx import AttributeProto, helper
@@ -106,6 +107,14 @@ class Graph:
         self._graph.initializer[-1].string_data.extend(content)
         return name
 
+    def text(self, value: str) -> str:
+        """Add one string as a constant, shape (); returns the name of its value."""
+        from onnx import TensorProto
+
+        name = self._tensor(TensorProto.STRING, [], 0)
+        self._graph.initializer[-1].string_data.append(value.encode())
+        return name
+
     def _tensor(self, dtype: int, shape: Sequence[int], data: bytes | int) -> str:
         """Of these bytes; or of so many that are left out."""
         tensor = self._graph.initializer.add(name=self._name(), data_type=dtype, dims=shape)
@@ -128,6 +137,8 @@ class Graph:
         self._model.opset_import.append(helper.make_opsetid("", OPSET))
         if ML in domains:
             self._model.opset_import.append(helper.make_opsetid(ML, ML_OPSET))
+        if MS in domains:
+            self._model.opset_import.append(helper.make_opsetid(MS, 1))
         helper.set_model_props(self._model, dict(sorted(metadata.items())))
 
     def serialized(self, metadata: Mapping[str, str]) -> bytes:

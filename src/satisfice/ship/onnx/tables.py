@@ -1,8 +1,8 @@
 """The preprocessing of tables as operators: the same features as `satisfice.data.features.table` makes.
 
 Every source column is an input of shape (n, 1): a number as float64 with NaN where it is missing, a moment as
-float64 seconds since 1970 in UTC, a category as text, empty where it is missing. Numbers are centred in
-float64 before they become float32.
+float64 seconds since 1970 in UTC, a category or a text as text, empty where it is missing. Numbers are
+centred in float64 before they become float32.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from satisfice.ship.onnx.decision import OUTPUTS
 from satisfice.ship.onnx.graph import ML, Graph
 from satisfice.ship.onnx.moments import Moment
 from satisfice.ship.onnx.scaling import add_as_it_stands, add_distance, add_standardised
+from satisfice.ship.onnx.texts import add_texts
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,9 @@ def add_table(graph: Graph, encoder: TableEncoder) -> str:
         if column.categories is not None:
             value = _one_hot(graph, sources[column.name], column)
             blocks.append(_Block(value, tuple(range(at, at + column.width))))
+    if encoder.texts is not None and encoder.texts.width:
+        value = add_texts(graph, encoder.texts, sources)
+        blocks.append(_Block(value, tuple(range(starts[-1], encoder.n_features))))
     x = blocks[0].value if len(blocks) == 1 else graph.op("Concat", *(b.value for b in blocks), axis=1)
     places = [place for block in blocks for place in block.places]
     if places == sorted(places):
@@ -68,11 +72,13 @@ def _declare(graph: Graph, encoder: TableEncoder) -> dict[str, str]:
     """The input of each source column."""
     from onnx import TensorProto
 
-    names = input_names(column.name for column in encoder.columns)
+    names = input_names(encoder.sources)
     types = {
         column.name: TensorProto.DOUBLE if column.categories is None else TensorProto.STRING
         for column in encoder.columns
     }
+    types |= dict.fromkeys(encoder.texts.used if encoder.texts is not None else (), TensorProto.STRING)
+    names = {column: name for column, name in names.items() if column in types}
     return {column: graph.input(name, types[column], ["n", 1]) for column, name in names.items()}
 
 

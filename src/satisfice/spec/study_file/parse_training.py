@@ -77,12 +77,44 @@ def _data(table: Table) -> DataSpec | None:
         raise table.error(
             f"drops the target {show(read['target'])}", key="drop", hint="remove it from the list"
         )
+    _check_text(table, read)
     if read["valid"] + read["test"] >= 1:
         raise table.error(
             f"valid {read['valid']} and test {read['test']} leave no row to train on",
             hint="make their sum less than 1",
         )
     return DataSpec(**{**read, "valid": float(read["valid"]), "test": float(read["test"])})
+
+
+def _check_text(table: Table, read: Mapping[str, Any]) -> None:
+    """Refuse columns of text that cannot be such."""
+    text = read["text"] or ()
+    for name in text:
+        if text.count(name) > 1:
+            raise table.error(f"names {show(name)} twice", key="text", hint="name it once")
+        for key in ("target", "time"):
+            if name == read[key]:
+                raise table.error(
+                    f"names {show(name)}, which is the {key} column",
+                    key="text",
+                    hint="remove it from the list",
+                )
+        if name in read["drop"]:
+            raise table.error(
+                f"names {show(name)}, which drop leaves out",
+                key="text",
+                hint="remove it from one of the lists",
+            )
+    if read["near_duplicates"] == "group" and read["text"] == ():
+        raise table.error(
+            "groups rows by their texts, but text names no column",
+            key="near_duplicates",
+            hint="name one in text",
+        )
+    if read["near_duplicates"] == "group" and read["time"] is not None:
+        raise table.error(
+            "does not go with a split by time", key="near_duplicates", hint='remove time, or write "warn"'
+        )
 
 
 def _model(table: Table) -> ModelSpec | None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from satisfice.data import ImageScaler, Splits, TableEncoder
 from satisfice.data.features.table import as_texts, read_number
 from satisfice.data.reading.cells import Rule
+from satisfice.data.reading.pandas_columns import texts_of
 from satisfice.errors import InputError
 from satisfice.ship.folder.description import IMAGE_COLUMN, ImageInput, InputColumn, Score
 from satisfice.ship.folder.pipeline import Feeds, Pipeline
@@ -47,9 +48,12 @@ def inputs_of(
         dtype = "uint8" if opened.get_inputs()[0].type == "tensor(uint8)" else "float64"
         return ImageInput(shape=(channels, height, width), dtype=dtype)
     columns = {column.name: column for column in preprocessor.columns}
+    used = set(preprocessor.source_columns)
     found = []
-    for name, tensor in input_names(columns).items():
-        category = columns[name].categories is not None
+    for name, tensor in input_names(preprocessor.sources).items():
+        if name not in used:
+            continue
+        category = name in columns and columns[name].categories is not None
         rule = preprocessor.rule_of(name)
         if category and rule.kind != "category":  # of the first reading: texts as they are
             rule = Rule(kind="category")
@@ -60,7 +64,7 @@ def inputs_of(
                 rule=rule,
                 low=low,
                 high=high,
-                rare=columns[name].rare,
+                rare=name in columns and columns[name].rare,
                 tensor="" if tensor == name else tensor,
             )
         )
@@ -121,6 +125,8 @@ def _cells(
         series = read[column.name]
         if column.rule.kind == "category":
             out[column.name] = [text or None for text in as_texts(series, missing="").tolist()]
+        elif column.rule.kind == "text":
+            out[column.name] = [text or None for text in texts_of(series)]
         elif column.rule.kind == "moment":
             out[column.name] = [_moment(seconds) for seconds in read_number(series, "seconds").tolist()]
         else:

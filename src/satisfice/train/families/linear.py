@@ -23,8 +23,10 @@ from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.families.linear_solvers import SOLVERS, check_solvers, logistic_solver, ridge_solver
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_tables, of_the_file
+from satisfice.train.text_hyperparameters import TEXT
 from satisfice.train.trainer import measures
 
+_MANY, _FILLED, _LOOKED_AT = 128, 0.2, 1000  # features; share that is not zero; rows it is told by
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
 
 
@@ -84,7 +86,7 @@ class LinearTask(FamilyTask):
         trial.batch_end()
         learn = fit_logistic if data.task == "classification" else _fit_least_squares
         with threadpool_limits(limits=max(trial.threads, 1)):
-            core = learn(x, data.train.z, values, trial.seed)
+            core = learn(x if data.corpus is None else _sparse(x), data.train.z, values, trial.seed)
         seconds = time.perf_counter() - began
         trial.batch_end()
         known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
@@ -131,6 +133,7 @@ HYPERPARAMETERS: Hyperparameters = {
         kind="int", default=300, low=1, high=1_000_000, doc="Iterations of the solver at most."
     ),
     **of_tables(scaled=True),
+    **TEXT,
     **of_the_file(PRECISIONS),
 }
 
@@ -141,7 +144,7 @@ class LinearTrainer:
     family = "linear"
     doc = "Logistic regression; least squares, ridge, lasso or elastic net for numbers (scikit-learn)."
     tasks = frozenset({"classification", "regression"})
-    kinds = frozenset({"table", "image"})
+    kinds = frozenset({"table", "image", "text"})
     precisions: tuple[str, ...] = PRECISIONS
     measures: Mapping[str, Known] = measures(
         size_known=Known.BEFORE,
@@ -184,6 +187,15 @@ class LinearTrainer:
 LINEAR = LinearTrainer()
 
 
+def _sparse(x: NDArray[np.float32]) -> Any:
+    """Features of texts as solvers take them soonest: sparse where there are many and nearly all are zero."""
+    if x.shape[1] < _MANY or np.count_nonzero(x[:_LOOKED_AT]) > _FILLED * x[:_LOOKED_AT].size:
+        return x
+    from scipy.sparse import csr_matrix  # slow to import
+
+    return csr_matrix(x)
+
+
 def fit_logistic(
     x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
 ) -> LinearModel:
@@ -193,7 +205,7 @@ def fit_logistic(
 
     penalty = values["penalty"]
     ratio = {"l2": 0.0, "l1": 1.0, "elastic_net": float(values["l1_ratio"]), "none": 0.0}[penalty]
-    strength = np.inf if penalty == "none" else 1.0 / (values["alpha"] * len(x))
+    strength = np.inf if penalty == "none" else 1.0 / (values["alpha"] * x.shape[0])
     # Up to scikit-learn 1.7 `l1_ratio` counts only with this name of the penalty; from 1.8 on the name is
     # deprecated.
     version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -213,19 +225,20 @@ def fit_logistic(
     )
 
 
-def _fit_least_squares(
-    x: NDArray[np.float32], y: NDArray[Any], values: Mapping[str, Any], seed: int
-) -> LinearModel:
+def _fit_least_squares(x: Any, y: NDArray[Any], values: Mapping[str, Any], seed: int) -> LinearModel:
     """``y`` is of unit variance, so that a penalty means the same whatever the target's unit."""
     from sklearn.linear_model import ElasticNet, Ridge  # slow to import
 
     penalty, alpha, limit = values["penalty"], values["alpha"], int(values["max_iter"])
     if penalty == "none":
-        return _solve(x.astype(np.float64), y)
+        dense = x if isinstance(x, np.ndarray) else x.toarray()
+        return _solve(dense.astype(np.float64), y)
     if penalty == "l2":
         solver = ridge_solver(values["solver"])
+        if solver not in ("auto", "saga") and not isinstance(x, np.ndarray):
+            x = x.toarray()  # the others fit no intercept beside sparse features
         estimator: Any = Ridge(
-            alpha=alpha * len(x),
+            alpha=alpha * x.shape[0],
             solver=solver,
             max_iter=limit if solver == "saga" else None,
             random_state=seed % 2**32,

@@ -11,6 +11,7 @@ from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_t
 from satisfice.train.networks.hyperparameters import TRAINING
 from satisfice.train.networks.plan import Plan, Shape, mlp_plan
 from satisfice.train.networks.task import TorchTask, TorchTrainer
+from satisfice.train.text_hyperparameters import TEXT
 
 HYPERPARAMETERS: Hyperparameters = {
     "hidden_layers": Hyperparameter(
@@ -20,6 +21,7 @@ HYPERPARAMETERS: Hyperparameters = {
         kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
     ),
     **of_tables(scaled=True),
+    **TEXT,
     **TRAINING,
     "optimizer": replace(
         TRAINING["optimizer"],
@@ -35,7 +37,7 @@ class MLPTrainer(TorchTrainer):
 
     family = "mlp"
     doc = "Fully connected network on tables, or on images as flat vectors (torch)."
-    kinds = frozenset({"table", "image"})
+    kinds = frozenset({"table", "image", "text"})
     hyperparameters = HYPERPARAMETERS
 
     def plan(self, values: Mapping[str, Any], shape: Shape, outputs: int) -> Plan:

@@ -64,9 +64,11 @@ class OnnxModel:
         session = self._session
         given = runtime.taken(session, feeds)
         n = len(next(iter(feeds.values())))
+        texts = [name for name, tensor in given.items() if tensor.dtype == object]
         parts = [
-            runtime.outputs(session, {k: v[at : at + _CHUNK] for k, v in given.items()})
+            runtime.outputs(session, part)
             for at in range(0, n, _CHUNK)
+            for part in runtime.parts_of({k: v[at : at + _CHUNK] for k, v in given.items()}, texts)
         ]
         if not classes:
             return None, np.concatenate([part["value"] for part in parts])

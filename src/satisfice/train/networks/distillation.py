@@ -94,14 +94,21 @@ def outputs_of(teacher: Teacher, splits: Splits) -> NDArray[np.float32]:
         raise InputError(
             "its items were prepared otherwise than this study's", hint="train it anew on these data"
         )
-    found = teacher.outputs(splits.train.x)
+    x = splits.train.x
+    if splits.corpus is not None:  # each has words of its own
+        x = header.preprocessor.transform(splits.raw_train.items)
+    found = teacher.outputs(x)
     if splits.target is not None:
         found = splits.target.standardise(found)[:, None]
     return found.astype(np.float32)
 
 
 def _told(preprocessor: Any) -> str:
-    return json.dumps(preprocessor.describe(), sort_keys=True, default=str)
+    """All but which terms of texts are features."""
+    told = preprocessor.describe()
+    if "texts" in told:
+        told["texts"] = told["texts"]["columns"]
+    return json.dumps(told, sort_keys=True, default=str)
 
 
 def loss_of(

@@ -1,0 +1,1 @@
+"""Columns of text: cut into tokens, counted, and the n-grams chosen that become features."""
