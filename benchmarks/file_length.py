@@ -83,7 +83,7 @@ def main() -> int:
         arrays, options = untrained_arrays(task, params), task.options(params)
         assert arrays is not None
         static = options.precision == "int8_static"
-        items = task.splits.train.x[:256] if static else None
+        items = task.splits_of(params).train.x[:256] if static else None
         began = time.process_time()
         file = content(task.header(params), arrays, task.trainer, options, items)
         if not static and told["n_parameters"] < SMALL:

@@ -5,6 +5,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,10 @@ def reduced(path: Path, folder: Path) -> Path:
     assert tomllib.loads(text)["budget"] == budget
     for code in STUDIES.glob("*.py"):
         shutil.copy(code, folder)
+    pictures = tomllib.loads(text)["data"].get("folder") if "data" in tomllib.loads(text) else None
+    if pictures is not None:
+        writer = [sys.executable, str(STUDIES / "write_photos.py"), "digits", str(folder / pictures)]
+        subprocess.run([*writer, "--most", "30"], check=True)
     (folder / path.name).write_text(text)
     return folder / path.name
 
@@ -62,6 +68,11 @@ def run(path: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(out.getvalue() or "{}")
     assert ended.value.code == (0 if result.get("best") else 1), err.getvalue()
     return result
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATISFICE_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=[p.stem for p in FILES])

@@ -37,7 +37,7 @@ RANK = {name: rank for rank, row in enumerate(LAYERS) for name in row}
 ROOMS = {
     "spec": ("advice", "study_file"),
     "choose": ("noise", "questions"),
-    "data": ("reading", "text", "features", "sets"),
+    "data": ("pictures", "reading", "text", "features", "sets"),
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
     "train": ("files", "networks", "trees", "families"),

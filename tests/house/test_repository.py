@@ -22,6 +22,7 @@ RUNTIME_EXTRAS = {
     "ray",
     "slurm",
     "serve",
+    "images",
 }
 
 

@@ -86,6 +86,8 @@ ARCHITECTURE = st.fixed_dictionaries(
         "growth": st.one_of(st.sampled_from([0.5, 1.0, 1.5, 2.0, 4.0]), st.floats(0.5, 4.0)),
         "convolutions": st.integers(1, 2),
         "kernel_size": st.sampled_from([1, 3]),
+        "convolution": st.sampled_from(["standard", "separable"]),
+        "residual": st.booleans(),
         "head": st.sampled_from(["flatten", "average"]),
         "width": st.sampled_from([0, 5]),
         "activation": st.sampled_from(["relu", "tanh"]),
@@ -105,7 +107,7 @@ def without_average(plan: Plan) -> Plan:
 def test_architectures_of_equal_convolutional_networks_come_out_equal(
     shape: Any, a: dict[str, Any], b: dict[str, Any]
 ) -> None:
-    b = a | {name: b[name] for name in ("growth", "head")}
+    b = a | {name: b[name] for name in ("growth", "head", "convolution")}
     one, other = CNN.canonical(a, shape), CNN.canonical(b, shape)
     assert CNN.canonical(one, shape) == one
     plan, before = CNN.plan(one, shape, 3), CNN.plan(a, shape, 3)
@@ -130,6 +132,7 @@ def test_growth_decides_nothing_with_one_block() -> None:
             "width": st.integers(1, 4),
             "activation": st.sampled_from(["relu", "tanh"]),
             "batch_norm": st.booleans(),
+            "residual": st.booleans(),
         }
     ),
     b=st.fixed_dictionaries(
@@ -138,6 +141,7 @@ def test_growth_decides_nothing_with_one_block() -> None:
             "width": st.integers(1, 4),
             "activation": st.sampled_from(["relu", "tanh"]),
             "batch_norm": st.booleans(),
+            "residual": st.booleans(),
         }
     ),
 )

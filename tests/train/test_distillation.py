@@ -173,6 +173,18 @@ def _space(**distributions: Any) -> SearchSpace:
     )
 
 
+def test_a_teacher_may_take_images_of_another_size(make_spec: Any, new_trial: Any, tmp_path: Path) -> None:
+    trial = new_trial(max_epochs=2)
+    task = make_task(make_spec("mlp", "digits"))
+    task.train({"image_size": 6}, trial)
+    (tmp_path / "model.safetensors").write_bytes(trial.model)
+    large = load_model(tmp_path / "model.safetensors")
+    learner = student(make_spec, "digits", large, distillation=0.5)
+    found = learner.teacher_outputs({"image_size": 12})
+    assert np.allclose(found, large.predict_proba(learner.splits.raw_train.items), atol=1e-6)
+    assert math.isfinite(learner.train({"image_size": 12}, new_trial(max_epochs=2))["log_loss"])
+
+
 def test_teachers_are_those_that_a_trial_may_have(make_spec: Any) -> None:
     spec = make_spec("mlp", "wine")
     assert teachers_of(spec) == ()

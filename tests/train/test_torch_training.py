@@ -20,7 +20,16 @@ from satisfice.train import make_task as make_any_task
 from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.network import build, from_arrays, to_arrays
 from satisfice.train.networks.optimizer import add_sign, make_optimizer
-from satisfice.train.networks.plan import Dropout, cnn_plan, flops, mlp_plan, n_parameters, shipped_tensors
+from satisfice.train.networks.plan import (
+    Dropout,
+    Residual,
+    cnn_plan,
+    flops,
+    leaves,
+    mlp_plan,
+    n_parameters,
+    shipped_tensors,
+)
 from satisfice.train.networks.schedule import SCHEDULES, learning_rate_factor
 
 make_task: Any = make_any_task  # its families' own methods are under test
@@ -36,6 +45,7 @@ plans = st.one_of(
         activation=st.sampled_from(ACTIVATIONS),
         batch_norm=st.booleans(),
         dropout=st.sampled_from([0.0, 0.5]),
+        residual=st.booleans(),
     ),
     st.builds(
         cnn_plan,
@@ -51,6 +61,8 @@ plans = st.one_of(
         activation=st.sampled_from(ACTIVATIONS),
         batch_norm=st.booleans(),
         dropout=st.sampled_from([0.0, 0.5]),
+        separable=st.booleans(),
+        residual=st.booleans(),
     ),
 )
 VALUES = {name: h.default for name, h in TRAINERS.get("mlp").hyperparameters.items()}
@@ -62,7 +74,7 @@ def _on_cpu(monkeypatch: Any) -> None:
 
 
 def _input(plan: Any, n: Any = 2) -> Any:
-    first = plan[0]
+    first: Any = next(leaves(plan))
     if hasattr(first, "kernel"):
         return torch.randn(n, first.inputs, first.height, first.width)
     linear = next(layer for layer in plan if hasattr(layer, "outputs"))
@@ -83,13 +95,23 @@ def test_a_plan_tells_the_module_it_builds(plan: Any) -> None:
     assert counter.get_total_flops() == flops(plan)
 
 
+def without_dropout(plan: Any) -> Any:
+    return tuple(
+        Residual(without_dropout(layer.body), without_dropout(layer.shortcut))
+        if isinstance(layer, Residual)
+        else layer
+        for layer in plan
+        if not isinstance(layer, Dropout)
+    )
+
+
 @settings(max_examples=20, deadline=None)
 @given(plans)
 def test_what_ships_computes_the_same_without_dropout(plan: Any) -> None:
     module = build(plan)
     module.train()(_input(plan, 4))  # moves the statistics of batch norm
     module.eval()
-    shipped = from_arrays(tuple(layer for layer in plan if not isinstance(layer, Dropout)), to_arrays(module))
+    shipped = from_arrays(without_dropout(plan), to_arrays(module))
     x = _input(plan)
     assert torch.equal(module(x), shipped(x))
 

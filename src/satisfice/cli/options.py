@@ -280,6 +280,10 @@ def open_study(name: str, url: str | None) -> Study:
     return load_study(name, storage=existing(url))
 
 
+# What they log is shown: waits for the host, and pictures that are read.
+_TELLING = ("satisfice.measure.latency.quiet", "satisfice.data.pictures.progress")
+
+
 def quiet() -> None:
     """Keep libraries from writing between our lines; warnings and waits become lines of ours."""
     import optuna
@@ -287,10 +291,11 @@ def quiet() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warnings.showwarning = _show_warning
-    waits = logging.getLogger("satisfice.measure.latency.quiet")
-    if not waits.handlers:
-        waits.addHandler(_Say())
-        waits.setLevel(logging.INFO)
+    for name in _TELLING:
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(_Say())
+            logger.setLevel(logging.INFO)
 
 
 class _Say(logging.Handler):

@@ -23,6 +23,7 @@ from satisfice.data.near_duplicates import groups_of, repeated
 from satisfice.data.reading.columns import ColumnNote
 from satisfice.data.reading.file import find_file, read_file
 from satisfice.data.reading.pandas_columns import texts_of
+from satisfice.data.reading.pictures import digest_pictures, of_pictures, read_pictures
 from satisfice.data.reading.raw import Dataset, Kind, RawData, Task
 from satisfice.data.reading.understand import understand
 from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
@@ -84,8 +85,16 @@ class Splits:
         return replace(self, preprocessor=preprocessor, train=folds[0], valid=folds[1], test=folds[2])
 
 
+def _where(spec: DataSpec, base_dir: Path) -> str:
+    """Names the data in errors."""
+    if spec.name is not None:
+        return f"data set {spec.name}"
+    key, path = ("file", spec.file) if spec.folder is None else ("folder", spec.folder)
+    return f"data.{key}: {base_dir / (path or '')}"
+
+
 def dataset_of(spec: DataSpec) -> Dataset | None:
-    """The registered data set, or None for a file.
+    """The registered data set, or None for a file or folder.
 
     Raises:
         InputError: It is not registered.
@@ -104,9 +113,9 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     Raises:
         DataError: The data is missing, empty, has a single class or too few rows, or lacks a named column.
     """
-    where = f"data set {spec.name}" if spec.name is not None else f"data.file: {base_dir / (spec.file or '')}"
+    where = _where(spec, base_dir)
     raw, task, positive = _read(spec, base_dir)
-    if spec.reading != FIRST_READING:
+    if spec.reading != FIRST_READING and spec.folder is None:  # the names of folders are labels as they are
         infer = spec.reading > RULES_READING and spec.name is None
         raw = understand(raw, task, where, _texts_named(spec, infer=infer), infer=infer)
     target = encode_target(raw.target, task, positive, where)
@@ -133,6 +142,8 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     _check_classes(values, folds, len(target.classes), where)
     train = raw.take(folds.train)
     preprocessor = _fit(train, where)
+    if isinstance(preprocessor, ImageScaler) and of_pictures(spec):
+        preprocessor = replace(preprocessor, kept=preprocessor.shape[1:])
     scale = _fit_scale(values[folds.train], where) if target.task == "regression" else None
 
     def prepare(fold: RawData, rows: NDArray[np.int64]) -> Fold:
@@ -190,7 +201,9 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     dataset = dataset_of(spec)
-    if dataset is None:
+    if of_pictures(spec):
+        digest.update(digest_pictures(spec, base_dir))
+    elif dataset is None:
         with find_file(spec, base_dir).open("rb") as file:
             while block := file.read(1 << 20):
                 digest.update(block)
@@ -202,6 +215,9 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
 def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
     """The raw data, its task if stated, and its positive class if stated."""
     dataset = dataset_of(spec)
+    if of_pictures(spec):
+        task = "classification" if spec.folder is not None else spec.task
+        return read_pictures(spec, base_dir), task, spec.positive  # type: ignore[return-value]  # checked by the parser
     if dataset is None:
         return read_file(spec, base_dir), spec.task, spec.positive  # type: ignore[return-value]  # checked by the parser
     if spec.task not in (None, dataset.task):

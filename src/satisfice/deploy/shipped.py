@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from satisfice.errors import InputError, UnreadCells
 from satisfice.ship.folder.description import Description, ImageInput
+from satisfice.ship.folder.pictures import picture
 from satisfice.ship.folder.pipeline import Feeds
 from satisfice.ship.folder.standalone import open_pipeline
 
@@ -49,7 +50,7 @@ class Shipped:
 
         Args:
             rows: A table as a DataFrame, a dict of columns, one dict or a list of dicts; or images,
-                (n, channels, height, width).
+                (n, channels, height, width), or paths of pictures.
 
         Raises:
             InputError: A column is absent, or is written otherwise than in training.
@@ -75,7 +76,7 @@ class Shipped:
 
     def _outputs(self, rows: Any) -> list[Feeds]:
         if isinstance(self.description.input, ImageInput):
-            images = np.asarray(rows)
+            images = _images(rows, self.description.input)
             parts = [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)]
             return [self._pipeline.outputs(self._pipeline.feeds_of_images(part)) for part in parts]
         columns = _columns(rows, self.description.names)
@@ -101,6 +102,19 @@ def load_shipped(directory: str | os.PathLike[str], *, threads: int = 1) -> Ship
         InputError: A file of the folder is missing or damaged.
     """
     return Shipped(directory, threads=threads)
+
+
+def _images(rows: Any, wanted: ImageInput) -> NDArray[Any]:
+    """Images as they are, or the pictures in one file or in several."""
+    paths = [rows] if isinstance(rows, str | os.PathLike) else rows
+    if not isinstance(paths, list | tuple) or not paths:
+        return np.asarray(rows)
+    if not all(isinstance(path, str | os.PathLike) for path in paths):
+        return np.asarray(rows)
+    try:
+        return np.stack([picture(Path(path).read_bytes(), wanted, str(path)) for path in paths])
+    except OSError as error:
+        raise InputError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
 def _columns(rows: Any, names: Sequence[str]) -> dict[str, Any]:

@@ -67,6 +67,8 @@ class ShippedModel:
         if isinstance(preprocessor, ImageScaler):
             given = np.asarray(items)
             images = given[:, None] if given.ndim == 3 else given
+            if images.ndim == 4 and images.size and images.dtype.kind in "iufb":
+                images = preprocessor.sized(images)
             if images.shape[1:] != preprocessor.shape:
                 wanted = " x ".join(map(str, preprocessor.shape))
                 raise InputError(

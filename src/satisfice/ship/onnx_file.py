@@ -160,7 +160,9 @@ def feeds_of(
 ) -> dict[str, NDArray[Any]]:
     """The same by the preprocessing alone."""
     if isinstance(preprocessor, ImageScaler):
-        return {IMAGES: np.ascontiguousarray(items, np.uint8 if byte_images else np.float64)}
+        assert isinstance(items, np.ndarray)
+        images = preprocessor.sized(items)
+        return {IMAGES: np.ascontiguousarray(images, np.uint8 if byte_images else np.float64)}
     assert isinstance(items, pd.DataFrame)
     return _columns(preprocessor, items)
 

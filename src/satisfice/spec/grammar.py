@@ -59,14 +59,40 @@ TOP: Keys = {
 
 DATA: Keys = {
     "name": Key(
-        kind=Kind.TEXT, example='"digits"', doc="A registered data set; or give `file` and `target`."
+        kind=Kind.TEXT,
+        example='"digits"',
+        doc="A registered data set; or give `file` and `target`, or `folder`.",
     ),
     "file": Key(
         kind=Kind.TEXT,
         example='"mails.csv"',
         doc="CSV or Parquet file, relative to the study file; needs `target`.",
     ),
+    "folder": Key(
+        kind=Kind.TEXT,
+        example='"photos"',
+        doc="Folder that holds a folder of pictures for each class, relative to the study file.",
+    ),
     "target": Key(kind=Kind.TEXT, example='"label"', doc="Column of `file` to predict."),
+    "images": Key(
+        kind=Kind.TEXT,
+        example='"path"',
+        doc="Column of `file` with paths of pictures, relative to the file; no other column is learnt from.",
+    ),
+    "skip_broken": Key(
+        kind=Kind.FLAG,
+        default=False,
+        example="true",
+        doc="Leave out, and count, pictures that cannot be read; else one such stops the study.",
+    ),
+    "size": Key(
+        kind=Kind.INTEGER,
+        minimum=4,
+        maximum=1024,
+        example="96",
+        doc="Height and width in pixels as which pictures are kept; left out: the largest `image_size` of "
+        "the study, else 64.",
+    ),
     "drop": Key(kind=Kind.TEXTS, default=(), example='["id"]', doc="Columns that the model must not see."),
     "positive": Key(
         kind=Kind.SCALAR, example='"spam"', doc="Positive class of a binary target; left out: the rarer one."

@@ -28,7 +28,11 @@ class DataSpec:
 
     name: str | None = None  # a registered data set
     file: str | None = None  # or a CSV or Parquet file, relative to the study file
+    folder: str | None = None  # or a folder that holds a folder of pictures for each class
     target: str | None = None  # column to predict (with `file`)
+    images: str | None = None  # column with paths of pictures, which are then all that is learnt from
+    skip_broken: bool = False  # leave out pictures that cannot be read
+    size: int | None = None  # height and width as which pictures are kept; None: what the study needs
     drop: tuple[str, ...] = ()  # columns that must not be seen
     positive: Any = None  # the positive class of a binary target; None: the rarer one
     task: str | None = None  # "classification" or "regression"; None: inferred from the target

@@ -34,7 +34,7 @@ from satisfice.train.files.fold_feeds import Feeds, FoldFeeds
 from satisfice.train.files.onnx_model import OnnxModel
 from satisfice.train.files.onnx_shipped import OnnxFile
 from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
-from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD
+from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD, written
 from satisfice.train.prepared import PreparedData, check_tables, check_texts
 from satisfice.train.score import score_answers
 from satisfice.train.scoring import ScoredRows, Scoring
@@ -118,6 +118,10 @@ class FamilyTask(ABC):
         """The data as inputs of an ONNX file."""
         return FoldFeeds(self.splits)
 
+    def feeds_of(self, params: Params) -> FoldFeeds:
+        """The same for a configuration's models, which may take images of another size."""
+        return self._prepared.feeds(self.values(params)) or self.feeds
+
     @property
     def threads(self) -> int:
         """Threads of the runtime while a call is timed."""
@@ -176,8 +180,8 @@ class FamilyTask(ABC):
         if TEXT.keys() & of.keys() and self.splits.corpus is None:  # they decide nothing then
             of = {name: h for name, h in of.items() if name not in TEXT}
         if not self.spec.canonical:
-            return {name: values[name] for name in of}
-        return self.canonical({name: h.typed(values[name]) for name, h in of.items()})
+            return written(known, {name: values[name] for name in of})
+        return written(known, self.canonical({name: h.typed(values[name]) for name, h in of.items()}))
 
     def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
         """The one way in which architectures of equal models are written."""
@@ -314,7 +318,7 @@ class FamilyTask(ABC):
     def score_test(self, params: Params, model: Any) -> dict[str, float]:  # the seam's signature
         """Predictive metrics on the test split, with their standard errors."""
         if isinstance(model, OnnxModel):
-            return self._scored(params, model, self.feeds.test, self.splits.test).metrics
+            return self._scored(params, model, self.feeds_of(params).test, self.splits.test).metrics
         return self.scoring(params).on_test(model)
 
     def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
@@ -338,8 +342,9 @@ class FamilyTask(ABC):
         """The file's scores on the validation split, and how far those on the training split are ahead."""
         if not isinstance(model, OnnxModel):
             return self.scoring(params).of_winner(model)
-        scored = self._scored(params, model, self.feeds.valid, self.splits.valid)
-        codes, outputs = model.answers(self.feeds.train, self.splits.classes)
+        feeds = self.feeds_of(params)
+        scored = self._scored(params, model, feeds.valid, self.splits.valid)
+        codes, outputs = model.answers(feeds.train, self.splits.classes)
         train = score_answers(self.splits.task, self.splits.train.y, codes, outputs)
         metrics = scored.ahead_of(self.splits.task, train, len(self.splits.train.y))
         return replace(scored, metrics=metrics)

@@ -25,6 +25,9 @@ class Hyperparameter:
     pattern: str = ""  # of texts: a regular expression that the whole of one matches
     example: str = ""  # of texts
     architecture: bool = False  # whether size or latency depend on it
+    # Of the architecture: whether its default is left out where an architecture is written, as in those that
+    # were written before there was the hyperparameter.
+    optional: bool = False
 
     def problem_with(self, value: Any) -> str | None:
         """Why ``value`` is not allowed, or None."""
@@ -63,8 +66,24 @@ class Hyperparameter:
 
 Hyperparameters = Mapping[str, Hyperparameter]
 
+
+def written(known: Hyperparameters, architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """An architecture as it is kept: without the defaults that are left out."""
+    return {
+        name: value
+        for name, value in architecture.items()
+        if not (known[name].optional and value == known[name].default)
+    }
+
+
+def filled(known: Hyperparameters, architecture: Mapping[str, Any]) -> dict[str, Any]:
+    """An architecture that was kept, with the defaults that were left out."""
+    return {name: h.default for name, h in known.items() if h.optional} | dict(architecture)
+
+
 COMPRESSION, THRESHOLD = "compression", "threshold"
 SCALING, SELECT = "scaling", "select"
+IMAGE_SIZE = "image_size"  # 0 for the size that the data have
 AUTO = "auto"
 
 

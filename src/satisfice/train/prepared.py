@@ -1,4 +1,4 @@
-"""A study's data as a configuration prepares them: how numbers are scaled, which columns are used."""
+"""A study's data as a configuration prepares them: scaling, columns, the size of images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from satisfice.data import Fold, Preprocessor, RawData, Splits, TableEncoder
+from satisfice.data import Fold, ImageScaler, Preprocessor, RawData, Splits, TableEncoder
 from satisfice.data.features.relevance import ColumnOrder
 from satisfice.data.features.shape import STANDARD
 from satisfice.data.features.variants import features_of, rescale, restrict
@@ -16,10 +16,13 @@ from satisfice.data.text.corpus import TextSetting
 from satisfice.data.text.features import TextFeatures
 from satisfice.errors import DataError, SpecError
 from satisfice.spec.study import StudySpec
-from satisfice.train.hyperparameter import SCALING, SELECT
+from satisfice.train.files.fold_feeds import FoldFeeds
+from satisfice.train.hyperparameter import IMAGE_SIZE, SCALING, SELECT
+from satisfice.train.sizes import sized
 from satisfice.train.text_hyperparameters import TEXT, setting_of
 
 _MOST_CACHED = 4  # prepared forms of the data kept in memory
+_MOST_SIZES = 2  # of images, which take more
 
 
 class PreparedData:
@@ -37,12 +40,13 @@ class PreparedData:
         self._forms: OrderedDict[tuple[str, int], Splits] = OrderedDict()
         # With columns of text; one is kept, for they are large.
         self._latest: tuple[tuple[str, int], TextSetting, Splits] | None = None
+        self._sizes: OrderedDict[int, tuple[Splits, FoldFeeds]] = OrderedDict()
 
     def preprocessor(self, values: Mapping[str, Any]) -> Preprocessor:
         """What a configuration's models prepare items with; no item is prepared for it."""
         encoder = self._splits.preprocessor
         if not isinstance(encoder, TableEncoder):
-            return encoder
+            return encoder.of_size(int(values.get(IMAGE_SIZE, 0)))
         scaling, k = self._asked(values)
         encoder = self._scaled(encoder, scaling)
         encoder = encoder if k == 0 else restrict(encoder, self._order.first(k))
@@ -51,6 +55,9 @@ class PreparedData:
 
     def splits(self, values: Mapping[str, Any]) -> Splits:
         """The data that a configuration learns from."""
+        found = self._of_another_size(values)
+        if found is not None:
+            return found[0]
         asked, corpus, setting = self._asked(values), self._splits.corpus, setting_of(values)
         if corpus is None:
             return self._without_texts(values)
@@ -69,6 +76,24 @@ class PreparedData:
                 self._forms.popitem(last=False)
         self._forms.move_to_end(asked)
         return self._forms[asked]
+
+    def feeds(self, values: Mapping[str, Any]) -> FoldFeeds | None:
+        """Inputs of an ONNX file for images of another size than the data's; else None."""
+        found = self._of_another_size(values)
+        return None if found is None else found[1]
+
+    def _of_another_size(self, values: Mapping[str, Any]) -> tuple[Splits, FoldFeeds] | None:
+        scaler = self.preprocessor(values) if values.get(IMAGE_SIZE, 0) else None
+        if not isinstance(scaler, ImageScaler) or scaler is self._splits.preprocessor:
+            return None
+        size = scaler.shape[1]
+        if size not in self._sizes:
+            splits = sized(self._splits, scaler)
+            self._sizes[size] = splits, FoldFeeds(splits)
+            while len(self._sizes) > _MOST_SIZES:
+                self._sizes.popitem(last=False)
+        self._sizes.move_to_end(size)
+        return self._sizes[size]
 
     def selected(self, values: Mapping[str, Any]) -> int:
         """How many columns are kept; 0 where all are."""

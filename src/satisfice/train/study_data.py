@@ -40,8 +40,9 @@ class StudyData:
         dataset = dataset_of(spec.data)
         if dataset is not None:
             self._refuse_kind(dataset.kind)
-        elif "table" not in kinds:
-            self._refuse_kind("table")
+        else:
+            pictures = spec.data.folder is not None or spec.data.images is not None
+            self._refuse_kind("image" if pictures else "table")
 
     @cached_property
     def splits(self) -> Splits:
@@ -89,7 +90,7 @@ class StudyData:
 
     def _refuse_kind(self, kind: str) -> None:
         if kind not in self._kinds:
-            name = self._data.name or self._data.file
+            name = self._data.name or self._data.file or self._data.folder
             raise DataError(
                 f"model.family: {self._family} cannot learn from {name}, which is a {kind}",
                 hint="choose mlp, linear, forest or boosting",
@@ -98,7 +99,7 @@ class StudyData:
 
 def load_cached(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
     """The prepared data; read once per process. A file is read again when its content has changed."""
-    key = (repr(spec) if spec.file is None else fingerprint(spec, base_dir), seed)
+    key = (repr(spec) if spec.name is not None else fingerprint(spec, base_dir), seed)
     if key not in _cache:
         _cache[key] = load(spec, base_dir, seed)
         while len(_cache) > _MOST_CACHED:

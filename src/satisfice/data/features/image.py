@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.data.features.scale import centre_and_spread_of, standardise
+from satisfice.data.pictures.resize import resized
 from satisfice.errors import DataError
 
 Floats = NDArray[np.float32]
@@ -29,6 +30,9 @@ class ImageScaler:
     shape: tuple[int, ...]  # of one item: (channels, height, width)
     mean: NDArray[np.floating]  # by channel
     scale: NDArray[np.floating]  # by channel; 0 of one that is constant
+    # Height and width to which images of any other size are brought before they are brought to `shape`: those
+    # as which the training images were kept. None: no other size is taken.
+    kept: tuple[int, ...] | None = None
 
     kind = "image"
 
@@ -37,12 +41,24 @@ class ImageScaler:
         """Number of pixels over all channels."""
         return int(np.prod(self.shape))
 
+    def of_size(self, size: int) -> ImageScaler:
+        """The same for models that take squares of another size; 0: of the size that the data have."""
+        kept = self.kept or self.shape[1:]
+        if size == 0 or (size, size) == self.shape[1:]:
+            return self
+        return replace(self, shape=(self.shape[0], size, size), kept=kept)
+
+    def sized(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Images (n, channels, any height, any width) in the size of `shape`, of the same type."""
+        return images if self.kept is None else resized(images, self.shape[1:], self.kept)
+
     def transform(self, images: NDArray[Any]) -> Floats:
-        """Images to zero mean and unit variance by channel; same shape, float32.
+        """Images to zero mean and unit variance by channel; float32, of the size of `shape`.
 
         Raises:
             DataError: A pixel is NaN or infinite.
         """
+        images = self.sized(images)
         out = np.empty(images.shape, np.float32)
         for at in range(0, len(images), _CHUNK):
             chunk = images[at : at + _CHUNK]
@@ -62,12 +78,14 @@ class ImageScaler:
 
     def describe(self) -> dict[str, Any]:
         """All else it has learnt, JSON-able."""
-        return {"kind": self.kind, "shape": list(self.shape)}
+        kept = {} if self.kept is None else {"kept": list(self.kept)}
+        return {"kind": self.kind, "shape": list(self.shape), **kept}
 
     @classmethod
     def restore(cls, description: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> ImageScaler:
         """The scaler that `describe` and `arrays` told of."""
-        return cls(shape=tuple(description["shape"]), mean=arrays["mean"], scale=arrays["scale"])
+        kept = tuple(description["kept"]) if "kept" in description else None
+        return cls(shape=tuple(description["shape"]), mean=arrays["mean"], scale=arrays["scale"], kept=kept)
 
 
 def fit_images(images: NDArray[Any]) -> ImageScaler:

@@ -73,7 +73,8 @@ def _inputs(description: Description) -> str:
     if isinstance(given, ImageInput):
         channels, height, width = given.shape
         layers = "1 channel" if channels == 1 else f"{channels} channels"
-        return f"Images of {height} x {width} pixels with {layers}, {given.dtype}, channels first."
+        any_size = "" if given.kept is None else " `predict.py` brings pictures of any size to it."
+        return f"Images of {height} x {width} pixels with {layers}, {given.dtype}, channels first.{any_size}"
     rows = [f"| {_cell(c.name)} | {c.rule.kind} | {_cell(_seen(c))} |" for c in given]
     return "\n".join(["| column | kind | seen in training |", "|---|---|---|", *rows])
 

@@ -38,6 +38,9 @@ class ImageInput:
 
     shape: tuple[int, int, int]  # channels, height, width
     dtype: str  # "uint8" (0 to 255) or "float64"
+    # Height and width to which images of any other size are brought before they are brought to `shape`, as
+    # the training images were; None: no other size is taken.
+    kept: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,7 @@ def to_json(described: Description) -> dict[str, Any]:
     given = described.input
     if isinstance(given, ImageInput):
         told: dict[str, Any] = {"kind": "image", "shape": list(given.shape), "dtype": given.dtype}
+        told |= {} if given.kept is None else {"kept": list(given.kept)}
     else:
         told = {"kind": "table", "columns": [_column_json(column) for column in given]}
     return {

@@ -155,7 +155,14 @@ def _input(table: _Table) -> tuple[InputColumn, ...] | ImageInput:
         raise table.wrong("shape", "three lengths: channels, height, width")
     if table.text("dtype") not in _DTYPES:
         raise table.wrong("dtype", "'uint8' or 'float64'")
-    return ImageInput(shape=(shape[0], shape[1], shape[2]), dtype=table.text("dtype"))
+    kept = table.items("kept") if "kept" in table.raw() else None
+    if kept is not None and (len(kept) != 2 or not all(type(n) is int and n > 0 for n in kept)):
+        raise table.wrong("kept", "two lengths: height and width")
+    return ImageInput(
+        shape=(shape[0], shape[1], shape[2]),
+        dtype=table.text("dtype"),
+        kept=None if kept is None else (kept[0], kept[1]),
+    )
 
 
 def _column(table: _Table) -> InputColumn:

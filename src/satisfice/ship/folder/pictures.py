@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from satisfice.data.pictures.decode import pixels
+from satisfice.data.pictures.resize import resize, resized
 from satisfice.errors import InputError
 from satisfice.ship.folder.description import IMAGE_COLUMN, ImageInput
 
@@ -53,6 +54,8 @@ def image_of(cell: Any, wanted: ImageInput, at: int) -> NDArray[Any]:
         array = np.empty(0, dtype=object)
     if array.ndim == 2 and wanted.shape[0] == 1:
         array = array[None]
+    if array.dtype.kind in "iufb" and array.ndim == 3 and array.size and array.shape[0] == wanted.shape[0]:
+        array = sized(array, wanted)
     if array.dtype.kind not in "iufb" or array.shape != wanted.shape:
         sizes = " x ".join(map(str, wanted.shape))
         raise InputError(
@@ -67,27 +70,31 @@ def picture(content: bytes, wanted: ImageInput, where: str) -> NDArray[Any]:
     Raises:
         InputError: Pillow is not installed, the content is no picture, or it is of another size.
     """
+    channels, height, width = wanted.shape
+    if channels not in (1, 3, 4):
+        raise InputError(f"{where}: no picture has {channels} channels", hint="give numbers")
     try:
-        from PIL import Image
+        found = pixels(content, channels)
     except ModuleNotFoundError:
         raise InputError(
             f"{where}: Pillow is not installed", hint="pip install pillow, or give numbers"
         ) from None
-    channels, height, width = wanted.shape
-    mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
-    if mode is None:
-        raise InputError(f"{where}: no picture has {channels} channels", hint="give numbers")
-    try:
-        with Image.open(io.BytesIO(content)) as opened:
-            if opened.size == (width, height):
-                pixels = np.asarray(opened.convert(mode))
-                return pixels[None] if channels == 1 else pixels.transpose(2, 0, 1)
-            size = opened.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except ValueError as error:
         raise InputError(
-            f"{where} is not a picture that can be read", hint="give a PNG or JPEG file"
+            f"{where} is not a picture that can be read: {error}", hint="give a PNG, JPEG or WebP file"
         ) from error
-    raise InputError(
-        f"{where} is {size[0]} pixels wide and {size[1]} high; the model takes {width} by {height}",
-        hint="bring it to that size",
-    )
+    if wanted.kept is not None:
+        # However large it is: a training picture of the model's size came to the model in two steps too.
+        return resize(resize(found, *wanted.kept), height, width)
+    if found.shape != wanted.shape:
+        raise InputError(
+            f"{where} is {found.shape[2]} pixels wide and {found.shape[1]} high; the model takes {width} by "
+            f"{height}",
+            hint="bring it to that size",
+        )
+    return found
+
+
+def sized(images: NDArray[Any], wanted: ImageInput) -> NDArray[Any]:
+    """Images (..., height, width) in the size that the model takes, where it takes other sizes."""
+    return images if wanted.kept is None else resized(images, wanted.shape[1:], wanted.kept)

@@ -21,7 +21,7 @@ from satisfice.data.reading.cells import TEXTS, Cells, Rule, category_of, read, 
 from satisfice.data.reading.text import MISSING
 from satisfice.errors import InputError
 from satisfice.ship.folder.description import IMAGE_COLUMN, Description, ImageInput, InputColumn
-from satisfice.ship.folder.pictures import image_of, pixels_of
+from satisfice.ship.folder.pictures import image_of, pixels_of, sized
 from satisfice.ship.runtime import parts_of
 
 Feeds = dict[str, NDArray[Any]]
@@ -148,6 +148,8 @@ class Pipeline:
         if not isinstance(wanted, ImageInput):
             raise InputError("the model takes rows of a table, not images")
         given = images[:, None] if images.ndim == 3 and wanted.shape[0] == 1 else images
+        if given.ndim == 4 and given.dtype.kind in "iufb" and given.size:
+            given = sized(given, wanted)
         if given.ndim != 4 or given.shape[1:] != wanted.shape:
             sizes = " x ".join(map(str, wanted.shape))
             raise InputError(

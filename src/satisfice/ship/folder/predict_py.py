@@ -10,6 +10,8 @@ from pathlib import Path
 MODULES = (
     "satisfice.data.reading.text",
     "satisfice.data.reading.cells",
+    "satisfice.data.pictures.resize",
+    "satisfice.data.pictures.decode",
     "satisfice.ship.runtime",
     "satisfice.ship.folder.description",
     "satisfice.ship.folder.parse",

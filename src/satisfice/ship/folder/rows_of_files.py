@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from satisfice.data.pictures.decode import SUFFIXES
 from satisfice.errors import InputError
 from satisfice.ship.folder.description import Description, ImageInput
 from satisfice.ship.folder.pictures import picture
 from satisfice.ship.folder.pipeline import Feeds, Pipeline, Told
 
 _SEPARATORS = ",;\t|"
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _LONGEST_CELL = 1 << 24  # characters
 
 
@@ -97,13 +97,13 @@ def feeds_of_file(path: Path, pipeline: Pipeline, size: int = 1024) -> Iterator[
     """
     described: Description = pipeline.described
     if not isinstance(described.input, ImageInput):
-        if path.suffix.lower() in (".npy", *_PICTURES):
+        if path.suffix.lower() in (".npy", *SUFFIXES):
             raise InputError(f"{path}: the model takes rows of a table", hint="give a CSV file with a header")
         for columns in columns_of_csv(path, described.names, size):
             yield pipeline.feeds_of_columns(columns)
         return
     try:
-        if path.suffix.lower() in _PICTURES:
+        if path.suffix.lower() in SUFFIXES:
             images: Any = picture(path.read_bytes(), described.input, str(path))[None]
         else:
             images = np.load(path, mmap_mode="r", allow_pickle=False)

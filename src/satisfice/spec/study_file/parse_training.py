@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from satisfice.spec import grammar
 from satisfice.spec.advice.habits import key_advice
+from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import DataSpec, ModelSpec, TaskSpec
-from satisfice.spec.study_file.read import Table, is_scalar, show
+from satisfice.spec.study_file.read import Table, is_number, is_scalar, show
 from satisfice.spec.toml import assignment
 
+_IMAGE_SIZE = "image_size"  # the hyperparameter
 _ENTRY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -62,17 +67,7 @@ def _data(table: Table) -> DataSpec | None:
     read = table.section(grammar.DATA)
     if len(table.problems) > before:
         return None
-    if (read["name"] is None) == (read["file"] is None):
-        both = read["name"] is not None
-        raise table.error(
-            "has both name and file" if both else "names no data",
-            hint='give one of name = "digits" and file = "mails.csv"' if not both else "remove one of them",
-        )
-    if read["file"] is not None and read["target"] is None:
-        raise table.error("is missing", key="target", hint='name the column to predict: target = "label"')
-    for key in ("target", "time"):
-        if read["name"] is not None and read[key] is not None:
-            raise table.error("goes with file, not with a registered data set", key=key, hint=f"remove {key}")
+    _check_source(table, read)
     if read["target"] in read["drop"]:
         raise table.error(
             f"drops the target {show(read['target'])}", key="drop", hint="remove it from the list"
@@ -115,6 +110,89 @@ def _check_text(table: Table, read: Mapping[str, Any]) -> None:
         raise table.error(
             "does not go with a split by time", key="near_duplicates", hint='remove time, or write "warn"'
         )
+
+
+_SOURCES = ("name", "file", "folder")
+
+
+def _check_source(table: Table, read: Mapping[str, Any]) -> None:
+    """One source, with the keys that go with it.
+
+    Raises:
+        SpecError: There are several or none, or a key belongs to another one.
+    """
+    given = [key for key in _SOURCES if read[key] is not None]
+    if len(given) != 1:
+        told = "has both " + " and ".join(given) if given else "names no data"
+        hint = "remove one of them" if len(given) == 2 else "keep one of them"
+        if not given:
+            hint = 'give one of name = "digits" and file = "mails.csv", or folder = "photos"'
+        raise table.error(told, hint=hint)
+    source = given[0]
+    if source == "file" and read["target"] is None:
+        raise table.error("is missing", key="target", hint='name the column to predict: target = "label"')
+    of_file = {"name": ("target", "time", "images"), "folder": ("target", "time", "images", "drop", "text")}
+    told_as = {"name": "a registered data set", "folder": "a folder"}
+    for key in of_file.get(source, ()):
+        if read[key]:
+            raise table.error(f"goes with file, not with {told_as[source]}", key=key, hint=f"remove {key}")
+    if source == "folder" and read["task"] == "regression":
+        raise table.error("the folders of pictures are classes, not numbers", key="task", hint="remove task")
+    pictures = source == "folder" or read["images"] is not None
+    for key in ("skip_broken", "size"):
+        if read[key] and not pictures:
+            raise table.error("goes with pictures: with folder or images", key=key, hint=f"remove {key}")
+    if read["images"] is not None:
+        _check_images(table, read)
+
+
+def _check_images(table: Table, read: Mapping[str, Any]) -> None:
+    """What goes with a column of paths."""
+    if read["images"] in (read["target"], read["time"]):
+        raise table.error(
+            f"{show(read['images'])} is the column of the target or the time",
+            key="images",
+            hint="name the column of paths",
+        )
+    for key in ("drop", "text"):
+        if read[key]:
+            hint = f"remove {key}: only the pictures are learnt from"
+            raise table.error("does not go with images", key=key, hint=hint)
+
+
+def with_picture_size(
+    top: Table, data: DataSpec | None, model: ModelSpec | None, space: SearchSpace
+) -> DataSpec | None:
+    """Pictures kept as large as the largest ``image_size`` of the study needs, where none is stated.
+
+    Raises:
+        SpecError: They would be kept smaller than that.
+    """
+    if data is None or (data.folder is None and data.images is None):
+        return data
+    largest = _largest_size(model, space)
+    if data.size is None:
+        return replace(data, size=int(largest)) if largest else data
+    if largest > data.size:
+        raise top.child("data").error(
+            f"is {data.size}, but image_size goes up to {largest:g}",
+            key="size",
+            hint="raise it, or leave it out",
+        )
+    return data
+
+
+def _largest_size(model: ModelSpec | None, space: SearchSpace) -> float:
+    """Of the values that ``image_size`` may take; 0 where the study does not name it."""
+    found = [model.fixed.get(_IMAGE_SIZE, 0)] if model is not None else []
+    parameter = space.by_name.get(_IMAGE_SIZE)
+    if parameter is not None:
+        d = parameter.distribution
+        if isinstance(d, CategoricalDistribution):
+            found += d.choices
+        elif isinstance(d, IntDistribution | FloatDistribution):
+            found.append(d.high)
+    return max((float(each) for each in found if is_number(each)), default=0.0)
 
 
 def _model(table: Table) -> ModelSpec | None:

@@ -136,7 +136,11 @@ def json_schema() -> dict[str, Any]:
         name: _table(keys, grammar.TABLE_DOCS[name], others.get(name, False))
         for name, keys in grammar.SECTIONS.items()
     }
-    tables["data"]["oneOf"] = [{"required": ["name"]}, {"required": ["file", "target"]}]
+    tables["data"]["oneOf"] = [
+        {"required": ["name"]},
+        {"required": ["file", "target"]},
+        {"required": ["folder"]},
+    ]
     direction = {"enum": list(grammar.DIRECTIONS)}
     bounds = {"anyOf": [_BOUND, {"type": "array", "items": _BOUND, "minItems": 1, "maxItems": 2}]}
     tables["objectives"] = _metrics(direction, grammar.TABLE_DOCS["objectives"]) | {"minProperties": 1}

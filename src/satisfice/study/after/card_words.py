@@ -39,7 +39,8 @@ def data_words(spec: StudySpec, splits: Splits) -> str:
     if dataset is not None:
         name = f"`{dataset.name}`: {dataset.doc.rstrip('.')}. Source: {dataset.source.rstrip('.')}."
     else:
-        name = f"The file `{PurePath(spec.data.file or '').name}`."
+        of = "file" if spec.data.folder is None else "folder"
+        name = f"The {of} `{PurePath(spec.data.file or spec.data.folder or '').name}`."
     how = f"in the order of `{spec.data.time}`" if spec.data.time else f"drawn by the seed {spec.seed}"
     rows = (
         f"{len(splits.train)} rows trained it, {len(splits.valid)} validated it, {len(splits.test)} tested it"

@@ -46,7 +46,8 @@ def inputs_of(
     if isinstance(preprocessor, ImageScaler):
         channels, height, width = preprocessor.shape
         dtype = "uint8" if opened.get_inputs()[0].type == "tensor(uint8)" else "float64"
-        return ImageInput(shape=(channels, height, width), dtype=dtype)
+        kept = None if preprocessor.kept is None else (preprocessor.kept[0], preprocessor.kept[1])
+        return ImageInput(shape=(channels, height, width), dtype=dtype, kept=kept)
     columns = {column.name: column for column in preprocessor.columns}
     used = set(preprocessor.source_columns)
     found = []
@@ -162,7 +163,7 @@ def golden_rows(test: RawTest, pipeline: Pipeline) -> tuple[Rows, Rows]:
     Raises:
         InputError: The file gives a finite answer to none of them.
     """
-    each = max(1, int(np.prod(getattr(pipeline.described.input, "shape", ()))))
+    each = max(1, max((np.size(cells[0]) for cells in test.cells.values()), default=1))
     most = max(1, min(_GOLDEN, _GOLDEN_NUMBERS // each, len(test)))
     numbers = np.unique(np.linspace(0, len(test) - 1, most).round().astype(int)).tolist()
     lacking = test.lacking()

@@ -9,7 +9,7 @@ from typing import Any
 
 from satisfice.spec.study import StudySpec
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters
-from satisfice.train.networks.hyperparameters import TRAINING
+from satisfice.train.networks.hyperparameters import IMAGES, TRAINING
 from satisfice.train.networks.plan import Plan, Shape, block_channels, cnn_plan, pooled
 from satisfice.train.networks.task import TorchTask, TorchTrainer
 
@@ -43,6 +43,22 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="Height and width of the filters.",
         architecture=True,
     ),
+    "convolution": Hyperparameter(
+        kind="categorical",
+        default="standard",
+        choices=("standard", "separable"),
+        doc="`separable`: filters of one channel each, then of one pixel over all channels; not the first.",
+        architecture=True,
+        optional=True,
+    ),
+    "residual": Hyperparameter(
+        kind="categorical",
+        default=False,
+        choices=(True, False),
+        doc="Whether each block adds to what it takes in.",
+        architecture=True,
+        optional=True,
+    ),
     "head": Hyperparameter(
         kind="categorical",
         default="flatten",
@@ -58,6 +74,7 @@ HYPERPARAMETERS: Hyperparameters = {
         doc="Units of the hidden dense layer; 0 for none.",
         architecture=True,
     ),
+    **IMAGES,
     **TRAINING,
 }
 
@@ -85,15 +102,22 @@ class CNNTrainer(TorchTrainer):
             activation=values["activation"],
             batch_norm=values["batch_norm"],
             dropout=values.get("dropout", 0.0),
+            separable=values.get("convolution") == "separable",
+            residual=values.get("residual", False),
         )
 
     def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-        """Growth is the shortest number that gives every block its channels; the mean of one pixel is it."""
+        """Growth is the shortest number that gives every block its channels; the mean of one pixel is it.
+
+        A network of one convolution has no separable one.
+        """
         channels, blocks = architecture["channels"], architecture["blocks"]
         alike = partial(block_channels, channels, blocks)
         found = {**architecture, "growth": _shortest(architecture["growth"], alike)}
         if pooled(shape, blocks) == (1, 1):
             found["head"] = "flatten"
+        if blocks == architecture["convolutions"] == 1:  # the first convolution is never separable
+            found["convolution"] = "standard"
         return found
 
     def make_task(self, spec: StudySpec) -> TorchTask:

@@ -8,7 +8,7 @@ from typing import Any
 
 from satisfice.spec.study import StudySpec
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_tables
-from satisfice.train.networks.hyperparameters import TRAINING
+from satisfice.train.networks.hyperparameters import IMAGES, TRAINING
 from satisfice.train.networks.plan import Plan, Shape, mlp_plan
 from satisfice.train.networks.task import TorchTask, TorchTrainer
 from satisfice.train.text_hyperparameters import TEXT
@@ -20,6 +20,15 @@ HYPERPARAMETERS: Hyperparameters = {
     "width": Hyperparameter(
         kind="int", default=64, low=1, high=65_536, doc="Units in each hidden layer.", architecture=True
     ),
+    "residual": Hyperparameter(
+        kind="categorical",
+        default=False,
+        choices=(True, False),
+        doc="Whether each hidden layer after the first adds to what it takes in.",
+        architecture=True,
+        optional=True,
+    ),
+    **IMAGES,
     **of_tables(scaled=True),
     **TEXT,
     **TRAINING,
@@ -50,13 +59,15 @@ class MLPTrainer(TorchTrainer):
             activation=values["activation"],
             batch_norm=values["batch_norm"],
             dropout=values.get("dropout", 0.0),
+            residual=values.get("residual", False),
         )
 
     def canonical(self, architecture: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-        """Without hidden layers, what they would be like decides nothing."""
-        if architecture["hidden_layers"] > 0:
+        """Without hidden layers, what they would be like decides nothing; one alone adds to nothing."""
+        if architecture["hidden_layers"] > 1:
             return dict(architecture)
-        idle = ("width", "activation", "batch_norm")
+        idle = ["residual"]
+        idle += [] if architecture["hidden_layers"] else ["width", "activation", "batch_norm"]
         return {**architecture, **{name: HYPERPARAMETERS[name].default for name in idle}}
 
     def make_task(self, spec: StudySpec) -> TorchTask:

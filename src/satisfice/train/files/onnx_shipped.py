@@ -47,7 +47,7 @@ class OnnxFile:
         rule, told = task.answer_rule(params), dict[str, float]()
         model = OnnxModel(self.content(task, params, core))
         if rule.fitted:
-            _, proba = model.answers(task.feeds.valid, task.splits.classes)
+            _, proba = model.answers(task.feeds_of(params).valid, task.splits.classes)
             told[FITTED_THRESHOLD] = rule.fit(task.splits.valid.y, proba)
             model = OnnxModel(self.content(task, params, core, told[FITTED_THRESHOLD]))
         path = folder / self.name
@@ -68,7 +68,7 @@ class OnnxFile:
         if content is None:
             return None
         session = runtime.session(content, task.threads)
-        return runtime.call(session, runtime.taken(session, task.feeds.item(batch)))
+        return runtime.call(session, runtime.taken(session, task.feeds_of(params).item(batch)))
 
     def pipeline(self, task: Shippable, params: Params, model: Any) -> Call | None:
         """See `ShippedFile`: the file is the whole pipeline."""

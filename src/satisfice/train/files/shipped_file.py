@@ -31,8 +31,7 @@ class Shippable(Protocol):
     def splits(self) -> Splits:
         """The study's data."""
 
-    @property
-    def feeds(self) -> FoldFeeds:
+    def feeds_of(self, params: Params) -> FoldFeeds:
         """The same as inputs of an ONNX file."""
 
     @property

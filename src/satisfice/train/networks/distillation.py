@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from satisfice.data import Splits
+from satisfice.data import ImageScaler, Splits
 from satisfice.errors import InputError, SpecError
 from satisfice.spec.study import StudySpec
 
@@ -90,17 +90,26 @@ def outputs_of(teacher: Teacher, splits: Splits) -> NDArray[np.float32]:
         raise InputError(
             "it tells other classes apart than this study's data have", hint="name another trial"
         )
-    if _told(header.preprocessor) != _told(splits.preprocessor):
-        raise InputError(
-            "its items were prepared otherwise than this study's", hint="train it anew on these data"
-        )
-    x = splits.train.x
-    if splits.corpus is not None:  # each has words of its own
-        x = header.preprocessor.transform(splits.raw_train.items)
-    found = teacher.outputs(x)
+    found = teacher.outputs(_items_for(header.preprocessor, splits))
     if splits.target is not None:
         found = splits.target.standardise(found)[:, None]
     return found.astype(np.float32)
+
+
+def _items_for(preprocessor: Any, splits: Splits) -> NDArray[np.float32]:
+    """The training items as the teacher takes them: images may be of another size than the study's."""
+    own = splits.preprocessor
+    if _told(preprocessor) == _told(own):
+        if splits.corpus is None:
+            return splits.train.x
+        return preprocessor.transform(splits.raw_train.items)  # type: ignore[no-any-return]  # own words
+    if isinstance(preprocessor, ImageScaler) and isinstance(own, ImageScaler):
+        same = preprocessor.shape[0] == own.shape[0]
+        if same and (preprocessor.kept or preprocessor.shape[1:]) == (own.kept or own.shape[1:]):
+            return preprocessor.transform(splits.raw_train.items)  # type: ignore[arg-type]  # they are images
+    raise InputError(
+        "its items were prepared otherwise than this study's", hint="train it anew on these data"
+    )
 
 
 def _told(preprocessor: Any) -> str:

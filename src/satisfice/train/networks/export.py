@@ -22,12 +22,14 @@ from satisfice.train.networks.plan import (
     AveragePool,
     BatchNorm,
     Conv,
+    Depthwise,
     Dropout,
     Flatten,
     Layer,
-    Linear,
     MaxPool,
     Plan,
+    Residual,
+    Weighted,
     names,
     shipped_tensors,
 )
@@ -47,6 +49,8 @@ class _Folded:
     layer: Layer
     weight: NDArray[np.float64] | None = None
     bias: NDArray[np.float64] | None = None
+    body: tuple[_Folded, ...] = ()  # of a residual layer
+    shortcut: tuple[_Folded, ...] = ()
 
 
 def blank_arrays(plan: Plan) -> dict[str, NDArray[Any]]:
@@ -102,14 +106,20 @@ def observed_ranges(plan: Plan, arrays: Arrays, items: NDArray[np.float32]) -> l
     return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def _fold(plan: Plan, arrays: Arrays) -> list[_Folded]:
+def _fold(plan: Plan, arrays: Arrays, prefix: str = "") -> list[_Folded]:
     out: list[_Folded] = []
-    for name, layer in zip(names(plan), plan, strict=True):
-        if isinstance(layer, Linear | Conv):
+    for short, layer in zip(names(plan), plan, strict=True):
+        name = prefix + short
+        if isinstance(layer, Residual):
+            body = _fold(layer.body, arrays, f"{name}.body.")
+            shortcut = _fold(layer.shortcut, arrays, f"{name}.shortcut.")
+            out.append(_Folded(layer, body=tuple(body), shortcut=tuple(shortcut)))
+        elif isinstance(layer, Weighted):
             kernel = _float64(arrays[f"{name}.weight"])
             bias = arrays.get(f"{name}.bias")
             zero = blank((len(kernel),), np.float64) if is_blank(kernel) else np.zeros(len(kernel))
-            out.append(_Folded(layer, kernel, zero if bias is None else _float64(bias)))
+            plain = None if isinstance(layer, Depthwise) else zero
+            out.append(_Folded(layer, kernel, plain if bias is None else _float64(bias)))
         elif isinstance(layer, BatchNorm):
             out[-1] = _with_batch_norm(out[-1], {k: arrays[f"{name}.{k}"] for k in _BATCH_NORM})
         elif not isinstance(layer, Dropout):
@@ -144,18 +154,33 @@ class _Writer:
         self.ranges = ranges
         self.static = precision == "int8_static"
         self.observed: list[str] = []
+        self.at = -1  # which observed value the layer takes that is added next
 
     def add(self, x: str, layers: Sequence[_Folded]) -> str:
-        x = self._observe(x)
+        return self._stack(self._observe(x), layers)
+
+    def _stack(self, x: str, layers: Sequence[_Folded]) -> str:
+        """Add layers to an observed value."""
         for i, folded in enumerate(layers):
-            if folded.weight is not None:
+            follows = layers[i + 1].layer if i + 1 < len(layers) else None
+            if isinstance(folded.layer, Residual):
+                x = self._added(x, folded)
+            elif folded.weight is not None:
                 x = self._weighted(x, folded)
-                follows = layers[i + 1].layer if i + 1 < len(layers) else None
-                if not isinstance(follows, Activate):
-                    x = self._observe(x)
             else:
                 x = self._plain(x, folded.layer)
+                continue
+            if not isinstance(follows, Activate):
+                x = self._observe(x)
         return x
+
+    def _added(self, x: str, folded: _Folded) -> str:
+        """Both stacks from the same value, and their sum, which is not observed yet."""
+        at = self.at
+        body = self._stack(x, folded.body)
+        self.at = at
+        shortcut = self._stack(x, folded.shortcut)
+        return self.graph.op("Add", body, shortcut)
 
     def _plain(self, x: str, layer: Layer) -> str:
         g = self.graph
@@ -170,35 +195,38 @@ class _Writer:
 
     def _weighted(self, x: str, folded: _Folded) -> str:
         assert folded.weight is not None
-        assert folded.bias is not None
         g, layer = self.graph, folded.layer
         if self.static:
-            kernel, bias = self._static_constants(folded.weight, folded.bias)
+            constants = self._static_constants(folded.weight, folded.bias)
         else:
-            kernel = weight(g, folded.weight, self.precision)
-            bias = g.constant(as_float32(folded.bias))
-        if isinstance(layer, Conv):
-            return g.op("Conv", x, kernel, bias, pads=[layer.kernel // 2] * 4)
-        return g.op("Gemm", x, kernel, bias, transB=1)
+            constants = [weight(g, folded.weight, self.precision)]
+            constants += [] if folded.bias is None else [g.constant(as_float32(folded.bias))]
+        if isinstance(layer, Conv | Depthwise):
+            group: dict[str, Any] = {"group": layer.channels} if isinstance(layer, Depthwise) else {}
+            return g.op("Conv", x, *constants, pads=[layer.kernel // 2] * 4, **group)
+        return g.op("Gemm", x, *constants, transB=1)
 
-    def _static_constants(self, kernel: NDArray[np.float64], bias: NDArray[np.float64]) -> tuple[str, str]:
+    def _static_constants(self, kernel: NDArray[np.float64], bias: NDArray[np.float64] | None) -> list[str]:
         """Weights as int8 and bias as int32, with the scales that int8 arithmetic has."""
         g = self.graph
         whole, scale = by_tensor(kernel)
-        low, high = self._range(len(self.observed) - 1)
-        of_bias = np.float32(_input_scale(low, high) * float(scale))
-        if is_blank(bias):
-            numbers: NDArray[np.int32] = blank(bias.shape, np.int32)
-        else:
-            most = 2**31 - 1
-            numbers = np.clip(np.rint(bias / float(of_bias)), -most, most).astype(np.int32)
+        if bias is not None:
+            low, high = self._range(self.at)
+            of_bias = np.float32(_input_scale(low, high) * float(scale))
+            if is_blank(bias):
+                numbers: NDArray[np.int32] = blank(bias.shape, np.int32)
+            else:
+                most = 2**31 - 1
+                numbers = np.clip(np.rint(bias / float(of_bias)), -most, most).astype(np.int32)
         # Without an explicit zero point the runtime does not fuse.
-        return (
-            g.op("DequantizeLinear", g.constant(whole), g.constant(scale), g.constant(np.int8(0))),
-            g.op("DequantizeLinear", g.constant(numbers), g.constant(of_bias), g.constant(np.int32(0))),
-        )
+        found = [g.op("DequantizeLinear", g.constant(whole), g.constant(scale), g.constant(np.int8(0)))]
+        if bias is not None:
+            place = (g.constant(numbers), g.constant(of_bias), g.constant(np.int32(0)))
+            found.append(g.op("DequantizeLinear", *place))
+        return found
 
     def _observe(self, x: str) -> str:
+        self.at = len(self.observed)
         self.observed.append(x)
         return self._again(x)
 
@@ -207,7 +235,7 @@ class _Writer:
         if not self.static:
             return x
         g = self.graph
-        low, high = self._range(len(self.observed) - 1)
+        low, high = self._range(self.at)
         scale = np.float32(_input_scale(low, high))
         zero = np.uint8(np.clip(round(-low / float(scale)), 0, 255))
         s, z = g.constant(scale), g.constant(zero)

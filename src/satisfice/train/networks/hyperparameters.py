@@ -6,6 +6,52 @@ from satisfice.ship.onnx.precision import PRECISIONS
 from satisfice.train.hyperparameter import Hyperparameter, Hyperparameters, of_the_file
 from satisfice.train.networks.schedule import SCHEDULES
 
+IMAGES: Hyperparameters = {
+    "image_size": Hyperparameter(
+        kind="int",
+        default=0,
+        low=0,
+        high=1024,
+        doc="Height and width to which images are brought first; 0 for those that the data have.",
+        architecture=True,
+        optional=True,
+    ),
+    "augment": Hyperparameter(
+        kind="float",
+        default=0.0,
+        low=0.0,
+        high=1.0,
+        doc="How strongly images are altered at random in training; 0 for not at all.",
+    ),
+    "augment_flips": Hyperparameter(
+        kind="categorical",
+        default="horizontal",
+        choices=("none", "horizontal", "both"),
+        doc="Which ways `augment` mirrors images; `none` for digits and letters.",
+    ),
+    "augment_shifts": Hyperparameter(
+        kind="categorical", default=True, choices=(True, False), doc="Whether `augment` moves images."
+    ),
+    "augment_crops": Hyperparameter(
+        kind="categorical",
+        default=True,
+        choices=(True, False),
+        doc="Whether `augment` takes parts of images for the whole.",
+    ),
+    "augment_colour": Hyperparameter(
+        kind="categorical",
+        default=True,
+        choices=(True, False),
+        doc="Whether `augment` changes brightness, contrast and colours.",
+    ),
+    "augment_mixup": Hyperparameter(
+        kind="categorical",
+        default=True,
+        choices=(True, False),
+        doc="Whether `augment` blends images, and what is to be learnt of them, in pairs.",
+    ),
+}
+
 TRAINING: Hyperparameters = {
     "learning_rate": Hyperparameter(
         kind="float", default=1e-3, low=1e-8, high=10.0, doc="Step size of the optimizer."
@@ -117,6 +163,12 @@ TRAINING: Hyperparameters = {
         low=0.0,
         high=0.9,
         doc="Share of each hidden layer's units or channels cut after half of the epochs; it starts wider.",
+    ),
+    "averaging": Hyperparameter(
+        kind="categorical",
+        default="none",
+        choices=("none", "ema", "swa"),
+        doc="Of which weights the best ship: plain ones, or averages over steps (`ema`) or epochs (`swa`).",
     ),
     "class_weight": Hyperparameter(
         kind="categorical",

@@ -23,13 +23,15 @@ from satisfice.data import Splits
 from satisfice.errors import Diverged
 from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
+from satisfice.train.networks.augment import Augmentation
+from satisfice.train.networks.averaging import Averaging, first_averaged_epoch
 from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.distillation import loss_of
 from satisfice.train.networks.full_batch import FullBatch
 from satisfice.train.networks.network import build
 from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
 from satisfice.train.networks.plan import Plan
-from satisfice.train.networks.pruning import cut, to_be_cut
+from satisfice.train.networks.pruning import cut, cuttable, to_be_cut
 from satisfice.train.networks.rounding import Int4Rounding, first_aware_epoch
 from satisfice.train.networks.schedule import learning_rate_factor
 from satisfice.train.scoring import main_metric
@@ -110,15 +112,18 @@ class Fit:
             y = y.float().unsqueeze(1)
         self.y = y.to(self.device)
         plan, share = self.setting.plan, float(self.values["prune"])
-        self._take(to_be_cut(plan, share) if share > 0 and self.setting.epochs > 1 else plan)
-        self.loss, size = loss_of(
-            self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
-        )
-        self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
         self.batch = min(int(self.values["batch_size"]), len(train))
         self.steps = (
             max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
         )
+        pruned = share > 0 and self.setting.epochs > 1 and cuttable(plan)
+        self._take(to_be_cut(plan, share) if pruned else plan)
+        self.loss, size = loss_of(
+            self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
+        )
+        self.shuffle = torch.Generator().manual_seed(self.trial.seed % 2**63)
+        altered = float(self.values.get("augment", 0.0)) > 0 and self.x.ndim == 4
+        self.augment = Augmentation(self.values, self.trial.seed) if altered else None
         guess = math.log(self.splits.n_classes) if self.classify else 1.0
         self.limit = _DIVERGED * guess * size
 
@@ -152,24 +157,31 @@ class Fit:
         self.module = build(plan).to(self.device)
         self.optimizer = make_optimizer(self.module, self.values)
         self.weights = weights_of(self.module)
-        self.rounding = Int4Rounding(self.weights) if self.values.get("compression") == "int4" else None
+        self.averaging = None
+        if (how := self.values["averaging"]) != "none":
+            self.averaging = Averaging(how, self.module, self.setting.epochs, self.steps)
+        self.rounding = self.rounding_of_average = None
+        if self.values.get("compression") == "int4":
+            self.rounding = Int4Rounding(self.weights)
+            if self.averaging is not None:
+                self.rounding_of_average = Int4Rounding(weights_of(self.averaging.module))
 
     def _run_epoch(self) -> dict[str, float]:
         began = time.perf_counter()
-        if (
-            self.rounding is not None
-            and self.best_epoch <= first_aware_epoch(self.setting.epochs) <= self.epoch
-        ):
+        if any(self.best_epoch <= first <= self.epoch for first in self._other_weights_from()):
             self._forget_best()
         loss = self._train_epoch()
-        with self._weights_of_file():
-            metrics = self._validate()
+        candidate = self._candidate()
+        with self._weights_of_file(self.rounding if candidate is self.module else self.rounding_of_average):
+            if self.averaging is not None and candidate is not self.module:
+                self.averaging.renew_statistics(self.x)
+            metrics = self._validate(candidate)
         self.epoch += 1
         self.mains.append(metrics[main_metric(self.splits.task)])
         score_now = self.setting.sign * metrics[self.setting.metric]
         if not self.best_weights or score_now > self.best_score:
             self.best_score, self.best_epoch = score_now, self.epoch
-            self.best_weights = {name: tensor.clone() for name, tensor in self.module.state_dict().items()}
+            self.best_weights = {name: tensor.clone() for name, tensor in candidate.state_dict().items()}
         self.seconds += time.perf_counter() - began
         return metrics | {"train_loss": loss}
 
@@ -177,18 +189,32 @@ class Fit:
         """Choose the best weights among the epochs from here on; patience counts from here too."""
         self.best_epoch, self.best_score, self.best_weights = self.epoch, -math.inf, {}
 
-    def _weights_of_file(self) -> contextlib.AbstractContextManager[None]:
+    def _other_weights_from(self) -> Iterator[int]:
+        """Epochs from which on the weights that ship come about in another way than before."""
+        if self.rounding is not None:
+            yield first_aware_epoch(self.setting.epochs)
+        if self.values["averaging"] == "swa":
+            yield first_averaged_epoch(self.setting.epochs)
+
+    def _candidate(self) -> nn.Module:
+        """After an epoch: the network whose weights would ship."""
+        if self.averaging is None:
+            return self.module
+        self.averaging.after_epoch(self.epoch)
+        return self.averaging.module if self.averaging.counts(self.epoch) else self.module
+
+    def _weights_of_file(self, rounding: Int4Rounding | None) -> contextlib.AbstractContextManager[None]:
         """Inside, the weights are those of the file, where this part of the training goes by them."""
-        if self.rounding is None or self.epoch < first_aware_epoch(self.setting.epochs):
+        if rounding is None or self.epoch < first_aware_epoch(self.setting.epochs):
             return contextlib.nullcontext()
-        return self.rounding.applied()
+        return rounding.applied()
 
     def _train_epoch(self) -> float:
         """One pass over the training fold; returns the mean loss, penalties not included."""
         if isinstance(self.optimizer, torch.optim.LBFGS):
             return self._full_batch_epoch()
         module, optimizer, trial = self.module, self.optimizer, self.trial
-        x, l1 = self.x, float(self.values["l1"])
+        l1 = float(self.values["l1"])
         changing = self.values["schedule"] != "constant" or self.values["warmup_epochs"] > 0
         # A look at the loss stops a GPU's queue, so there it is summed on the device and looked at now and
         # then.
@@ -198,13 +224,15 @@ class Fit:
         for step, rows in enumerate(self._batches()):
             if changing:
                 set_learning_rate(optimizer, self._rate(self.epoch + step / self.steps))
-            with self._weights_of_file():
-                loss = self.loss(module(x[rows]), rows)
+            with self._weights_of_file(self.rounding):
+                loss = self._loss(rows)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's
             if l1 > 0:
                 add_sign(self.weights, l1)
             optimizer.step()
+            if self.averaging is not None:
+                self.averaging.after_step()
             if look == 1:
                 total += loss.item() * len(rows)
             else:
@@ -214,7 +242,7 @@ class Fit:
             if not math.isfinite(total):
                 self._diverge(total)
             trial.batch_end()
-        mean = total / len(x)
+        mean = total / len(self.x)
         if not mean <= self.limit:
             self._diverge(mean)
         return mean
@@ -236,9 +264,24 @@ class Fit:
             evaluated=self.trial.batch_end,
         )
         mean = part.epoch(self.optimizer)
+        if self.averaging is not None:
+            self.averaging.after_step()
         if not mean <= self.limit:
             self._diverge(mean)
         return mean
+
+    def _loss(self, rows: Tensor) -> Tensor:
+        """Of one batch, whose images are altered first where that is wanted."""
+        x = self.x[rows]
+        if self.augment is None:
+            return self.loss(self.module(x), rows)
+        x = self.augment.images(x)
+        pairs = self.augment.pairs(len(rows))
+        if pairs is None:
+            return self.loss(self.module(x), rows)
+        order, share = pairs[0].to(self.device), pairs[1]
+        out = self.module(share * x + (1 - share) * x[order])
+        return share * self.loss(out, rows) + (1 - share) * self.loss(out, rows[order])
 
     def _batches(self) -> Iterator[Tensor]:
         """Row numbers in random order. A last batch of one joins the one before: batch norm needs two."""
@@ -265,10 +308,10 @@ class Fit:
             hint="raise l2" if line_search else "lower the learning rate",
         )
 
-    def _validate(self) -> dict[str, float]:
-        self.module.eval()
+    def _validate(self, module: nn.Module) -> dict[str, float]:
+        module.eval()
         valid = self.splits.valid
-        prediction = predict(self.module, valid.x, classify=self.classify)
+        prediction = predict(module, valid.x, classify=self.classify)
         if not np.isfinite(prediction).all():
             self._diverge(math.nan)
         if self.splits.target is not None:
@@ -304,6 +347,10 @@ class Fit:
         }
         if self.device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self.device)
+        if self.augment is not None:
+            state["augment"] = self.augment.state()
+        if self.averaging is not None:
+            state["averaging"] = self.averaging.state()
         return state
 
     def _resume(self) -> None:
@@ -325,3 +372,7 @@ class Fit:
         torch.set_rng_state(state["random"].cpu())
         if self.device.type == "cuda" and "cuda" in state:
             torch.cuda.set_rng_state(state["cuda"].cpu(), self.device)
+        if self.augment is not None:
+            self.augment.restore(state["augment"])
+        if self.averaging is not None:
+            self.averaging.restore(state["averaging"])

@@ -9,19 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from satisfice.train.networks.plan import (
     Activate,
     AveragePool,
     BatchNorm,
     Conv,
+    Depthwise,
     Dropout,
     Flatten,
     Layer,
     Linear,
     MaxPool,
     Plan,
+    Residual,
     names,
     shipped_tensors,
 )
@@ -42,6 +44,20 @@ def build(plan: Plan) -> nn.Sequential:
     )
 
 
+class Added(nn.Module):
+    """The sum of what two stacks of layers make of the same input."""
+
+    def __init__(self, layer: Residual) -> None:
+        super().__init__()
+        self.body = build(layer.body)
+        self.shortcut = build(layer.shortcut)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Both stacks, added; a stack without layers gives the input back."""
+        added: Tensor = self.body(x) + self.shortcut(x)
+        return added
+
+
 def _module(layer: Layer) -> nn.Module:
     match layer:
         case Linear():
@@ -49,6 +65,11 @@ def _module(layer: Layer) -> nn.Module:
         case Conv():
             pad = layer.kernel // 2
             return nn.Conv2d(layer.inputs, layer.outputs, layer.kernel, padding=pad, bias=layer.bias)
+        case Depthwise():
+            n, pad = layer.channels, layer.kernel // 2
+            return nn.Conv2d(n, n, layer.kernel, padding=pad, groups=n, bias=False)
+        case Residual():
+            return Added(layer)
         case BatchNorm():
             return nn.BatchNorm1d(layer.features) if layer.dims == 1 else nn.BatchNorm2d(layer.features)
         case Activate():

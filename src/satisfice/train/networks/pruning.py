@@ -14,7 +14,17 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from satisfice.train.networks.plan import BatchNorm, Conv, Layer, Linear, Plan, names, parameters
+from satisfice.train.networks.plan import (
+    BatchNorm,
+    Conv,
+    Depthwise,
+    Layer,
+    Linear,
+    Plan,
+    Residual,
+    names,
+    parameters,
+)
 
 _EPSILON = 1e-5  # torch's, of batch normalisation
 
@@ -37,6 +47,11 @@ def to_be_cut(plan: Plan, share: float) -> Plan:
         else:
             out.append(layer)
     return tuple(out)
+
+
+def cuttable(plan: Plan) -> bool:
+    """Whether the layers follow one another, each with outputs of its own: the only networks that are cut."""
+    return not any(isinstance(layer, Residual | Depthwise) for layer in plan)
 
 
 def cut(state: State, whole: Plan, plan: Plan) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from satisfice.spec.metric import Known, quantities_of
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, Teacher, TrainingTrial
 from satisfice.train.family_task import FamilyTask
-from satisfice.train.hyperparameter import Hyperparameters
+from satisfice.train.hyperparameter import IMAGE_SIZE, Hyperparameters, filled
 from satisfice.train.networks.distillation import outputs_of, teachers_of
 from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters
@@ -94,7 +94,8 @@ class TorchTrainer(ABC):
         return blank_arrays(self._plan_of(header))
 
     def _plan_of(self, header: Header) -> Plan:
-        return self.plan(header.architecture, header.preprocessor.shape, max(len(header.classes), 1))
+        values = filled(self.hyperparameters, header.architecture)
+        return self.plan(values, header.preprocessor.shape, max(len(header.classes), 1))
 
 
 class TorchTask(FamilyTask):
@@ -179,15 +180,21 @@ class TorchTask(FamilyTask):
 
     def plan(self, params: Params) -> Plan:
         """The network that is trained, dropout included."""
-        return self._plan({**self.values(params), **self.architecture(params)}, params)
+        return self._plan({**self.values(params), **self._filled(params)}, params)
 
     def shipped_plan(self, params: Params) -> Plan:
         """The network that ships: without dropout."""
-        return self._plan(self.architecture(params), params)
+        return self._plan(self._filled(params), params)
+
+    def _filled(self, params: Params) -> dict[str, Any]:
+        return filled(self.trainer.hyperparameters, self.architecture(params))
 
     def canonical(self, architecture: Mapping[str, Any]) -> dict[str, Any]:
-        """As the family writes it for these data."""
-        return self.trainer.canonical(architecture, self.splits.preprocessor.shape)
+        """As the family writes it for these data; the data's own size of images has one spelling, 0."""
+        preprocessor = self.preprocessor(architecture)
+        if IMAGE_SIZE in architecture and preprocessor is self.splits.preprocessor:
+            architecture = {**architecture, IMAGE_SIZE: 0}
+        return self.trainer.canonical(architecture, preprocessor.shape)
 
     def structure(self, params: Params, model: Any = None) -> list[str]:
         """The layers that ship."""
@@ -252,7 +259,7 @@ class TorchTask(FamilyTask):
 
     def _profile_architecture(self, items: tuple[tuple[str, Any], ...]) -> dict[str, float]:
         architecture = dict(items)
-        plan = self._plan(architecture, architecture)
+        plan = self._plan(filled(self.trainer.hyperparameters, architecture), architecture)
         size = self.file.length(self, architecture, blank_arrays(plan))
         count = {"n_parameters": float(n_parameters(plan)), "flops": float(flops(plan))}
         return self._convert({"size_bytes": float(size), **count, **self.inputs(architecture)})

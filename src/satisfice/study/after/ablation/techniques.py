@@ -35,6 +35,11 @@ _HALVED = ("width", "channels", "trees", "rounds")
 _ONE_LESS = ("hidden_layers", "blocks", "convolutions")
 # What has no effect on its own: parameter -> (its parent, the parent's value that silences it).
 _SILENT: Mapping[str, tuple[str, Any]] = {
+    "augment_flips": ("augment", 0.0),
+    "augment_shifts": ("augment", 0.0),
+    "augment_crops": ("augment", 0.0),
+    "augment_colour": ("augment", 0.0),
+    "augment_mixup": ("augment", 0.0),
     "final_learning_rate": ("schedule", "constant"),
     "temperature": ("distillation", 0.0),
     "teacher": ("distillation", 0.0),
