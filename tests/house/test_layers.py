@@ -22,8 +22,8 @@ LAYERS = (
     ("spec",),
     ("choose", "surrogate"),
     ("data", "store", "measure", "search", "launch"),
-    ("ship", "results"),
-    ("train",),
+    ("ship", "understand"),
+    ("train", "results"),
     ("study",),
     ("report", "deploy"),
     ("dashboard",),
@@ -42,6 +42,7 @@ ROOMS = {
     "store": ("database", "ledger"),
     "train": ("files", "networks", "trees", "families"),
     "ship": ("onnx", "folder"),
+    "understand": ("training", "health"),
     "study": ("optuna_api", "measuring", "lifecycle", "before", "running", "after", "facade"),
 }
 # Imports inside functions that go up on purpose.

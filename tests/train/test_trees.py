@@ -34,7 +34,9 @@ def test_predictions_are_those_of_scikit_learn(
 ) -> None:
     task = make_task(make_spec(family, data))
     merged = task.values(values)
-    *_, last = task.grow(merged, new_trial(), [merged[task.count]])
+    *_, last = task.grow(
+        merged, new_trial(), [merged[task.count]], task.splits.train.x.reshape(len(task.splits.train), -1)
+    )
     x = task.splits.valid.x
     assert last.pack()(x) == pytest.approx(last.prediction, rel=1e-5, abs=1e-6)
 

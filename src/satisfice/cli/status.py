@@ -42,6 +42,12 @@ def show_status(found: Mapping[str, Any], spec: StudySpec, *, ended: bool = True
         _line("waiting", found["waiting"])
     if ended:
         _endings(found)
+        shown = [
+            f"{count} {label.replace('over_', 'over-').replace('_', ' ')}"
+            for label, count in found["diagnosis"].items()
+        ]
+        if shown:
+            _line("trainings", ", ".join(shown))
     _workers(found)
     away = found["turned_away"]
     _line("turned away", f"{away} {'proposal' if away == 1 else 'proposals'} before training")

@@ -1,4 +1,4 @@
-"""What `Study.rehearse` returns."""
+"""What `Study.rehearse` and `Study.replay` return."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ class Rehearsal(Result):
     problem: str | None = None  # what would fail every trial, or leave none feasible
     traceback: str | None = None
     notes: tuple[str, ...] = ()  # what is worth knowing
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Replay(Result):
+    """A stored trial and the same one trained again."""
+
+    number: int
+    stored: Mapping[str, float]  # metrics that are compared; those of a clock or of memory are left out
+    metrics: Mapping[str, float]  # all of the second training
+    same: bool  # to the bit

@@ -80,6 +80,7 @@ class Status(Counts):
 
     best: TrialSummary | None  # None: no complete trial fits
     endings: Sequence[EndingGroup]
+    diagnosis: Mapping[str, int]  # trainings by what they show, see `Study.diagnose`
     profiles: Sequence[ProfileAnswer] = ()  # which trial answers each profile of the study
 
 

@@ -116,6 +116,17 @@ def _predictive() -> Iterable[Metric]:
     )
 
 
+# What built-in families report of each epoch beside their metrics, to judge a training by. They tell of an
+# epoch, not of the model that ships: none is a metric of a trial.
+CURVES: Mapping[str, str] = {
+    "train_loss": "loss of a fixed sample of the training rows",
+    "validation_loss": "loss of the validation rows, of the same kind",
+    "guess_loss": "validation loss of who knows the targets' frequencies alone; in the first report",
+    "batch_loss": "mean loss of the batches in training: with class weights, dropout and teacher",
+    "weight_norm": "Euclidean norm of the weights that penalties act on",
+    "gradient_norm": "Euclidean norm of the gradient of the epoch's last batch",
+}
+
 METRICS: Mapping[str, Metric] = {m.name: m for m in (*_predictive(), *_efficiency())}
 
 # The unit in which each quantity is recorded and shown unless the study says another.

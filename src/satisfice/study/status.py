@@ -20,9 +20,11 @@ from satisfice.study.choice import number_to_ship
 from satisfice.study.lifecycle.session import lease_seconds
 from satisfice.study.running.deferred_timing import waiting_sentence
 from satisfice.study.running.same_failure import stopped
+from satisfice.study.understanding import diagnoses
 from satisfice.train.answer_rule import EVEN
 from satisfice.train.hyperparameter import THRESHOLD
 from satisfice.train.threshold import LABEL_METRICS
+from satisfice.understand.diagnosis import counts as label_counts
 
 
 def counts(reader: Reader) -> Counts:
@@ -35,7 +37,7 @@ def whole(reader: Reader, records: Sequence[TrialRecord]) -> Status:
 
     Args:
         reader: Of the study.
-        records: All its trials.
+        records: All its trials, with their reports.
     """
     return Status(
         **_counted(reader),
@@ -44,6 +46,7 @@ def whole(reader: Reader, records: Sequence[TrialRecord]) -> Status:
             EndingGroup(kind=e.kind, trials=list(e.numbers), sentence=e.sentence) for e in endings(records)
         ],
         profiles=profile_answers(reader, records),
+        diagnosis=label_counts(diagnoses(reader.spec, records)),
     )
 
 

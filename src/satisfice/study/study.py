@@ -21,6 +21,7 @@ from satisfice.study.facade.answers import Answers
 from satisfice.study.facade.edits import Edits
 from satisfice.study.facade.examines import Examines
 from satisfice.study.facade.reads import Reads
+from satisfice.study.facade.understands import Understands
 from satisfice.study.lifecycle.running_trial import RunningTrial
 from satisfice.study.lifecycle.session import Session
 from satisfice.study.lifecycle.trial import Trial, running_of
@@ -41,7 +42,7 @@ T = TypeVar("T")
 _STATES = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 
 
-class Study(Reads, Answers, Edits, Examines, Optimizes):
+class Study(Reads, Answers, Understands, Edits, Examines, Optimizes):
     """A study: open it with `create_study` or `load_study`.
 
     Attributes:

@@ -110,7 +110,7 @@ def _of_probabilities(y: NDArray[Any], proba: Floats, levels: Levels | None) -> 
     found = {
         "roc_auc": _mean(each.area() for each in telling),
         "average_precision": _mean(each.average_precision() for each in telling),
-        "log_loss": _log_loss(y, proba),
+        "log_loss": cross_entropy(y, proba),
     }
     if k == 2 and levels is not None:
         if levels.precision is not None:
@@ -211,7 +211,8 @@ def _mean(values: Iterable[float]) -> float:
     return float(np.mean(known)) if known else float("nan")
 
 
-def _log_loss(y: NDArray[Any], proba: Floats) -> float:
+def cross_entropy(y: NDArray[Any], proba: Floats) -> float:
+    """Mean log loss in nats of codes (n,) by probabilities (n, k), which are kept off 0 and 1."""
     eps = np.finfo(np.float64).eps
     total = proba.sum(axis=1)
     chosen = proba[np.arange(len(y)), y] / total

@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from satisfice.results.replay import Replay
+from satisfice.results.rehearsal import Replay
 from satisfice.spec.influences import Influences
 from satisfice.spec.metric import updated
 from satisfice.spec.standard_error import split

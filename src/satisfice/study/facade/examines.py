@@ -11,8 +11,7 @@ from satisfice.results.ablation import Ablation
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.importance import Importance
-from satisfice.results.rehearsal import Rehearsal
-from satisfice.results.replay import Replay
+from satisfice.results.rehearsal import Rehearsal, Replay
 from satisfice.results.shipped_folder import ShippedFolder
 from satisfice.study.after.confirm import confirm
 from satisfice.study.before.check import check_space

@@ -184,7 +184,7 @@ class Reads:
 
     def status(self) -> Status:
         """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
-        return self._read(lambda: whole(self._reader, self._reader.records()))
+        return self._read(lambda: whole(self._reader, self._reader.records(with_reports=True)))
 
     def _counts(self) -> Counts:
         return self._read(lambda: counts(self._reader))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from satisfice.errors import BadReport
 from satisfice.search.history import rungs
-from satisfice.spec.metric import updated
+from satisfice.spec.metric import CURVES, updated
 from satisfice.spec.standard_error import check_errors
 from satisfice.study.lifecycle.checkpoint import Checkpoints, kept_model, save_model
 from satisfice.study.lifecycle.held_lease import HeldLease
@@ -88,7 +88,7 @@ class RunningTrial:
             raise BadReport(f"step = {step!r:.80} is no step", hint=step_hint(step))
         values = as_floats(metrics)
         check_errors(values, known=self.metrics, named=self.session.spec.metric_names)
-        self.metrics = updated(self.metrics, values)
+        self.metrics = updated(self.metrics, self._of_the_model(values))
         # Judged where a step that trials are judged at is reached, or passed by since the report before.
         again = int(step) == self._last_step
         reached, self._last_step = max(self._reached, self._last_step), int(step)
@@ -99,6 +99,12 @@ class RunningTrial:
         judged = self._is_rung() if again else self._is_decision_step()
         if judged or (self.is_due and not self.lease.kept):
             self.lease.attempt(self.flush)
+
+    def _of_the_model(self, values: Mapping[str, float]) -> Mapping[str, float]:
+        """Without what a built-in family reports to judge the training by."""
+        if self.session.spec.model is None:
+            return values
+        return {name: value for name, value in values.items() if name not in CURVES}
 
     def should_prune(self) -> bool:
         """See `Trial.should_prune`."""

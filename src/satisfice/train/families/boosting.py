@@ -41,7 +41,13 @@ class BoostingTask(TreeTask):
         rounds = int(values["rounds"])
         return (1 if self.patience(values) else rounds) * self.base_numbers, rounds * self.base_numbers
 
-    def grow(self, values: Mapping[str, Any], trial: TrainingTrial, counts: list[int]) -> Iterator[Stage]:
+    def grow(
+        self,
+        values: Mapping[str, Any],
+        trial: TrainingTrial,
+        counts: list[int],
+        sample: NDArray[np.float32],
+    ) -> Iterator[Stage]:
         """Rounds are added to those there are."""
         data = self.splits_of(values)
         x = data.train.x.reshape(len(data.train), -1)
@@ -52,8 +58,13 @@ class BoostingTask(TreeTask):
         for count in counts:
             estimator.set_params(max_iter=count)
             estimator.fit(x, data.train.z, sample_weight=sample_weight)
-            predicted = estimator.predict_proba(valid) if data.n_classes else estimator.predict(valid)
-            yield Stage(trees=count, prediction=predicted, pack=lambda: self._pack(estimator, x.shape[1]))
+            predict = estimator.predict_proba if data.n_classes else estimator.predict
+            yield Stage(
+                trees=count,
+                prediction=predict(valid),
+                of_sample=predict(sample),
+                pack=lambda: self._pack(estimator, x.shape[1]),
+            )
 
     def _estimator(self, values: Mapping[str, Any], trial: TrainingTrial) -> Any:
         from sklearn.ensemble import (  # slow to import

@@ -40,23 +40,36 @@ class ForestTask(TreeTask):
         """Exactly as many as asked for."""
         return int(values["trees"]), int(values["trees"])
 
-    def grow(self, values: Mapping[str, Any], trial: TrainingTrial, counts: list[int]) -> Iterator[Stage]:
+    def grow(
+        self,
+        values: Mapping[str, Any],
+        trial: TrainingTrial,
+        counts: list[int],
+        sample: NDArray[np.float32],
+    ) -> Iterator[Stage]:
         """Trees are added to those there are."""
         data = self.splits_of(values)
         x = data.train.x.reshape(len(data.train), -1)
         valid = data.valid.x.reshape(len(data.valid), -1)
         estimator = self._estimator(values, trial)
+        rows = np.concatenate([valid, sample])
         total: NDArray[Any] | None = None
         grown: list[RawTrees] = []
         for count in counts:
             estimator.set_params(n_estimators=count)
             estimator.fit(x, data.train.z)
             for tree in estimator.estimators_[len(grown) :]:
-                predicted = tree.predict_proba(valid) if data.n_classes else tree.predict(valid)
+                predicted = tree.predict_proba(rows) if data.n_classes else tree.predict(rows)
                 total = predicted if total is None else total + predicted
                 grown.append(self._raw(tree.tree_))
             assert total is not None
-            yield Stage(trees=count, prediction=total / count, pack=lambda: self._pack(grown, x.shape[1]))
+            mean = total / count
+            yield Stage(
+                trees=count,
+                prediction=mean[: len(valid)],
+                of_sample=mean[len(valid) :],
+                pack=lambda: self._pack(grown, x.shape[1]),
+            )
 
     def _estimator(self, values: Mapping[str, Any], trial: TrainingTrial) -> Any:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor  # slow to import

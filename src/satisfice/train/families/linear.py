@@ -20,6 +20,7 @@ from satisfice.ship.safetensors_file import Header
 from satisfice.spec.metric import Known
 from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train.curves import CurveLosses, short
 from satisfice.train.families.linear_solvers import SOLVERS, check_solvers, logistic_solver, ridge_solver
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_tables, of_the_file
@@ -91,7 +92,10 @@ class LinearTask(FamilyTask):
         trial.batch_end()
         known = self.profile(params) | {"train_seconds": seconds, "epochs_to_target": 1.0}
         scored = self.scoring(params).of_model(core, data.valid)
-        trial.report(1, scored)
+        losses = CurveLosses(data)
+        norm = {"weight_norm": short(float(np.linalg.norm(core.weight)))}
+        curves = losses.of(core(losses.train_x), core(data.valid.x)) | losses.guess | norm
+        trial.report(1, scored | curves)
         if trial.should_prune():
             return known | scored
         nonzero = {"nonzero_weights": float(np.count_nonzero(core.weight))}

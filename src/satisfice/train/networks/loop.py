@@ -23,13 +23,20 @@ from satisfice.data import Splits
 from satisfice.errors import Diverged
 from satisfice.ship.torch_model import predict
 from satisfice.spec.task import TrainingTrial
+from satisfice.train.curves import CurveLosses, short
 from satisfice.train.networks.augment import Augmentation
 from satisfice.train.networks.averaging import Averaging, first_averaged_epoch
 from satisfice.train.networks.device import choose_device, isolated
 from satisfice.train.networks.distillation import loss_of
 from satisfice.train.networks.full_batch import FullBatch
 from satisfice.train.networks.network import build
-from satisfice.train.networks.optimizer import add_sign, make_optimizer, set_learning_rate, weights_of
+from satisfice.train.networks.optimizer import (
+    add_sign,
+    make_optimizer,
+    norm_of,
+    set_learning_rate,
+    weights_of,
+)
 from satisfice.train.networks.plan import Plan
 from satisfice.train.networks.pruning import cut, cuttable, to_be_cut
 from satisfice.train.networks.rounding import Int4Rounding, first_aware_epoch
@@ -95,8 +102,8 @@ class Fit:
             self._resume()
             saved = time.monotonic()
             while self._goes_on():
-                metrics = self._run_epoch()
-                self.trial.report(self.epoch, metrics)
+                metrics, curves = self._run_epoch()
+                self.trial.report(self.epoch, metrics | curves)
                 if time.monotonic() - saved >= self.setting.checkpoint_seconds:
                     self.trial.save_checkpoint(self._state())
                     saved = time.monotonic()
@@ -116,6 +123,8 @@ class Fit:
         self.steps = (
             max(len(train) // self.batch, 1) if len(train) % self.batch == 1 else -(-len(train) // self.batch)
         )
+        self.curves = CurveLosses(self.splits)
+        self.gradient_norm = math.nan
         pruned = share > 0 and self.setting.epochs > 1 and cuttable(plan)
         self._take(to_be_cut(plan, share) if pruned else plan)
         self.loss, size = loss_of(
@@ -166,7 +175,8 @@ class Fit:
             if self.averaging is not None:
                 self.rounding_of_average = Int4Rounding(weights_of(self.averaging.module))
 
-    def _run_epoch(self) -> dict[str, float]:
+    def _run_epoch(self) -> tuple[dict[str, float], dict[str, float]]:
+        """One epoch: its metrics, and what the training is judged by (`CURVES`)."""
         began = time.perf_counter()
         if any(self.best_epoch <= first <= self.epoch for first in self._other_weights_from()):
             self._forget_best()
@@ -175,7 +185,7 @@ class Fit:
         with self._weights_of_file(self.rounding if candidate is self.module else self.rounding_of_average):
             if self.averaging is not None and candidate is not self.module:
                 self.averaging.renew_statistics(self.x)
-            metrics = self._validate(candidate)
+            metrics, curves = self._validate(candidate)
         self.epoch += 1
         self.mains.append(metrics[main_metric(self.splits.task)])
         score_now = self.setting.sign * metrics[self.setting.metric]
@@ -183,7 +193,9 @@ class Fit:
             self.best_score, self.best_epoch = score_now, self.epoch
             self.best_weights = {name: tensor.clone() for name, tensor in candidate.state_dict().items()}
         self.seconds += time.perf_counter() - began
-        return metrics | {"train_loss": loss}
+        curves |= {"batch_loss": short(loss), "gradient_norm": short(self.gradient_norm)}
+        curves["weight_norm"] = short(norm_of(self.weights))
+        return metrics, curves | (self.curves.guess if self.epoch == 1 else {})
 
     def _forget_best(self) -> None:
         """Choose the best weights among the epochs from here on; patience counts from here too."""
@@ -210,7 +222,7 @@ class Fit:
         return rounding.applied()
 
     def _train_epoch(self) -> float:
-        """One pass over the training fold; returns the mean loss, penalties not included."""
+        """One pass over the training fold; returns the mean loss in training mode, penalties not included."""
         if isinstance(self.optimizer, torch.optim.LBFGS):
             return self._full_batch_epoch()
         module, optimizer, trial = self.module, self.optimizer, self.trial
@@ -228,6 +240,8 @@ class Fit:
                 loss = self._loss(rows)
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()  # type: ignore[no-untyped-call]  # torch's
+                if step + 1 == self.steps:
+                    self.gradient_norm = norm_of([p.grad for p in module.parameters() if p.grad is not None])
             if l1 > 0:
                 add_sign(self.weights, l1)
             optimizer.step()
@@ -266,6 +280,7 @@ class Fit:
         mean = part.epoch(self.optimizer)
         if self.averaging is not None:
             self.averaging.after_step()
+        self.gradient_norm = norm_of([p.grad for p in self.module.parameters() if p.grad is not None])
         if not mean <= self.limit:
             self._diverge(mean)
         return mean
@@ -308,15 +323,17 @@ class Fit:
             hint="raise l2" if line_search else "lower the learning rate",
         )
 
-    def _validate(self, module: nn.Module) -> dict[str, float]:
+    def _validate(self, module: nn.Module) -> tuple[dict[str, float], dict[str, float]]:
+        """Scores on the validation fold, and the losses of training and validation rows."""
         module.eval()
         valid = self.splits.valid
         prediction = predict(module, valid.x, classify=self.classify)
         if not np.isfinite(prediction).all():
             self._diverge(math.nan)
+        curves = self.curves.of(predict(module, self.curves.train_x, classify=self.classify), prediction)
         if self.splits.target is not None:
             prediction = self.splits.target.restore(prediction)
-        return self.setting.scores(valid.y, prediction)
+        return self.setting.scores(valid.y, prediction), curves
 
     def _extras(self) -> dict[str, float]:
         """train_seconds, and the first epoch whose score came near to the best one."""

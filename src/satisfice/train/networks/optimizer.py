@@ -61,3 +61,10 @@ def add_sign(weights: Sequence[nn.Parameter], strength: float) -> None:
     values: list[Tensor] = list(weights)
     gradients = [p.grad for p in weights if p.grad is not None]
     torch._foreach_add_(gradients, torch._foreach_sign(values), alpha=strength)  # noqa: SLF001  # as torch.optim does
+
+
+def norm_of(tensors: Sequence[Tensor]) -> float:
+    """The Euclidean norm of all their numbers: two calls, however many tensors there are."""
+    with torch.no_grad():
+        norms = torch._foreach_norm(list(tensors))  # noqa: SLF001  # as torch.nn.utils.get_total_norm does
+        return float(torch.stack(norms).norm())

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from satisfice.ship.onnx.precision import blank
 from satisfice.spec.task import Params, TrainingTrial
+from satisfice.train.curves import CurveLosses
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.scoring import main_metric, monitored
 from satisfice.train.trees.ensemble import TreeEnsemble, bare_leaves, shapes
@@ -30,6 +31,7 @@ class Stage:
 
     trees: int  # of a forest; rounds of boosting
     prediction: NDArray[Any]  # of the validation split: probabilities (n, k) or standardised values (n,)
+    of_sample: NDArray[Any]  # of the training rows by which its loss is known, likewise
     pack: Callable[[], TreeEnsemble]  # the ensemble as it would ship; call it before the next stage
 
 
@@ -42,8 +44,14 @@ class TreeTask(FamilyTask):
     count: str  # the hyperparameter that says how many trees or rounds
 
     @abstractmethod
-    def grow(self, values: Mapping[str, Any], trial: TrainingTrial, counts: list[int]) -> Iterator[Stage]:
-        """Grow to each of these counts of trees or rounds."""
+    def grow(
+        self,
+        values: Mapping[str, Any],
+        trial: TrainingTrial,
+        counts: list[int],
+        sample: NDArray[np.float32],
+    ) -> Iterator[Stage]:
+        """Grow to each of these counts of trees or rounds; ``sample`` holds training rows, shape (s, d)."""
 
     @abstractmethod
     def patience(self, values: Mapping[str, Any]) -> int:
@@ -112,15 +120,18 @@ class TreeTask(FamilyTask):
         best: TreeEnsemble | None = None
         best_score, best_count, mains = -np.inf, 0, list[float]()
         counts = stages(int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
+        losses = CurveLosses(self.splits_of(values))
+        sample = losses.train_x.reshape(len(losses.rows), -1)
         with threadpool_limits(limits=max(trial.threads, 1)):
-            for step, stage in enumerate(self.grow(values, trial, counts), start=1):
+            for step, stage in enumerate(self.grow(values, trial, counts, sample), start=1):
                 metrics = scoring.of_outputs(stage.prediction, self.splits.valid)
                 mains.append(metrics[main_metric(self.splits.task)])
                 now = sign * metrics[metric]
                 if patience > 0 and (best is None or now > best_score):
                     best, best_score, best_count = stage.pack(), now, stage.trees
                 extras = _extras(mains, time.perf_counter() - began)
-                trial.report(step, metrics)
+                curves = losses.of(stage.of_sample, stage.prediction)
+                trial.report(step, metrics | curves | (losses.guess if step == 1 else {}))
                 trial.batch_end()
                 if trial.should_prune():
                     return metrics | extras
