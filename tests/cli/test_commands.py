@@ -98,10 +98,11 @@ def test_run_prints_what_the_contract_promises(finished: tuple[Path, dict[str, A
     assert result["status"]["turned_away"] > 0  # half of the space is too wide
     assert (folder / result["report"]).exists()
     for trial in [result["best"], *result["pareto"]]:
-        assert set(trial) == {"number", "params", "metrics", "feasible", "state"}
+        assert set(trial) >= {"number", "params", "metrics", "feasible", "state", "standard_errors"}
         assert trial["feasible"] is True
         assert trial["state"] == "COMPLETE"
         assert trial["metrics"]["size_mb"] <= 1.0
+    assert set(result["best"]) - set(result["pareto"][0]) == {"tied", "rule", "expected"}
 
 
 def test_no_trial_that_cannot_fit_was_trained(finished: tuple[Path, dict[str, Any]]) -> None:

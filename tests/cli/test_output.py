@@ -62,6 +62,7 @@ def test_a_trial_has_what_the_contract_promises() -> None:
         "metrics": {"f1": None},
         "feasible": True,
         "state": "COMPLETE",
+        "standard_errors": {},
     }
 
 

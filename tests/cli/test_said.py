@@ -89,9 +89,9 @@ def test_status_tells_the_best_so_far_and_how_trials_ended(said: Callable[..., s
     assert "ended early 1 trial failed (trial 3): ValueError: boom" in text
     assert "1 trial diverged: the training loss was NaN in epoch 3" in text
     assert "workers 0 alive, 1 ended or silent" in text
-    assert "score 0.25 (trial 1)" in said("status")
+    assert "score 0.25 (trial 1)" in " ".join(said("status").split())
     found = json.loads(said("status", "own", "--json"))
-    assert found["best"] == json.loads(said("best", "own", "--json"))
+    assert found["best"].items() <= json.loads(said("best", "own", "--json")).items()
     assert [(e["kind"], e["trials"]) for e in found["endings"]] == [("failed", [3]), ("diverged", [2])]
     (worker,) = found["workers_detail"]
     assert (worker["alive"], worker["trial"]) == (False, None)
@@ -185,7 +185,7 @@ def test_equal_parameters_are_said_once_and_each_quantity_in_one_unit(
     )
     text = said("pareto", "own")
     assert "feasible Pareto front" in text
-    assert "trial score size_kb parameters" in text
+    assert "trial score ↑ size_kb ↓ parameters" in text
     assert "the same in all 4 trials: kind=a" in text
     assert "kind=a" not in text.partition("the same")[0]
     names = [line.split()[0] for line in said("best", "own").splitlines()[1:-1]]
@@ -200,8 +200,8 @@ def test_a_front_shows_what_is_asked_about(said: Callable[..., str], sqlite_url:
     )
     text = said("pareto", "own", "--minimize", "energy", "--where", "cost <= 1.5", "--where", "flops <= 9")
     heads, first, *_ = text.splitlines()[1:]
-    assert heads == "trial score energy cost flops parameters"
-    assert first.startswith("0 1 2 0 5 rate=")
+    assert heads == "trial score ↑ energy cost flops noise parameters"
+    assert first.startswith("0 * 1 2 0 5 rate=")
 
 
 def test_of_one_objective_the_front_is_called_the_best(said: Callable[..., str], sqlite_url: str) -> None:

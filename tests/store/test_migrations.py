@@ -295,12 +295,17 @@ def test_six_processes_may_start_at_once_on_an_empty_database(storage_url: str) 
                 assert connection.execute(sa.text(f"SELECT count(*) FROM {table}")).scalar_one() == 1
 
 
+def test_the_names_of_the_scripts_tell_their_revisions() -> None:
+    names = [path.name.partition("_")[0] for path in (migrate.scripts() / "versions").glob("[0-9]*_*.py")]
+    assert sorted(names, reverse=True) == list(migrate._revisions())
+
+
 HEAD = migrate.head()
 NEXT_REVISION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "next"
+revision = "9998"
 down_revision = "HEAD"
 branch_labels = None
 depends_on = None
@@ -317,7 +322,7 @@ def downgrade() -> None:
         batch.drop_column("gpu")
 """.replace("HEAD", HEAD)
 BROKEN_REVISION = (
-    NEXT_REVISION.replace('"next"', '"broken"').replace(f'"{HEAD}"', '"next"').replace('"gpu"', '"seen_at"')
+    NEXT_REVISION.replace('"9998"', '"9999"').replace(f'"{HEAD}"', '"9998"').replace('"gpu"', '"seen_at"')
 )
 
 
@@ -338,11 +343,11 @@ def test_an_older_database_is_upgraded_without_loss(storage_url: str, future: Pa
         add_worker(db)
         # Through a copy of the table where SQLite needs it.
         text = NEXT_REVISION.replace("RECREATE", '"always"' if db.dialect == "sqlite" else '"auto"')
-        (future / "next_gpu.py").write_text(text)
+        (future / "9998_gpu.py").write_text(text)
         migrate._revisions.cache_clear()
 
         migrate.ensure_ready(db)
-        assert migrate.current(db) == "next"
+        assert migrate.current(db) == "9998"
         query = sa.text("SELECT hostname, seen_at, gpu FROM satisfice_workers")
         with db.read() as connection:
             assert connection.execute(query).all() == [("box", 2.5, "none")]
@@ -355,12 +360,12 @@ def test_a_migration_that_fails_leaves_the_last_good_revision(storage_url: str, 
     with opened(storage_url) as db:
         migrate.ensure_ready(db)
         add_worker(db)
-        (future / "next_gpu.py").write_text(NEXT_REVISION.replace("RECREATE", '"auto"'))
-        (future / "next_broken.py").write_text(BROKEN_REVISION.replace("RECREATE", '"never"'))
+        (future / "9998_gpu.py").write_text(NEXT_REVISION.replace("RECREATE", '"auto"'))
+        (future / "9999_broken.py").write_text(BROKEN_REVISION.replace("RECREATE", '"never"'))
         migrate._revisions.cache_clear()
         with pytest.raises(sa.exc.DBAPIError):
             migrate.ensure_ready(db)
-        assert migrate.current(db) == "next"
+        assert migrate.current(db) == "9998"
         with db.read() as connection:
             assert connection.execute(sa.text("SELECT gpu FROM satisfice_workers")).scalars().all() == [
                 "none"
