@@ -14,7 +14,7 @@ from satisfice.cli.errors import say
 from satisfice.cli.output import console, number, print_json
 
 if TYPE_CHECKING:
-    from satisfice.results.ablation import Ablation, AblationRow
+    from satisfice.results.importance import Ablation, AblationRow
 
 _PLOT = 21  # characters of an interval's drawing; odd, so that zero is in the middle
 

@@ -7,10 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from satisfice.results.ablation import Ablation
 from satisfice.results.check import CheckResult
 from satisfice.results.confirmation import Confirmation
-from satisfice.results.importance import Importance
+from satisfice.results.importance import Ablation, Importance
 from satisfice.results.rehearsal import Rehearsal, Replay
 from satisfice.results.shipped_folder import ShippedFolder
 from satisfice.study.after.confirm import confirm

@@ -9,7 +9,7 @@ from typing import Any
 
 from satisfice.choose.bounds import metric_value
 from satisfice.errors import InputError
-from satisfice.results.ablation import Ablation, AblationRow
+from satisfice.results.importance import Ablation, AblationRow
 from satisfice.spec.metric import METRICS, one_unit
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
