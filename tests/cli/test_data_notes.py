@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from satisfice.cli.main import main
+from satisfice.spec.study import READING
 from satisfice.study import create_study, import_study, load_study
 
 STUDY = """
@@ -106,7 +107,7 @@ def test_a_study_of_the_first_reading_keeps_it(folder: Path) -> None:
     url = f"sqlite:///{folder}/s.db"
     new = create_study(folder / "notes.toml", storage=url)
     assert new.spec.data is not None
-    assert new.spec.data.reading == 2
+    assert new.spec.data.reading == READING
     with sqlite3.connect(folder / "s.db") as connection:  # as the release before rules stored it
         connection.execute("UPDATE satisfice_studies SET data_fingerprint = substr(data_fingerprint, 3)")
     connection.close()

@@ -82,8 +82,8 @@ def content() -> dict[str, Any]:
         (("input", "kind"), "sound", "model.json: input.kind is not 'table' or 'image'"),
         (
             ("input", "columns", 1, "kind"),
-            "text",
-            "model.json: input.columns[1].kind is not 'number', 'moment' or",
+            "sound",
+            "model.json: input.columns[1].kind is not 'number', 'moment'",
         ),
         (("input", "columns", 1, "name"), "age", "model.json: input.columns is not a list of columns with"),
         (("input", "columns", 1, "rule", "decimal"), 5, "model.json: input.columns[1].rule.decimal is not"),

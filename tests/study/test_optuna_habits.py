@@ -337,7 +337,7 @@ def test_a_trial_shows_what_is_documented_and_no_more() -> None:
     shown = {name for name in dir(trial) if not name.startswith("_")}
     contract = {"number", "params", "metrics", "seed", "max_epochs", "threads"}
     contract |= {"report", "should_prune", "keep_alive", "batch_end"}
-    contract |= {"save_checkpoint", "load_checkpoint", "save_model"}
+    contract |= {"save_checkpoint", "load_checkpoint", "save_model", "save_influences"}
     as_in_optuna = {"distributions", "suggest_float", "suggest_int", "suggest_categorical"}
     as_in_optuna |= {"user_attrs", "set_user_attr", "datetime_start"}
     assert shown == contract | as_in_optuna | {"objective_names"}

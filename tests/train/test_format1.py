@@ -51,4 +51,5 @@ def test_the_test_split_is_scored_as_the_model_prepares_it(make_spec: Any, tmp_p
     task: Any = make_task(make_spec("linear", data, "r2"))
     model = load_model(FOLDER / "linear-regression.safetensors")
     predicted = model.predict(task.splits.raw_test.items)
-    assert task.score_test({}, model) == score_regression(task.splits.test.y, predicted)
+    scores = {name: value for name, value in task.score_test({}, model).items() if not name.endswith(".se")}
+    assert scores == score_regression(task.splits.test.y, predicted)

@@ -121,7 +121,8 @@ def _compare(
     for key, value in metrics.items():
         if "seconds" in key or "memory" in key or key == "size_bytes":
             continue
-        factor = 10.0**target.power if key.removeprefix("test_") in ("mae", "rmse") else 1.0
+        name = key.removeprefix("test_").removesuffix(".se")
+        factor = 10.0**target.power if name in ("mae", "rmse") else 1.0
         assert found[key] / factor == pytest.approx(value, rel=1e-3, abs=1e-4), key
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from satisfice.data.facts import DataFacts, facts_of
-from satisfice.data.loading import dataset_of
 from satisfice.errors import InputError
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
 from satisfice.study.opening import Opened, check_data
 from satisfice.train import TRAINERS
-from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import Hyperparameter
 from satisfice.understand.diagnosis import diagnose
 from satisfice.understand.examination import examine
 from satisfice.understand.health.state import HealthFinding, StudyState
 from satisfice.understand.training.labels import Diagnosis
+
+if TYPE_CHECKING:
+    from satisfice.data.facts import DataFacts
 
 
 def diagnoses(spec: StudySpec, records: Sequence[TrialRecord], number: int | None = None) -> list[Diagnosis]:
@@ -61,6 +61,11 @@ def data_facts(opened: Opened) -> DataFacts | None:
     Raises:
         InputError: This machine lacks them, or has others.
     """
+    # Whoever only reads a study loads neither pandas nor what trains.
+    from satisfice.data.facts import facts_of
+    from satisfice.data.loading import dataset_of
+    from satisfice.train.family_task import FamilyTask
+
     check_data(opened)
     task, data = opened.task, opened.spec.data
     if not isinstance(task, FamilyTask) or data is None:

@@ -6,17 +6,19 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from satisfice.choose.bounds import metric_value
-from satisfice.data.facts import DataFacts
 from satisfice.spec.metric import METRICS
 from satisfice.spec.study import Objective, StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.understand.training.labels import Diagnosis
+
+if TYPE_CHECKING:  # it needs pandas, which whoever only asks a study does not load
+    from satisfice.data.facts import DataFacts
 
 Floats = NDArray[np.float64]
 Kind = Literal[

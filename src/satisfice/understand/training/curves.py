@@ -156,7 +156,7 @@ def _ends(
     if valid == "validation_loss" and guesses:
         return 0.0, float(np.median(guesses))
     firsts = [r.reports[min(r.reports)].get(valid, math.nan) for r in records if r.reports]
-    first = float(np.median([v for v in firsts if math.isfinite(v)] or values))
+    first = float(np.quantile([v for v in firsts if math.isfinite(v)] or values, 0.5, method="lower"))
     ordered = sorted(values, reverse=maximize)
     best, worst = ordered[0], ordered[-1]
     if maximize and best <= 1.0 and min(values) > -1.0:
