@@ -166,7 +166,7 @@ def pareto(
 
 def _say_around(study: Study, where: Sequence[str], profile: str | None) -> None:
     """What the answer does not know of: trials that wait to be timed, and what was turned away."""
-    status = study.status()
+    status = study.counts()
     if status.waiting:
         say(status.waiting)
     beyond_profiles = profile is None and study.spec.profiles  # what no profile can use is not trained

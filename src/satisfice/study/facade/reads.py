@@ -186,6 +186,10 @@ class Reads:
         """Counts by state, budget, workers and their trials, proposals turned away, the best so far."""
         return self._read(lambda: whole(self._reader, self._reader.records(with_reports=True)))
 
+    def counts(self) -> Counts:
+        """What `status` counts, without the best trial and the diagnosis: its cost does not grow with trials."""
+        return self._counts()
+
     def _counts(self) -> Counts:
         return self._read(lambda: counts(self._reader))
 
