@@ -187,7 +187,7 @@ class Reads:
         return self._read(lambda: whole(self._reader, self._reader.records(with_reports=True)))
 
     def counts(self) -> Counts:
-        """What `status` counts, without the best trial and the diagnosis: its cost does not grow with trials."""
+        """What `status` counts, without best trial and diagnosis; its cost does not grow with the trials."""
         return self._counts()
 
     def _counts(self) -> Counts:
