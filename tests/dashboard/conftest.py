@@ -45,7 +45,7 @@ def abc(trial: optuna.Trial) -> float:
 
 def settle(app: Any) -> None:
     """Wait for the figures that are being drawn: no thread may outlive the test that started it."""
-    details = app._inner._inner._inner
+    details = app._inner._inner._inner._inner
     while any(drawn.busy for drawn in details._view._insights._drawn.values()):
         time.sleep(0.05)
 

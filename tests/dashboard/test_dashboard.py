@@ -410,3 +410,18 @@ def test_in_a_browser_the_infeasible_trial_is_marked_and_ours_are_drawn(address,
     page.close()
     assert problems == []
     assert foreign == []
+
+
+def test_each_study_has_the_reports_page(app):
+    for name, chosen in (("binh-korn", "cost"), ("abc", "accuracy")):
+        status, headers, body = request(app, f"/satisfice/studies/{name}")
+        page = body.decode()
+        assert status == 200
+        assert headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+        assert f'"name":"{name}"' in page
+        assert f"{chosen} over the trials" in page
+    assert request(app, "/satisfice/studies/empty")[0] == 200
+    assert request(app, "/satisfice/studies/none%20of%20that%20name")[0] == 404
+    again = request(app, "/satisfice/studies/abc")[2]
+    assert again == body  # nothing finished: it is kept

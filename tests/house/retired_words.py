@@ -104,7 +104,7 @@ MODULES = (
     Retired("evidence", "auto/surrogates", "search"),
     Retired("filling", "auto/initial_design", "search"),
     Retired("gaussian", "surrogate/gaussian_process", "search"),
-    Retired("gaussian_process", "smoothing", "report"),
+    Retired("gaussian_process", "estimates", "report"),
     Retired("improvement", "expected_improvement", "search"),
     Retired("known", "measuring/evaluator", "study"),
     Retired("lines", "curves/extrapolation", "search"),

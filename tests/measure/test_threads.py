@@ -19,10 +19,12 @@ from threadpoolctl import ThreadpoolController
 
 import satisfice
 from satisfice.measure.host import cores_allowed
-from satisfice.report.smoothing import smooth
+from satisfice.report.context import StudyView
+from satisfice.report.estimates import SurfaceEstimate, SurfaceEstimates
 from satisfice.search.auto.sampler import AutoSampler
 from satisfice.search.pruners.auto import AutoPruner
 from satisfice.spec import parse_dict
+from satisfice.spec.trial import TrialRecord, TrialState
 from satisfice.threads import granted_threads, one_blas_thread
 
 WORKER = [sys.executable, "-m", "satisfice.cli.main", "worker"]
@@ -141,8 +143,21 @@ def test_surfaces_are_fitted_with_one_thread(monkeypatch: pytest.MonkeyPatch) ->
         return factor(*arguments, **options)
 
     monkeypatch.setattr(lapack, "dpotrf", spy)
-    x = np.random.default_rng(1).random((12, 2))
-    smooth(x, x[:, 0], x, np.array([True, True]))
+    spec = parse_dict(SPEC, has_task=True)
+    rng = np.random.default_rng(1)
+    records = [
+        TrialRecord(
+            number=n,
+            state=TrialState.COMPLETE,
+            params=(p := spec.space.sample(rng)),
+            metrics={"loss": p["x"]},
+        )
+        for n in range(12)
+    ]
+    view = StudyView(records=records, objectives=spec.objectives, constraints=(), space=spec.space)
+    estimate = SurfaceEstimates(view).of("loss")
+    assert isinstance(estimate, SurfaceEstimate)
+    estimate.at(np.array([[0.5]]))
     assert seen == {1}
 
 

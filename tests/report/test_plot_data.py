@@ -9,6 +9,7 @@ import pytest
 from satisfice.choose import trial_violations
 from satisfice.report import figures as drawn
 from satisfice.report.context import Absent, StudyView
+from satisfice.report.importance import Importances, design, importances
 from satisfice.report.parallel import ParallelPlot, parallel_plot
 from satisfice.report.plot_data import (
     CurvesPlot,
@@ -19,7 +20,6 @@ from satisfice.report.plot_data import (
     pareto_plots,
     wants_log,
 )
-from satisfice.report.response import Importances, Surface, design, importances, surface
 from satisfice.spec import parse_dict
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -198,9 +198,6 @@ def test_too_few_trials_get_a_sentence(n, words):
     ranked = importances(view, "gain")
     assert isinstance(ranked, Absent)
     assert ranked.sentence.startswith(words)
-    drawn = surface(view, "gain", ranked)
-    assert isinstance(drawn, Absent)
-    assert drawn.sentence == ranked.sentence
 
 
 def test_a_constant_metric_has_no_driver():
@@ -214,80 +211,11 @@ def test_a_conditional_parameter_does_not_take_its_parents_credit():
     records = [replace(r, metrics={"gain": float(r.params["kind"] == "odd")}) for r in evaluated(60)]
     view = view_of(records)
     inactive = np.array([r.params["kind"] == "plain" for r in view.records])
-    assert np.all(design(view, view.records)[inactive, 3] == 0.5)
+    assert np.all(design(view, [r.params for r in view.records])[inactive, 3] == 0.5)
     ranked = importances(view, "gain")
     assert isinstance(ranked, Importances)
     assert ranked.shares[0][0] == "kind"
     assert ranked.shares[0][1] > 0.95
-
-
-def test_a_surface_peaks_where_the_function_does_and_knows_the_edge_of_a_constraint():
-    view = view_of(evaluated(80), constraints={"cost": "<= 5"})
-    drawn = surface(view, "gain", importances(view, "gain"))
-    assert isinstance(drawn, Surface)
-    assert (drawn.x.name, drawn.y.name, drawn.y.log) == ("x", "y", True)
-    z = np.array(drawn.z)
-    row, column = np.unravel_index(np.argmax(z), z.shape)
-    assert drawn.x.positions[column] == pytest.approx(0.7, abs=0.12)
-    assert drawn.y.positions[row] > 0.2
-    ((constraint, over),) = drawn.bounds
-    assert constraint.key == "cost <= 5"
-    edge = np.argmin(np.abs(np.array(over)), axis=1)
-    assert np.array(drawn.x.positions)[edge] == pytest.approx(0.5, abs=0.05)
-
-
-def test_a_mark_says_fits_only_where_every_constraint_is_known_and_met():
-    def stopped(record: TrialRecord, **metrics: float) -> TrialRecord:
-        return replace(record, state=TrialState.PRUNED, metrics=metrics)
-
-    space = {name: SPACE[name] for name in ("x", "y")}
-    first, second, *others = (
-        replace(r, params={name: r.params[name] for name in space}) for r in evaluated(20)
-    )
-    records = [stopped(first, size_mb=1.0), stopped(second, size_mb=9.0)]
-    records += [replace(r, metrics={**r.metrics, "size_mb": 1.0 + r.params["x"]}) for r in others]
-    view = view_of(records, constraints={"size_mb": "<= 4", "gain": ">= -100"}, space=space)
-    plot = surface(view, "size_mb", importances(view, "size_mb"))
-    assert isinstance(plot, Surface)
-    assert [m.fits for m in sorted(plot.marks, key=lambda m: m.number)] == [None, False] + [True] * 18
-
-
-def test_a_surface_over_choices_has_a_row_for_each():
-    records = [
-        replace(r, metrics={"gain": r.params["x"] + 2.0 * (r.params["kind"] == "odd")}) for r in evaluated(60)
-    ]
-    drawn = surface(view_of(records), "gain", importances(view_of(records), "gain"))
-    assert isinstance(drawn, Surface)
-    assert {drawn.x.name, drawn.y.name} == {"x", "kind"}
-    kind = drawn.x if drawn.x.name == "kind" else drawn.y
-    assert kind.choices == ("plain", "odd")
-    z = np.array(drawn.z).T if drawn.x.name == "kind" else np.array(drawn.z)
-    assert z.shape == (2, 40)
-    assert np.all(z[1] > z[0])
-
-
-def test_a_parameter_that_is_never_active_with_the_first_is_passed_over():
-    space = {
-        "kind": ["a", "b"],
-        "x": {"low": 0.0, "high": 1.0, "when": {"kind": ["a"]}},
-        "y": {"low": 0.0, "high": 1.0, "when": {"kind": ["b"]}},
-    }
-    rng = np.random.default_rng(0)
-    sampler = view_of([], space=space).space
-    records = []
-    for number in range(60):
-        params = sampler.sample(rng)
-        gain = 5 * params.get("x", 0.0) + params.get("y", 0.0)
-        records.append(
-            TrialRecord(number=number, state=TrialState.COMPLETE, params=params, metrics={"gain": gain})
-        )
-    view = view_of(records, space=space)
-    ranked = Importances(
-        metric="gain", shares=(("x", 0.6), ("y", 0.3), ("kind", 0.1)), explained=0.9, n_trials=60
-    )
-    drawn = surface(view, "gain", ranked)
-    assert isinstance(drawn, Absent)
-    assert drawn.sentence == "No second parameter was varied together with x in at least 8 trials."
 
 
 def test_parallel_coordinates_give_inactive_parameters_a_tick_of_their_own(digits):

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 Headers = Sequence[tuple[str, str]]
+
+
+STUDY_PAGES = "/satisfice/studies/"  # before the name of a study: its page
+
+
+def study_page(name: str) -> str:
+    """The path of a study's page."""
+    return STUDY_PAGES + quote(name, safe="")
 
 
 def plain(start: StartResponse, status: str, sentence: str, further: Headers = ()) -> Iterable[bytes]:

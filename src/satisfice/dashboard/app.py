@@ -9,6 +9,7 @@ from satisfice.addresses import is_loopback
 from satisfice.dashboard.checked import Checked
 from satisfice.dashboard.csv_name import CsvName
 from satisfice.dashboard.detail import Details
+from satisfice.dashboard.explorer import Explorer
 from satisfice.dashboard.guard import LOOPBACK, Guard
 from satisfice.dashboard.heavy import Heavy
 from satisfice.dashboard.insight import Insights, Source
@@ -58,7 +59,8 @@ def make_app(
 
     view = StorageView(storage, Insights(source), allow_writes=allow_writes, live=live)
     inner: WSGIApplication = optuna_dashboard.wsgi(view, artifact_store=artifact_store)
-    checked = Checked(Heavy(Details(CsvName(inner), view)), storage)
+    pages = Explorer(Details(CsvName(inner), view), view, source)
+    checked = Checked(Heavy(pages), storage)
     return Guard(checked, allow_writes=allow_writes, allowed_hosts=allowed_hosts, tokens=tokens)
 
 

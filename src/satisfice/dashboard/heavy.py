@@ -12,7 +12,7 @@ from satisfice.dashboard.answers import reason
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-_HEAVY = re.compile(r"^/(?:api/studies/[^/]+/(?:plot/|param_importances)|csv/)")
+_HEAVY = re.compile(r"^/(?:api/studies/[^/]+/(?:plot/|param_importances)|csv/|satisfice/studies/)")
 _AT_ONCE = 2
 _PATIENCE_S = 10.0  # a page asks for several plots at once: they take turns
 

@@ -21,6 +21,7 @@ from satisfice.choose import (
     space_from_optuna,
 )
 from satisfice.choose.bounds import beside, metric_value
+from satisfice.dashboard.answers import study_page
 from satisfice.errors import NoFeasibleTrial
 from satisfice.report.all_figures import Titled, all_figures, history_figures, pareto_figures
 from satisfice.report.context import StudyView
@@ -92,6 +93,8 @@ def note(view: StudyView, context: ReportContext) -> str:
         for r in front:
             cells = [_cell(r, n, view) for n in names]
             lines.append(f"| {r.number} | " + " | ".join(cells) + " |")
+    name = str(context.status.get("name", ""))
+    lines += ["", f"[Explore its trade-offs]({study_page(name)})"] if name else []
     return "\n".join(lines)
 
 
@@ -168,7 +171,7 @@ class Insights:
             entry.finished, entry.at, entry.busy = finished, time.monotonic(), False
 
     def _read(self, name: str, fallback: StudyView) -> tuple[StudyView, ReportContext]:
-        return self._source(name) or (fallback, _context(name, fallback))
+        return self._source(name) or context_of(name, fallback)
 
 
 def _quick(view: StudyView, context: ReportContext) -> dict[str, str]:
@@ -192,7 +195,8 @@ def _attributes(titled: Sequence[Titled]) -> dict[str, str]:
     return out
 
 
-def _context(name: str, view: StudyView) -> ReportContext:
+def context_of(name: str, view: StudyView) -> tuple[StudyView, ReportContext]:
+    """A study that Optuna's rows alone tell of, with what little is known beside them."""
     states = Counter(r.state.name for r in view.records)
     status = {"name": name, "states": dict(states), "budget": {}, "workers": 0, "turned_away": 0}
-    return ReportContext(status=status, chosen=view.chosen)
+    return view, ReportContext(status=status, chosen=view.chosen)

@@ -1,4 +1,4 @@
-"""Every figure of a study, by name: the same for the report's pages and for the dashboard."""
+"""Every figure of a study drawn with plotly, by name, for the dashboard."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Literal
 
 from satisfice.report import figures
 from satisfice.report import response_figures as drawn
+from satisfice.report.computed import Computed, ExactMetrics
 from satisfice.report.context import Absent, StudyView
+from satisfice.report.importance import Importances, feasibility_importances, importances, trust
 from satisfice.report.parallel import parallel_plot
 from satisfice.report.plot_data import curves_plots, history_plots, pareto_plots
-from satisfice.report.response import Importances, importances, surface
+from satisfice.report.slices import slices_of
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
@@ -104,39 +106,34 @@ def history_figures(view: StudyView) -> list[Titled]:
     return out
 
 
-def response_figures(view: StudyView) -> list[Titled]:
-    """Importances, then surfaces: one of each for each objective and each constrained metric."""
-    ranked = [(metric, importances(view, metric)) for metric in view.metric_names]
-    bars, maps = [], []
-    for metric, importance in ranked:
-        if isinstance(importance, Absent):
-            bars.append(_absent("importances", importance))
-        else:
-            caption = f"From {importance.n_trials} trials. " + _trust(importance.explained)
-            title = f"What drives {metric}"
-            figure = drawn.importance(importance)
-            bars.append(Titled(group="importances", title=title, caption=caption, figure=figure))
-        plot = surface(view, metric, importance)
-        if isinstance(plot, Absent):
-            maps.append(_absent("contours", plot))
-        else:
-            title = f"{metric} over {plot.x.name} and {plot.y.name}"
-            caption = "Colour is a smooth estimate; what the other parameters do is averaged over."
-            if isinstance(importance, Importances) and importance.explained <= 0:
-                caption = f"The parameters tell nothing about {metric} here: read this as noise."
-            if plot.bounds and not (plot.x.choices or plot.y.choices):
-                caption += " A dashed line is the estimated edge of a constraint, where one runs through."
-            maps.append(Titled(group="contours", title=title, caption=caption, figure=drawn.surface(plot)))
+def response_figures(view: StudyView, exact: ExactMetrics | None = None) -> list[Titled]:
+    """Importances, then surfaces: one of each for each objective and each constrained metric.
+
+    Args:
+        view: The study.
+        exact: What can be computed of a configuration; None: nothing can be here.
+    """
+    computed = None if exact is None else Computed(exact, view.space)
+    ranked = {metric: importances(view, metric, computed) for metric in view.metric_names}
+    bars = [_bars(f"What drives {metric}", found) for metric, found in ranked.items()]
+    if view.constraints:
+        bars.append(_bars("What decides whether a trial fits", feasibility_importances(view)))
+    slices = slices_of(view, computed, ranked)
+    maps = [_absent("contours", absent) for absent in slices.absent]
+    for found in slices.surfaces:
+        x, y = (slices.axes[i].parameter.name for i in slices.pairs[0])
+        caption = f"{found.says} {slices.held}"
+        figure = drawn.surface(found, slices, view)
+        maps.append(
+            Titled(group="contours", title=f"{found.metric} over {x} and {y}", caption=caption, figure=figure)
+        )
     return [*bars, *maps]
 
 
-def _trust(explained: float) -> str:
-    share = f"{explained:.0%}"
-    if explained <= 0:
-        return "The parameters predict trials held out no better than the mean does: read this as noise."
-    if explained < 0.3:
-        return f"The parameters explain only {share} of the spread on trials held out: the order is a guess."
-    return f"The parameters explain {share} of the spread on trials held out."
+def _bars(title: str, found: Importances | Absent) -> Titled:
+    if isinstance(found, Absent):
+        return _absent("importances", found)
+    return Titled(group="importances", title=title, caption=trust(found), figure=drawn.importance(found))
 
 
 def _parallel(view: StudyView) -> list[Titled]:

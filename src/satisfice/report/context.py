@@ -20,6 +20,25 @@ from satisfice.spec.trial import TrialRecord, TrialState
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preference:
+    """One criterion of a profile's order."""
+
+    objective: Objective
+    tolerance: float = 0.0
+    relative: bool = False  # the tolerance is a share of the best value's size
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileView:
+    """The question of a deployment profile, as the page asks it."""
+
+    name: str
+    objectives: tuple[Objective, ...]  # of the front: those of the order first, then the study's others
+    constraints: tuple[Constraint, ...]  # the study's, then the profile's
+    order: tuple[Preference, ...]  # what is chosen by; empty: the objectives in their order
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyView:
     """A study as the plots see it."""
 
@@ -29,6 +48,8 @@ class StudyView:
     space: SearchSpace
     chosen: int | None = None
     default: int | None = None
+    profiles: tuple[ProfileView, ...] = ()
+    ships: bool = False  # whether `satisfice ship` writes its models: those of a built-in family
 
     @classmethod
     def of(cls, spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext) -> Self:
@@ -46,6 +67,7 @@ class StudyView:
             space=spec.space,
             chosen=context.chosen,
             default=context.default,
+            ships=spec.model is not None,
         )
 
     @cached_property

@@ -21,7 +21,6 @@ from satisfice.report.plot_data import (
     Span,
     show,
 )
-from satisfice.report.response import Mark
 from satisfice.spec.constraint import Constraint
 
 BLUE, SKY, ORANGE, GREY, GOLD, VIOLET = "#2f7ed8", "#86b6ec", "#e0592a", "#8a8f98", "#f2b01e", "#a05bc8"
@@ -50,19 +49,6 @@ def plotly_objects() -> Any:
     except ModuleNotFoundError as missing:
         raise MissingExtra("plotly", "plots") from missing
     return go
-
-
-def plotly_script() -> str:
-    """The text of ``plotly.min.js`` as it comes with the package: nothing is fetched.
-
-    Raises:
-        MissingExtra: plotly is not installed.
-    """
-    plotly_objects()
-    from plotly.offline import get_plotlyjs  # an optional dependency
-
-    script: str = get_plotlyjs()
-    return script
 
 
 def base_figure(traces: Sequence[Any], **layout: Any) -> Figure:
@@ -129,9 +115,7 @@ def _kinds(points: Sequence[Point], labels: dict[Kind, str] | None = None) -> li
     return [_scatter(group, kind, labels or {}) for kind, group in groups.items() if group]
 
 
-def special(
-    points: Sequence[Point | Mark], number: int | None, name: str, symbol: str, colour: str
-) -> list[Any]:
+def special(points: Sequence[Any], number: int | None, name: str, symbol: str, colour: str) -> list[Any]:
     """A larger symbol over one trial, if it is among the points."""
     return [
         plotly_objects().Scatter(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from satisfice.report.context import StudyView, drawn
 from satisfice.report.figures import (
     BLUE,
     GOLD,
@@ -20,9 +24,25 @@ from satisfice.report.figures import (
     scale,
     special,
 )
-from satisfice.report.plot_data import show
-from satisfice.report.response import Axis, Importances, Mark, Surface
+from satisfice.report.importance import Importances
+from satisfice.report.plot_data import hover_text, show
+from satisfice.report.slices import GridAxis, Slices, Surface
 from satisfice.spec.constraint import Constraint
+from satisfice.spec.trial import TrialRecord
+
+_LOOKS = (("#a3195b", "dash"), ("#0b6e6e", "dot"), ("#7a4a00", "dashdot"), ("#5b3fc4", "longdash"))
+_OUTLYING = (2, 98)  # percentiles that the colours span: one outlier must not fill the scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One trial on a surface."""
+
+    number: int
+    x: float
+    y: float
+    fits: bool | None
+    hover: str
 
 
 def importance(plot: Importances) -> Figure:
@@ -45,55 +65,88 @@ def importance(plot: Importances) -> Figure:
     return base_figure([bars], xaxis=x, yaxis=y, height=90 + 30 * len(names), showlegend=False)
 
 
-def surface(plot: Surface) -> Figure:
+def surface(plot: Surface, slices: Slices, view: StudyView, pair: int = 0) -> Figure:
     """The metric as colour over two parameters, the trials on it, and where each bound runs."""
     go = plotly_objects()
-    shown = [[10**v for v in row] for row in plot.z] if plot.log_z else plot.z
+    x, y = (slices.axes[i] for i in slices.pairs[pair])
+    values = plot.z[pair]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        z = np.log10(values) if plot.log else values
+    low, high = (float(v) for v in np.nanpercentile(z, _OUTLYING))
+    about = "" if plot.exact else "about "
     common: dict[str, Any] = {
-        "x": plot.x.positions,
-        "y": plot.y.positions,
-        "z": plot.z,
-        "customdata": shown,
+        "x": x.grid,
+        "y": y.grid,
+        "z": _listed(z),
+        "customdata": _listed(values),
+        "zmin": low,
+        "zmax": high if high > low else low + 1.0,
         "colorscale": "Viridis",
         "colorbar": {
             "title": {"text": plain(plot.metric, 40), "side": "right"},
             "thickness": 12,
             "outlinewidth": 0,
+            **(_log_ticks(low, high) if plot.log else {}),
         },
         "name": plain(plot.metric),
-        "hovertemplate": "%{fullData.name} about %{customdata:.4g}<extra></extra>",
+        "hovertemplate": f"%{{fullData.name}} {about}%{{customdata:.4g}}<extra></extra>",
     }
-    if plot.log_z:
-        common["colorbar"] |= _log_ticks(plot.z)
-    stepped = bool(plot.x.choices or plot.y.choices)  # between two choices lies nothing to interpolate
-    traces = [go.Heatmap(**common) if stepped else go.Contour(**common, line={"width": 0}, ncontours=24)]
+    stepped = bool(x.choices or y.choices)  # between two choices lies nothing to interpolate
+    traces = [go.Heatmap(**common, zsmooth=False if stepped else "best")]
     if not stepped:
-        traces += [_frontier(plot, c, over) for c, over in plot.bounds if _crosses(over)]
+        for k, constraint in enumerate(view.constraints):
+            found = next((s for s in slices.surfaces if s.metric == constraint.metric), None)
+            if found is not None:
+                over = constraint.violation_each(found.z[pair])
+                over[np.isnan(found.z[pair])] = np.nan
+                if np.nanmin(over) < 0 < np.nanmax(over):
+                    traces.append(_edge(constraint, x, y, np.clip(over, -1e6, 1e6), *_LOOKS[k % len(_LOOKS)]))
+    marks = [m for r in view.judged if (m := _mark(view, r, x, y)) is not None]
     kinds = (
         (False, "does not fit", "x-thin", ORANGE),
         (None, "not known whether it fits", "triangle-down", GREY),
         (True, "fits", "circle", "#ffffff"),
     )
     for fits, name, symbol, colour in kinds:
-        marks = [m for m in plot.marks if m.fits is fits]
-        if marks:
-            traces.append(_marks(marks, name, symbol, colour))
-    traces += special(plot.marks, plot.chosen, "chosen", "star", GOLD)
-    return base_figure(traces, xaxis=_parameter(plot.x), yaxis=_parameter(plot.y), height=420)
+        own = [m for m in marks if m.fits is fits]
+        if own:
+            traces.append(_marks(own, name, symbol, colour))
+    traces += special(marks, view.chosen, "chosen", "star", GOLD)
+    return base_figure(traces, xaxis=_axis(x), yaxis=_axis(y), height=420)
 
 
-def _crosses(over: Sequence[Sequence[float]]) -> bool:
-    return min(map(min, over)) < 0 < max(map(max, over))
+def _listed(values: Any) -> list[list[float | None]]:
+    return [[float(v) if np.isfinite(v) else None for v in row] for row in values]
 
 
-def _frontier(plot: Surface, constraint: Constraint, over: Sequence[Sequence[float]]) -> Any:
+def _mark(view: StudyView, record: TrialRecord, x: GridAxis, y: GridAxis) -> Mark | None:
+    names = (x.parameter.name, y.parameter.name)
+    if any(name not in record.params for name in names):
+        return None
+    at = [_place(axis, record.params[name]) for axis, name in zip((x, y), names, strict=True)]
+    return Mark(
+        number=record.number,
+        x=at[0],
+        y=at[1],
+        fits=view.fits(record),
+        hover=hover_text(record, view.metric_names),
+    )
+
+
+def _place(axis: GridAxis, value: Any) -> float:
+    if axis.choices:
+        return axis.grid[[repr(v) for v in axis.values].index(repr(value))]
+    return math.log10(value) if axis.log else drawn(float(value))
+
+
+def _edge(constraint: Constraint, x: GridAxis, y: GridAxis, over: Any, colour: str, dash: str) -> Any:
     """The level line where the violation is zero."""
     return plotly_objects().Contour(
-        x=plot.x.positions,
-        y=plot.y.positions,
-        z=over,
+        x=x.grid,
+        y=y.grid,
+        z=_listed(over),
         contours={"start": 0, "end": 0, "size": 1, "coloring": "none"},
-        line={"color": ORANGE, "width": 2.5, "dash": "dash"},
+        line={"color": colour, "width": 2.5, "dash": dash},
         name=plain(f"edge of {constraint.key}"),
         showlegend=True,
         showscale=False,
@@ -119,18 +172,22 @@ def _marks(marks: Sequence[Mark], name: str, symbol: str, colour: str) -> Any:
     )
 
 
-def _parameter(axis: Axis) -> dict[str, Any]:
+def _axis(axis: GridAxis) -> dict[str, Any]:
     if axis.choices:
         words = [plain(c, 24) for c in axis.choices]
-        return base_axis(axis.name, tickvals=axis.positions, ticktext=words)
-    low, high = axis.positions[0], axis.positions[-1]
-    span = [math.log10(low), math.log10(high)] if axis.log else [low, high]
-    edge = 0.03 * (span[1] - span[0])  # so that a trial on the edge is seen whole
-    span = [span[0] - edge, span[1] + edge]
-    return base_axis(axis.name, **scale(span, log=axis.log))
+        return base_axis(axis.parameter.name, tickvals=axis.grid, ticktext=words)
+    span = [axis.grid[0], axis.grid[-1]]
+    if not axis.log:
+        return base_axis(axis.parameter.name, **scale(span, log=False))
+    told = scale(span, log=True)  # the grid is drawn in logarithms, on a linear axis
+    ticks = (
+        {"tickvals": [math.log10(v) for v in told["tickvals"]], "ticktext": told["ticktext"]}
+        if ("tickvals" in told)
+        else _log_ticks(*span)
+    )
+    return base_axis(axis.parameter.name, type="linear", range=span, **ticks)
 
 
-def _log_ticks(z: Sequence[Sequence[float]]) -> dict[str, Any]:
-    low, high = min(map(min, z)), max(map(max, z))
+def _log_ticks(low: float, high: float) -> dict[str, Any]:
     at = [low + (high - low) * i / 4 for i in range(5)]
     return {"tickvals": at, "ticktext": [show(float(f"{10**v:.3g}")) for v in at]}

@@ -244,12 +244,3 @@ def _change(mine: float, theirs: float) -> str:
     if theirs == 0 or not math.isfinite(gain) or not 0.1 <= abs(gain) / abs(theirs) < _GREATEST_CHANGE:
         return f"{gain:+.3g}" if math.isfinite(gain) else ""
     return f"{gain / abs(theirs):+.0%}"
-
-
-def verdict(record: TrialRecord, view: StudyView) -> str:
-    """``fits`` or ``does not fit``: only complete trials fit. ``–`` where a trial has no verdict.
-
-    A trial that was stopped early may miss a bound on what is known before training; that it meets all those
-    known says nothing of the model it would have become.
-    """
-    return {True: "fits", False: "does not fit", None: "–"}[view.fits(record)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,30 @@ from satisfice.choose.endings import joined
 from satisfice.choose.noise.words import expected_words, split_remarks, tied_words
 from satisfice.choose.trial_group import TrialGroup
 from satisfice.data import ColumnNote
-from satisfice.errors import NoFeasibleTrial
+from satisfice.errors import NoFeasibleTrial, SatisficeError
+from satisfice.measure import Quiet
 from satisfice.measure.host import Host
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts
+from satisfice.search.metric_models import MetricModels
 from satisfice.spec.constraint import parse_clause
 from satisfice.spec.study import StudySpec
+from satisfice.spec.task import Predicts
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
 from satisfice.store import workers as presence
 from satisfice.store.atomic_files import writing
 from satisfice.store.reader import Reader
 from satisfice.study.choice import chosen_of
+from satisfice.study.lifecycle.screening import is_of_configuration
+from satisfice.study.measuring.evaluator import Evaluator
+from satisfice.study.opening import Opened
 
-WriteReport = Callable[[StudySpec, Sequence[TrialRecord], ReportContext, Path], Path]
+ExactMetrics = Callable[[Mapping[str, Any]], Mapping[str, float]]
+WriteReport = Callable[
+    [StudySpec, Sequence[TrialRecord], ReportContext, Path, ExactMetrics | None, MetricModels], Path
+]
 
 
 def context(
@@ -109,6 +118,37 @@ def _estimates(reader: Reader, records: Sequence[TrialRecord]) -> list[str]:
     return [f"{joined(names)} {verb} estimated: processor time times {watts} W, for no counter can be read."]
 
 
+def exact_metrics(opened: Opened) -> ExactMetrics | None:
+    """What can be computed of a configuration of the study; None where its code or data are not here."""
+    try:
+        task = opened.task
+    except SatisficeError:
+        return None
+    evaluator = Evaluator(
+        opened.spec,
+        task,
+        opened.db,
+        Quiet(who=f"report of {opened.spec.name}"),
+        study_uuid=opened.row["uuid"],
+        measures=False,
+    )
+    kept: dict[str, Mapping[str, float]] = {}
+
+    def exact(params: Mapping[str, Any]) -> Mapping[str, float]:
+        try:
+            of = task.architecture(params) if isinstance(task, Predicts) else params
+            key = json.dumps(dict(of), sort_keys=True, default=repr)
+            if key not in kept:
+                kept[key] = evaluator.exact(params)
+        except Exception as error:
+            if not is_of_configuration(error) and not isinstance(error, SatisficeError):
+                raise
+            return {}  # such a configuration cannot be built, or the data are not here
+        return kept[key]
+
+    return exact
+
+
 def _data_notes(reader: Reader) -> list[str]:
     with reader.db.look() as connection:
         found = data_notes.notes_of(connection, reader.rows, reader.study_row()["optuna_study_id"])
@@ -177,12 +217,22 @@ def write(
     records: Sequence[TrialRecord],
     status: Counts,
     directory: Path,
+    exact: ExactMetrics | None = None,
     profile: str | None = None,
     rule: str | None = None,
 ) -> Path:
-    """Write the report, for the study's own question or a profile's; returns its index page.
+    """Write the report, for the study's own question or a profile's; returns its page.
 
     The report layer lies above this one and is loaded only here, by its name: no worker loads plots.
+
+    Args:
+        reader: Of the study.
+        records: All its trials, with reports.
+        status: Its counts.
+        directory: Where to.
+        exact: Metrics of a configuration that are computed and not measured; None: nothing can be here.
+        profile: Name of the profile that it is for; None: the study's own question.
+        rule: Of choice; None: the study's.
 
     Raises:
         CannotWrite: The folder cannot be written.
@@ -190,8 +240,9 @@ def write(
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
     spec = reader.spec if profile is None else as_asked(reader.spec, profile)
     told = context(reader, records, status, profile=profile, rule=rule)
+    models = MetricModels(spec.space, spec.objectives, spec.constraints, records)
     with writing(directory):
-        return write_report(spec, records, told, directory)
+        return write_report(spec, records, told, directory, exact, models)
 
 
 def figures(

@@ -99,7 +99,7 @@ class Encoder:
 
     def raw_from_quantiles(self, quantiles: Array) -> Array:
         """Raw rows at the quantiles, inactive parameters NaN."""
-        return self._deactivate(self.values(quantiles))
+        return self.deactivated(self.values(quantiles))
 
     def values(self, quantiles: Array) -> Array:
         """Raw values at the quantiles, of all parameters, as if each were active."""
@@ -120,7 +120,8 @@ class Encoder:
         columns = [_scaled(self.parameters[j], raw[:, j], ordered=bool(self.ordered[j])) for j in self.free]
         return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
 
-    def _deactivate(self, values: Array) -> Array:
+    def deactivated(self, values: Array) -> Array:
+        """The raw rows, in place, with NaN for what is not active at them."""
         for j in self.order:
             for column, wanted in self.conditions[j].items():
                 values[~np.isin(values[:, column], wanted), j] = np.nan

@@ -8,6 +8,19 @@ from scipy.special import ndtri
 from satisfice.surrogate.encoding import Array
 
 
+def fenced(values: Array) -> Array:
+    """The values; what is far out is moved to the fences, three spreads of the middle half beyond it.
+
+    One diverged trial then counts as a bad one, not as a thousand times as bad (Tukey 1977, "far out").
+    """
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return values
+    low, high = np.quantile(known, [0.25, 0.75])
+    reach = 3.0 * (high - low) or np.inf
+    return np.clip(values, low - reach, high + reach)
+
+
 class TailLog:
     """Linear where values are good, logarithmic where they are bad.
 

@@ -79,7 +79,7 @@ def beyond_bounds(records: Sequence[TrialRecord], refusals: Sequence[Refusals]) 
     for record in records:
         for key in _stopped_at(record):
             stopped[key] = stopped.get(key, 0) + 1
-    bounds = ((key, _constraint(key)) for key in dict.fromkeys([*away, *stopped]))
+    bounds = ((key, constraint_of(key)) for key in dict.fromkeys([*away, *stopped]))
     return [
         Unseen(constraint=constraint, turned_away=away.get(key, 0), stopped=stopped.get(key, 0))
         for key, constraint in bounds
@@ -107,7 +107,7 @@ def _quantity(metric: str) -> tuple[str, float]:
     return (metric, 1.0) if known is None else (known.quantity, known.scale)
 
 
-def _constraint(key: str) -> Constraint | None:
+def constraint_of(key: str) -> Constraint | None:
     """The bound of a key; None of an error of the task's code, which is counted beside the bounds."""
     try:
         return parse_clause(key)

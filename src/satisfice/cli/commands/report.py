@@ -39,7 +39,7 @@ def report(
     rule: str | None,
     as_json: bool,
 ) -> None:
-    """Write plots and tables of a stored study as pages that open offline."""
+    """Write the report of a stored study, one page that opens offline: DIR/index.html."""
     directory = options.check_folder("--output", f"reports/{name}" if output is None else output)
     from satisfice.report.headline import headline
 

@@ -211,21 +211,23 @@ class Reads:
         return record
 
     def report(self, directory: str | Path, profile: str | None = None, rule: str | None = None) -> Path:
-        """Write plots and pages; returns the index page.
+        """Write the report, one page that opens offline; returns its path.
+
+        What the study's code can compute of a configuration without training is asked of it, where that code
+        is here.
 
         Args:
-            directory: Where they go.
+            directory: Where it goes.
             profile: Name of the profile that it is for.
             rule: Of choice; None: the study's.
 
         Raises:
             InputError: There is no such profile.
-            MissingExtra: plotly is not installed.
         """
-        from satisfice.study.reporting import write
+        from satisfice.study.reporting import exact_metrics, write
 
-        records = self.records(with_reports=True)
-        return write(self._reader, records, self._counts(), Path(directory), profile, rule)
+        exact, records = exact_metrics(self._opened), self.records(with_reports=True)
+        return write(self._reader, records, self._counts(), Path(directory), exact, profile, rule)
 
     @property
     def figures(self) -> dict[str, Any]:
