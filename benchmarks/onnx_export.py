@@ -32,7 +32,7 @@ from satisfice.ship.model import ShippedModel, predict
 from satisfice.ship.onnx_file import Options
 from satisfice.spec.study import DataSpec
 from satisfice.train.conversion import core_writer, write_onnx
-from satisfice.train.study_data import load_cached
+from satisfice.train.preparing.study_data import load_cached
 
 CASES: list[tuple[str, str, dict[str, Any]]] = [
     ("mlp", "titanic", {}),

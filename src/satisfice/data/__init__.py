@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from satisfice.data.catalog import DATASETS
+    from satisfice.data.cross_validation import fold_of
     from satisfice.data.features.image import ImageScaler
     from satisfice.data.features.scale import TargetScale
     from satisfice.data.features.table import TableEncoder
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "catalog": ("DATASETS",),
+    "cross_validation": ("fold_of",),
     "form": ("reading_of", "same_data"),
     "features.image": ("ImageScaler",),
     "features.scale": ("TargetScale",),
@@ -43,6 +45,7 @@ __all__ = [
     "TargetScale",
     "dataset_of",
     "fingerprint",
+    "fold_of",
     "load",
     "reading_of",
     "same_data",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from satisfice.data.cross_validation import fold_of
 from satisfice.data.features.table import fit_table
 from satisfice.data.loading import Splits
 
@@ -41,7 +42,7 @@ class Leak:
 class DataFacts:
     """What a study's health is judged by, beside its trials."""
 
-    rows: Mapping[str, int]  # by fold: "train", "valid", "test"
+    rows: Mapping[str, int]  # by fold: "train", "valid", "test"; with cross-validation there is no "valid"
     missing: Mapping[str, Sequence[str]] = field(default_factory=dict)  # classes without a row, by fold
     by_time: bool = False  # whether the folds follow each other in time
     shares: Mapping[str, float] = field(default_factory=dict)  # of folds that would hold every class
@@ -52,13 +53,18 @@ class DataFacts:
 def facts_of(splits: Splits, *, by_time: bool = False) -> DataFacts:
     """The facts of prepared data; columns of tables only.
 
-    Leaks are looked for in the training rows and scored on the validation rows, by shallow trees.
+    Leaks are looked for in the training rows and scored on the validation rows, by shallow trees; with
+    cross-validation those of the first fold.
 
     Args:
         splits: The data.
         by_time: Whether they are split by time.
     """
     folds = {"train": splits.train, "valid": splits.valid, "test": splits.test}
+    apart = splits
+    if splits.parts is not None:
+        del folds["valid"]  # all that train validate, each in one fold
+        apart = fold_of(splits, 0)
     missing = {}
     for name, fold in folds.items():
         absent = [str(c) for i, c in enumerate(splits.classes) if not (fold.y == i).any()]
@@ -70,9 +76,9 @@ def facts_of(splits: Splits, *, by_time: bool = False) -> DataFacts:
         rows={name: len(fold) for name, fold in folds.items()},
         missing=missing,
         by_time=by_time,
-        shares=_shares(splits) if missing else {},
+        shares=_shares(splits) if missing and splits.parts is None else {},
         copies=copies,
-        leaks=_leaks(splits, {c.column for c in copies}) if table else [],
+        leaks=_leaks(apart, {c.column for c in copies}) if table else [],
     )
 
 

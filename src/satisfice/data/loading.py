@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from satisfice.data.catalog import DATASETS
+from satisfice.data.dividing import divide
 from satisfice.data.features.image import ImageScaler, fit_images
 from satisfice.data.features.ranges import ranges
 from satisfice.data.features.scale import TargetScale, fit_target
@@ -26,7 +27,7 @@ from satisfice.data.reading.pandas_columns import texts_of
 from satisfice.data.reading.pictures import digest_pictures, of_pictures, read_pictures
 from satisfice.data.reading.raw import Dataset, Kind, RawData, Task
 from satisfice.data.reading.understand import understand
-from satisfice.data.split import MINIMUM_ROWS, Folds, draw, split
+from satisfice.data.split import MINIMUM_ROWS, draw
 from satisfice.data.target import encode_target
 from satisfice.data.text.corpus import Corpus
 from satisfice.errors import DataError
@@ -50,7 +51,11 @@ class Fold:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Splits:
-    """Data ready to train on. The preprocessor has seen the training fold only."""
+    """Data ready to train on. The preprocessor has seen the training fold only.
+
+    With cross-validation, all rows outside the test split are both `train` and `valid`: each validates in one
+    fold, whose data `satisfice.data.cross_validation.fold_of` gives.
+    """
 
     train: Fold
     valid: Fold
@@ -70,6 +75,8 @@ class Splits:
     # Where there are columns of text: the folds and the preprocessor above lack their features, which depend
     # on hyperparameters; `with_texts` adds them.
     corpus: Corpus | None = None
+    # With cross-validation, the number from 0 of the fold that each row of `train` validates in; shape (n,).
+    parts: NDArray[np.int64] | None = None
 
     @property
     def n_classes(self) -> int:
@@ -129,35 +136,25 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
             f"{where}: {len(raw)} rows are too few to split three ways",
             hint=f"at least {MINIMUM_ROWS} are needed{'' if spec.limit is None else ': raise data.limit'}",
         )
-    groups = groups_of(raw, spec.near_duplicates, where)
-    folds = split(
-        len(raw),
-        valid=spec.valid,
-        test=spec.test,
-        seed=seed,
-        strata=None if target.task == "regression" else values,
-        time=raw.time,
-        groups=groups if spec.near_duplicates == "group" else None,
-    )
-    _check_classes(values, folds, len(target.classes), where)
+    alike = groups_of(raw, spec.near_duplicates, where)
+    folds = divide(raw, values, target, spec, seed, where, alike)
     train = raw.take(folds.train)
-    preprocessor = _fit(train, where)
+    preprocessor = fit_preprocessor(train, where)
     if isinstance(preprocessor, ImageScaler) and of_pictures(spec):
         preprocessor = replace(preprocessor, kept=preprocessor.shape[1:])
-    scale = _fit_scale(values[folds.train], where) if target.task == "regression" else None
-
-    def prepare(fold: RawData, rows: NDArray[np.int64]) -> Fold:
-        items: Any = fold.items
-        y = values[rows]
-        return Fold(x=preprocessor.transform(items), y=y, z=y if scale is None else scale.standardise(y))
-
-    valid, test = raw.take(folds.valid), raw.take(folds.test)
+    scale = fit_scale(values[folds.train], where) if target.task == "regression" else None
+    test = raw.take(folds.test)
+    trains = prepare(train, values[folds.train], preprocessor, scale)
+    valid, validates = train, trains
+    if folds.parts is None:
+        valid = raw.take(folds.valid)
+        validates = prepare(valid, values[folds.valid], preprocessor, scale)
     notes = [] if spec.reading == FIRST_READING else unused(train, preprocessor)
-    notes += repeated(groups, folds)
+    notes += repeated(alike, folds)
     return Splits(
-        train=prepare(train, folds.train),
-        valid=prepare(valid, folds.valid),
-        test=prepare(test, folds.test),
+        train=trains,
+        valid=validates,
+        test=prepare(test, values[folds.test], preprocessor, scale),
         task=target.task,
         kind=raw.kind,
         classes=target.classes,
@@ -169,11 +166,18 @@ def load(spec: DataSpec, base_dir: Path, seed: int) -> Splits:
         raw_test=test,
         notes=(*raw.notes, *notes),
         ranges=ranges(train, preprocessor),
-        corpus=_corpus(
-            (train, valid, test),
-            values[folds.train] if scale is None else scale.standardise(values[folds.train]),
-            classify=scale is None,
-        ),
+        corpus=corpus_of((train, valid, test), trains.z, classify=scale is None),
+        parts=folds.parts,
+    )
+
+
+def prepare(
+    raw: RawData, values: NDArray[Any], preprocessor: Preprocessor, scale: TargetScale | None
+) -> Fold:
+    """Rows with their targets as numbers, shape (n,), prepared."""
+    items: Any = raw.items
+    return Fold(
+        x=preprocessor.transform(items), y=values, z=values if scale is None else scale.standardise(values)
     )
 
 
@@ -195,9 +199,11 @@ def fingerprint(spec: DataSpec, base_dir: Path) -> str:
         "valid": spec.valid,
         "test": spec.test,
         "limit": spec.limit,
-        # Left out where they are: the fingerprints of studies from before there were such columns still hold.
+        # Left out where they are not given: fingerprints of studies from before there were such keys hold.
         **({} if spec.text is None else {"text": sorted(spec.text)}),
         **({} if spec.near_duplicates is None else {"near_duplicates": spec.near_duplicates}),
+        **({} if spec.folds is None else {"folds": spec.folds}),
+        **({} if spec.groups is None else {"groups": spec.groups}),
     }
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     dataset = dataset_of(spec)
@@ -248,10 +254,16 @@ def _texts_named(spec: DataSpec, *, infer: bool) -> tuple[str, ...] | None:
     return tuple(name for name in dataset.text if name not in spec.drop)
 
 
-def _corpus(
+def corpus_of(
     folds: tuple[RawData, RawData, RawData], target: NDArray[Any], *, classify: bool
 ) -> Corpus | None:
-    """The columns of text of all folds; None where there are none."""
+    """The columns of text of all folds; None where there are none.
+
+    Args:
+        folds: Training, validation and test rows.
+        target: What models learn, of the training rows.
+        classify: Whether those are codes of classes.
+    """
     names = folds[0].texts
     if not names:
         return None
@@ -261,7 +273,12 @@ def _corpus(
     return Corpus(texts, lengths, target, classify=classify)
 
 
-def _fit(train: RawData, where: str) -> Preprocessor:
+def fit_preprocessor(train: RawData, where: str) -> Preprocessor:
+    """What turns items into numbers, as these rows teach it.
+
+    Raises:
+        DataError: No column is left to learn from.
+    """
     if not isinstance(train.items, pd.DataFrame):
         return fit_images(train.items)
     encoder = fit_table(train.items, train.rules)
@@ -272,7 +289,12 @@ def _fit(train: RawData, where: str) -> Preprocessor:
     return encoder
 
 
-def _fit_scale(target: NDArray[np.float64], where: str) -> TargetScale:
+def fit_scale(target: NDArray[np.float64], where: str) -> TargetScale:
+    """The scale of a regression's target, shape (n,).
+
+    Raises:
+        DataError: It has the same value throughout.
+    """
     scale = fit_target(target)
     if scale.spread == 0:
         raise DataError(
@@ -280,23 +302,6 @@ def _fit_scale(target: NDArray[np.float64], where: str) -> TargetScale:
             hint="choose other shares, or do not split by time",
         )
     return scale
-
-
-def _check_classes(codes: NDArray[Any], folds: Folds, n_classes: int, where: str) -> None:
-    """A split by time may leave classes out of a fold: training needs all, scoring at least two."""
-    if n_classes == 0:
-        return
-    for name, rows, least in (
-        ("training", folds.train, n_classes),
-        ("validation", folds.valid, 2),
-        ("test", folds.test, 2),
-    ):
-        found = len(np.unique(codes[rows]))
-        if found < least:
-            raise DataError(
-                f"{where}: the {name} fold has {found} of {n_classes} classes",
-                hint="choose other shares, or do not split by time",
-            )
 
 
 def _digest_raw(raw: RawData, update: Callable[[bytes], object]) -> None:

@@ -58,6 +58,8 @@ def repeated(groups: NDArray[np.int64] | None, folds: Folds) -> list[ColumnNote]
         return []
     known = np.unique(groups[folds.train])
     counts = [int(np.isin(groups[rows], known).sum()) for rows in (folds.valid, folds.test)]
+    if folds.parts is not None:
+        counts[0] = _in_several(groups[folds.train], folds.parts)
     if not any(counts):
         return []
     return [
@@ -70,6 +72,14 @@ def repeated(groups: NDArray[np.int64] | None, folds: Folds) -> list[ColumnNote]
             remedy='near_duplicates = "group" in [data] keeps such rows in one split',
         )
     ]
+
+
+def _in_several(groups: NDArray[np.int64], parts: NDArray[np.int64]) -> int:
+    """How many rows have others of their group in another fold of a cross-validation."""
+    _, of = np.unique(groups, return_inverse=True)
+    pairs = np.unique(np.stack([of, parts], axis=1), axis=0)
+    folds_of_group = np.bincount(pairs[:, 0], minlength=int(of.max()) + 1)
+    return int((folds_of_group[of] > 1).sum())
 
 
 def near_duplicate_groups(texts: Sequence[str]) -> NDArray[np.int64]:

@@ -20,11 +20,12 @@ MINIMUM_ROWS = 10  # in all
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Folds:
-    """Row numbers of each fold; no row is in two."""
+    """Row numbers of each fold; no row is in two, but with cross-validation all of `train` validate too."""
 
     train: Rows
     valid: Rows
     test: Rows
+    parts: Rows | None = None  # cross-validation: the number of the fold that each of `train` validates in
 
 
 def split(
@@ -35,7 +36,6 @@ def split(
     seed: int,
     strata: NDArray[np.int64] | None,
     time: pd.Series | None = None,
-    groups: Rows | None = None,
 ) -> Folds:
     """Split ``n`` rows.
 
@@ -47,7 +47,6 @@ def split(
         strata: Class code of each row, shape (n,), whose shares every fold keeps; None for none.
         time: When given, the earliest rows train, later ones validate, the latest test; rows with equal time
             stay in the order of the source.
-        groups: When given, rows of one group stay in one fold, shape (n,); not beside `time`.
 
     Raises:
         DataError: A fold or a class in it would be empty.
@@ -65,8 +64,6 @@ def split(
         order = np.argsort(time.to_numpy(), kind="stable").astype(np.int64)
         return _cut(order, valid, test)
     rng = np.random.default_rng([seed, 0x5917])
-    if groups is not None:
-        return _by_group(rng, groups, strata, (1 - valid - test, valid, test))
     if strata is None:
         return _cut(rng.permutation(n).astype(np.int64), valid, test)
     parts = [
@@ -79,32 +76,6 @@ def split(
         valid=np.sort(np.concatenate([p.valid for p in parts])),
         test=np.sort(np.concatenate([p.test for p in parts])),
     )
-
-
-def _by_group(
-    rng: np.random.Generator, groups: Rows, strata: NDArray[np.int64] | None, shares: tuple[float, ...]
-) -> Folds:
-    """Groups in random order, large ones first, each to the fold that lacks most of its classes' rows."""
-    names, of = np.unique(groups, return_inverse=True)
-    if len(names) < len(shares):
-        raise DataError(
-            f"the rows form {len(names)} groups of near-duplicates, too few to split three ways",
-            hint='set near_duplicates = "warn" in [data]',
-        )
-    classes = np.zeros(len(groups), np.int64) if strata is None else strata
-    held = np.zeros((len(names), int(classes.max()) + 1))
-    np.add.at(held, (of, classes), 1)
-    wanted = np.outer(shares, held.sum(axis=0))  # (folds, classes)
-    lacking = wanted.copy()
-    wanted = np.maximum(wanted, 1e-9)  # of a class without rows nothing is wanted
-    home = np.zeros(len(names), np.int64)
-    shuffled = rng.permutation(len(names))
-    for group in shuffled[np.argsort(-held[shuffled].sum(axis=1), kind="stable")].tolist():
-        fold = int(np.argmax((lacking / wanted) @ held[group]))
-        home[group] = fold
-        lacking[fold] -= held[group]
-    rows = [np.flatnonzero(home[of] == fold).astype(np.int64) for fold in range(len(shares))]
-    return Folds(train=rng.permutation(rows[0]), valid=rows[1], test=rows[2])
 
 
 def draw(n: int, limit: int, seed: int, strata: NDArray[np.int64] | None) -> Rows:
@@ -121,12 +92,17 @@ def draw(n: int, limit: int, seed: int, strata: NDArray[np.int64] | None) -> Row
     return np.sort(np.concatenate(keep)).astype(np.int64)
 
 
+def test_rows(n: int, test: float) -> int:
+    """How many of ``n`` rows, at least 3, test: the last ones of their random order."""
+    return min(max(round(n * test), 1), n - 2)
+
+
 def _cut(order: Rows, valid: float, test: float) -> Folds:
     """The first rows train, the next validate, the last test; each fold gets at least one row."""
     n = len(order)
     if n < 3:
         raise DataError(f"{n} rows cannot be split three ways")
-    n_test = min(max(round(n * test), 1), n - 2)
+    n_test = test_rows(n, test)
     n_valid = min(max(round(n * valid), 1), n - n_test - 1)
     n_train = n - n_valid - n_test
     return Folds(

@@ -50,6 +50,12 @@ class StudyView:
     default: int | None = None
     profiles: tuple[ProfileView, ...] = ()
     ships: bool = False  # whether `satisfice ship` writes its models: those of a built-in family
+    folds: int | None = None  # of the cross-validation
+
+    @property
+    def step(self) -> str:
+        """What the steps of a training are called."""
+        return "epoch" if self.folds is None else "fold"
 
     @classmethod
     def of(cls, spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext) -> Self:
@@ -68,6 +74,7 @@ class StudyView:
             chosen=context.chosen,
             default=context.default,
             ships=spec.model is not None,
+            folds=spec.folds,
         )
 
     @cached_property

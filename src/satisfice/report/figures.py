@@ -287,7 +287,7 @@ def curves(plot: CurvesPlot) -> Figure:
                 legendgroup=curve.kind,
                 showlegend=curve.kind not in seen,
                 text=[hover_html(curve.hover)] * len(curve.steps),
-                hovertemplate="epoch %{x}: %{y:.4g}<br>%{text}<extra></extra>",
+                hovertemplate=plot.step + " %{x}: %{y:.4g}<br>%{text}<extra></extra>",
                 line={"color": colour, "width": width},
                 marker={"color": colour, "symbol": symbols, "size": sizes},
             )
@@ -296,7 +296,7 @@ def curves(plot: CurvesPlot) -> Figure:
     values = [v for c in plot.curves for v in c.values]
     span = _span((min(values), max(values)), (), log=plot.log)
     y = base_axis(plot.metric, **scale(span, log=plot.log))
-    return base_figure(traces, xaxis=base_axis("epoch"), yaxis=y, height=420)
+    return base_figure(traces, xaxis=base_axis(plot.step), yaxis=y, height=420)
 
 
 def parallel(plot: ParallelPlot) -> Figure:

@@ -56,8 +56,15 @@ def _both(name: str, valid: float | None, test: Mapping[str, float], context: Re
     told = "unknown" if valid is None else show(valid)
     if name in test:
         shown = with_error(test[name], context.test_errors.get(name))
-        return f"{shown} on the test split, {told} on validation"
-    return f"{told} on validation" if context.has_test and is_predictive(name) else told
+        return f"{shown} on the test split, {told} {validated(context)}"
+    return f"{told} {validated(context)}" if context.has_test and is_predictive(name) else told
+
+
+def validated(context: ReportContext) -> str:
+    """What a score by which trials are judged was scored on."""
+    if context.folds is None:
+        return "on validation"
+    return f"cross-validated over {context.folds} folds"
 
 
 def with_error(value: float, error: float | None) -> str:

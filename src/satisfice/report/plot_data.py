@@ -88,6 +88,7 @@ class CurvesPlot:
     log: bool
     curves: tuple[Curve, ...]
     left_out: int  # trials not drawn
+    step: str = "epoch"  # what its steps are called
 
 
 def show(value: Any) -> str:
@@ -280,6 +281,7 @@ def _curves(view: StudyView, metric: str, most: int) -> CurvesPlot | Absent:
         log=wants_log(metric, [v for c in lines for v in c.values]),
         curves=lines,
         left_out=len(curves) - len(lines),
+        step=view.step,
     )
 
 

@@ -11,7 +11,7 @@ from satisfice.choose import close_calls, endings
 from satisfice.choose.bounds import beside_bound, metric_value
 from satisfice.choose.endings import grouped, joined, kind_of
 from satisfice.report.context import StudyView, is_early
-from satisfice.report.headline import is_predictive, with_error
+from satisfice.report.headline import is_predictive, validated, with_error
 from satisfice.report.plot_data import show
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.metric import METRICS, one_unit
@@ -115,7 +115,7 @@ def _against_default(view: StudyView, context: ReportContext) -> list[str]:
     if mine is None or theirs is None:
         return [f"The default configuration (trial {default.number}) has no {goal.metric} to compare with."]
     verdict = "" if default.number in view.fitting else " and does not fit"
-    where = " on validation" if context.has_test and is_predictive(goal.metric) else ""
+    where = f" {validated(context)}" if context.has_test and is_predictive(goal.metric) else ""
     gain = goal.sign * (theirs - mine)
     word = f"{abs(gain):.3g} {'better' if gain > 0 else 'worse'}" if gain else "no better"
     if gain and context.default_within_noise:
@@ -178,7 +178,7 @@ def _ended_early(view: StudyView) -> list[str]:
         text = f"{_trials(stopped)} {'was' if stopped == 1 else 'were'} stopped early"
         text += f" ({grouped(view.records, 'stopped early')})"
         if saved:
-            epochs = "epoch" if saved == 1 else "epochs"
+            epochs = view.step if saved == 1 else f"{view.step}s"
             text += f", which saved about {saved:,} {epochs}"
             text += f" ({duration(seconds)})" if seconds >= 1 else ""
         out.append(text + ".")

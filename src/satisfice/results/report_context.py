@@ -28,4 +28,5 @@ class ReportContext(Result):
     default_within_noise: bool | None = None
     notes: Sequence[str] = ()  # sentences for the reader, plain text
     data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
+    folds: int | None = None  # trials are cross-validated, with so many; None: on one validation split
     host: str = ""  # where latencies were measured, in words; empty where none was

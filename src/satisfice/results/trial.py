@@ -24,6 +24,7 @@ class TrialSummary(Result):
     feasible: bool | None  # None: not every constraint is known yet
     state: str  # Optuna's name of it: "COMPLETE", "PRUNED", ...
     estimated: Sequence[str] | None = left_out_where_none()  # metrics that were computed, not measured
+    folds: int | None = left_out_where_none()  # scores are cross-validated: means over so many
 
     @classmethod
     def of(cls, record: TrialRecord) -> Self:
@@ -36,6 +37,7 @@ class TrialSummary(Result):
             feasible=record.feasible,
             state=record.state.name,
             estimated=sorted(record.estimated) or None,
+            folds=record.folds,
         )
 
 

@@ -2,7 +2,7 @@
 
 Row i is trial number i. With d parameters, k metrics (those that objectives and constraints name), g
 rungs and t targets (objectives, and what constraints want small or large) a trial takes about
-``8 d + 8 k + 8 g t + 4 g + 30`` bytes.
+``8 d + 8 k + 8 g t + 4 g + 30`` bytes, with K folds ``8 K t`` more.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 
 from satisfice.search.protocol import SearchProblem
 from satisfice.spec.constraint import Constraint
-from satisfice.spec.trial import TrialRecord
+from satisfice.spec.trial import FOLD, TrialRecord
 from satisfice.surrogate.encoding import Array, Encoder
 
 ABSENT = -1
@@ -72,7 +72,8 @@ class History:
         names = [o.metric for o in problem.objectives] + [c.metric for c in problem.constraints]
         self.metric_names = tuple(dict.fromkeys(names))
         self.metric_column = {name: j for j, name in enumerate(self.metric_names)}
-        self.rungs = rungs(problem.max_steps)
+        folds = problem.folds
+        self.rungs = rungs(problem.max_steps) if folds is None else tuple(range(1, folds))
         self.objective_names = tuple(o.metric for o in problem.objectives)
         # The objectives, in their order, and then what constraints want small or large beside them.
         objectives = (SignedMetric(o.metric, o.sign) for o in problem.objectives)
@@ -82,7 +83,7 @@ class History:
 
     def _allocate(self, capacity: int) -> None:
         d, k = len(self.encoder.parameters), len(self.metric_names)
-        g, t = len(self.rungs), len(self.targets)
+        g, t, folds = len(self.rungs), len(self.targets), self.problem.folds or 0
         fresh = {
             "state": np.full(capacity, ABSENT, dtype=np.int8),
             "raw": np.full((capacity, d), np.nan),
@@ -91,6 +92,7 @@ class History:
             "steps": np.zeros(capacity, dtype=np.int64),
             "curves": np.full((capacity, g, t), np.nan),
             "curve_step": np.zeros((capacity, g), dtype=np.int64),
+            "fold_values": np.full((capacity, folds, t), np.nan),
         }
         for name, array in fresh.items():
             if self._n:
@@ -104,6 +106,7 @@ class History:
     _steps: NDArray[np.int64]
     _curves: Array
     _curve_step: NDArray[np.int64]
+    _fold_values: Array
 
     def _row(self, number: int) -> int:
         if number >= len(self._state):
@@ -135,6 +138,11 @@ class History:
         """
         i = self._row(number)
         self._steps[i] = max(self._steps[i], step)
+        if 1 <= step <= self._fold_values.shape[1]:
+            for j, target in enumerate(self.targets):
+                value = metrics.get(target.metric + FOLD, math.nan)
+                signed = value * target.sign
+                self._fold_values[i, step - 1, j] = signed if abs(value) <= _LARGEST_REPORT else np.nan
         g = bisect_left(self.rungs, step)
         if g >= len(self.rungs) or step < self._curve_step[i, g]:
             return
@@ -183,6 +191,11 @@ class History:
     def curve_step(self) -> NDArray[np.int64]:
         """Step of the report that `curves` holds, 0 where there is none. Shape [n, g]."""
         return self._curve_step[: self._n]
+
+    @property
+    def fold_values(self) -> Array:
+        """Targets on each of K folds, to minimise, NaN where unknown; shape [n, K, t]."""
+        return self._fold_values[: self._n]
 
     def rows(self, *states: TrialState) -> NDArray[np.int_]:
         """Numbers of the trials in any of the states, ascending."""

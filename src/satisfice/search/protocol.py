@@ -31,6 +31,7 @@ class SearchProblem:
     constraints: tuple[Constraint, ...] = ()
     screened: tuple[Constraint, ...] = ()  # further bounds by which screens refuse; no answer depends on them
     max_steps: int | None = None  # epochs of a full training; None: unknown, or no steps at all
+    folds: int | None = None  # of a cross-validation: then they are the steps
     n_trials: int | None = None  # budget
     seed: int = 0
 
@@ -112,7 +113,7 @@ PRUNERS: Registry[Callable[[SearchProblem], Pruner]] = Registry(
     "pruner",
     "satisfice.pruners",
     {
-        "auto": "satisfice.search.pruners.auto:AutoPruner",
+        "auto": "satisfice.search.pruners.choice:auto",
         "none": "satisfice.search.pruners.auto:NoPruner",
     },
 )

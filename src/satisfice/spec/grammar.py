@@ -138,6 +138,20 @@ DATA: Keys = {
         example='"group"',
         doc="Rows that nearly repeat each other's texts: `group` keeps them in one split; left out: `warn`.",
     ),
+    "folds": Key(
+        kind=Kind.INTEGER,
+        minimum=2,
+        maximum=100,
+        example="5",
+        doc="Cross-validation: the rows outside the test split are divided into so many folds, each of which "
+        "validates once. Goes instead of `valid`, and not with `time`.",
+    ),
+    "groups": Key(
+        kind=Kind.TEXT,
+        example='"patient"',
+        doc="Column whose rows stay together: no value of it is in two splits or folds. The model does not "
+        "see it.",
+    ),
 }
 
 MODEL: Keys = {

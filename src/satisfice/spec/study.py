@@ -44,6 +44,8 @@ class DataSpec:
     near_duplicates: str | None = (
         None  # "warn", "group" or "ignore" rows with nearly equal texts; None: "warn"
     )
+    folds: int | None = None  # cross-validation with so many; None: one validation split
+    groups: str | None = None  # column whose rows stay together in one split or fold
     reading: int = READING  # how cells are read; no key of a study file, since a study keeps the one it has
 
 
@@ -192,6 +194,16 @@ class StudySpec:
             f"study {self.name!r} has no profile {name!r}",
             hint=f"{listed}; did you mean {near!r}?" if near is not None else listed,
         )
+
+    @property
+    def folds(self) -> int | None:
+        """Folds of the cross-validation; None where each trial is validated on one split."""
+        return None if self.data is None else self.data.folds
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of one trial: with folds one for each, and the one on all their rows."""
+        return 1 if self.folds is None else self.folds + 1
 
     def digest(self) -> str:
         """SHA-256 of everything but the budget, which may change.

@@ -1,8 +1,14 @@
-"""What is known of a trial, as everyone reads it: search, choice, reports, JSON."""
+"""What is known of a trial, as everyone reads it: search, choice, reports, JSON.
+
+Of a cross-validated trial step k tells of fold k. A report holds each metric's mean over the folds so far
+under its own name, and its value on this fold under the name with `FOLD` at the end. The trial's metrics hold
+the mean over all folds under the metric's name, and its standard error beside it, see
+`satisfice.spec.standard_error`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from html import escape
@@ -13,7 +19,9 @@ from optuna.trial import TrialState
 from satisfice.spec.constraint import Constraint, violations
 from satisfice.spec.metric import quantities_of
 
-__all__ = ["TrialRecord", "TrialState"]
+__all__ = ["FOLD", "TrialRecord", "TrialState", "fold_scores", "report_of"]
+
+FOLD = ".fold"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,12 +55,18 @@ class TrialRecord:
     finished_at: datetime | None = None  # UTC
     worker: str | None = None
     measured_on: str | None = None  # fingerprint of the host that measured latency
+    folds: int | None = None  # its scores are means over so many; None: it is validated on one split
     pending: bool = False  # trained and told; a worker of the measuring host class has yet to time it
 
     def label(self, metric: str) -> str:
         """A metric's name as people are shown it: one that is not measured says so."""
         quantities = quantities_of(self.estimated)
         return f"{metric} (estimated)" if quantities_of([metric]) & quantities else metric
+
+    @property
+    def fold_scores(self) -> dict[str, tuple[float, ...]]:
+        """Each metric's values on the folds, in their order; empty without folds, and without reports."""
+        return fold_scores(self.reports)
 
     def judged_by(self, constraints: Iterable[Constraint]) -> TrialRecord:
         """The record with the violations that follow from its metrics; `feasible` stays as it was stored."""
@@ -80,3 +94,28 @@ def html_table(head: str, rows: Iterable[tuple[str, Any]]) -> str:
         for name, value in rows
     )
     return f"<table><caption style='text-align:left'>{escape(head)}</caption>{lines}</table>"
+
+
+def fold_scores(reports: Mapping[int, Mapping[str, float]]) -> dict[str, tuple[float, ...]]:
+    """Each metric's values on the folds that a trial has reported, in their order.
+
+    >>> fold_scores({1: {"f1": 0.5, "f1.fold": 0.5}, 2: {"f1": 0.75, "f1.fold": 1.0}})
+    {'f1': (0.5, 1.0)}
+    """
+    found: dict[str, list[float]] = {}
+    for step in sorted(reports):
+        for name, value in reports[step].items():
+            if name.endswith(FOLD):
+                found.setdefault(name.removesuffix(FOLD), []).append(value)
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def report_of(folds: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """What is reported after the last of these folds, given the metrics of each.
+
+    >>> report_of([{"f1": 0.5}, {"f1": 1.0}])
+    {'f1': 0.75, 'f1.fold': 1.0}
+    """
+    last = folds[-1]
+    means = {name: sum(each[name] for each in folds) / len(folds) for name in last}
+    return means | {name + FOLD: value for name, value in last.items()}

@@ -226,6 +226,7 @@ class Reader(Repeats):
             finished_at=_aware(whole.get("finished_at")),
             worker=whole.get("lease_owner"),
             measured_on=row.measured_on,
+            folds=self.spec.folds,
             pending=row.phase == Phase.AWAITING_TIMING.value,
         ).judged_by(self.spec.constraints)
 

@@ -62,14 +62,14 @@ def apply(db: Database, row: Mapping[str, Any], change: Change) -> bool:
             "digest": change.new.digest(),
             "spec_version": study["spec_version"] + 1,
             "file_budget": None if change.file_budget is None else json.dumps(change.file_budget),
-            **budget_columns(change.new.budget),
+            **budget_columns(change.new),
         }
         names = [o.metric for o in change.old.objectives]
         if study["optuna_objectives"] is None and names != [o.metric for o in change.new.objectives]:
             values["optuna_objectives"] = json.dumps(names)  # Optuna's own order stays
         if study["total_epochs_budget"] is None and change.new.budget.total_epochs is not None:
             # The first budget of epochs: what was trained before counts too.
-            trained = sa.func.coalesce(sa.func.sum(slots.c.last_step), 0)
+            trained = sa.func.coalesce(sa.func.sum(_epochs(change.old)), 0)
             before = sa.select(trained).where(slots.c.study_uuid == uuid)
             values["epochs_reserved"] = connection.execute(before).scalar_one()
         if change.old.constraints != change.new.constraints:
@@ -77,6 +77,14 @@ def apply(db: Database, row: Mapping[str, Any], change: Change) -> bool:
             _judge_anew(connection, rows, uuid, change)
         connection.execute(sa.update(studies).where(here).values(**values))
     return True
+
+
+def _epochs(spec: StudySpec) -> sa.ColumnElement[int]:
+    """Epochs of a slot's trial: its steps; with folds, trainings that count in full."""
+    step = slots.c.last_step
+    if spec.folds is None:
+        return step
+    return sa.case((step >= spec.folds, step + 1), else_=step) * (spec.budget.epochs or 1)
 
 
 def _keep_history(connection: sa.Connection, study: sa.RowMapping, change: Change) -> None:

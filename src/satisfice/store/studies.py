@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from satisfice.errors import StudyChanged
-from satisfice.spec.study import Budget, StudySpec
+from satisfice.spec.study import StudySpec
 from satisfice.store import tables
 from satisfice.store.database.engine import Database
 from satisfice.store.database.repeated import repeated
@@ -125,17 +125,18 @@ def insert(
             source_dir=str(spec.base_dir.absolute()) if spec.source is not None else None,
             data_fingerprint=data_fingerprint,
             created_at=db.now(),
-            **budget_columns(spec.budget),
+            **budget_columns(spec),
         )
     )
     return optuna_study_id
 
 
-def budget_columns(budget: Budget) -> dict[str, Any]:
-    """Columns that hold the budget."""
+def budget_columns(spec: StudySpec) -> dict[str, Any]:
+    """Columns that hold the budget. The epochs of a trial are those of all its trainings."""
+    budget = spec.budget
     return {
         "trials_budget": budget.trials,
-        "epochs_per_trial": budget.epochs,
+        "epochs_per_trial": None if budget.epochs is None else budget.epochs * spec.trainings,
         "total_epochs_budget": budget.total_epochs,
         "timeout_s": budget.timeout_s,
     }

@@ -87,6 +87,11 @@ def context(
                 names, own.metrics, own.standard_errors, mine.test, mine.standard_errors or {}
             )
         ]
+    if reader.spec.folds is not None:
+        notes.append(
+            f"Scores of trials are cross-validated: means over {reader.spec.folds} folds. The model that a "
+            "trial keeps is trained on the rows of all folds; size and latency are those of its file."
+        )
     notes += [f"{status.waiting}."] if status.waiting else []
     judged = [said for said in status.changes if not said.startswith("budget: ")]
     notes += [f"Changed in version {status.spec_version} of the study: {said}." for said in judged]
@@ -104,6 +109,7 @@ def context(
         has_test=reader.spec.model is not None or bool(test_metrics),
         notes=notes,
         data_notes=_data_notes(reader),
+        folds=reader.spec.folds,
         host=_measured_on(reader, records),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class AnswerRule:
         """
         positive = proba[:, 1].astype(np.float32)
         return fit_threshold(y, positive, self.spec.objectives, self.spec.constraints).value
+
+    def at(self, threshold: float) -> AnswerRule:
+        """The same with this threshold."""
+        return replace(self, threshold=threshold)
 
     def scores(self, y: NDArray[Any], outputs: NDArray[Any]) -> dict[str, float]:
         """The metrics of a model that still trains; a fitted threshold is the best one for these rows.

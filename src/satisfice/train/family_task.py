@@ -17,9 +17,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data import ColumnNote, Fold, Preprocessor, Splits, TableEncoder
+from satisfice.data import ColumnNote, Fold, Preprocessor, Splits, TableEncoder, fold_of
 from satisfice.data.features.shape import STANDARD
-from satisfice.errors import InputError
+from satisfice.errors import InputError, SpecError
 from satisfice.measure import EnergyUse, energy_use
 from satisfice.measure.memory import peak_allocated, peak_resident
 from satisfice.ship import runtime
@@ -34,13 +34,14 @@ from satisfice.train.files.fold_feeds import Feeds, FoldFeeds
 from satisfice.train.files.onnx_model import OnnxModel
 from satisfice.train.files.onnx_shipped import OnnxFile
 from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
+from satisfice.train.folds.cross_validation import CrossValidation
 from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD, written
-from satisfice.train.prepared import PreparedData, check_tables, check_texts
+from satisfice.train.preparing.prepared import PreparedData, check_tables, check_texts
+from satisfice.train.preparing.study_data import StudyData, few_rows
 from satisfice.train.score import score_answers
 from satisfice.train.scoring import ScoredRows, Scoring
-from satisfice.train.study_data import StudyData, few_rows
 from satisfice.train.text_hyperparameters import TEXT
-from satisfice.train.trainer import Trainer
+from satisfice.train.trainer import Trained, Trainer
 
 _JOULES_OF_A_WATT_HOUR = 3600
 _OF_THE_FILE = (COMPRESSION, SCALING, SELECT)  # the bare model is the same with them
@@ -67,6 +68,8 @@ class FamilyTask(ABC):
         self.spec = spec
         self._fixed = dict(spec.model.fixed)
         self._data = StudyData(spec, trainer.family, trainer.kinds)
+        self._folds = spec.folds  # None also of the task on one fold
+        self._on_fold: dict[int, Self] = {}
         self._weights = SafetensorsFile(self.libraries)
         self.file: ShippedFile = OnnxFile() if spec.ship.format == "onnx" else self._weights
 
@@ -143,14 +146,38 @@ class FamilyTask(ABC):
         check_two_classes(self.spec, self.splits)
         check_tables(self.spec, self.splits)
         check_texts(self.spec, self.splits)
+        if self._folds is not None and type(self).learn is FamilyTask.learn:
+            raise self._refused_folds(
+                f"does not go with the family {self.trainer.family}, which has no `learn`"
+            )
+        for fold in range(self._folds or 0):
+            self.on_fold(fold)
+
+    def _refused_folds(self, why: str) -> SpecError:
+        source = self.spec.source
+        file = str(source) if source is not None and source.is_file() else None
+        return SpecError(why, key="data.folds", file=file, hint="remove folds")
 
     def on_few_rows(self) -> Self:
-        """The same task with little to train on, for a first try."""
-        small = copy.copy(self)
-        small.splits = few_rows(self.splits)
+        """The same task with little to train on, for a first try; of several folds, on the first one."""
+        whole = self if self._folds is None else self.on_fold(0)
+        return whole._with(few_rows(whole.splits))  # noqa: SLF001  # of its own class
+
+    def on_fold(self, fold: int) -> Self:
+        """The same task on the data of one fold of the cross-validation, from 0 on."""
+        if fold not in self._on_fold:
+            part = self._with(fold_of(self.splits, fold))
+            part._folds, part._on_fold = None, {}  # noqa: SLF001  # of its own class
+            self._on_fold[fold] = part
+        return self._on_fold[fold]
+
+    def _with(self, splits: Splits) -> Self:
+        """The same task on other rows."""
+        other = copy.copy(self)
+        other.splits = splits
         for name in ("feeds", "_prepared"):
-            small.__dict__.pop(name, None)
-        return small
+            other.__dict__.pop(name, None)
+        return other
 
     def defaults(self) -> dict[str, Any]:
         """The family's defaults for every hyperparameter."""
@@ -262,9 +289,25 @@ class FamilyTask(ABC):
     def arrays(self, core: Any) -> dict[str, NDArray[Any]]:
         """The tensors of a bare model, as they ship."""
 
-    @abstractmethod
+    def learn(self, params: Params, trial: TrainingTrial, length: int | None = None) -> Trained:
+        """Train and report; end early where the trial is to be pruned.
+
+        Args:
+            params: The configuration.
+            trial: Its trial.
+            length: Train for exactly so many epochs or rounds, whatever validation says: there is none then.
+
+        Raises:
+            Diverged: The loss is NaN or grows away from any solution.
+        """
+        raise NotImplementedError
+
     def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Train, report, save the model, and return its metrics."""
+        trained = self.learn(params, trial)
+        if trained.core is None:
+            return dict(trained.metrics)
+        return {**trained.metrics, **self._finish(params, trained.core, trial)}
 
     def train(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
         """Train, report, and return the metrics of the model that ships, on the validation split.
@@ -274,7 +317,10 @@ class FamilyTask(ABC):
         """
         # Libraries and data included: any machine that trains the model holds them too.
         with peak_resident() as peak, peak_allocated() as allocated, self._energy() as use:
-            metrics = self.fit(params, trial)
+            if self._folds is None:
+                metrics = self.fit(params, trial)
+            else:
+                metrics = CrossValidation(self, params, trial, self._folds).run()
         found = {"train_memory_bytes": float(peak[0]), **self.inputs(params)}
         if allocated[0] > 0 and "train_gpu_memory_mb" in self.trainer.measures:
             found["train_gpu_memory_bytes"] = float(allocated[0])
@@ -323,22 +369,36 @@ class FamilyTask(ABC):
 
     def _finish(self, params: Params, core: Any, trial: TrainingTrial) -> dict[str, float]:
         """Score the model that ships, hand it to the trial, and say what it weighs."""
+        model, known = self.hand_over(params, core, trial)
+        scored = self.scored_as_winner(params, model)
+        if scored.influences is not None:
+            trial.save_influences(scored.influences)
+        return {**scored.metrics, **known}
+
+    def hand_over(
+        self, params: Params, core: Any, trial: TrainingTrial, threshold: float | None = None
+    ) -> tuple[Any, dict[str, float]]:
+        """Hand the file that ships to the trial; the file's model, and what is known of the file.
+
+        Args:
+            params: The configuration.
+            core: The bare model.
+            trial: That keeps the file.
+            threshold: Decision threshold that was fitted elsewhere; None: it is fitted here, if one is to be.
+        """
         with TemporaryDirectory(prefix="satisfice-") as folder:
-            kept = self.file.keep(self, params, core, Path(folder))
+            kept = self.file.keep(self, params, core, Path(folder), threshold)
             beside = {} if kept.weights is None else {"weights": kept.weights}
             trial.save_model(kept.file, **beside)
             size = float(kept.file.stat().st_size)
-        scored = self._scored_as_winner(params, kept.model)
-        if scored.influences is not None:
-            trial.save_influences(scored.influences)
-        return {**scored.metrics, **kept.metrics, **self._convert({"size_bytes": size})}
+        return kept.model, {**kept.metrics, **self._convert({"size_bytes": size})}
 
     def _scored(self, params: Params, model: OnnxModel, feeds: Feeds, fold: Fold) -> ScoredRows:
         codes, outputs = model.answers(feeds, self.splits.classes)
         levels = self.answer_rule(params).levels
         return ScoredRows.on_rows(self.splits.task, fold.y, codes, outputs, levels, self.spec.seed)
 
-    def _scored_as_winner(self, params: Params, model: Any) -> ScoredRows:
+    def scored_as_winner(self, params: Params, model: Any) -> ScoredRows:
         """The file's scores on the validation split, and how far those on the training split are ahead."""
         if not isinstance(model, OnnxModel):
             return self.scoring(params).of_winner(model)

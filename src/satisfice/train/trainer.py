@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,6 +36,15 @@ class Trainer(Protocol):
 
 # What some families have to count, and others not.
 COUNTS = ("n_parameters", "flops", "nonzero_weights", "n_leaves", "max_depth")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """A training's end."""
+
+    core: Any  # the bare model; None where the trial was stopped
+    metrics: Mapping[str, float]  # what the training tells: train_seconds, epochs_to_target, counts
+    length: int | None = None  # epochs or rounds that the model has; None where the family has neither
 
 
 def measures(

@@ -23,7 +23,7 @@ def diagnose(
     defaults: Mapping[str, Any] | None = None,
     numbers: Iterable[int] | None = None,
 ) -> list[Diagnosis]:
-    """Every training that has begun, by number.
+    """Every training that has begun, by number; of a cross-validated one only whether it diverged.
 
     Args:
         records: All trials of the study with their reports: the neighbours of each.
@@ -32,7 +32,8 @@ def diagnose(
         numbers: Of the trials to diagnose; None: all.
     """
     wanted = None if numbers is None else set(numbers)
-    source = source_of(records, spec.objectives)
+    # With cross-validation a step is a fold: what is reported is no curve of a training.
+    source = None if spec.folds is not None else source_of(records, spec.objectives)
     curves: dict[int, Curves] = {}
     if source is not None:
         found = ((r.number, curves_of(r, source)) for r in records if r.reports)

@@ -33,21 +33,23 @@ def diagnose(name: str, number: int | None, storage: str | None, as_json: bool) 
     if as_json:
         print_json(found)
         return
-    _show_diagnoses(found, every=number is not None)
+    folded = study.spec.folds is not None
+    unknown = "cross-validated, so that steps are folds and no curve" if folded else "nothing reported"
+    _show_diagnoses(found, every=number is not None, unknown=unknown)
 
 
-def _show_diagnoses(found: Sequence[TrainingDiagnosis], *, every: bool) -> None:
+def _show_diagnoses(found: Sequence[TrainingDiagnosis], *, every: bool, unknown: str) -> None:
     counted = Counter(label.label for d in found for label in d.labels)
     if not every:
         told = ", ".join(f"{n} {_spoken(label)}" for label, n in counted.most_common())
         many = "1 training" if len(found) == 1 else f"{len(found)} trainings"
-        click.echo(f"{many}: {told or 'nothing reported'}")
+        click.echo(f"{many}: {told or unknown}")
     for d in found:
         for label in d.labels:
             if every or label.label != "healthy":
                 click.echo(f"trial {d.number}: {_spoken(label.label)}: {label.evidence}")
         if every and not d.labels:
-            click.echo(f"trial {d.number} reported nothing to judge by")
+            click.echo(f"trial {d.number} has no label: {unknown}")
 
 
 def _spoken(label: str) -> str:

@@ -86,6 +86,12 @@ class TableEncoder:
 
     kind = "table"
 
+    def without_texts(self) -> TableEncoder:
+        """The same, for models that do not ask for the columns of text."""
+        names = () if self.texts is None else self.texts.columns
+        rules = {name: rule for name, rule in self.rules.items() if name not in names}
+        return replace(self, texts=None, rules=rules)
+
     @property
     def n_features(self) -> int:
         """D."""

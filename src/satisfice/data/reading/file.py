@@ -22,6 +22,7 @@ from satisfice.spec.study import FIRST_READING, DataSpec
 
 _ZONE = r"\d(?:[Zz]|[+-]\d{2}:?\d{2})$"  # after a time of day
 _SEPARATORS = (",", ";", "\t", "|")
+_NO_GROUP = ("", "nan", "na", "n/a", "null", "none", "?")
 
 
 def find_file(spec: DataSpec, base_dir: Path) -> Path:
@@ -39,7 +40,7 @@ def find_file(spec: DataSpec, base_dir: Path) -> Path:
 
 
 def read_file(spec: DataSpec, base_dir: Path) -> RawData:
-    """Read the file, and set the target and the time column apart.
+    """Read the file, and set the target and the columns of times and groups apart.
 
     Raises:
         DataError: The file or one of the named columns is missing or empty, or the file cannot be read.
@@ -55,13 +56,16 @@ def read_file(spec: DataSpec, base_dir: Path) -> RawData:
     target, when = _named(spec.target, frame, "target", path), None
     if spec.time is not None:
         when = _named(spec.time, frame, "time", path)
+    together = None if spec.groups is None else _named(spec.groups, frame, "groups", path)
     dropped = {_named(name, frame, "drop", path) for name in spec.drop}
     time = None if when is None else _moments(_typed(frame[when], path, spec.reading), path)
-    items = frame.drop(columns=sorted({target, *dropped, *([] if when is None else [when])}))
+    groups = None if together is None else _groups(frame[together], path)
+    apart = {name for name in (target, when, together) if name is not None}
+    items = frame.drop(columns=sorted(apart | dropped))
     if items.shape[1] == 0:
         raise DataError(f"data.file: {path} has no column left to learn from")
     kept = tuple(note for note in notes if note.column in {"", *items.columns})
-    return RawData(items=items, target=frame[target], time=time, notes=kept)
+    return RawData(items=items, target=frame[target], time=time, groups=groups, notes=kept)
 
 
 def _named(name: str, frame: pd.DataFrame, key: str, path: Path) -> str:
@@ -154,6 +158,19 @@ def _separator(path: Path) -> str:
     with path.open(encoding="utf-8", errors="replace") as file:
         first = file.readline()
     return max(_SEPARATORS, key=first.count)
+
+
+def _groups(series: pd.Series[Any], path: Path) -> pd.Series[Any]:
+    """The column of groups as texts, blanks around them left out."""
+    texts = series.astype(str).str.strip()
+    missing = int((series.isna() | texts.str.lower().isin(_NO_GROUP)).sum())
+    if missing:
+        rows = "1 row has" if missing == 1 else f"{missing} rows have"
+        raise DataError(
+            f"data.groups: {rows} no value in the column {series.name!r} of {path}",
+            hint="give every row a group, a value of its own where it belongs to none",
+        )
+    return texts
 
 
 def _moments(series: pd.Series[Any], path: Path) -> pd.Series[Any]:

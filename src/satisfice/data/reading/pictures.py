@@ -104,7 +104,7 @@ def _source(spec: DataSpec, base_dir: Path) -> _Source:
             hint=did_you_mean(spec.images, list(map(str, read.items.columns))),
         )
     names = list_paths(table, spec.images, read.items[spec.images].tolist())
-    raw = replace(_raw(read.target), time=read.time)
+    raw = replace(_raw(read.target), time=read.time, groups=read.groups)
     return _Source(key=f"data.images: {table}", root=table.parent, names=names, raw=raw)
 
 

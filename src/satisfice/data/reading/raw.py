@@ -24,6 +24,7 @@ class RawData:
     items: pd.DataFrame | NDArray[Any]  # table: n rows; images: (n, channels, height, width), any real dtype
     target: pd.Series[Any]  # length n, no missing value
     time: pd.Series[Any] | None = None  # length n; given where the split goes by time
+    groups: pd.Series[Any] | None = None  # length n, no missing value; rows of one value stay together
     notes: tuple[ColumnNote, ...] = ()  # what reading the source found worth saying
     rules: Mapping[str, Rule] = field(default_factory=dict)  # by which the cells of a table were read
     target_rule: Rule = field(default_factory=Rule)  # by which the target's numbers were read
@@ -45,7 +46,8 @@ class RawData:
         """Only these rows, in this order."""
         items = self.items.iloc[rows] if isinstance(self.items, pd.DataFrame) else self.items[rows]
         time = None if self.time is None else self.time.iloc[rows]
-        return replace(self, items=items, target=self.target.iloc[rows], time=time)
+        groups = None if self.groups is None else self.groups.iloc[rows]
+        return replace(self, items=items, target=self.target.iloc[rows], time=time, groups=groups)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,9 @@ class Extrapolation:
             level = reports[:, g]
             if g > 0:
                 change = level - reports[:, g - 1]
-                harmonic = steps[g - 1] / (steps[g] - steps[g - 1])
+                # The mean over some of the folds has no way to go on.
+                fall = history.problem.folds is None
+                harmonic = float(steps[g - 1] / (steps[g] - steps[g - 1])) if fall else 0.0
                 momentum[g] = _momentum(level[: len(seen)], change[: len(seen)], seen, harmonic)
                 level = _levels(level, change, momentum[g])
             prior = _PRIOR_VARIANCE * known.spread * to_come[g]

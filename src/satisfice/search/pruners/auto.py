@@ -50,7 +50,7 @@ class NoPruner:
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
         """Reports at the rungs are still wanted: the sampler learns from unfinished trials."""
-        return step in rungs(max_steps)
+        return self._problem.folds is not None or step in rungs(max_steps)
 
     def decide(self, history: History, number: int) -> Decision:
         """Always goes on."""

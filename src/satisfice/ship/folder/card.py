@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from satisfice.ship.folder.description import Description, ImageInput, InputColumn
+from satisfice.ship.folder.description import (
+    CROSS_VALIDATION,
+    VALIDATION,
+    Description,
+    ImageInput,
+    InputColumn,
+)
 
+_CHOSEN_BY = {VALIDATION: "Of the validation rows", CROSS_VALIDATION: "Means of the cross-validation"}
 _USE = """## Use
 
 ```sh
@@ -118,11 +125,13 @@ def _promises(description: Description) -> str:
         name = f"{each.metric} (estimated)" if each.estimated else each.metric
         rows.append(f"| {name} | {each.bound or ''} | {each.value:.6g}{span} | {each.host} | {how} |")
     table = "\n".join(["| metric | bound | measured | host | runtime |", "|---|---|---|---|---|", *rows])
-    chosen_by = {
-        name for score in description.scores if score.split == "validation" for name in score.metrics
-    }
+    scores = [score for score in description.scores if score.split in _CHOSEN_BY]
+    chosen_by = {name: score.split for score in scores for name in score.metrics}
     scored = [each.metric for each in description.promises if each.metric in chosen_by]
-    told = f"\n\nOf the validation rows, by which it was chosen: {', '.join(scored)}." if scored else ""
+    told = ""
+    if scored:
+        by = _CHOSEN_BY[chosen_by[scored[0]]]
+        told = f"\n\n{by}, by which it was chosen: {', '.join(scored)}."
     return table + told
 
 

@@ -12,6 +12,9 @@ from typing import Any
 from satisfice.data.reading.cells import Rule
 
 FORMAT = 1
+VALIDATION = "validation"
+# Means over folds: each row was scored by a model that had not seen it, and all of them train what ships.
+CROSS_VALIDATION = "cross-validation"
 IMAGE_COLUMN = "image"  # name under which a row holds its image
 
 
@@ -64,7 +67,7 @@ class Promise:
 class Score:
     """Scores of the shipped file's own answers on one split of the data."""
 
-    split: str  # "test" or "validation"
+    split: str  # "test", VALIDATION or CROSS_VALIDATION
     rows: int
     metrics: Mapping[str, float]
     standard_errors: Mapping[str, float] = field(default_factory=dict)

@@ -30,7 +30,7 @@ from satisfice.spec.study_file.family_checks import Known, Parts, check_parts
 from satisfice.spec.study_file.parse_metrics import read_constraints, read_objectives
 from satisfice.spec.study_file.parse_profiles import read_profiles
 from satisfice.spec.study_file.parse_space import read_space, read_start
-from satisfice.spec.study_file.parse_training import read_training, with_picture_size
+from satisfice.spec.study_file.parse_training import check_total_epochs, read_training, with_picture_size
 from satisfice.spec.study_file.read import Problems, Table, plain, show
 from satisfice.spec.study_file.text import read_toml
 
@@ -157,6 +157,7 @@ def _read(
     metrics = {*(o.metric for o in objectives), *(c.metric for c in constraints)}
     _check_names(top, space, model, info, metrics.union(*(p.metrics for p in profiles)))
     budget = _section(top, "budget", _budget)
+    attempt(lambda: check_total_epochs(top, data, budget))
     search = _section(top, "search", lambda table: _search(table, space, top.content.get("space")))
     ship = _section(top, "ship", lambda table: _ship(table, model, info))
     choose = _section(top, "choose", _choose)

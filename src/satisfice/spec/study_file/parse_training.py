@@ -12,7 +12,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from satisfice.spec import grammar
 from satisfice.spec.advice.habits import key_advice
 from satisfice.spec.space import SearchSpace
-from satisfice.spec.study import DataSpec, ModelSpec, TaskSpec
+from satisfice.spec.study import Budget, DataSpec, ModelSpec, TaskSpec
 from satisfice.spec.study_file.read import Table, is_number, is_scalar, show
 from satisfice.spec.toml import assignment
 
@@ -73,7 +73,8 @@ def _data(table: Table) -> DataSpec | None:
             f"drops the target {show(read['target'])}", key="drop", hint="remove it from the list"
         )
     _check_text(table, read)
-    if read["valid"] + read["test"] >= 1:
+    _check_folds(table, read)
+    if read["folds"] is None and read["valid"] + read["test"] >= 1:
         raise table.error(
             f"valid {read['valid']} and test {read['test']} leave no row to train on",
             hint="make their sum less than 1",
@@ -87,7 +88,7 @@ def _check_text(table: Table, read: Mapping[str, Any]) -> None:
     for name in text:
         if text.count(name) > 1:
             raise table.error(f"names {show(name)} twice", key="text", hint="name it once")
-        for key in ("target", "time"):
+        for key in ("target", "time", "groups"):
             if name == read[key]:
                 raise table.error(
                     f"names {show(name)}, which is the {key} column",
@@ -131,7 +132,10 @@ def _check_source(table: Table, read: Mapping[str, Any]) -> None:
     source = given[0]
     if source == "file" and read["target"] is None:
         raise table.error("is missing", key="target", hint='name the column to predict: target = "label"')
-    of_file = {"name": ("target", "time", "images"), "folder": ("target", "time", "images", "drop", "text")}
+    of_file = {
+        "name": ("target", "time", "groups", "images"),
+        "folder": ("target", "time", "groups", "images", "drop", "text"),
+    }
     told_as = {"name": "a registered data set", "folder": "a folder"}
     for key in of_file.get(source, ()):
         if read[key]:
@@ -148,9 +152,9 @@ def _check_source(table: Table, read: Mapping[str, Any]) -> None:
 
 def _check_images(table: Table, read: Mapping[str, Any]) -> None:
     """What goes with a column of paths."""
-    if read["images"] in (read["target"], read["time"]):
+    if read["images"] in (read["target"], read["time"], read["groups"]):
         raise table.error(
-            f"{show(read['images'])} is the column of the target or the time",
+            f"{show(read['images'])} is the column of the target, the time or the groups",
             key="images",
             hint="name the column of paths",
         )
@@ -193,6 +197,52 @@ def _largest_size(model: ModelSpec | None, space: SearchSpace) -> float:
         elif isinstance(d, IntDistribution | FloatDistribution):
             found.append(d.high)
     return max((float(each) for each in found if is_number(each)), default=0.0)
+
+
+def check_total_epochs(top: Table, data: DataSpec | None, budget: Budget | None) -> None:
+    """See that a cross-validated trial has epochs for each of its trainings.
+
+    Raises:
+        SpecError: `total_epochs` is less than one trial takes.
+    """
+    if data is None or data.folds is None or budget is None or budget.total_epochs is None:
+        return
+    trainings = data.folds + 1
+    least = trainings * (budget.epochs or 1)
+    if budget.total_epochs < least:
+        raise top.error(
+            f"{budget.total_epochs} is less than the {least} epochs of one trial: {data.folds} folds, and "
+            "one training on all their rows",
+            key="budget.total_epochs",
+            hint="raise total_epochs, or lower epochs or folds",
+        )
+
+
+def _check_folds(table: Table, read: Mapping[str, Any]) -> None:
+    """See that `folds` and `groups` go with the other keys.
+
+    Raises:
+        SpecError: They do not.
+    """
+    if read["folds"] is not None:
+        if "valid" in table.content:
+            raise table.error(
+                f"does not go with folds = {read['folds']}, where each fold validates once",
+                key="valid",
+                hint="remove valid",
+            )
+        if read["time"] is not None:
+            raise table.error(
+                "does not go with time: later rows would train what earlier ones validate",
+                key="folds",
+                hint="remove folds or time",
+            )
+    if read["groups"] is not None and read["groups"] == read["target"]:
+        raise table.error(
+            f"is the target {show(read['groups'])}",
+            key="groups",
+            hint="name the column that tells which rows belong together",
+        )
 
 
 def _model(table: Table) -> ModelSpec | None:

@@ -43,20 +43,24 @@ def check_time(study: sa.RowMapping) -> None:
         raise BudgetSpent(f"the budget of {study['timeout_s']:g} s is spent")
 
 
-def reserve(study: sa.RowMapping, held: int = 0) -> int:
+def reserve(study: sa.RowMapping, held: int = 0, *, least: int = 1) -> int:
     """Epochs promised to a new trial, so that the total is exact whatever the workers do; 0: no total.
 
-    ``held`` were promised to the same slot before, to a worker that died before it began.
+    Args:
+        study: Its row.
+        held: Epochs promised to the same slot before, to a worker that died before it began.
+        least: Without so many a trial cannot begin.
 
     Raises:
-        BudgetSpent: No epoch is left.
+        BudgetSpent: Fewer are left.
     """
     total = study["total_epochs_budget"]
     if total is None:
         return 0
     left = int(total - study["epochs_reserved"]) + held
-    if left <= 0:
-        raise BudgetSpent(f"the budget of {total} epochs is spent")
+    if left < least:
+        rest = f" but for {left}, too few for a trial with folds" if left > 0 else ""
+        raise BudgetSpent(f"the budget of {total} epochs is spent{rest}")
     return min(left, study["epochs_per_trial"] or left)
 
 

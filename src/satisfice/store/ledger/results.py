@@ -60,7 +60,7 @@ class Results(Repeats):
             if claim.token not in self._study.held_until:  # claimed by another object
                 last = self._study.last_step(connection, self._study.held_row(connection, claim), body)
             self._study.insert_reports(connection, study, claim, body)
-            used = min(last, claim.reserved)
+            used = self._study.epochs_used(last, claim.reserved)
             self._study.update_held(
                 connection,
                 claim,

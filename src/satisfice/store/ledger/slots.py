@@ -102,7 +102,7 @@ class Slots(Repeats):
             )
         attempt = row["attempt"] + 1 if begun else 0
         held = int(row["epochs_reserved"])
-        reserved = held if begun else budget.reserve(study, held)
+        reserved = held if begun else budget.reserve(study, held, least=self._study.trainings)
         connection.execute(
             self._study.update_slot(row["slot"]).values(
                 phase=Phase.RUNNING.value if begun else Phase.PROPOSING.value,
@@ -139,7 +139,7 @@ class Slots(Repeats):
         if slot >= study["trials_budget"]:
             raise budget.trials_spent(study)
         budget.check_time(study)
-        reserved = budget.reserve(study)
+        reserved = budget.reserve(study, least=self._study.trainings)
         seed = slot_seed(self._study.seed, slot)
         row = {
             "study_uuid": self._study.uuid,

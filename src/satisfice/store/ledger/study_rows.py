@@ -40,6 +40,7 @@ class StudyRows:
         space: The study's parameters.
         worker: UUID of this worker.
         seed: The study's seed.
+        trainings: Of one trial, which share its epochs: with folds one for each, and a last one.
         lease_s: How long a lease holds without being renewed.
     """
 
@@ -53,6 +54,7 @@ class StudyRows:
         space: SearchSpace,
         worker: str,
         seed: int,
+        trainings: int = 1,
         lease_s: float = DEFAULT_LEASE_S,
     ) -> None:
         self.db = db
@@ -62,6 +64,7 @@ class StudyRows:
         self.space = space
         self.worker = worker
         self.seed = seed
+        self.trainings = trainings
         self.lease_s = lease_s
         self.spec_version: int | None = None  # of the spec that this worker goes by; None: it needs none
         self.held_until: dict[str, float] = {}  # by token, what this worker last wrote
@@ -167,6 +170,17 @@ class StudyRows:
         known = max(claim.last_step, self.reached.get(claim.token, 0))
         return max([known, *(step for step, _ in body)])
 
+    def epochs_used(self, last_step: int, reserved: int) -> int:
+        """Epochs of a trial that ended after a step, of those that were promised to it.
+
+        A step is an epoch. With folds it is a training that counts in full, though patience may have ended it
+        before; after the last fold follows one more.
+        """
+        if self.trainings == 1:
+            return min(last_step, reserved)
+        begun = last_step + 1 if last_step >= self.trainings - 1 else last_step
+        return min(begun * (reserved // self.trainings), reserved)
+
     def let_go(self, claim: Claim) -> None:
         """Forget a lease that this worker holds no more."""
         self.held_until.pop(claim.token, None)
@@ -269,7 +283,7 @@ class StudyRows:
         last = self.last_step(connection, row)
         self.end_attempt(connection, row["number"], row["attempt"], last, "lost", reason, now)
         self.rows.finish_trial(connection, row["optuna_trial_id"], TrialState.FAIL, None, {}, {})
-        used = min(last, int(row["epochs_reserved"]))
+        used = self.epochs_used(last, int(row["epochs_reserved"]))
         connection.execute(
             self.update_slot(row["slot"]).values(
                 phase=Phase.DONE.value,

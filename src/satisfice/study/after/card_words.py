@@ -42,10 +42,17 @@ def data_words(spec: StudySpec, splits: Splits) -> str:
         of = "file" if spec.data.folder is None else "folder"
         name = f"The {of} `{PurePath(spec.data.file or spec.data.folder or '').name}`."
     how = f"in the order of `{spec.data.time}`" if spec.data.time else f"drawn by the seed {spec.seed}"
-    rows = (
-        f"{len(splits.train)} rows trained it, {len(splits.valid)} validated it, {len(splits.test)} tested it"
-    )
+    if spec.folds is None:
+        rows = f"{len(splits.train)} rows trained it, {len(splits.valid)} validated it"
+    else:
+        rows = (
+            f"{len(splits.train)} rows trained it; before that each of them validated a model that had not "
+            f"seen it, in one of {spec.folds} folds"
+        )
+    rows += f", {len(splits.test)} tested it"
     parts = [f"{name} {rows}; the split is {how}."]
+    if spec.data.groups is not None:
+        parts.append(f"Rows of one `{spec.data.groups}` stand in one split and fold.")
     if spec.data.limit is not None:
         parts.append(f"Of all rows {spec.data.limit} were used.")
     if len(splits.classes) == 2:
@@ -90,7 +97,7 @@ def _chosen(found: Found) -> str:
         )
     if found.by_study:
         return (
-            f"Trial {number} is the one that the study chose by its validation rows and measured again. The "
+            f"Trial {number} is the one that the study chose by {_by(found.spec)} and measured again. The "
             "test rows were not used to choose it."
         )
     other = f"; the study's own choice is trial {found.confirmed}" if found.confirmed is not None else ""
@@ -98,6 +105,10 @@ def _chosen(found: Found) -> str:
         f"Trial {number} was named by a person{other}. The test split was scored for it when it was shipped: "
         "whoever compares several trials by their test scores chooses by the test rows."
     )
+
+
+def _by(spec: StudySpec) -> str:
+    return "its validation rows" if spec.folds is None else f"cross-validation with {spec.folds} folds"
 
 
 def _otherwise_measured(found: Found) -> str:

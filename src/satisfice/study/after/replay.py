@@ -29,15 +29,19 @@ class _Rehearsal:
         self.params: Mapping[str, Any] = dict(record.params)
         self.seed = record.seed
         # The budget may have granted it fewer than others, or have been changed since.
-        self.max_epochs = record.proposal.get("epochs", session.search.max_steps)
+        most = session.spec.budget.epochs
+        most = None if most is None else most * session.spec.trainings
+        self.max_epochs = record.proposal.get("epochs", most)
         self.threads = session.threads
+        self._folds = session.spec.folds
         self.metrics: dict[str, float] = {}
         self._last = record.steps if record.state is not TrialState.COMPLETE else None
         self._step = 0
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         self._step = step
-        self.metrics.update(metrics)
+        if not self._folds:  # what is reported of folds is none of the trial's metrics
+            self.metrics.update(metrics)
 
     def should_prune(self) -> bool:
         return self._last is not None and self._step >= self._last

@@ -17,7 +17,7 @@ from satisfice.results.confirmation import Confirmation
 from satisfice.results.shipped_folder import ShippedFolder
 from satisfice.ship import runtime
 from satisfice.ship.folder.card import model_card
-from satisfice.ship.folder.description import Description, Score, to_json
+from satisfice.ship.folder.description import CROSS_VALIDATION, VALIDATION, Description, Score, to_json
 from satisfice.ship.folder.pipeline import Pipeline
 from satisfice.ship.folder.write import FILES, check_place, write_folder
 from satisfice.ship.onnx_file import Options
@@ -305,4 +305,9 @@ def _validation(session: Session, record: TrialRecord) -> list[Score]:
     splits = _splits(session)
     names = [name for name in record.metrics if name in METRICS and METRICS[name].task == splits.task]
     metrics: dict[str, Any] = {name: record.metrics[name] for name in names}
-    return [Score(split="validation", rows=len(splits.valid), metrics=metrics)] if metrics else []
+    if not metrics:
+        return []
+    if record.folds is None:
+        return [Score(split=VALIDATION, rows=len(splits.valid), metrics=metrics)]
+    errors = {name: record.standard_errors[name] for name in names if name in record.standard_errors}
+    return [Score(split=CROSS_VALIDATION, rows=len(splits.train), metrics=metrics, standard_errors=errors)]

@@ -88,7 +88,8 @@ class RunningTrial:
             raise BadReport(f"step = {step!r:.80} is no step", hint=step_hint(step))
         values = as_floats(metrics)
         check_errors(values, known=self.metrics, named=self.session.spec.metric_names)
-        self.metrics = updated(self.metrics, self._of_the_model(values))
+        if self.session.spec.folds is None:  # a mean over some of the folds is none of the trial's metrics
+            self.metrics = updated(self.metrics, self._of_the_model(values))
         # Judged where a step that trials are judged at is reached, or passed by since the report before.
         again = int(step) == self._last_step
         reached, self._last_step = max(self._reached, self._last_step), int(step)

@@ -27,14 +27,14 @@ class SearchState:
         spec: The study.
 
     Attributes:
-        max_steps: Epochs that the budget allows a trial.
+        max_steps: Epochs that the budget allows a trial; with folds, how many there are.
         revision: The study's, up to which everything is in the history; -1: nothing yet.
     """
 
     def __init__(self, spec: StudySpec) -> None:
         self._views = Views([_view(spec, each) for each in (asked(spec), *_in_turns(spec))])
         self._names = spec.metric_names
-        self.max_steps = spec.budget.epochs
+        self.max_steps = spec.folds or spec.budget.epochs
         self.revision = -1
 
     @property
@@ -117,7 +117,8 @@ def _view(spec: StudySpec, question: Asked) -> View:
         objectives=wanted or spec.objectives,
         constraints=question.constraints,
         screened=common_bounds(spec.profiles) if question.profile is None else (),
-        max_steps=spec.budget.epochs,
+        max_steps=spec.folds or spec.budget.epochs,
+        folds=spec.folds,
         n_trials=spec.budget.trials,
         seed=spec.seed,
     )

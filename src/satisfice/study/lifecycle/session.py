@@ -93,6 +93,7 @@ class Session:
                 space=spec.space,
                 worker=os.environ.get(WORKER_VARIABLE) or uuid.uuid4().hex,
                 seed=spec.seed,
+                trainings=spec.trainings,
                 lease_s=lease_seconds(db),
             )
         )

@@ -25,7 +25,7 @@ from satisfice.train.families.linear_solvers import SOLVERS, check_solvers, logi
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import AUTO, Hyperparameter, Hyperparameters, of_tables, of_the_file
 from satisfice.train.text_hyperparameters import TEXT
-from satisfice.train.trainer import measures
+from satisfice.train.trainer import Trained, measures
 
 _MANY, _FILLED, _LOOKED_AT = 128, 0.2, 1000  # features; share that is not zero; rows it is told by
 _ROUNDING = 4.0 * float(np.finfo(np.float32).eps)  # of the largest spread of features in any direction
@@ -79,7 +79,7 @@ class LinearTask(FamilyTask):
         """Weight and bias."""
         return {"weight": core.weight, "bias": core.bias}
 
-    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def learn(self, params: Params, trial: TrainingTrial, length: int | None = None) -> Trained:
         """Fit once, report once."""
         values, data = self.values(params), self.splits_of(params)
         began = time.perf_counter()
@@ -97,9 +97,9 @@ class LinearTask(FamilyTask):
         curves = losses.of(core(losses.train_x), core(data.valid.x)) | losses.guess | norm
         trial.report(1, scored | curves)
         if trial.should_prune():
-            return known | scored
+            return Trained(core=None, metrics=known | scored)
         nonzero = {"nonzero_weights": float(np.count_nonzero(core.weight))}
-        return known | self._finish(params, core, trial) | nonzero
+        return Trained(core=core, metrics=known | nonzero)
 
     def _shape(self, params: Params) -> tuple[int, int]:
         k = self.splits.n_classes

@@ -42,14 +42,18 @@ class OnnxFile:
         """
         return self._written(task, params, task.arrays(core), threshold)
 
-    def keep(self, task: Shippable, params: Params, core: Any, folder: Path) -> Kept:
+    def keep(
+        self, task: Shippable, params: Params, core: Any, folder: Path, threshold: float | None = None
+    ) -> Kept:
         """See `ShippedFile`: the trained weights are kept beside."""
         rule, told = task.answer_rule(params), dict[str, float]()
-        model = OnnxModel(self.content(task, params, core))
-        if rule.fitted:
+        model = OnnxModel(self.content(task, params, core, threshold))
+        if rule.fitted and threshold is None:
             _, proba = model.answers(task.feeds_of(params).valid, task.splits.classes)
-            told[FITTED_THRESHOLD] = rule.fit(task.splits.valid.y, proba)
-            model = OnnxModel(self.content(task, params, core, told[FITTED_THRESHOLD]))
+            threshold = rule.fit(task.splits.valid.y, proba)
+            model = OnnxModel(self.content(task, params, core, threshold))
+        if rule.fitted and threshold is not None:
+            told[FITTED_THRESHOLD] = threshold
         path = folder / self.name
         path.write_bytes(model.content)
         weights = SafetensorsFile().keep(task, params, core, folder).file

@@ -84,8 +84,18 @@ class ShippedFile(Protocol):
     def length(self, task: Shippable, params: Params, arrays: Arrays) -> int:
         """Bytes of the file, exact; where they follow from types and shapes, the tensors need no numbers."""
 
-    def keep(self, task: Shippable, params: Params, core: Any, folder: Path) -> Kept:
-        """Write a fitted bare model into ``folder``."""
+    def keep(
+        self, task: Shippable, params: Params, core: Any, folder: Path, threshold: float | None = None
+    ) -> Kept:
+        """Write a fitted bare model into ``folder``.
+
+        Args:
+            task: The family bound to its data.
+            params: The configuration.
+            core: The bare model.
+            folder: Where the file is written.
+            threshold: Decision threshold that was fitted elsewhere; None: it is fitted here, if one is to be.
+        """
 
     def load(self, path: Path) -> Any:
         """The model in a file, ready to predict.
@@ -127,8 +137,11 @@ class SafetensorsFile:
         shapes = {name: (array.dtype, array.shape) for name, array in arrays.items()}
         return safetensors_file.file_bytes(task.header(params), shapes)
 
-    def keep(self, task: Shippable, params: Params, core: Any, folder: Path) -> Kept:
-        """See `ShippedFile`."""
+    def keep(
+        self, task: Shippable, params: Params, core: Any, folder: Path, threshold: float | None = None
+    ) -> Kept:
+        """See `ShippedFile`. Whoever predicts with it decides by the threshold themselves."""
+        del threshold
         path = folder / self.name
         safetensors_file.write(task.header(params), task.arrays(core), path)
         return Kept(file=path, model=core)

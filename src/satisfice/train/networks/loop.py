@@ -63,6 +63,7 @@ class Setting:
     teacher: NDArray[np.float32] | None = (
         None  # its outputs for the training rows, as `outputs_of` gives them
     )
+    length: int | None = None  # train for exactly so many of the epochs, and take the last weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,6 +73,7 @@ class TrainingResult:
     module: nn.Sequential  # on the CPU, with the best weights, in evaluation mode
     metrics: dict[str, float]
     pruned: bool
+    best_epoch: int  # that the weights are of; 0: of none
 
 
 class Fit:
@@ -108,8 +110,11 @@ class Fit:
                     self.trial.save_checkpoint(self._state())
                     saved = time.monotonic()
                 if self.trial.should_prune():
-                    return TrainingResult(module=self.module, metrics=metrics | self._extras(), pruned=True)
-            return TrainingResult(module=self._best_module(), metrics=self._extras(), pruned=False)
+                    return self._result(self.module, metrics | self._extras(), pruned=True)
+            return self._result(self._best_module(), self._extras(), pruned=False)
+
+    def _result(self, module: nn.Sequential, metrics: dict[str, float], *, pruned: bool) -> TrainingResult:
+        return TrainingResult(module=module, metrics=metrics, pruned=pruned, best_epoch=self.best_epoch)
 
     def _prepare(self) -> None:
         train = self.splits.train
@@ -125,7 +130,7 @@ class Fit:
         )
         self.curves = CurveLosses(self.splits)
         self.gradient_norm = math.nan
-        pruned = share > 0 and self.setting.epochs > 1 and cuttable(plan)
+        pruned = share > 0 and self._last > 1 and cuttable(plan)
         self._take(to_be_cut(plan, share) if pruned else plan)
         self.loss, size = loss_of(
             self._make_criterion(), self.y, self.setting.teacher, self.values, classify=self.classify
@@ -148,10 +153,21 @@ class Fit:
         """Whether another epoch follows. The first part of a training that prunes ends with the cut."""
         patience = int(self.values["patience"])
         tired = 0 < patience <= self.epoch - self.best_epoch
-        if self.whole is not None and (tired or self.epoch >= self.setting.epochs // 2):
+        if self.whole is not None and (tired or self.epoch >= self._cut_at):
             self._cut(self.whole)
             tired = False
-        return self.epoch < self.setting.epochs and not tired
+        return self.epoch < self._last and not tired
+
+    @property
+    def _last(self) -> int:
+        """Epochs at most."""
+        return self.setting.epochs if self.setting.length is None else self.setting.length
+
+    @property
+    def _cut_at(self) -> int:
+        """The epoch of the cut: half of all, or of those of a training that ends by then."""
+        half = self.setting.epochs // 2
+        return half if self._last > half else self._last // 2
 
     def _cut(self, whole: Plan) -> None:
         """Go on with the network that ships: what weighs most in the best weights until here."""
@@ -189,7 +205,7 @@ class Fit:
         self.epoch += 1
         self.mains.append(metrics[main_metric(self.splits.task)])
         score_now = self.setting.sign * metrics[self.setting.metric]
-        if not self.best_weights or score_now > self.best_score:
+        if not self.best_weights or score_now > self.best_score or self.setting.length is not None:
             self.best_score, self.best_epoch = score_now, self.epoch
             self.best_weights = {name: tensor.clone() for name, tensor in candidate.state_dict().items()}
         self.seconds += time.perf_counter() - began

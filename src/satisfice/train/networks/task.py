@@ -24,7 +24,7 @@ from satisfice.train.networks.distillation import outputs_of, teachers_of
 from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters
 from satisfice.train.scoring import monitored
-from satisfice.train.trainer import measures
+from satisfice.train.trainer import Trained, measures
 
 if TYPE_CHECKING:
     import torch
@@ -113,7 +113,10 @@ class TorchTask(FamilyTask):
     def prepare(self) -> None:
         """As every family; and see that distillation has a teacher, and that there is what is measured."""
         super().prepare()
-        teachers_of(self.spec)
+        if teachers_of(self.spec) and self._folds is not None:
+            raise self._refused_folds(
+                "does not go with distillation: a teacher has learnt from rows that a fold validates on"
+            )
         self._check_accelerator()
 
     def _check_accelerator(self) -> None:
@@ -225,7 +228,7 @@ class TorchTask(FamilyTask):
         arrays: dict[str, NDArray[Any]] = import_network().to_arrays(core)
         return arrays
 
-    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def learn(self, params: Params, trial: TrainingTrial, length: int | None = None) -> Trained:
         """Train epoch by epoch; ends early when told to prune or when patience runs out.
 
         Raises:
@@ -245,14 +248,15 @@ class TorchTask(FamilyTask):
             scores=rule.scores,
             checkpoint_seconds=self.checkpoint_seconds,
             teacher=self.teacher_outputs(params),
+            length=length,
         )
         outcome = Fit(setting, self.splits_of(params), trial).run()
+        metrics = self.profile(params) | outcome.metrics
         if outcome.pruned:
-            return self.profile(params) | outcome.metrics
-        finished = self._finish(params, outcome.module, trial)
+            return Trained(core=None, metrics=metrics)
         weights = [array for array in self.arrays(outcome.module).values() if array.ndim > 1]
         nonzero = {"nonzero_weights": float(sum(np.count_nonzero(array) for array in weights))}
-        return self.profile(params) | outcome.metrics | finished | nonzero
+        return Trained(core=outcome.module, metrics=metrics | nonzero, length=outcome.best_epoch)
 
     def _plan(self, values: Mapping[str, Any], params: Params) -> Plan:
         return self.trainer.plan(values, self.preprocessor(params).shape, max(self.splits.n_classes, 1))

@@ -18,6 +18,7 @@ from satisfice.spec.task import Params, TrainingTrial
 from satisfice.train.curves import CurveLosses
 from satisfice.train.family_task import FamilyTask
 from satisfice.train.scoring import main_metric, monitored
+from satisfice.train.trainer import Trained
 from satisfice.train.trees.ensemble import TreeEnsemble, bare_leaves, shapes
 from satisfice.train.trees.export import most_bytes
 
@@ -110,16 +111,16 @@ class TreeTask(FamilyTask):
         found["max_depth"] = 0.0, float(depth)
         return found
 
-    def fit(self, params: Params, trial: TrainingTrial) -> dict[str, float]:
+    def learn(self, params: Params, trial: TrainingTrial, length: int | None = None) -> Trained:
         """Grow stage by stage; ends early when told to prune or when patience runs out."""
         values = self.values(params)
         began = time.perf_counter()
         scoring = self.scoring(params)
         metric, sign = monitored(self.spec, self.splits.task, fitted=scoring.rule.fitted)
-        patience = self.patience(values)
+        patience = self.patience(values) if length is None else 0
         best: TreeEnsemble | None = None
         best_score, best_count, mains = -np.inf, 0, list[float]()
-        counts = stages(int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
+        counts = stages(length or int(values[self.count]), trial.max_epochs or DEFAULT_STAGES)
         losses = CurveLosses(self.splits_of(values))
         sample = losses.train_x.reshape(len(losses.rows), -1)
         with threadpool_limits(limits=max(trial.threads, 1)):
@@ -134,12 +135,13 @@ class TreeTask(FamilyTask):
                 trial.report(step, metrics | curves | (losses.guess if step == 1 else {}))
                 trial.batch_end()
                 if trial.should_prune():
-                    return metrics | extras
+                    return Trained(core=None, metrics=metrics | extras)
                 if 0 < patience <= stage.trees - best_count:
                     break
             core = stage.pack() if best is None else best
         counts_of = {name: float(getattr(core, name)) for name in ("n_parameters", "n_leaves", "max_depth")}
-        return self.profile(params) | extras | self._finish(params, core, trial) | counts_of
+        known = self.profile(params) | extras | counts_of
+        return Trained(core=core, metrics=known, length=stage.trees if best is None else best_count)
 
     def _most_leaves(self, params: Params) -> int:
         """Of one tree."""

@@ -54,7 +54,7 @@ def _luck(n: int) -> float:
 def small_validation(state: StudyState) -> Iterator[HealthFinding]:
     """Too few validation rows to tell the trials apart."""
     facts, data = state.facts, state.spec.data
-    if facts is None or data is None or len(state.finished) < 2:
+    if facts is None or data is None or data.folds is not None or len(state.finished) < 2:
         return
     n, error = facts.rows["valid"], state.row_error
     task = "classification" if error is not None else "regression"
@@ -117,6 +117,8 @@ def missing_classes(state: StudyState) -> Iterator[HealthFinding]:
     for fold, classes in facts.missing.items():
         shown = ", ".join(classes[:3]) + (f" and {len(classes) - 3} more" if len(classes) > 3 else "")
         shares = facts.shares or {"valid": min(data.valid * 2, _MOST), "test": min(data.test * 2, _MOST)}
+        if data.folds is not None:
+            shares = {"test": shares["test"]}
         yield HealthFinding(
             finding="missing_class",
             subject=fold,

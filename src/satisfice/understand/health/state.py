@@ -103,7 +103,7 @@ class StudyState:
         if known.task != "classification" or known.upper != 1.0:
             return None
         share = min(max(abs(float(self.losses[self.order[0]])), 0.0), 1.0)
-        n = self.facts.rows["valid"]
+        n = self.facts.rows.get("valid", self.facts.rows["train"])  # with folds each row validates once
         share = min(max(share, 1 / (n + 2)), 1 - 1 / (n + 2))
         return math.sqrt(share * (1 - share) / n)
 

@@ -83,10 +83,7 @@ class StudyData:
             else note
             for note in splits.notes
         )
-        rules = {name: rule for name, rule in encoder.rules.items() if name not in names}
-        return replace(
-            splits, corpus=None, notes=notes, preprocessor=replace(encoder, texts=None, rules=rules)
-        )
+        return replace(splits, corpus=None, notes=notes, preprocessor=encoder.without_texts())
 
     def _refuse_kind(self, kind: str) -> None:
         if kind not in self._kinds:

@@ -18,7 +18,7 @@ from satisfice.errors import DataError, SpecError
 from satisfice.spec.study import StudySpec
 from satisfice.train.files.fold_feeds import FoldFeeds
 from satisfice.train.hyperparameter import IMAGE_SIZE, SCALING, SELECT
-from satisfice.train.sizes import sized
+from satisfice.train.preparing.sizes import sized
 from satisfice.train.text_hyperparameters import TEXT, setting_of
 
 _MOST_CACHED = 4  # prepared forms of the data kept in memory
