@@ -27,6 +27,7 @@ LAYERS = (
     ("study",),
     ("report", "deploy"),
     ("dashboard",),
+    ("lab",),
     ("api",),  # satisfice/__init__.py
     ("cli",),
 )

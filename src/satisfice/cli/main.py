@@ -41,6 +41,7 @@ _COMMANDS = {
     "report": "satisfice.cli.commands.report:report",
     "dashboard": "satisfice.cli.commands.report:dashboard",
     "ablate": "satisfice.cli.commands.ablate:ablate",
+    "lab": "satisfice.cli.commands.lab:lab",
     "replay": "satisfice.cli.commands.replay:replay",
     "ship": "satisfice.cli.commands.ship:ship",
     "verify": "satisfice.cli.commands.shipped:verify",

@@ -1,0 +1,67 @@
+"""``satisfice lab``: a page to try techniques on."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from satisfice.cli import options
+from satisfice.cli.errors import say
+from satisfice.tokens import made_for
+
+
+@click.command(epilog="Example: satisfice lab studies/titanic.toml --port 8090")
+@click.argument("study", required=False, metavar="[STUDY.toml]")
+@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    metavar="P",
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--allowed-host",
+    multiple=True,
+    metavar="NAME",
+    help="A further name the page is visited by; may be repeated.",
+)
+@click.option(
+    "--token",
+    envvar="SATISFICE_TOKEN",
+    show_envvar=True,
+    help="What visitors must know. Beyond this machine one is made and printed if none is given.",
+)
+def lab(study: str | None, host: str, port: int, allowed_host: tuple[str, ...], token: str | None) -> None:
+    """Move one technique at a time on a page, and watch what it does to a training, until Ctrl-C.
+
+    It trains on the data of STUDY.toml, else on the Titanic's passengers, in one process, as a search does.
+    Nothing is stored. The first line on standard output is the address, once a training can begin at once.
+    """
+    from satisfice.lab.app import serve_lab
+
+    options.quiet()
+    made = made_for(host, token)
+
+    def listening(address: str) -> None:
+        click.echo(address)
+        say("the lab is open (Ctrl-C ends it)")
+        if made is not None:
+            say(f"token: {made}")
+
+    if sys.stderr.isatty():  # the first line that a program reads is the address
+        say("loading the data")
+    try:
+        serve_lab(
+            None if study is None else Path(study),
+            host,
+            port,
+            allowed_hosts=allowed_host,
+            token=token or made,
+            listening=listening,
+        )
+    except KeyboardInterrupt:
+        say("lab ended")
