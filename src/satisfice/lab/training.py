@@ -17,6 +17,7 @@ from satisfice.lab.subject import Subject
 from satisfice.measure.host import cores_allowed
 from satisfice.measure.latency.timing import computes_alone, timed
 from satisfice.ship.safetensors_file import read
+from satisfice.spec.influences import Influences
 from satisfice.spec.metric import updated
 from satisfice.spec.task import Prepares
 from satisfice.threads import granted_threads
@@ -102,6 +103,9 @@ class LabTrial:
                 (self._folder / path.name).write_bytes(path.read_bytes())
         self.model_path = self._folder / Path(model).name
         self.weights_path = None if weights is None else self._folder / weights.name
+
+    def save_influences(self, influences: Influences) -> None:
+        """Nothing is kept: the lab compares no trials."""
 
 
 def train(subject: Subject, training: LabTraining, tell: Tell, cancelled: Callable[[], bool]) -> None:
