@@ -109,11 +109,12 @@ class StudyState:
 
     @cached_property
     def seed_error(self) -> float | None:
-        """The standard deviation between seeds: of replicates, or as training code reports it."""
+        """The standard deviation between seeds: of replicates, or the error that own training code reports."""
         name = self.objective.metric
-        said = [v for r in self.finished if math.isfinite(v := r.metrics.get(f"{name}.se", math.nan))]
-        if said:
-            return float(np.median(said))
+        if self.spec.model is None:
+            said = [r.standard_errors[name] for r in self.finished if name in r.standard_errors]
+            if said:
+                return float(np.median(said))
         groups: dict[int, list[float]] = {}
         for r in self.finished:
             groups.setdefault(r.number if r.replicate_of is None else r.replicate_of, []).append(
