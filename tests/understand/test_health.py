@@ -15,6 +15,7 @@ import pytest
 
 import satisfice
 from satisfice.spec.constraint import violations
+from satisfice.spec.standard_error import split
 from satisfice.spec.study import StudySpec
 from satisfice.spec.study_file.parse import parse_dict
 from satisfice.spec.study_file.render import to_dict
@@ -65,13 +66,14 @@ def study_of(
     for number in range(trials):
         params = {p.name: p.draw(rng) for p in spec.space}
         trial = Told(seed=number, max_epochs=spec.budget.epochs)
-        metrics = train(params, trial)
+        metrics, errors = split(train(params, trial))
         found = violations(spec.constraints, metrics)
         record = TrialRecord(
             number=number,
             state=TrialState.COMPLETE,
             params=params,
             metrics=metrics,
+            standard_errors=errors,
             violations=found,
             feasible=all(v <= 0 for v in found.values()),
             reports=trial.reports,

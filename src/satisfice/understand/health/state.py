@@ -109,7 +109,7 @@ class StudyState:
 
     @cached_property
     def seed_error(self) -> float | None:
-        """The standard deviation between seeds: of replicates, or the error that own training code reports."""
+        """The standard deviation between seeds: of replicates, or as own training code reports it."""
         name = self.objective.metric
         if self.spec.model is None:
             said = [r.standard_errors[name] for r in self.finished if name in r.standard_errors]
