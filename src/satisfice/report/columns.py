@@ -301,4 +301,6 @@ def _curve(record: TrialRecord, name: str) -> tuple[list[int], list[float | str 
 
 def _short(value: float) -> float:
     short = float(f"{value:.{_DIGITS}g}")
+    if not math.isfinite(short):  # the largest numbers would be rounded to infinity
+        return value
     return int(short) if short.is_integer() and abs(short) < EXACT else short

@@ -94,7 +94,8 @@ def _surface_json(surface: Surface) -> dict[str, Any]:
     def number(value: float) -> float | None:
         if not np.isfinite(value):
             return None
-        return float(value) if surface.exact else float(f"{value:.{_DIGITS}g}")
+        short = float(f"{value:.{_DIGITS}g}")
+        return float(value) if surface.exact or not np.isfinite(short) else short
 
     sure = surface.sure
     return {

@@ -16,9 +16,10 @@ def fenced(values: Array) -> Array:
     known = values[np.isfinite(values)]
     if not len(known):
         return values
-    low, high = np.quantile(known, [0.25, 0.75])
-    reach = 3.0 * (high - low) or np.inf
-    return np.clip(values, low - reach, high + reach)
+    with np.errstate(over="ignore"):  # then there are no fences
+        low, high = np.quantile(known, [0.25, 0.75])
+        reach = 3.0 * (high - low) or np.inf
+        return np.clip(values, low - reach, high + reach)
 
 
 class TailLog:

@@ -7,6 +7,7 @@ so that an epoch costs little more: at most a tenth of the fold, but 256 rows of
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -76,4 +77,5 @@ class CurveLosses:
 
 def short(value: float) -> float:
     """Six digits: what a sample of rows tells, and half the length in the storage."""
-    return float(f"{value:.6g}")
+    rounded = float(f"{value:.6g}")
+    return rounded if math.isfinite(rounded) else value  # the largest numbers would be rounded to infinity

@@ -1,4 +1,4 @@
-"""``satisfice ablate``: what each technique of a trial is worth."""
+"""``satisfice ablate``, ``replay``: stored trials trained again, with a change or without."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from satisfice.cli import answer, options
-from satisfice.cli.errors import say
+from satisfice.cli.errors import EXIT_FAILED, say
 from satisfice.cli.output import console, number, print_json
 
 if TYPE_CHECKING:
@@ -143,3 +143,26 @@ def _drawn(row: AblationRow, reach: float) -> str:
             cells[at] = "-"
     cells[place(row.effect)] = "o"
     return "".join(cells)
+
+
+@click.command(epilog="Example: satisfice replay digits-edge 17")
+@click.argument("name")
+@click.argument("trial", metavar="NUMBER", type=click.IntRange(min=0))
+@options.storage
+@options.as_json
+@click.pass_context
+def replay(context: click.Context, name: str, trial: int, storage: str | None, as_json: bool) -> None:
+    """Train one stored trial again with its own seed, and compare; the study is not changed."""
+    result = options.open_study(name, storage).replay(trial)
+    if as_json:
+        print_json(result)
+    else:
+        from satisfice.spec.metric import one_unit
+
+        for metric in one_unit((), result.stored):
+            stored = result.stored[metric]
+            again = result.metrics.get(metric)
+            click.echo(f"{metric:24} stored {number(stored):>12}   now {number(again):>12}")
+        click.echo("the same" if result.same else "different")
+    if not result.same:
+        context.exit(EXIT_FAILED)
