@@ -332,7 +332,8 @@ def test_a_study_of_own_code_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_prints_its_address_and_ends_with_ctrl_c(number: signal.Signals) -> None:
     command = [sys.executable, "-c", "from satisfice.cli.main import main; main()", "lab", "--port", "0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
@@ -340,7 +341,7 @@ def test_the_command_prints_its_address_and_ends_with_ctrl_c() -> None:
     assert address.startswith("http://127.0.0.1:")
     (child,) = psutil.Process(process.pid).children()
     assert LabVisitor(address, "guest").ask("/lab/data")[0] == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     assert "Traceback" not in process.stdout.read()
     process.stdout.close()
     assert process.wait(timeout=60) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -52,6 +53,9 @@ def lab(study: str | None, host: str, port: int, allowed_host: tuple[str, ...], 
         if made is not None:
             say(f"token: {made}")
 
+    # SIGTERM ends it as Ctrl-C does, and Ctrl-C also where a shell started it in the background.
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.default_int_handler) for number in both]
     if sys.stderr.isatty():  # the first line that a program reads is the address
         say("loading the data")
     try:
@@ -65,3 +69,6 @@ def lab(study: str | None, host: str, port: int, allowed_host: tuple[str, ...], 
         )
     except KeyboardInterrupt:
         say("lab ended")
+    finally:
+        for number, handler in zip(both, before, strict=True):
+            signal.signal(number, handler)
