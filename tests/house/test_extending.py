@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 import satisfice
+from satisfice.data import DATASETS
+from satisfice.launch.catalog import LAUNCHERS
+from satisfice.search import SAMPLERS
+from satisfice.train import TRAINERS
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -35,6 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (told / "entry_points.txt").write_text("\n".join(lines))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
+    for seam in (DATASETS, TRAINERS, SAMPLERS, LAUNCHERS):  # later tests find what was there before
+        monkeypatch.setattr(seam, "_loaded", dict(seam._loaded))
+        monkeypatch.setattr(seam, "_registered", set(seam._registered))
     return tmp_path
 
 
