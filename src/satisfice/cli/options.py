@@ -100,6 +100,37 @@ def question(command: F) -> F:
     return command
 
 
+def visited(command: F) -> F:
+    """The options of a server whose pages people open: where it listens, and what visitors must know."""
+    for option in (
+        click.option(
+            "--token",
+            envvar="SATISFICE_TOKEN",
+            show_envvar=True,
+            help="What visitors must know. Beyond this machine one is made and printed if none is given.",
+        ),
+        click.option(
+            "--allowed-host",
+            multiple=True,
+            metavar="NAME",
+            help="A further name the page is visited by; may be repeated.",
+        ),
+        click.option(
+            "--port",
+            type=click.IntRange(0, 65535),
+            default=8080,
+            show_default=True,
+            metavar="P",
+            help="Port to listen on; 0 takes a free one.",
+        ),
+        click.option(
+            "--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def _limit(_context: click.Context, parameter: click.Parameter, value: str | None) -> Any:
     """A limit of the budget as the study file would say it; `none` lifts one."""
     if value is None or value.lower() == "none":

@@ -44,19 +44,6 @@ def call(opened: Any, feeds: Mapping[str, NDArray[Any]]) -> Callable[[], object]
     return lambda: opened.run(None, held)
 
 
-def exercise(path: str, threads: int = 1, batch: int = 1) -> Callable[[], object]:
-    """Open a file, and return a call that answers ``batch`` items: zeros, and empty texts."""
-    opened = session(path, threads)
-    feeds = {}
-    for entry in opened.get_inputs():
-        shape = [batch, *entry.shape[1:]]
-        if entry.type == "tensor(string)":
-            feeds[entry.name] = np.full(shape, "", dtype=object)
-        else:
-            feeds[entry.name] = np.zeros(shape, np.uint8 if entry.type == "tensor(uint8)" else np.float64)
-    return call(opened, feeds)
-
-
 def parts_of(feeds: Mapping[str, NDArray[Any]], texts: Iterable[str]) -> Iterator[dict[str, NDArray[Any]]]:
     """The rows of the feeds, so many at a time that their tokens stay in memory.
 

@@ -15,27 +15,7 @@ from satisfice.tokens import made_for
 
 @click.command(epilog="Example: satisfice lab studies/titanic.toml --port 8090")
 @click.argument("study", required=False, metavar="[STUDY.toml]")
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    metavar="P",
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--allowed-host",
-    multiple=True,
-    metavar="NAME",
-    help="A further name the page is visited by; may be repeated.",
-)
-@click.option(
-    "--token",
-    envvar="SATISFICE_TOKEN",
-    show_envvar=True,
-    help="What visitors must know. Beyond this machine one is made and printed if none is given.",
-)
+@options.visited
 def lab(study: str | None, host: str, port: int, allowed_host: tuple[str, ...], token: str | None) -> None:
     """Move one technique at a time on a page, and watch what it does to a training, until Ctrl-C.
 

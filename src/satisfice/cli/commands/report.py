@@ -56,27 +56,7 @@ def report(
 
 @click.command(epilog="Example: satisfice dashboard --storage postgresql://me@db/studies --port 8080")
 @options.storage
-@click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8080,
-    show_default=True,
-    metavar="P",
-    help="Port to listen on; 0 takes a free one.",
-)
-@click.option(
-    "--allowed-host",
-    multiple=True,
-    metavar="NAME",
-    help="A further name the page is visited by; may be repeated.",
-)
-@click.option(
-    "--token",
-    envvar="SATISFICE_TOKEN",
-    show_envvar=True,
-    help="What visitors must know. Beyond this machine one is made and printed if none is given.",
-)
+@options.visited
 @click.option(
     "--allow-writes",
     is_flag=True,

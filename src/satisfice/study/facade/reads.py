@@ -96,7 +96,7 @@ class Reads:
             )
         except NoFeasibleTrial as error:
             waiting = waiting_sentence(self.spec, sum(r.pending for r in records))
-            away = "" if records else turned_away_sentence(self._counts()["turned_away"])
+            away = "" if records else turned_away_sentence(self.counts()["turned_away"])
             even = threshold_sentence(self.spec) if error.nearest is not None else ""
             error.hint = "; ".join(part for part in (waiting, away, error.hint, even) if part)
             raise
@@ -188,9 +188,6 @@ class Reads:
 
     def counts(self) -> Counts:
         """What `status` counts, without best trial and diagnosis; its cost does not grow with the trials."""
-        return self._counts()
-
-    def _counts(self) -> Counts:
         return self._read(lambda: counts(self._reader))
 
     def data_notes(self) -> list[ColumnNote]:
@@ -227,7 +224,7 @@ class Reads:
         from satisfice.study.reporting import exact_metrics, write
 
         exact, records = exact_metrics(self._opened), self.records(with_reports=True)
-        return write(self._reader, records, self._counts(), Path(directory), exact, profile, rule)
+        return write(self._reader, records, self.counts(), Path(directory), exact, profile, rule)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -238,7 +235,7 @@ class Reads:
         """
         from satisfice.study.reporting import figures
 
-        return figures(self._reader, self.records(with_reports=True), self._counts())
+        return figures(self._reader, self.records(with_reports=True), self.counts())
 
     def _repr_html_(self) -> str:
         """The study as a notebook shows it: counts, the best so far, each profile."""
@@ -256,7 +253,7 @@ class Reads:
         """
         from satisfice.study.reporting import context
 
-        records, found = self.records(), self._counts()
+        records, found = self.records(), self.counts()
         return self._read(lambda: context(self._reader, records, found, chosen, profile, rule))
 
     def export(self, path: str | Path) -> None:

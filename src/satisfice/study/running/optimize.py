@@ -34,7 +34,8 @@ class Optimizes(OptunaStudy):
         def status(self) -> Status:
             """See `Study`."""
 
-        def _counts(self) -> Counts: ...
+        def counts(self) -> Counts:
+            """See `Study`."""
 
     def optimize(
         self,
@@ -102,7 +103,7 @@ class Optimizes(OptunaStudy):
         may = allowance(n_trials, timeout)
         told = [as_callback(callback, self) for callback in callbacks or ()]
         if progress is not None:
-            told.append(lambda _trial, _state: progress(self._counts()))
+            told.append(lambda _trial, _state: progress(self.counts()))
         sessions = [self._session, *(self._new_session(None) for _ in range(threads - 1))]
         self._running.append(may)
         try:
@@ -152,7 +153,7 @@ class Optimizes(OptunaStudy):
         self.__dict__.pop("_session", None)
 
     def _left(self, n_trials: int | None) -> int:
-        budget = self._counts()["budget"]
+        budget = self.counts()["budget"]
         left: int = max(0, budget["trials"] - budget["used"])
         return left if n_trials is None else min(left, n_trials)
 

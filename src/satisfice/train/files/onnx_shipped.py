@@ -86,7 +86,7 @@ class OnnxFile:
         path = folder / self.name
         path.write_bytes(content)
         options: Mapping[str, Any] = {"path": str(path), "threads": task.threads, "batch": batch}
-        return Reload(entry="satisfice.ship.runtime:exercise", options=options, imports=self.libraries)
+        return Reload(entry="satisfice.ship.exercise:exercise", options=options, imports=self.libraries)
 
     def _of(self, task: Shippable, params: Params, model: Any) -> bytes | None:
         if isinstance(model, OnnxModel):
