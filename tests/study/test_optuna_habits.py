@@ -143,7 +143,7 @@ def test_hasattr_stays_right() -> None:
     assert not hasattr(study.ask(), "set_constraint")
     assert hasattr(study, "trials")
     with pytest.raises(AttributeError, match=r"^'Study' object has no attribute 'nonsense'$"):
-        study.nonsense  # noqa: B018
+        study.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_n_trials_bound_one_call_and_the_budget_bounds_all() -> None:

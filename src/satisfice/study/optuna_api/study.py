@@ -56,9 +56,11 @@ class OptunaStudy:
 
         def _by_optuna(self, read: Callable[[optuna.Study], T]) -> T: ...
 
-    def __getattr__(self, name: str) -> Any:
-        """Name what stands for a habit that has no place here."""
-        return attribute(self, "Study", name, _INSTEAD)
+    if not TYPE_CHECKING:  # a type checker shall still find a name that is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            """Name what stands for a habit that has no place here."""
+            return attribute(self, "Study", name, _INSTEAD)
 
     def __iter__(self) -> Iterator[optuna.Study]:
         """Optuna's plots take a study of its own class, or several studies: this one, as Optuna's."""

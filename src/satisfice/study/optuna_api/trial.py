@@ -40,9 +40,11 @@ class OptunaTrial:
 
         params: Mapping[str, Any]
 
-    def __getattr__(self, name: str) -> Any:
-        """Name what stands for a habit that has no place here."""
-        return attribute(self, "Trial", name, _INSTEAD)
+    if not TYPE_CHECKING:  # a type checker shall still find a name that is misspelled
+
+        def __getattr__(self, name: str) -> Any:
+            """Name what stands for a habit that has no place here."""
+            return attribute(self, "Trial", name, _INSTEAD)
 
     @property
     def objective_names(self) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ class Optimizes(OptunaStudy):
                 )
             self._session  # noqa: B018  # enqueues the first trials before workers race for it
             run_workers(
-                self._opened, processes, engine, progress=progress, status=self._counts, timeout_s=timeout_s
+                self._opened, processes, engine, progress=progress, status=self.counts, timeout_s=timeout_s
             )
             return
         may = allowance(n_trials, timeout)
