@@ -1,7 +1,8 @@
 """Cross-validation: what stopping between folds saves and loses, and how far claims are from the test.
 
-``python benchmarks/cross_validation.py [--tables FILE]`` takes about 13 minutes of one core. The tables (each
-configuration on each fold) are kept in FILE, so that rules can be compared on them in seconds.
+``python benchmarks/cross_validation.py [--tables FILE]`` takes about 15 minutes of one core. The tables (each
+configuration on each fold) are kept in FILE; ``--rules`` compares other rules of stopping on them, with
+the configurations in ``--orders`` random orders.
 
 Stopping: 40 configurations in random order, 5 folds, 20 partitions (seeds of the study) of three data sets,
 for two families. Saved is the share of the trainings of folds that a stopped trial does not begin. The best
@@ -17,8 +18,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from optuna.trial import TrialState
 
 from satisfice.search import History
 from satisfice.search.protocol import SearchProblem
-from satisfice.search.pruners.folds import FoldPruner
+from satisfice.search.pruners.folds import FoldPruner, Z, pooled_variance
 from satisfice.spec.study import StudySpec
 from satisfice.spec.study_file.parse import parse_dict
 from satisfice.spec.trial import FOLD, TrialRecord
@@ -170,6 +173,75 @@ def replayed(spec: StudySpec, values: np.ndarray) -> tuple[float, bool, float]:
     return saved / values.size, lost, float(cost[finished].min() - cost.min()) / spread
 
 
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A rule of stopping: the one that is built in, with other numbers."""
+
+    z: Sequence[float] = (Z,) * FOLDS  # standard errors, after 1, 2, ... folds
+    freedom: float = 4.0  # degrees of freedom that the pooled variance counts as
+    others: int = 1  # so many of the best finished configurations may stop one
+    reverse: bool = False  # the folds
+
+
+RULES = {
+    "as it is": Rule(),
+    **{f"{z} standard errors": Rule(z=(z,) * FOLDS) for z in (2.0, 2.25, 2.4, 3.0)},
+    "1 degree of freedom": Rule(freedom=1.0),
+    "pooled variance alone": Rule(freedom=1e9),
+    "2, 2.25, 2.5, 3": Rule(z=(2.0, 2.25, 2.5, 3.0)),
+    "3, 2.5, 2.25, 2": Rule(z=(3.0, 2.5, 2.25, 2.0)),
+    "any of the best three": Rule(others=3),
+    "2.75, any of the best five": Rule(z=(2.75,) * FOLDS, others=5),
+    "folds in reverse order": Rule(reverse=True),
+}
+
+
+def replayed_by(rule: Rule, costs: np.ndarray) -> tuple[float, bool, float]:
+    """The same as `replayed` for another rule; costs of configurations on folds, shape (n, K)."""
+    costs = costs[:, ::-1] if rule.reverse else costs
+    seen, saved, finished = np.full_like(costs, np.nan), 0, list[int]()
+    for i in range(len(costs)):
+        for k in range(FOLDS):
+            seen[i, k] = costs[i, k]
+            best = sorted(finished, key=lambda j: float(costs[j].mean()))[: rule.others]
+            if k + 1 < FOLDS and any(_behind(rule, costs, seen, i, k + 1, other) for other in best):
+                saved += FOLDS - 1 - k
+                break
+        else:
+            finished.append(i)
+    mean = costs.mean(axis=1)
+    spread = float(mean.std()) or 1.0
+    return (
+        saved / costs.size,
+        int(mean.argmin()) not in finished,
+        float(mean[finished].min() - mean.min()) / spread,
+    )
+
+
+def _behind(rule: Rule, costs: np.ndarray, seen: np.ndarray, i: int, m: int, other: int) -> bool:
+    pooled = pooled_variance(seen[[j for j in range(i) if j != other]], costs[other])
+    if pooled is None:
+        return False
+    apart = costs[i, :m] - costs[other, :m]
+    own = float(((apart - apart.mean()) ** 2).sum())
+    variance = (rule.freedom * pooled + own) / (rule.freedom + m - 1)
+    return float(apart.mean()) > rule.z[m - 1] * math.sqrt(variance * (1 / m - 1 / FOLDS))
+
+
+def report_rules(tables: Mapping[str, Any], orders: int) -> None:
+    print(f"| rule, {orders} orders | saved | best lost | regret (sd) |")
+    print("|---|---|---|---|")
+    for name, rule in RULES.items():
+        runs = []
+        for key, each in tables.items():
+            sign = 1.0 if SETS[key.split()[0]][1] == "minimize" else -1.0
+            for order in range(orders):  # the first one is that of the benchmark
+                draw = np.random.default_rng([int(key.split()[-1]), order])
+                rows = draw.permutation(CONFIGURATIONS) if order else np.arange(CONFIGURATIONS)
+                runs.append(replayed_by(rule, sign * np.array(each["values"])[rows]))
+        print(f"| {name} | {_shares(runs)} |", flush=True)
+
+
 def cells() -> Iterator[tuple[str, str]]:
     yield from ((data, family) for family in SPACES for data in SETS)
 
@@ -216,6 +288,8 @@ def main() -> None:
     )
     parser.add_argument("--tables", type=Path, default=Path("cross_validation_tables.json"))
     parser.add_argument("--partitions", type=int, default=PARTITIONS)
+    parser.add_argument("--rules", action="store_true", help="compare other rules of stopping as well")
+    parser.add_argument("--orders", type=int, default=1, help="of the configurations, with --rules")
     given = parser.parse_args()
     tables: dict[str, Any] = json.loads(given.tables.read_text()) if given.tables.exists() else {}
     for seed in range(given.partitions):
@@ -226,6 +300,8 @@ def main() -> None:
                 given.tables.write_text(json.dumps(tables))
         print(f"partition {seed + 1} of {given.partitions}", file=sys.stderr, flush=True)
     report(tables)
+    if given.rules:
+        report_rules(tables, given.orders)
 
 
 if __name__ == "__main__":

@@ -305,7 +305,7 @@ def test_what_is_wrong_with_a_folder_is_one_sentence(
         (
             ["photos/cat/0.png", "photos/none.png"],
             "path",
-            "1 files that do not exist, such as photos/none",
+            "a file that does not exist, such as photos/none",
         ),
         (["photos/cat/0.png"], "paths", "no column 'paths'.*path"),
     ],

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import random
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -182,6 +184,22 @@ def test_mixed_tables(
         elif precision == "none":
             np.testing.assert_allclose(found["value"], model.predict(rows), rtol=1e-5, atol=1e-5)
         assert onnx_file.length(model.header, study.writer(), Options(precision=precision)) == size
+
+
+def test_plain_onnxruntime_takes_a_raw_string(train: Any, tmp_path_factory: Any, tmp_path: Path) -> None:
+    """No code of ours stands between the string and the probability, and the session has no options."""
+    data = _data("label", tmp_path_factory.getbasetemp())
+    data = replace(data, drop=("subject", "size", "source", "price"), text=("body",))
+    kept, _ = train("linear", data, "classification", **SETTINGS[0])
+    write_onnx(kept, tmp_path / "model.onnx", Options())
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    assert given.type == "tensor(string)"
+    texts = ["free money $ now!", "the agenda\nof a café meeting", "", "İstanbul 😀 日本 FREE"]
+    (found,) = session.run(["probabilities"], {given.name: np.array(texts, dtype=object)[:, None]})
+    wanted = load_model(kept).predict_proba(pd.DataFrame({"body": texts}))
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-6)
+    assert np.ptp(wanted[:, 1]) > 0.01
 
 
 def test_a_teacher_reads_the_texts_by_its_own_words(train: Any, tmp_path_factory: Any) -> None:

@@ -104,6 +104,7 @@ def test_the_study_s_file_is_what_ships(made: Any) -> None:
     card = (out / "README.md").read_text()
     assert "pictures of any size" in card
     assert "The folder `photos`" in card
+    assert "python predict.py photo.png  # needs numpy, onnxruntime and pillow" in card
     assert splits.preprocessor.kept == (16, 16)
 
 

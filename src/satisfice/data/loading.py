@@ -223,7 +223,12 @@ def _read(spec: DataSpec, base_dir: Path) -> tuple[RawData, Task | None, Any]:
     dataset = dataset_of(spec)
     if of_pictures(spec):
         task = "classification" if spec.folder is not None else spec.task
-        return read_pictures(spec, base_dir), task, spec.positive  # type: ignore[return-value]  # checked by the parser
+        where = _where(spec, base_dir)
+
+        def accept(labels: pd.Series[Any]) -> None:
+            encode_target(labels, "classification", spec.positive, where)
+
+        return read_pictures(spec, base_dir, accept), task, spec.positive  # type: ignore[return-value]  # checked by the parser
     if dataset is None:
         return read_file(spec, base_dir), spec.task, spec.positive  # type: ignore[return-value]  # checked by the parser
     if spec.task not in (None, dataset.task):

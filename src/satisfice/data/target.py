@@ -87,8 +87,9 @@ def _encode_classes(target: pd.Series[Any], positive: Any, where: str) -> Target
     counts = np.bincount(codes)
     rarest = int(np.argmin(counts))
     if counts[rarest] < 3:
+        rows = "1 row" if counts[rarest] == 1 else f"{counts[rarest]} rows"
         raise DataError(
-            f"{where}: class {classes[rarest]!r} of the target {target.name!r} has {counts[rarest]} rows, "
+            f"{where}: class {classes[rarest]!r} of the target {target.name!r} has {rows}, "
             "too few for training, validation and test",
             hint='drop or merge it, or set task = "regression" in [data] if the target is a quantity',
         )

@@ -15,6 +15,7 @@ from satisfice.spec.study import StudySpec
 from satisfice.spec.toml import toml_key, toml_value
 from satisfice.train import TRAINERS
 from satisfice.train.hyperparameter import Hyperparameter
+from satisfice.train.networks.hyperparameters import IDLE_WITH_LBFGS
 
 _TITANIC: Mapping[str, Any] = {
     "name": "titanic-lab",
@@ -90,10 +91,12 @@ class Subject:
         known = TRAINERS.get(training.family).hyperparameters
         values = {**self.fixed(training.family), **training.values}
         whole = {name: about.default for name, about in known.items()} | values
+        idle = IDLE_WITH_LBFGS if whole.get("optimizer") == "lbfgs" else ()
         space = {
             name: found
             for name in _RANGES
-            if name in known and (found := _range(name, known[name], whole[name])) is not None
+            if name in known and name not in idle
+            if (found := _range(name, known[name], whole[name])) is not None
         }
         content: dict[str, Any] = {"name": f"{self.spec.name}-{training.family}"[:200]}
         content |= {key: base[key] for key in ("seed", "data", "measure", "ship") if key in base}

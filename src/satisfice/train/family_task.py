@@ -36,6 +36,7 @@ from satisfice.train.files.onnx_shipped import OnnxFile
 from satisfice.train.files.shipped_file import SafetensorsFile, ShippedFile, bare
 from satisfice.train.folds.cross_validation import CrossValidation
 from satisfice.train.hyperparameter import AUTO, COMPRESSION, SCALING, SELECT, THRESHOLD, written
+from satisfice.train.preparing.idle import check_searched
 from satisfice.train.preparing.prepared import PreparedData, check_tables, check_texts
 from satisfice.train.preparing.study_data import StudyData, few_rows
 from satisfice.train.score import score_answers
@@ -146,6 +147,7 @@ class FamilyTask(ABC):
         check_two_classes(self.spec, self.splits)
         check_tables(self.spec, self.splits)
         check_texts(self.spec, self.splits)
+        check_searched(self.spec, self.splits)
         if self._folds is not None and type(self).learn is FamilyTask.learn:
             raise self._refused_folds(
                 f"does not go with the family {self.trainer.family}, which has no `learn`"

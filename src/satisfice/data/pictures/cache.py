@@ -44,7 +44,9 @@ class Decoded:
     oblong: int  # how many are not square
 
 
-def decoded(root: Path, names: Sequence[str], digests: Sequence[str], size: int) -> Decoded:
+def decoded(
+    root: Path, names: Sequence[str], digests: Sequence[str], size: int, *, skip_broken: bool = True
+) -> Decoded:
     """All pictures as squares of one size: grey where all of them are grey, else in red, green and blue.
 
     Args:
@@ -52,6 +54,7 @@ def decoded(root: Path, names: Sequence[str], digests: Sequence[str], size: int)
         names: Of the files.
         digests: SHA-256 of each.
         size: Height and width, in pixels.
+        skip_broken: Whether pictures are of use where some are broken. False: they are then not kept.
 
     Raises:
         CannotWrite: The cache cannot be written.
@@ -68,9 +71,18 @@ def decoded(root: Path, names: Sequence[str], digests: Sequence[str], size: int)
                 if found is None:
                     _make(place, root, names, size)
                     found = _opened(place)
+                    if found is not None and found.broken and not (skip_broken and len(found.kept)):
+                        _remove(place)  # nobody will use it: repaired pictures make another cache
         if found is None:
             raise CannotWrite(f"cannot write {place.parent}", hint=_HINT)
     return found
+
+
+def _remove(place: Path) -> None:
+    """A map that is open stays readable; where the system does not let it go, it stays."""
+    for suffix in (".json", ".pixels", ".lock"):
+        with contextlib.suppress(OSError):
+            place.with_suffix(suffix).unlink()
 
 
 _HINT = "make room, or name another folder by SATISFICE_CACHE"

@@ -15,6 +15,7 @@ from satisfice.data.pictures.progress import Telling
 from satisfice.errors import DataError
 
 _BLOCK = 1 << 20
+_LATEST: dict[Path, dict[str, list[str]]] = {}  # lists that are not kept yet, by the place for them
 
 
 def cache_folder() -> Path:
@@ -35,13 +36,13 @@ def digests(root: Path, names: Sequence[str]) -> tuple[str, ...]:
     """SHA-256 of each file, in hexadecimal digits.
 
     Those of files whose size, time of change and number on the disk are as before come from a list in the
-    cache; without a cache they are read.
+    cache; without a cache they are read. `keep_digests` writes the list.
 
     Raises:
         DataError: A file cannot be read.
     """
-    place = cache_folder() / f"files-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:20]}.json"
-    known = _stored(place)
+    place = _place(root)
+    known = _stored(place) | _LATEST.get(place, {})
     states = {name: _state(root / name) for name in names}
     todo = [name for name in names if known.get(name, [None, None])[0] != states[name]]
     with Telling("reading pictures", len(todo)) as told, ThreadPoolExecutor(threads()) as pool:
@@ -49,8 +50,19 @@ def digests(root: Path, names: Sequence[str]) -> tuple[str, ...]:
             known[name] = [states[name], digest]
             told.one()
     if todo:
-        _store(place, {name: known[name] for name in names})
+        _LATEST[place] = {name: known[name] for name in names}
     return tuple(known[name][1] for name in names)
+
+
+def keep_digests(root: Path) -> None:
+    """Write what `digests` has read below that folder into the cache, once the pictures are accepted."""
+    found = _LATEST.pop(_place(root), None)
+    if found is not None:
+        _store(_place(root), found)
+
+
+def _place(root: Path) -> Path:
+    return cache_folder() / f"files-{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:20]}.json"
 
 
 def _state(path: Path) -> str:

@@ -87,12 +87,14 @@ def list_paths(table: Path, column: str, cells: Sequence[object]) -> tuple[str, 
     names = ["" if cell is None or cell != cell else str(cell).strip() for cell in cells]
     empty = names.count("")
     if empty:
-        raise DataError(f"{where} names no picture in {empty} rows", hint="remove those rows")
+        rows = "1 row" if empty == 1 else f"{empty} rows"
+        raise DataError(f"{where} names no picture in {rows}", hint="remove what has no picture")
     lacking = [name for name in dict.fromkeys(names) if not (table.parent / name).is_file()]
     if lacking:
         shown = ", ".join(lacking[:_SHOWN])
+        count = "a file that does" if len(lacking) == 1 else f"{len(lacking)} files that do"
         raise DataError(
-            f"{where} names {len(lacking)} files that do not exist, such as {shown}",
+            f"{where} names {count} not exist, such as {shown}",
             hint="paths are relative to the folder of the table",
         )
     return tuple(names)

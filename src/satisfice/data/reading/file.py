@@ -48,7 +48,7 @@ def read_file(spec: DataSpec, base_dir: Path) -> RawData:
     path = find_file(spec, base_dir)
     frame, notes = _read_frame(path, spec.reading)
     if frame.empty:
-        raise DataError(f"data.file: {path} holds no rows")
+        raise DataError(f"data.file: {path} holds no rows", hint="write each row below the columns' names")
     frame.columns = [str(name) for name in frame.columns]
     _refuse_twice(frame.columns, path)
     if spec.target is None:
@@ -119,7 +119,8 @@ def _read_frame(path: Path, reading: int) -> tuple[pd.DataFrame, list[ColumnNote
     except ImportError as error:
         raise MissingExtra("pyarrow", "parquet") from error
     except pd.errors.EmptyDataError as error:
-        raise DataError(f"data.file: {path} is empty") from error
+        hint = "write the names of the columns in its first line, and the rows below"
+        raise DataError(f"data.file: {path} is empty", hint=hint) from error
     except (ValueError, OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         # pandas' and pyarrow's parse errors are ValueErrors
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

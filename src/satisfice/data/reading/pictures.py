@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from satisfice.data.pictures.cache import Decoded, decoded
-from satisfice.data.pictures.digests import digests
+from satisfice.data.pictures.digests import digests, keep_digests
 from satisfice.data.pictures.files import list_folder, list_paths
 from satisfice.data.reading.columns import ColumnNote
 from satisfice.data.reading.file import find_file, read_file
@@ -44,8 +44,15 @@ def of_pictures(spec: DataSpec) -> bool:
     return spec.folder is not None or spec.images is not None
 
 
-def read_pictures(spec: DataSpec, base_dir: Path) -> RawData:
+def read_pictures(
+    spec: DataSpec, base_dir: Path, accept: Callable[[pd.Series[Any]], object] | None = None
+) -> RawData:
     """All pictures, decoded and of one size, with their labels.
+
+    Args:
+        spec: The data.
+        base_dir: Where relative paths start.
+        accept: Looks at a folder's labels before anything is decoded, and raises where they will not do.
 
     Raises:
         DataError: The folder or table is not as it should be, or a picture cannot be decoded and the study
@@ -54,10 +61,14 @@ def read_pictures(spec: DataSpec, base_dir: Path) -> RawData:
         MissingExtra: Pillow is not installed.
     """
     source = _source(spec, base_dir)
+    if accept is not None and spec.folder is not None:
+        accept(source.raw.target)
     content = digests(source.root, source.names)
-    found = decoded(source.root, source.names, content, spec.size or DEFAULT_SIZE)
-    if found.broken and (not spec.skip_broken or not len(found.kept)):
+    size, skip = spec.size or DEFAULT_SIZE, spec.skip_broken
+    found = decoded(source.root, source.names, content, size, skip_broken=skip)
+    if found.broken and (not skip or not len(found.kept)):
         raise _broken(source, found)
+    keep_digests(source.root)
     notes = (*source.notes, *_notes(source, found, content))
     return replace(source.raw.take(found.kept), items=found.images, notes=notes)
 

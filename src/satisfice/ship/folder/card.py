@@ -16,7 +16,7 @@ _CHOSEN_BY = {VALIDATION: "Of the validation rows", CROSS_VALIDATION: "Means of 
 _USE = """## Use
 
 ```sh
-python predict.py {items}  # needs numpy and onnxruntime
+python predict.py {items}
 satisfice verify .
 satisfice serve .
 ```"""
@@ -40,9 +40,14 @@ def model_card(
         warnings: What whoever uses it must know first, such as a bound that it does not meet.
     """
     kind = {"classification": "tabular-classification", "regression": "tabular-regression"}[description.task]
-    items = "rows.csv"
+    items = "rows.csv  # needs numpy and onnxruntime"
     if isinstance(description.input, ImageInput):
-        items = "images.npy"
+        of_pictures = description.input.kept is not None
+        items = (
+            "photo.png  # needs numpy, onnxruntime and pillow"
+            if of_pictures
+            else items.replace("rows.csv", "images.npy")
+        )
         kind = "image-classification" if description.task == "classification" else "image-feature-extraction"
     parts = [
         f"---\nlibrary_name: onnx\npipeline_tag: {kind}\nlicense: other\ntags: [satisfice]\n---",

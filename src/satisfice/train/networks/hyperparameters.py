@@ -52,6 +52,17 @@ IMAGES: Hyperparameters = {
     ),
 }
 
+# What decides nothing where L-BFGS sees all rows at once and finds the length of its steps.
+IDLE_WITH_LBFGS = (
+    "learning_rate",
+    "batch_size",
+    "momentum",
+    "nesterov",
+    "schedule",
+    "final_learning_rate",
+    "warmup_epochs",
+)
+
 TRAINING: Hyperparameters = {
     "learning_rate": Hyperparameter(
         kind="float", default=1e-3, low=1e-8, high=10.0, doc="Step size of the optimizer."

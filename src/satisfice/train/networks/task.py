@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from optuna.distributions import CategoricalDistribution
 
 from satisfice.errors import InputError, MissingExtra, SpecError
 from satisfice.ship.onnx.graph import Graph
@@ -22,7 +23,9 @@ from satisfice.train.family_task import FamilyTask
 from satisfice.train.hyperparameter import IMAGE_SIZE, Hyperparameters, filled
 from satisfice.train.networks.distillation import outputs_of, teachers_of
 from satisfice.train.networks.export import add_network, blank_arrays, observed_ranges
+from satisfice.train.networks.hyperparameters import IDLE_WITH_LBFGS
 from satisfice.train.networks.plan import Plan, Shape, flops, n_parameters
+from satisfice.train.preparing.idle import refuse_search
 from satisfice.train.scoring import monitored
 from satisfice.train.trainer import Trained, measures
 
@@ -118,6 +121,21 @@ class TorchTask(FamilyTask):
                 "does not go with distillation: a teacher has learnt from rows that a fold validates on"
             )
         self._check_accelerator()
+        self._check_full_batch()
+
+    def _check_full_batch(self) -> None:
+        """Refuse a search of what decides nothing, since every trial trains with L-BFGS.
+
+        Raises:
+            SpecError: It tells all such keys.
+        """
+        searched = self.spec.space.by_name.get("optimizer")
+        possible = [self._fixed.get("optimizer")]
+        if searched is not None and isinstance(searched.distribution, CategoricalDistribution):
+            possible = [*searched.distribution.choices]
+        if set(possible) == {"lbfgs"}:
+            idle = [name for name in IDLE_WITH_LBFGS if name in self.spec.space.by_name]
+            refuse_search(self.spec, idle, 'decides nothing, since the optimizer is "lbfgs"')
 
     def _check_accelerator(self) -> None:
         """Refuse a metric of an accelerator where networks train on the processor.
