@@ -15,10 +15,10 @@ from optuna.distributions import CategoricalDistribution
 
 from satisfice.choose.bounds import metric_value
 from satisfice.choose.endings import joined
+from satisfice.choose.noise.carried import carried_noise, errors_of
 from satisfice.choose.questions.unseen import Refusals, Unseen, beyond_bounds, constraint_of
 from satisfice.choose.trial_group import configurations
 from satisfice.report.context import ProfileView, StudyView
-from satisfice.report.noise import carried_noise, errors_of
 from satisfice.results.report_context import ReportContext
 from satisfice.results.understanding import TrainingDiagnosis, TrainingLabel
 from satisfice.spec.constraint import Constraint
@@ -50,8 +50,8 @@ def study_columns(view: StudyView, context: ReportContext, name: str) -> dict[st
     Returns:
         ``study``, ``metrics`` and ``params`` (each with ``values`` by place), ``trials`` (by place),
         ``means`` (of configurations with several seeds), ``violations`` (stored verdicts that differ from
-        what the values say), ``beyond`` (where nothing was trained), ``quantities``, ``curves``, ``noise`` (see
-        `carried_noise`).
+        what the values say), ``beyond`` (where nothing was trained), ``quantities``, ``curves``,
+        ``noise`` (see `carried_noise`).
     """
     records = view.records
     names = _metric_names(view)
@@ -70,7 +70,7 @@ def study_columns(view: StudyView, context: ReportContext, name: str) -> dict[st
         "metrics": [_metric(view, metric) for metric in names],
         "params": [_parameter(view.space.by_name[p], records) for p in view.space.names],
         "trials": _trials(records, context.diagnoses),
-        "noise": carried_noise(view, names),
+        "noise": carried_noise(records, names, view.influences),
         "replicates": {str(i): r.replicate_of for i, r in enumerate(records) if r.replicate_of is not None},
         "means": _means(view, names),
         "violations": _stored(records),

@@ -11,10 +11,10 @@ from typing import Self
 from satisfice.choose import trial_violations
 from satisfice.choose.asked import Asked, asked_by_each
 from satisfice.choose.bounds import metric_value
-from satisfice.choose.chosen import ReadInfluences
 from satisfice.choose.trial_group import averaged
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint, none_violated, violated
+from satisfice.spec.influences import ReadInfluences
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
 from satisfice.spec.study import Objective, Rule, StudySpec

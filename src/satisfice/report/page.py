@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
+from typing import Any
 
 from satisfice.choose.bounds import beside, metric_value, number_text, share_text
 from satisfice.choose.endings import kind_of
@@ -90,6 +91,14 @@ def page_bytes(
         profile=_profiles(view),
         criteria=_criteria(view),
         better=better_next(context) + made_good(context),
+        links="".join(
+            f'<a href="#{name}">{words}</a>'
+            for name, words, there in (
+                ("better", "What to change", context.health),
+                ("good", "What made it good", context.ablation),
+            )
+            if there
+        ),
         legend="".join(f"<li>{_svg(mark)} {_e(words)}</li>" for words, mark in _LEGEND),
         example=_e(_example(view)),
         search=_search(view, data),
@@ -307,7 +316,10 @@ def _search(view: StudyView, data: dict[str, object]) -> str:
         out.append('<p class="caption">No trial has finished yet.</p>')
     curves = data["curves"]
     assert isinstance(curves, dict)
-    if not any(curves["metrics"].values()):
+    drawable = [metric for metric, found in curves["metrics"].items() if _moves(found)]
+    if not drawable and any(curves["metrics"].values()):
+        return "".join([*out, '<p class="caption">Each trial reported once: there is no curve to draw.</p>'])
+    if not drawable:
         out.append('<p class="caption">No trial reported anything while it trained.</p>')
         return "".join(out)
     left = curves["left_out"]
@@ -317,9 +329,14 @@ def _search(view: StudyView, data: dict[str, object]) -> str:
     )
     out += [
         _section(f"{metric} while training", _canvas("curves", metric, 320), caption + more)
-        for metric in curves["metrics"]
+        for metric in drawable
     ]
     return "".join(out)
+
+
+def _moves(found: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether some trial reported a metric more than once."""
+    return any(len(values) > 1 for _, values in found.values())
 
 
 def _canvas(kind: str, metric: str, height: int, *, keys: bool = False) -> str:

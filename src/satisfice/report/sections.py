@@ -17,7 +17,7 @@ def better_next(context: ReportContext) -> str:
     if not context.health:
         return ""
     shown = list(context.health)[:_MOST]
-    items = "".join(f"<li>{_e(_sentence(n.evidence))}{_remedy(n)}</li>" for n in shown)
+    items = "".join(f"<li><b>{_e(n.subject)}</b>: {_e(n.evidence)}.{_remedy(n)}</li>" for n in shown)
     more = len(context.health) - len(shown)
     rest = f'<p class="caption">{more} more: <code>satisfice health</code> tells them.</p>' if more else ""
     return _section("better", "What to change next", f'<ul class="says">{items}</ul>{rest}')
@@ -26,7 +26,7 @@ def better_next(context: ReportContext) -> str:
 def _remedy(note: HealthNote) -> str:
     if not note.remedy:
         return ""
-    head = f"<summary>What to write for {_e(note.subject)}</summary>"
+    head = "<summary>What to write in the study file</summary>"
     return f"<details>{head}<pre>{_e(note.remedy.strip())}</pre></details>"
 
 
@@ -64,10 +64,6 @@ def _row(row: AblationRow) -> str:
 
 def _signed(value: float) -> str:
     return f"{'+' if value > 0 else ''}{number_text(value, 3)}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _section(name: str, title: str, body: str) -> str:

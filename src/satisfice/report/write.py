@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from satisfice.choose.chosen import ReadInfluences
 from satisfice.report.computed import ExactMetrics
 from satisfice.report.context import StudyView
 from satisfice.report.estimates import ModelSource
 from satisfice.report.page import page_bytes
 from satisfice.results.report_context import ReportContext
+from satisfice.spec.influences import ReadInfluences
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 

@@ -457,11 +457,11 @@
     { name: "trial", value: (i) => study.trials.number[i], text: (i) => String(study.trials.number[i]) },
     { name: "state", value: (i) => Question.STATES[study.trials.state[i]], text: (i) => Question.STATES[study.trials.state[i]].toLowerCase() },
     { name: "fits", value: (i) => verdicts.get(i) ?? "–", text: (i) => verdicts.get(i) ?? "–" },
+    ...(study.trials.diagnosis.some((d) => d !== null) ? [{ name: "diagnosis", labels: true, value: (i) => labelsOf(i).join(", ") || null, text: (i) => labelsOf(i).join(", ") || "–" }] : []),
     ...metricNames.map((name) => ({
       name, metric: true, value: (i) => Choose.valueOf(study, name, i),
       text: (i) => (Choose.isKnown(study, name, i) ? Text.beside(Choose.valueOf(study, name, i), found.asked.filter((c) => c.metric === name)) : "–"),
     })),
-    ...(study.trials.diagnosis.some((d) => d !== null) ? [{ name: "diagnosis", labels: true, value: (i) => labelsOf(i).join(", ") || null, text: (i) => labelsOf(i).join(", ") || "–" }] : []),
     ...study.params.map((p) => ({ name: p.name, parameter: true, value: (i) => (p.values[i] === null ? null : p.kind === "choice" ? p.choices[p.values[i]].text : Choose.number(p.values[i])), text: (i) => Text.shown(p, i) })),
     { name: "why it ended", value: (i) => Question.reasonOf(study, i), text: (i) => Question.reasonOf(study, i) ?? "" },
   ].map((column, k) => ({ ...column, key: `${k}` }));

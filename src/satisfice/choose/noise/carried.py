@@ -16,8 +16,7 @@ import numpy as np
 
 from satisfice.choose.noise.difference import recorded_error
 from satisfice.choose.noise.rules import usual_costs
-from satisfice.report.context import StudyView
-from satisfice.spec.influences import Influences
+from satisfice.spec.influences import Influences, ReadInfluences
 from satisfice.spec.trial import TrialRecord, TrialState
 
 _MOST_BYTES = 2_200_000  # of all rows, packed
@@ -34,20 +33,23 @@ def errors_of(records: Sequence[TrialRecord], metric: str) -> float | list[float
     return [None if e is None else float(f"{e:.{_DIGITS}g}") for e in found]
 
 
-def carried_noise(view: StudyView, names: Sequence[str]) -> dict[str, Any]:
+def carried_noise(
+    records: Sequence[TrialRecord], names: Sequence[str], influences: ReadInfluences | None
+) -> dict[str, Any]:
     """The values of rows of complete trials, and what "cheapest" goes by after what a question names.
 
     Args:
-        view: The study.
+        records: All trials, by place.
         names: The metrics that the page knows, in its order.
+        influences: Reads the influence values of trials by number; None: there are none.
 
     Returns:
         ``rows`` (by place: how many were scored), ``carried`` (by metric: ``places``, ``groups`` and
         ``units`` of each trial), ``packed`` (the bytes, compressed), ``left_out`` (metrics whose rows found no
         room), and ``costs``.
     """
-    complete = [(i, r) for i, r in enumerate(view.records) if r.state == TrialState.COMPLETE]
-    stored = {} if view.influences is None else view.influences([r.number for _, r in complete])
+    complete = [(i, r) for i, r in enumerate(records) if r.state == TrialState.COMPLETE]
+    stored = {} if influences is None else influences([r.number for _, r in complete])
     have = [(i, stored[r.number]) for i, r in complete if r.number in stored]
     metrics = [n for n in names if any(n in found.values for _, found in have)]
     blocks: list[bytes] = []
