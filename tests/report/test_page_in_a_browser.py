@@ -103,9 +103,10 @@ def ask(watched: Watched, asked: Asked, view: StudyView) -> None:
     page.click("#reset")
     page.select_option("#goal", f"{asked.goal.direction} {asked.goal.metric}")
     if asked.then is not None:
-        page.select_option("#rule", "within")
+        page.select_option("#by", "within")
         page.fill("#tolerance", str(asked.tolerance))
         page.select_option("#then", f"{asked.then.direction} {asked.then.metric}")
+    page.select_option("#rule", asked.rule)
     page.select_option("#axis-x", asked.x)
     page.select_option("#axis-y", asked.y)
     for c in asked.where:
@@ -226,7 +227,18 @@ def test_everything_is_reached_by_keyboard(page):
     for _ in range(90):
         tab.keyboard.press("Tab")
         seen.add(tab.evaluate("document.activeElement.id"))
-    wanted = {"goal", "rule", "reset", "new-bound", "copy-command", "axis-x", "axis-y", "scatter", "filter"}
+    wanted = {
+        "goal",
+        "by",
+        "rule",
+        "reset",
+        "new-bound",
+        "copy-command",
+        "axis-x",
+        "axis-y",
+        "scatter",
+        "filter",
+    }
     assert wanted <= seen
 
 

@@ -45,8 +45,8 @@ def carried_noise(
 
     Returns:
         ``rows`` (by place: how many were scored), ``carried`` (by metric: ``places``, ``groups`` and
-        ``units`` of each trial), ``packed`` (the bytes, compressed), ``left_out`` (metrics whose rows found no
-        room), and ``costs``.
+        ``units`` of each trial), ``packed`` (the bytes, compressed), ``left_out`` (metrics whose rows
+        found no room), and ``costs``.
     """
     complete = [(i, r) for i, r in enumerate(records) if r.state == TrialState.COMPLETE]
     stored = {} if influences is None else influences([r.number for _, r in complete])
