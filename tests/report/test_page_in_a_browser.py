@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -277,21 +275,6 @@ def test_marks_stand_out_three_to_one(chromium, report, scheme):
     found = watched.page.evaluate(MARKS)
     watched.page.context.close()
     assert min(found.values()) >= 3, found
-
-
-@pytest.fixture(scope="module")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The text of axe-core, which judges accessibility; from the npm registry, for this test alone."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed here")
-    folder = tmp_path_factory.mktemp("axe")
-    command = [npm, "install", "--silent", "--ignore-scripts", "--prefix", str(folder), "axe-core@4"]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=120)
-    except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-        pytest.skip("axe-core cannot be had from the npm registry here")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

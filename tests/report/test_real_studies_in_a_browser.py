@@ -237,3 +237,42 @@ def diverged(view: StudyView, goal: str) -> list[TrialRecord]:
         )
         for r in view.complete[:3]
     ]
+
+
+def test_a_report_for_a_profile_begins_with_its_question(chromium: Browser, explored: Explored) -> None:
+    study = explored.study
+    name = study.spec.profiles[0].name
+    path = study.report(explored.path.parent / name, name, rule="one-standard-error")
+    tab = chromium.new_page()
+    tab.goto(f"file://{path}")
+    tab.locator("html[data-ready=yes]").wait_for(timeout=PATIENCE)
+    best = chosen_of(study, {"profile": name, "rule": "one-standard-error"})
+    assert answer(tab)["winner"] == (None if best is None else best.number)
+    command = tab.inner_text("#command")
+    assert command == f"satisfice best {study.name} --profile {name} --rule one-standard-error"
+    tab.select_option("#profile", "")
+    tab.select_option("#rule", "value")
+    own = chosen_of(study, {})
+    assert answer(tab)["winner"] == (None if own is None else own.number)
+    tab.close()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(400, "light"), (400, "dark"), (1200, "dark")])
+def test_it_is_readable_at_any_width_in_light_and_dark(
+    chromium: Browser, explored: Explored, axe: str, width: int, scheme: Any
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    tab = context.new_page()
+    tab.goto(f"file://{explored.path}")
+    tab.locator("html[data-ready=yes]").wait_for(timeout=PATIENCE)
+    assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    for summary in tab.locator("summary").all():
+        summary.click()
+    tab.evaluate(axe)
+    found = tab.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")
+    tab.click("[aria-label='Open trial 0']")
+    found += tab.evaluate("axe.run('#trial').then((r) => r.violations)")
+    context.close()
+    assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found] == []
