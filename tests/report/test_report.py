@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.report.conftest import size_mb
@@ -216,7 +217,7 @@ def test_reporting_imports_neither_torch_nor_plotly_nor_search():
 
 
 def test_what_made_the_chosen_trial_good_is_told_where_its_ablation_is_known() -> None:
-    row = {"kind": "without", "direction": "maximize", "trainings": 3, "metric": "accuracy"}
+    row: dict[str, Any] = {"kind": "without", "direction": "maximize", "trainings": 3, "metric": "accuracy"}
     rows = [
         AblationRow(
             technique="dropout",

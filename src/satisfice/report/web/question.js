@@ -140,6 +140,8 @@ const Question = (() => {
     return (place) => tests.every((test) => test(place));
   }
 
+  const plain = (label) => label.toLowerCase().replaceAll("_", " "); // as the table shows it, or as commands do
+
   const STATES = { C: "COMPLETE", P: "PRUNED", F: "FAIL", R: "RUNNING", W: "WAITING" };
 
   function condition(study, term, fitting) {
@@ -153,7 +155,7 @@ const Question = (() => {
     return (i) => {
       const own = value(i);
       if (own === null || Number.isNaN(own)) return operator === "!=";
-      if (Array.isArray(own)) return own.some((each) => each.toLowerCase() === wanted.toLowerCase()) === (operator === "=");
+      if (Array.isArray(own)) return own.some((each) => plain(each) === plain(wanted)) === (operator === "=");
       const equal = isNumber && typeof own === "number" ? own === number : String(own).toLowerCase() === wanted.toLowerCase();
       return { "=": equal, "!=": !equal, "<=": own <= number, ">=": own >= number, "<": own < number, ">": own > number }[operator];
     };
