@@ -3,7 +3,8 @@
     python benchmarks/report_size.py                   # 5,000 and 20,000 trials, three objectives
     python benchmarks/report_size.py --trials 1000
 
-Trials are drawn at random and "trained" by a formula, with thirty reports each, two of five stopped early.
+Trials are drawn at random and "trained" by a formula, with thirty reports each, two of five stopped early;
+the others have standard errors and rows of three scores.
 What can be computed of a configuration is computed, as in a study of networks. Prints one JSON line a size.
 """
 
@@ -15,7 +16,7 @@ import math
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from satisfice.choose import best
 from satisfice.report import ReportContext, write_report
 from satisfice.search.metric_models import MetricModels
 from satisfice.spec import StudySpec, parse_dict
+from satisfice.spec.influences import Influences
 from satisfice.spec.trial import TrialRecord, TrialState
 
 STUDY: dict[str, Any] = {
@@ -43,6 +45,8 @@ STUDY: dict[str, Any] = {
     },
     "budget": {"trials": 20_000, "epochs": 30},
 }
+SCORED = ("accuracy", "f1", "log_loss", "latency_ms")
+ROWS = 600
 CHROMIUM = "/usr/bin/chromium"
 MOVES = 20
 
@@ -86,9 +90,25 @@ def trained(spec: StudySpec, n: int) -> list[TrialRecord]:
                 worker=f"host-{number % 4}:{1000 + number % 4}",
                 measured_on="host-0",
                 seed=number * 7919,
+                standard_errors={n: float(rng.uniform(0.01, 0.02)) for n in SCORED} if steps == 30 else {},
             )
         )
     return records
+
+
+def rows_of(records: Sequence[TrialRecord]) -> dict[int, Influences]:
+    """What 600 scored rows did to the scores of complete trials: right or wrong, or a loss of each row."""
+    rng = np.random.default_rng(1)
+    hard = rng.random(ROWS)
+    found = {}
+    for r in records:
+        if r.state == TrialState.COMPLETE:
+            right = (hard + 0.3 * rng.standard_normal(ROWS) < r.metrics["accuracy"]).astype(float)
+            loss = rng.exponential(1.0, ROWS) * (1.2 - right)
+            by_row = {"accuracy": right, "f1": right * rng.choice([0.8, 1.2], ROWS), "log_loss": loss}
+            made = Influences.of_rows({n: v - v.mean() for n, v in by_row.items()})
+            found[r.number] = Influences.decoded(made.encoded())
+    return found
 
 
 def reactions(page_path: Path) -> dict[str, float]:
@@ -132,6 +152,7 @@ def measure(n: int, *, browser: bool) -> dict[str, Any]:
     """One size."""
     spec = parse_dict(STUDY, has_task=True)
     records = trained(spec, n)
+    rows = rows_of(records)
     chosen = best(records, spec.objectives, spec.constraints).number
     status = {
         "name": "large",
@@ -144,7 +165,7 @@ def measure(n: int, *, browser: bool) -> dict[str, Any]:
         begun, used = time.monotonic(), time.process_time()
         models = MetricModels(spec.space, spec.objectives, spec.constraints, records)
         context = ReportContext(status=status, chosen=chosen, default=0)
-        path = write_report(spec, records, context, Path(folder), profile, models)
+        path = write_report(spec, records, context, Path(folder), profile, models, lambda _: rows)
         found: dict[str, Any] = {
             "trials": n,
             "seconds": round(time.monotonic() - begun, 1),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from satisfice.choose import Question, best, in_the_way, pareto_front, price_of
+from satisfice.choose import BestTrial, Question, chosen, in_the_way, pareto_front, price_of
 from satisfice.choose.best import nearest_miss
 from satisfice.choose.bounds import merge_constraints
 from satisfice.choose.questions.unseen import Refusals
@@ -19,7 +19,8 @@ from satisfice.results.report_context import ReportContext
 from satisfice.spec import parse_dict
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.criterion import direction_of
-from satisfice.spec.study import Objective
+from satisfice.spec.influences import Floats, Influences
+from satisfice.spec.study import Objective, Rule
 from satisfice.spec.trial import TrialRecord, TrialState
 
 # Known metrics of two units of one quantity, and some of one's own.
@@ -44,6 +45,7 @@ class Asked:
     where: tuple[Constraint, ...]
     x: str
     y: str
+    rule: Rule = "value"
 
 
 def value(rng: np.random.Generator) -> float:
@@ -53,6 +55,32 @@ def value(rng: np.random.Generator) -> float:
     if kind < 0.5:
         return float(rng.integers(0, 5)) / 10  # many ties, and means that are not exact
     return float(rng.normal() * 10.0 ** rng.integers(-3, 4))
+
+
+def noise_of(rng: np.random.Generator, metrics: Mapping[str, float]) -> dict[str, float]:
+    """Standard errors, many of them alike: differences exactly at a limit are asked too."""
+    return {n: float(rng.choice([0.0, 0.05, 0.06, 0.08, 0.1, 0.3])) for n in metrics if rng.random() < 0.8}
+
+
+def rows_of(rng: np.random.Generator, hard: Mapping[str, Floats], rows: int) -> Influences:
+    """What the rows of one trial did: most rows are hard or easy for all trials alike."""
+    own = {n: 0.8 * v + 0.4 * rng.standard_normal(len(v)) for n, v in hard.items() if rng.random() < 0.9}
+    own = own or dict(hard)
+    made = Influences.of_rows({n: v[:rows] * rng.choice([0.02, 1.0, 4.0]) for n, v in own.items()})
+    return Influences.decoded(made.encoded())
+
+
+def influences_of(seed: int, records: Sequence[TrialRecord]) -> dict[int, Influences]:
+    """Of most complete trials; some were scored on other rows."""
+    rng = np.random.default_rng(50_000 + seed)
+    if rng.random() < 0.3:
+        return {}
+    hard = {n: rng.standard_normal(40) for n in NAMES[:3]}
+    return {
+        r.number: rows_of(rng, hard, 40 if rng.random() < 0.9 else 30)
+        for r in records
+        if r.state == TrialState.COMPLETE and rng.random() < 0.85
+    }
 
 
 def random_study(seed: int, trials: int = 14) -> tuple[StudyView, ReportContext]:
@@ -72,6 +100,7 @@ def random_study(seed: int, trials: int = 14) -> tuple[StudyView, ReportContext]
             state=state,
             params={"p": int(rng.integers(1, 9)), "kind": str(rng.choice(["a", "b"]))},
             metrics=metrics,
+            standard_errors={},
             replicate_of=again,
             pending=state == TrialState.COMPLETE and rng.random() < 0.06,
             reason=f"cannot meet {own[0].key} at step 1: at best it reaches 9"
@@ -83,6 +112,9 @@ def random_study(seed: int, trials: int = 14) -> tuple[StudyView, ReportContext]
         if own and rng.random() < 0.1:  # known by its verdict only, or judged by another value
             record = replace(record, violations={**record.violations, own[0].key: float(rng.normal())})
         records.append(record)
+    noisy = np.random.default_rng(90_000 + seed)
+    records = [replace(r, standard_errors=noise_of(noisy, r.metrics)) for r in records]
+    stored = influences_of(seed, records)
     space = parse_dict(
         {
             "name": "s",
@@ -92,7 +124,13 @@ def random_study(seed: int, trials: int = 14) -> tuple[StudyView, ReportContext]
         },
         has_task=True,
     ).space
-    view = StudyView(records=records, objectives=goals, constraints=own, space=space)
+    view = StudyView(
+        records=records,
+        objectives=goals,
+        constraints=own,
+        space=space,
+        influences=lambda numbers: {n: stored[n] for n in numbers if n in stored},
+    )
     away = {c.key: int(rng.integers(1, 9)) for c in own if rng.random() < 0.5}
     status = {"turned_away": sum(away.values()), "turned_away_by_constraint": away}
     return view, ReportContext(status=status, chosen=None)
@@ -119,9 +157,9 @@ def random_question(rng: np.random.Generator, view: StudyView, names: Sequence[s
     where = tuple(c for c in random_bounds(rng, int(rng.integers(0, 3))) if c.metric in names)
     x, y = (str(rng.choice(known)) for _ in range(2))
     tolerance = float(rng.choice([0.0, 0.1, 0.2, 1.0]))
-    return Asked(
-        objective(view, goal), None if then is None else objective(view, then), tolerance, where, x, y
-    )
+    rule: Rule = "one-standard-error" if rng.random() < 0.5 else "value"
+    second = None if then is None else objective(view, then)
+    return Asked(objective(view, goal), second, tolerance, where, x, y, rule)
 
 
 def objective(view: StudyView, name: str) -> Objective:
@@ -136,7 +174,8 @@ def as_state(view: StudyView, asked: Asked) -> dict[str, Any]:
     bounds += [{**as_bound(c), "own": None} for c in asked.where if c not in kept]
     return {
         "goal": as_goal(asked.goal),
-        "rule": "value" if asked.then is None else "within",
+        "rule": asked.rule,
+        "by": "goal" if asked.then is None else "within",
         "tolerance": asked.tolerance,
         "then": None if asked.then is None else as_goal(asked.then),
         "bounds": bounds,
@@ -161,11 +200,15 @@ def python_answer(view: StudyView, context: ReportContext, asked: Asked) -> dict
     else:
         first = f"{asked.goal.direction} {asked.goal.metric} within {asked.tolerance!r}"
         how = {"order": [first, f"{asked.then.direction} {asked.then.metric}"]}
-    winner: int | None
+    found: BestTrial | None
+    read = view.influences
     try:
-        winner = best(records, view.objectives, own, where=asked.where, **how).number
+        found = chosen(
+            records, view.objectives, own, where=asked.where, rule=asked.rule, influences=read, **how
+        )
     except NoFeasibleTrial:
-        winner = None
+        found = None
+    winner = None if found is None else found.number
     front = pareto_front(records, view.objectives, own, asked.where, study_objectives=view.objectives)
     bounds = merge_constraints(own, asked.where)
     sides = [direction_of(n, view.objectives, bounds) for n in (asked.x, asked.y)]
@@ -185,6 +228,8 @@ def python_answer(view: StudyView, context: ReportContext, asked: Asked) -> dict
         steps = [[p.group.trial.number, p.cost, p.value, p.more, p.gain] for p in priced.points]
     return {
         "winner": winner,
+        "tied": [] if found is None else list(found.tied),
+        "cheapest": None if found is None or found.cheapest_tied is None else found.cheapest_tied[0],
         "front": [r.number for r in front],
         "pair": [r.number for r in pair],
         "finished": way.finished,

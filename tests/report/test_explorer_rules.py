@@ -42,12 +42,16 @@ ANSWER = """
 const Question = require(process.argv[1] + "/question.js");
 const number = (v) => (v === null || Number.isFinite(v) ? v : String(v));
 const step = (study) => (s) => [study.trials.number[s.trial], s.cost, s.value, s.more, s.gain].map(number);
-const out = JSON.parse(require("fs").readFileSync(0, "utf8")).map(({ data, states }) => {
-  const study = Question.open(data), n = (rows) => rows.map((r) => study.trials.number[r.trial]);
+const given = JSON.parse(require("fs").readFileSync(0, "utf8"));
+Promise.all(given.map(async ({ data, states }) => {
+  const study = await Noise.unpack(Question.open(data)),
+    n = (rows) => rows.map((r) => study.trials.number[r.trial]);
   return states.map((state) => {
     const found = Question.answer(study, state);
     return {
       winner: found.winner && study.trials.number[found.winner.trial],
+      tied: n(found.choice.tied).sort((a, b) => a - b),
+      cheapest: found.choice.cheapest && study.trials.number[found.choice.cheapest.trial],
       front: n(found.whole), pair: n(found.pair),
       finished: found.counts.finished, fitting: found.counts.fitting,
       bounds: found.asked.map((c, k) => [c.key, found.counts.missed[k], found.counts.alone[k]]).sort(),
@@ -56,8 +60,7 @@ const out = JSON.parse(require("fs").readFileSync(0, "utf8")).map(({ data, state
       unseen: found.unseen.map((u) => u.sentence), command: found.command,
     };
   });
-});
-process.stdout.write(JSON.stringify(out));
+})).then((out) => process.stdout.write(JSON.stringify(out)));
 """
 
 
@@ -74,6 +77,7 @@ def node(script: str, given: Any) -> Any:
 def test_winner_front_counts_price_and_nearest_miss_are_those_of_python():
     given: list[Any] = []
     wanted: list[list[Any]] = []
+    ruled = 0  # questions that the rule answers by another trial
     for seed in range(100):
         view, context = random_study(seed)
         data = study_columns(view, context, "s")
@@ -82,14 +86,17 @@ def test_winner_front_counts_price_and_nearest_miss_are_those_of_python():
         asked = [random_question(rng, view, names) for _ in range(6)]
         given.append({"data": data, "states": [as_state(view, a) for a in asked]})
         wanted.append([python_answer(view, context, a) for a in asked])
+        by_value = [python_answer(view, context, replace(a, rule="value")) for a in asked]
+        ruled += sum(a["winner"] != b["winner"] for a, b in zip(wanted[-1], by_value, strict=True))
     found = node(ANSWER, given)
-    kinds = {"winner": 0, "nearest": 0, "steps": 0, "unseen": 0}
+    kinds = {"winner": 0, "nearest": 0, "steps": 0, "unseen": 0, "tied": 0, "cheapest": 0}
     for seed, (answers, expected) in enumerate(zip(found, wanted, strict=True)):
         for k, (answer, want) in enumerate(zip(answers, expected, strict=True)):
             own = {key: answer[key] for key in want}
             assert own == want, (seed, k, given[seed]["states"][k])
             for kind in kinds:
-                kinds[kind] += bool(want[kind]) if kind != "winner" else want[kind] is not None
+                kinds[kind] += want[kind] is not None and want[kind] != []
+    assert ruled > 10
     assert min(kinds.values()) > 10, kinds  # the studies are not all of one kind
 
 
@@ -163,12 +170,14 @@ def test_a_command_line_asks_the_same_question():
         assert {c for c in question.where if c not in view.constraints} <= set(where)
         assert set(where) <= {*question.where, *view.constraints}
         order = [text for name, text in options if name == "--order"]
+        rules = [text for name, text in options if name == "--rule"]
+        assert rules == ([] if question.rule == "value" else [question.rule])
         if question.then is not None:
             criteria = parse_order(order, view.objectives, view.constraints)
             assert [c.objective for c in criteria] == [question.goal, question.then]
             assert criteria[0].tolerance == question.tolerance
         elif question.goal == view.objectives[0]:
-            assert [name for name, _ in options if name != "--where"] == []
+            assert [name for name, _ in options if name not in ("--where", "--rule")] == []
         else:
             assert (f"--{question.goal.direction}", question.goal.metric) in options
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.report.conftest import size_mb
@@ -13,7 +14,9 @@ from tests.report.conftest import size_mb
 from satisfice.report import ReportContext, write_report
 from satisfice.report.all_figures import all_figures, response_figures
 from satisfice.report.headline import headline
+from satisfice.report.sections import made_good
 from satisfice.report.summary import comparison, epochs_saved, paragraphs
+from satisfice.results.importance import Ablation, AblationRow
 from satisfice.spec import parse_dict
 from satisfice.spec.trial import TrialRecord, TrialState
 
@@ -211,3 +214,28 @@ def test_reporting_imports_neither_torch_nor_plotly_nor_search():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_what_made_the_chosen_trial_good_is_told_where_its_ablation_is_known() -> None:
+    row: dict[str, Any] = {"kind": "without", "direction": "maximize", "trainings": 3, "metric": "accuracy"}
+    rows = [
+        AblationRow(
+            technique="dropout",
+            change="dropout 0.3 -> 0",
+            effect=0.02,
+            low=0.01,
+            high=0.03,
+            verdict="better",
+            **row,
+        ),
+        AblationRow(
+            technique="l1", change="l1 <b> -> 0", effect=None, low=None, high=None, verdict="unknown", **row
+        ),
+    ]
+    found = Ablation(study="s-ablation-4", parent="s", trial=4, seeds=3, trainings=6, lost=0, table=rows)
+    text = made_good(ReportContext(status={}, chosen=4, ablation=found))
+    assert "What made it good" in text
+    cells = "<th>dropout 0.3 -&gt; 0</th><td>accuracy</td><td>+0.02</td><td>+0.01 to +0.03</td>"
+    assert f'{cells}<td class="good">better</td>' in text
+    assert "<th>l1 &lt;b&gt; -&gt; 0</th><td>accuracy</td><td>unknown</td><td></td><td>unknown</td>" in text
+    assert made_good(ReportContext(status={}, chosen=4)) == ""

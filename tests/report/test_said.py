@@ -207,7 +207,7 @@ def test_a_quantity_is_shown_in_one_unit() -> None:
 def test_a_value_just_beyond_its_bound_shows_why() -> None:
     trial = record(0, accuracy=0.9, size_mb=1.0000001)
     page = page_bytes("s", view([trial], ACCURACY_FIRST, {"size_mb": "<= 1"}, chosen=0), context()).decode()
-    assert "<th>size_mb</th><td>1.0000001</td><td>&lt;= 1</td><td>none</td>" in page
+    assert "<th>size_mb</th><td>1.0000001</td><td>exact</td><td>&lt;= 1</td><td>none</td>" in page
 
 
 def test_sentences_group_failures_and_divergences() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 from satisfice.choose.best import Order, asked_of, fitting_by
@@ -16,11 +16,9 @@ from satisfice.choose.noise.tied import may_be_tied, tied_with
 from satisfice.choose.trial_group import TrialGroup
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.criterion import Criterion
-from satisfice.spec.influences import Influences
+from satisfice.spec.influences import ReadInfluences
 from satisfice.spec.study import Objective, Rule
 from satisfice.spec.trial import TrialRecord
-
-ReadInfluences = Callable[[Iterable[int]], Mapping[int, Influences]]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -14,10 +14,13 @@ from typing import Any
 from optuna.distributions import CategoricalDistribution
 
 from satisfice.choose.bounds import metric_value
+from satisfice.choose.endings import joined
+from satisfice.choose.noise.carried import carried_noise, errors_of
 from satisfice.choose.questions.unseen import Refusals, Unseen, beyond_bounds, constraint_of
 from satisfice.choose.trial_group import configurations
 from satisfice.report.context import ProfileView, StudyView
 from satisfice.results.report_context import ReportContext
+from satisfice.results.understanding import TrainingDiagnosis, TrainingLabel
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.criterion import direction_of
 from satisfice.spec.metric import METRICS, one_unit
@@ -47,22 +50,27 @@ def study_columns(view: StudyView, context: ReportContext, name: str) -> dict[st
     Returns:
         ``study``, ``metrics`` and ``params`` (each with ``values`` by place), ``trials`` (by place),
         ``means`` (of configurations with several seeds), ``violations`` (stored verdicts that differ from
-        what the values say), ``beyond`` (where nothing was trained), ``quantities``, ``curves``.
+        what the values say), ``beyond`` (where nothing was trained), ``quantities``, ``curves``,
+        ``noise`` (see `carried_noise`).
     """
     records = view.records
     names = _metric_names(view)
+    objectives, constraints = view.own or (view.objectives, view.constraints)
     return {
         "study": {
             "name": name,
-            "objectives": [_objective(o) for o in view.objectives],
-            "constraints": [_constraint(c) for c in view.constraints],
+            "objectives": [_objective(o) for o in objectives],
+            "constraints": [_constraint(c) for c in constraints],
             "profiles": [_profile(p) for p in view.profiles],
             "chosen": view.chosen,
             "default": view.default,
+            "rule": view.rule,
+            "asked": {"profile": context.profile, "rule": context.rule or view.rule},
         },
         "metrics": [_metric(view, metric) for metric in names],
         "params": [_parameter(view.space.by_name[p], records) for p in view.space.names],
-        "trials": _trials(records),
+        "trials": _trials(records, context.diagnoses),
+        "noise": carried_noise(records, names, view.influences),
         "replicates": {str(i): r.replicate_of for i, r in enumerate(records) if r.replicate_of is not None},
         "means": _means(view, names),
         "violations": _stored(records),
@@ -110,8 +118,14 @@ def _metric(view: StudyView, name: str) -> dict[str, Any]:
         "quantity": name if known is None else known.quantity,
         "scale": 1.0 if known is None else known.scale,
         "share": known is not None and known.upper == 1.0,
+        "range": None if known is None else [_end(known.lower), _end(known.upper)],
+        "errors": errors_of(view.records, name),
         "values": [number(metric_value(r, name)) for r in view.records],
     }
+
+
+def _end(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _objective(o: Objective) -> dict[str, Any]:
@@ -179,7 +193,7 @@ def _toml(choice: Any) -> str | None:
     return json.dumps(choice, ensure_ascii=False) if isinstance(choice, str) else json.dumps(choice)
 
 
-def _trials(records: Sequence[TrialRecord]) -> dict[str, Any]:
+def _trials(records: Sequence[TrialRecord], diagnoses: Sequence[TrainingDiagnosis]) -> dict[str, Any]:
     """What is known of each trial beside parameters and metrics; texts that repeat are kept once."""
     texts: dict[str, int] = {}
 
@@ -201,8 +215,24 @@ def _trials(records: Sequence[TrialRecord]) -> dict[str, Any]:
             r.started_at.isoformat(timespec="seconds") if r.started_at is not None else None for r in records
         ],
         "seconds": [_seconds(r) for r in records],
+        "diagnosis": _labels(records, diagnoses),
     }
     return {**columns, "texts": list(texts)}
+
+
+def _labels(
+    records: Sequence[TrialRecord], diagnoses: Sequence[TrainingDiagnosis]
+) -> list[list[list[str]] | None]:
+    """By place: each label with what shows it and what most likely caused it; None where there is none."""
+    found = {d.number: d.labels for d in diagnoses}
+    return [[_label(each) for each in found.get(r.number, ())] or None for r in records]
+
+
+def _label(found: TrainingLabel) -> list[str]:
+    if found.label == "healthy":
+        return [found.label, ""]
+    causes = f"; likely by {joined(found.params)}" if found.params else ""
+    return [found.label, f"{found.evidence}{causes}"]
 
 
 def _seconds(record: TrialRecord) -> float | None:

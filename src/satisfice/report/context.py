@@ -9,13 +9,15 @@ from functools import cached_property
 from typing import Self
 
 from satisfice.choose import trial_violations
+from satisfice.choose.asked import Asked, asked_by_each
 from satisfice.choose.bounds import metric_value
 from satisfice.choose.trial_group import averaged
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint, none_violated, violated
+from satisfice.spec.influences import ReadInfluences
 from satisfice.spec.metric import METRICS, Known
 from satisfice.spec.space import SearchSpace
-from satisfice.spec.study import Objective, StudySpec
+from satisfice.spec.study import Objective, Rule, StudySpec
 from satisfice.spec.trial import TrialRecord, TrialState
 
 
@@ -38,6 +40,18 @@ class ProfileView:
     order: tuple[Preference, ...]  # what is chosen by; empty: the objectives in their order
 
 
+def _profile(question: Asked) -> ProfileView:
+    order = [
+        Preference(objective=c.objective, tolerance=c.tolerance, relative=c.relative) for c in question.order
+    ]
+    return ProfileView(
+        name=str(question.profile),
+        objectives=question.objectives,
+        constraints=question.constraints,
+        order=tuple(order),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyView:
     """A study as the plots see it."""
@@ -51,6 +65,10 @@ class StudyView:
     profiles: tuple[ProfileView, ...] = ()
     ships: bool = False  # whether `satisfice ship` writes its models: those of a built-in family
     folds: int | None = None  # of the cross-validation
+    rule: Rule = "value"  # of choice, unless a question names another
+    influences: ReadInfluences | None = None  # what scored rows did to the metrics; None: nobody knows
+    # The study's own question, where the view is of a profile's: its objectives and its constraints.
+    own: tuple[tuple[Objective, ...], tuple[Constraint, ...]] | None = None
 
     @property
     def step(self) -> str:
@@ -58,13 +76,22 @@ class StudyView:
         return "epoch" if self.folds is None else "fold"
 
     @classmethod
-    def of(cls, spec: StudySpec, records: Sequence[TrialRecord], context: ReportContext) -> Self:
+    def of(
+        cls,
+        spec: StudySpec,
+        records: Sequence[TrialRecord],
+        context: ReportContext,
+        influences: ReadInfluences | None = None,
+        whole: StudySpec | None = None,
+    ) -> Self:
         """The view of a study.
 
         Args:
             spec: The study.
             records: All its trials, in any order.
             context: What the records do not tell.
+            influences: Reads the influence values of trials by number; None: there are none.
+            whole: The study with its profiles, where ``spec`` is what one of them sees; None: the same.
         """
         return cls(
             records=sorted(records, key=lambda r: r.number),
@@ -75,6 +102,10 @@ class StudyView:
             default=context.default,
             ships=spec.model is not None,
             folds=spec.folds,
+            rule=spec.choose.rule,
+            profiles=tuple(map(_profile, asked_by_each(whole or spec))),
+            own=None if whole is None else (whole.objectives, whole.constraints),
+            influences=influences,
         )
 
     @cached_property

@@ -12,9 +12,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from string import Template
+from typing import Any
 
 from satisfice.choose.bounds import beside, metric_value, number_text, share_text
 from satisfice.choose.endings import kind_of
+from satisfice.choose.noise.difference import Noise
+from satisfice.choose.noise.words import with_interval
+from satisfice.choose.trial_group import configurations
 from satisfice.report.columns import study_columns, to_json
 from satisfice.report.computed import Computed, ExactMetrics
 from satisfice.report.context import Absent, StudyView
@@ -22,14 +26,16 @@ from satisfice.report.estimates import ModelSource
 from satisfice.report.headline import headline
 from satisfice.report.importance import Importances, feasibility_importances, importances, trust
 from satisfice.report.plot_data import show
+from satisfice.report.sections import better_next, made_good
 from satisfice.report.slices import Slices, slices_of
 from satisfice.report.summary import comparison, paragraphs, tested_first
 from satisfice.results.report_context import ReportContext
 from satisfice.spec.constraint import Constraint
 from satisfice.spec.metric import one_unit
+from satisfice.spec.standard_error import is_exact
 from satisfice.spec.trial import TrialRecord
 
-_SCRIPTS = ("choose.js", "text.js", "plot_data.js", "question.js", "draw.js", "app.js")
+_SCRIPTS = ("choose.js", "text.js", "noise.js", "plot_data.js", "question.js", "draw.js", "app.js")
 
 # Legend: words, and a mark as SVG in the colours of the style sheet.
 _LEGEND = (
@@ -83,7 +89,16 @@ def page_bytes(
         css=_text("page.css"),
         result=_result(name, view, context),
         profile=_profiles(view),
-        rules=_rules(view),
+        criteria=_criteria(view),
+        better=better_next(context) + made_good(context),
+        links="".join(
+            f'<a href="#{name}">{words}</a>'
+            for name, words, there in (
+                ("better", "What to change", context.health),
+                ("good", "What made it good", context.ablation),
+            )
+            if there
+        ),
         legend="".join(f"<li>{_svg(mark)} {_e(words)}</li>" for words, mark in _LEGEND),
         example=_e(_example(view)),
         search=_search(view, data),
@@ -156,13 +171,26 @@ def _chosen(name: str, view: StudyView) -> str:
     chosen = view.record(view.chosen)
     if chosen is None:
         return ""
-    rows = "".join(_metric_row(chosen, metric, view.constraints) for metric in one_unit(view.metric_names))
-    heads = "".join(f"<th>{h}</th>" for h in ("metric", "value", "bound", "room left"))
+    noise, group = (
+        Noise(),
+        next(
+            g
+            for g in configurations(view.records, view.constraints)
+            if chosen.number in [m.number for m in g.members]
+        ),
+    )
+    rows = "".join(
+        _metric_row(chosen, metric, view.constraints, noise.error(group, metric))
+        for metric in one_unit(view.metric_names)
+    )
+    heads = "".join(f"<th>{h}</th>" for h in ("metric", "value", "95% interval", "bound", "room left"))
     table = _table("The chosen trial", f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>")
     return f"<div><h2>Trial {chosen.number}</h2>{table}{_commands(name, view, chosen.number)}</div>"
 
 
-def _metric_row(chosen: TrialRecord, metric: str, constraints: Sequence[Constraint]) -> str:
+def _metric_row(
+    chosen: TrialRecord, metric: str, constraints: Sequence[Constraint], error: float | None
+) -> str:
     own = [c for c in constraints if one_unit([metric, c.metric]) == [metric]]
     value = metric_value(chosen, metric)
     shown = "unknown" if value is None else beside(value, [c for c in own if c.metric == metric])
@@ -170,7 +198,17 @@ def _metric_row(chosen: TrialRecord, metric: str, constraints: Sequence[Constrai
         c.key if c.metric != metric else f"{c.operator} {number_text(c.bound, 12)}" for c in own
     )
     room = ", ".join(_room(chosen, c) for c in own)
-    return f"<tr><th>{_e(metric)}</th><td>{_e(shown)}</td><td>{_e(bounds)}</td><td>{_e(room)}</td></tr>"
+    cells = (shown, _interval(value, error, metric), bounds, room)
+    return f"<tr><th>{_e(metric)}</th>{''.join(f'<td>{_e(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _interval(value: float | None, error: float | None, metric: str) -> str:
+    """``0.77 to 0.87``; ``exact`` of what is counted, empty where nobody knows."""
+    if value is None or error is None:
+        return ""
+    if error == 0:
+        return "exact" if is_exact(metric) else ""
+    return with_interval(value, error, metric).partition("(95% ")[2].rstrip(")")
 
 
 def _room(chosen: TrialRecord, constraint: Constraint) -> str:
@@ -245,11 +283,11 @@ def _profiles(view: StudyView) -> str:
     return f'<label>Profile <select id="profile">{choices}</select></label>'
 
 
-def _rules(view: StudyView) -> str:
-    rules = '<option value="value">best value</option>'
+def _criteria(view: StudyView) -> str:
+    criteria = '<option value="goal">the objective</option>'
     if any(p.order for p in view.profiles):
-        rules = '<option value="profile" hidden>the profile\'s order</option>' + rules
-    return rules
+        criteria = '<option value="profile" hidden>the profile\'s order</option>' + criteria
+    return criteria
 
 
 def _example(view: StudyView) -> str:
@@ -278,7 +316,10 @@ def _search(view: StudyView, data: dict[str, object]) -> str:
         out.append('<p class="caption">No trial has finished yet.</p>')
     curves = data["curves"]
     assert isinstance(curves, dict)
-    if not any(curves["metrics"].values()):
+    drawable = [metric for metric, found in curves["metrics"].items() if _moves(found)]
+    if not drawable and any(curves["metrics"].values()):
+        return "".join([*out, '<p class="caption">Each trial reported once: there is no curve to draw.</p>'])
+    if not drawable:
         out.append('<p class="caption">No trial reported anything while it trained.</p>')
         return "".join(out)
     left = curves["left_out"]
@@ -288,9 +329,14 @@ def _search(view: StudyView, data: dict[str, object]) -> str:
     )
     out += [
         _section(f"{metric} while training", _canvas("curves", metric, 320), caption + more)
-        for metric in curves["metrics"]
+        for metric in drawable
     ]
     return "".join(out)
+
+
+def _moves(found: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether some trial reported a metric more than once."""
+    return any(len(values) > 1 for _, values in found.values())
 
 
 def _canvas(kind: str, metric: str, height: int, *, keys: bool = False) -> str:

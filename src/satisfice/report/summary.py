@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from satisfice.choose import close_calls, endings
 from satisfice.choose.bounds import beside_bound, metric_value
 from satisfice.choose.endings import grouped, joined, kind_of
+from satisfice.choose.noise.difference import Noise
+from satisfice.choose.trial_group import configurations
 from satisfice.report.context import StudyView, is_early
 from satisfice.report.headline import is_predictive, validated, with_error
 from satisfice.report.plot_data import show
@@ -213,16 +215,34 @@ def comparison(view: StudyView, context: ReportContext | None = None) -> list[Co
             if name in view.metric_names and name in context.default_test:
                 figures = context.test_metrics[name], context.default_test[name]
                 rows.append(_compared(f"{name} (test split)", *figures, directions.get(name)))
+    noisy = _noise_between(view, chosen.number, default.number)
     for name in one_unit(view.metric_names, chosen.metrics):
         mine, theirs = metric_value(chosen, name), metric_value(default, name)
         final = default.state == TrialState.COMPLETE or is_early(name)
         if mine is not None and theirs is not None and final:
-            rows.append(_compared(name, mine, theirs, directions.get(name)))
+            row = _compared(name, mine, theirs, directions.get(name))
+            rows.append(replace(row, change=f"{row.change}, noise", better=None) if noisy(name) else row)
     for name in view.space.names:
         mine_text, theirs_text = _param(chosen.params, name), _param(default.params, name)
         if mine_text != "–" or theirs_text != "–":
             rows.append(Comparison(name=name, default=theirs_text, chosen=mine_text, change="", better=None))
     return rows
+
+
+def _noise_between(view: StudyView, one: int, other: int) -> Callable[[str], bool]:
+    """Whether two trials that differ on a metric do so by no more than noise, compared on the same rows."""
+    found = {m.number: g for g in configurations(view.records, view.constraints) for m in g.members}
+    if one not in found or other not in found:
+        return lambda _: False
+    a, b = found[one], found[other]
+    members = [m.number for g in (a, b) for m in g.members]
+    noise = Noise(influences={} if view.influences is None else view.influences(members))
+
+    def noisy(metric: str) -> bool:
+        apart = noise.difference(a, b, metric)
+        return apart.value != 0 and apart.is_noise()
+
+    return noisy
 
 
 def _compared(name: str, mine: float, theirs: float, direction: str | None) -> Comparison:

@@ -10,6 +10,7 @@ from satisfice.report.context import StudyView
 from satisfice.report.estimates import ModelSource
 from satisfice.report.page import page_bytes
 from satisfice.results.report_context import ReportContext
+from satisfice.spec.influences import ReadInfluences
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 
@@ -21,6 +22,8 @@ def write_report(
     directory: Path,
     exact: ExactMetrics | None = None,
     models: ModelSource | None = None,
+    influences: ReadInfluences | None = None,
+    whole: StudySpec | None = None,
 ) -> Path:
     """Write the report of a study.
 
@@ -32,6 +35,8 @@ def write_report(
             left alone.
         exact: Metrics of a configuration that are computed and not measured; None: nothing can be here.
         models: The search's models of metrics that training decides; None: made from finished trials.
+        influences: Reads the influence values of trials by number; None: there are none.
+        whole: The study with its profiles, where ``spec`` is what one of them sees; None: the same.
 
     Returns:
         The page.
@@ -39,7 +44,8 @@ def write_report(
     Raises:
         OSError: The folder cannot be written.
     """
-    page = page_bytes(spec.name, StudyView.of(spec, records, context), context, exact=exact, models=models)
+    view = StudyView.of(spec, records, context, influences, whole)
+    page = page_bytes(spec.name, view, context, exact=exact, models=models)
     directory.mkdir(parents=True, exist_ok=True)
     part, path = directory / ".part-index.html", directory / "index.html"
     try:

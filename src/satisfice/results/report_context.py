@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from satisfice.results.importance import Ablation
 from satisfice.results.result import Result
+from satisfice.results.understanding import HealthNote, TrainingDiagnosis
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,3 +32,8 @@ class ReportContext(Result):
     data_notes: Sequence[str] = ()  # what became of columns and values of the data, a sentence each
     folds: int | None = None  # trials are cross-validated, with so many; None: on one validation split
     host: str = ""  # where latencies were measured, in words; empty where none was
+    diagnoses: Sequence[TrainingDiagnosis] = ()  # what trainings show
+    health: Sequence[HealthNote] = ()  # what is wrong with the study
+    ablation: Ablation | None = None  # what each technique of the chosen trial is worth
+    profile: str | None = None  # that the report is for; None: the study's own question
+    rule: str | None = None  # of choice; None: the study's

@@ -82,6 +82,10 @@ class MetricModels:
         out = []
         for i, record in enumerate(self._records):
             moved = {n: float(v[i]) for n, v in columns.items() if np.isfinite(v[i])}
+            if (record.reason or "").startswith("diverged"):
+                # What a training reports once its loss has exploded predicts nothing of its neighbours.
+                out.append(replace(record, reports={}, metrics={}))
+                continue
             out.append(replace(record, metrics={**record.metrics, **moved}) if moved else record)
         return out
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,3 +71,7 @@ class Influences:
             for row, (name, largest) in zip(each, content["largest"].items(), strict=True)
         }
         return cls(rows=content["rows"], values=values)
+
+
+# Influence values of trials by number; a trial may have none.
+ReadInfluences = Callable[[Iterable[int]], Mapping[int, Influences]]

@@ -6,8 +6,9 @@ import importlib
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from satisfice.choose import BestTrial, Noise, as_asked
 from satisfice.choose.bounds import number_text, share_text
@@ -21,9 +22,9 @@ from satisfice.measure.host import Host
 from satisfice.results.confirmation import Confirmation
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts
+from satisfice.results.understanding import HealthNote, TrainingDiagnosis
 from satisfice.search.metric_models import MetricModels
 from satisfice.spec.constraint import parse_clause
-from satisfice.spec.study import StudySpec
 from satisfice.spec.task import Predicts
 from satisfice.spec.trial import TrialRecord
 from satisfice.store import data_notes
@@ -34,11 +35,13 @@ from satisfice.study.choice import chosen_of
 from satisfice.study.lifecycle.screening import is_of_configuration
 from satisfice.study.measuring.evaluator import Evaluator
 from satisfice.study.opening import Opened
+from satisfice.study.understanding import diagnoses, findings
+
+if TYPE_CHECKING:
+    from satisfice.data.facts import DataFacts
 
 ExactMetrics = Callable[[Mapping[str, Any]], Mapping[str, float]]
-WriteReport = Callable[
-    [StudySpec, Sequence[TrialRecord], ReportContext, Path, ExactMetrics | None, MetricModels], Path
-]
+WriteReport = Callable[..., Path]  # `satisfice.report.write_report`
 
 
 def context(
@@ -111,6 +114,26 @@ def context(
         data_notes=_data_notes(reader),
         folds=reader.spec.folds,
         host=_measured_on(reader, records),
+        profile=profile,
+        rule=rule,
+    )
+
+
+def explained(
+    told: ReportContext, reader: Reader, records: Sequence[TrialRecord], facts: DataFacts | None
+) -> ReportContext:
+    """The same with what trainings show, what is wrong with the study, and what made the chosen trial good.
+
+    Args:
+        told: The context.
+        reader: Of the study.
+        records: All its trials, with their reports.
+        facts: What its data tell, where they are here.
+    """
+    return replace(
+        told,
+        diagnoses=[TrainingDiagnosis.of(d) for d in diagnoses(reader.spec, records)],
+        health=[HealthNote.of(f) for f in findings(reader, records, facts)],
     )
 
 
@@ -226,6 +249,7 @@ def write(
     exact: ExactMetrics | None = None,
     profile: str | None = None,
     rule: str | None = None,
+    facts: DataFacts | None = None,
 ) -> Path:
     """Write the report, for the study's own question or a profile's; returns its page.
 
@@ -239,6 +263,7 @@ def write(
         exact: Metrics of a configuration that are computed and not measured; None: nothing can be here.
         profile: Name of the profile that it is for; None: the study's own question.
         rule: Of choice; None: the study's.
+        facts: What the study's data tell, where they are here.
 
     Raises:
         CannotWrite: The folder cannot be written.
@@ -246,9 +271,11 @@ def write(
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
     spec = reader.spec if profile is None else as_asked(reader.spec, profile)
     told = context(reader, records, status, profile=profile, rule=rule)
+    told = explained(told, reader, records, facts)
     models = MetricModels(spec.space, spec.objectives, spec.constraints, records)
     with writing(directory):
-        return write_report(spec, records, told, directory, exact, models)
+        whole = None if profile is None else reader.spec
+        return write_report(spec, records, told, directory, exact, models, reader.influences, whole)
 
 
 def figures(

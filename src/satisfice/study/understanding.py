@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from satisfice.errors import InputError
+from satisfice.errors import InputError, SatisficeError
 from satisfice.spec.study import StudySpec
 from satisfice.spec.trial import TrialRecord
 from satisfice.store.reader import Reader
@@ -72,6 +72,16 @@ def data_facts(opened: Opened) -> DataFacts | None:
         return None
     known = dataset_of(data)
     return facts_of(task.splits, by_time=data.time is not None or (known is not None and known.by_time))
+
+
+def facts_if_here(opened: Opened) -> DataFacts | None:
+    """The same; None too where this machine lacks the data, has others, or the study trains own code."""
+    if opened.spec.model is None:
+        return None
+    try:
+        return data_facts(opened)
+    except SatisficeError:
+        return None
 
 
 def _hyperparameters(spec: StudySpec) -> Mapping[str, Hyperparameter]:

@@ -30,6 +30,8 @@ from satisfice.spec.trial import TrialRecord
 
 Floats = NDArray[np.float64]
 
+_SLACK = 1e-9  # share of an error: what is exactly at a limit counts as noise, whatever the last bits
+
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
@@ -51,7 +53,9 @@ class Difference:
 
     def is_noise(self, errors: float = NORMAL_95) -> bool:
         """Whether the value is at most so many standard errors from 0; equal values always are."""
-        return self.value == 0.0 or (self.error is not None and abs(self.value) <= errors * self.error)
+        return self.value == 0.0 or (
+            self.error is not None and abs(self.value) <= errors * self.error * (1 + _SLACK)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

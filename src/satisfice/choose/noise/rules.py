@@ -70,6 +70,16 @@ def costs_of(
     return list(found.values())
 
 
+def usual_costs(names: Sequence[str]) -> list[Objective]:
+    """What is a cost of any study, each in the unit that is among these names, in the order of `costs_of`."""
+    found = []
+    for cost in _USUAL_COSTS:
+        own = next((n for n in names if _quantity(n) == _quantity(cost)), None)
+        if own is not None:
+            found.append(Objective(metric=own, direction=METRICS[cost].direction))
+    return found
+
+
 def within_errors(
     groups: Sequence[TrialGroup], objective: Objective, noise: Noise, errors: float
 ) -> list[TrialGroup]:

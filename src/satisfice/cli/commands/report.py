@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -124,7 +125,9 @@ def view_of(
 
     context = study.report_context(chosen, profile, rule)
     spec = study.spec if profile is None else as_asked(study.spec, profile)
-    return StudyView.of(spec, study.records(with_reports=True), context), context
+    whole = None if profile is None else study.spec
+    view = StudyView.of(spec, study.records(with_reports=True), context, study.influences, whole)
+    return view, context
 
 
 def _readers(
@@ -139,13 +142,19 @@ def _readers(
 
     opened: dict[str, Study] = {}
     followed: dict[str, Following] = {}
+    explained: dict[str, tuple[int, ReportContext]] = {}  # with how many trials had finished
     lock = threading.Lock()
 
     def source(name: str) -> tuple[StudyView, ReportContext] | None:
         try:
             if name not in opened:
                 opened[name] = load_study(name, storage=storage)
-            return view_of(opened[name])
+            view, context = view_of(opened[name])
+            finished = sum(r.state.is_finished() for r in view.records)
+            if explained.get(name, (-1, context))[0] != finished:
+                explained[name] = finished, opened[name].report_context(explained=True)
+            told = explained[name][1]
+            return view, replace(context, diagnoses=told.diagnoses, health=told.health)
         except InputError:
             return None
 

@@ -4,7 +4,7 @@
   const $ = (id) => document.getElementById(id);
   const data = JSON.parse($("data").textContent);
   const study = Question.open(data);
-  const state = { ...Question.first(study), brush: null, ranges: new Map(), filter: "", onlyFitting: false, sort: ["trial", 1], from: 0, hidden: new Set(), focused: -1, closely: false };
+  const state = { ...Question.first(study, study.study.asked?.profile ?? null), brush: null, ranges: new Map(), filter: "", onlyFitting: false, sort: ["trial", 1], from: 0, hidden: new Set(), focused: -1, closely: false, intervals: true };
   const ROWS = 50, STEPS = 200;
   let found, passes = () => true, brushed = null, places = [];
 
@@ -61,6 +61,7 @@
   const said = (o) => `${o.direction} ${o.metric}`;
 
   function setUp() {
+    if ($("profile") !== null) $("profile").value = state.profile ?? "";
     $("profile")?.addEventListener("change", reset);
     drawRules();
     options($("goal"), objectiveEntries(), said(state.goal));
@@ -69,7 +70,8 @@
     options($("axis-y"), axes, state.y);
     options($("axis-x"), axes, state.x ?? state.y);
     options($("new-metric"), axes, metricNames.find((n) => !state.bounds.some((c) => c.metric === n)) ?? metricNames[0]);
-    $("goal").addEventListener("change", () => { state.goal = parsed($("goal").value); drawThen(parsed($("then").value).metric); if (state.rule === "profile") $("rule").value = "value"; readRule(); update(); });
+    $("goal").addEventListener("change", () => { state.goal = parsed($("goal").value); drawThen(parsed($("then").value).metric); if (state.by === "profile") $("by").value = "goal"; readRule(); update(); });
+    $("by").addEventListener("change", () => { readRule(); update(); });
     $("rule").addEventListener("change", () => { readRule(); update(); });
     $("tolerance").addEventListener("input", () => { readRule(); update(); });
     $("then").addEventListener("change", () => { readRule(); update(); });
@@ -88,8 +90,9 @@
 
   /** The profile's own order is a rule only where a profile with one is chosen. */
   function drawRules() {
-    const option = $("rule").querySelector("[value=profile]");
+    const option = $("by").querySelector("[value=profile]");
     if (option !== null) option.hidden = option.disabled = !Question.base(study, state.profile).order.length;
+    $("by").value = state.by;
     $("rule").value = state.rule;
   }
 
@@ -97,14 +100,15 @@
   function drawThen(wanted) {
     const others = objectiveEntries().filter(([v]) => parsed(v).metric !== state.goal.metric);
     options($("then"), others, others.find(([v]) => parsed(v).metric === wanted)?.[0] ?? others[0]?.[0] ?? "");
-    $("rule").querySelector("[value=within]").disabled = !others.length;
+    $("by").querySelector("[value=within]").disabled = !others.length;
   }
 
   function readRule() {
     state.rule = $("rule").value;
+    state.by = $("by").value;
     state.tolerance = Math.max(0, Number($("tolerance").value) || 0);
-    state.then = state.rule === "within" ? parsed($("then").value) : null;
-    for (const element of document.querySelectorAll(".within")) element.hidden = state.rule !== "within";
+    state.then = state.by === "within" ? parsed($("then").value) : null;
+    for (const element of document.querySelectorAll(".within")) element.hidden = state.by !== "within";
   }
 
   function reset() {
@@ -199,12 +203,16 @@
     return {
       winner: found.winner === null ? null : study.trials.number[found.winner.trial],
       front: numbers(found.whole), pair: numbers(found.pair), fitting: numbers(found.fitting),
+      tied: numbers(found.choice.tied).sort((a, b) => a - b), cheapest: found.choice.cheapest === null ? null : study.trials.number[found.choice.cheapest.trial],
       counts: found.counts, nearest: found.nearest === null ? null : study.trials.number[found.nearest.trial],
     };
   }
 
   function showFacts() {
-    const { counts, whole, pair, asked, price, unseen } = found, facts = [];
+    const { counts, whole, pair, asked, price, unseen, choice } = found, facts = [];
+    const tied = Noise.words(study, choice);
+    if (tied) facts.push(`${tied[0].toUpperCase()}${tied.slice(1)}.`);
+    if (choice.unsure) facts.push(`${state.rule === "value" ? "Which trials are within noise of it" : "Which trial this rule takes"} is not told here, for this page does not carry the rows: the command below tells it.`);
     facts.push(`${counts.fitting.toLocaleString("en-US")} of ${Text.plural(counts.finished, "finished configuration")} ${counts.fitting === 1 ? "fits" : "fit"}; the front of ${state.profile === null ? "the study" : state.profile}'s objectives has ${Text.plural(whole.length, "trial")}${pair.length ? `, that of the two axes ${pair.length.toLocaleString("en-US")}` : ""}.`);
     asked.forEach((c, k) => {
       if (counts.missed[k]) facts.push(`${Choose.keyOf(c)} is missed by ${counts.missed[k].toLocaleString("en-US")}; ${counts.alone[k].toLocaleString("en-US")} more would fit without it alone.`);
@@ -449,6 +457,7 @@
     { name: "trial", value: (i) => study.trials.number[i], text: (i) => String(study.trials.number[i]) },
     { name: "state", value: (i) => Question.STATES[study.trials.state[i]], text: (i) => Question.STATES[study.trials.state[i]].toLowerCase() },
     { name: "fits", value: (i) => verdicts.get(i) ?? "–", text: (i) => verdicts.get(i) ?? "–" },
+    ...(study.trials.diagnosis.some((d) => d !== null) ? [{ name: "diagnosis", labels: true, value: (i) => labelsOf(i).join(", ") || null, text: (i) => labelsOf(i).join(", ") || "–" }] : []),
     ...metricNames.map((name) => ({
       name, metric: true, value: (i) => Choose.valueOf(study, name, i),
       text: (i) => (Choose.isKnown(study, name, i) ? Text.beside(Choose.valueOf(study, name, i), found.asked.filter((c) => c.metric === name)) : "–"),
@@ -457,6 +466,7 @@
     { name: "why it ended", value: (i) => Question.reasonOf(study, i), text: (i) => Question.reasonOf(study, i) ?? "" },
   ].map((column, k) => ({ ...column, key: `${k}` }));
   let verdicts = new Map();
+  const labelsOf = (i) => (study.trials.diagnosis[i] ?? []).map(([label]) => label);
 
   function readVerdicts() {
     verdicts = new Map();
@@ -504,10 +514,12 @@
       const marks = [i === found.winner?.trial ? "chosen" : "", study.trials.number[i] === study.study.default ? "default" : ""].filter(Boolean);
       return make("th", { scope: "row" }, make("button", { type: "button", class: "link", onclick: () => openTrial(i), "aria-label": `Open trial ${study.trials.number[i]}` }, `${column.text(i)}${marks.length ? ` (${marks.join(", ")})` : ""}`));
     }
+    if (column.labels) return make("td", {}, ...(labelsOf(i).length ? labelsOf(i).flatMap((label) => [badge(label), " "]) : ["–"]));
     const missed = column.metric && found.asked.some((c) => c.metric === column.name && Choose.isKnown(study, column.name, i) && !Choose.satisfied(c, column.value(i)));
     const text = column.text(i), fits = column.name === "fits" && !column.metric && !column.parameter;
     const tone = missed || (fits && text === "no") ? "bad" : fits && (text === "front" || text === "fits") ? "good" : column.name === "why it ended" ? "wrap" : false;
-    return make("td", { class: tone }, text);
+    const ends = column.metric && state.intervals ? Text.between(Noise.interval(study, column.name, i)) : "";
+    return make("td", { class: tone }, text, ...(ends ? [make("span", { class: "ends" }, ends.slice(4))] : []));
   }
 
   function sortBy(name) {
@@ -525,6 +537,7 @@
       type: "checkbox", checked: true, onchange: (event) => { if (event.target.checked) state.hidden.delete(c.name); else state.hidden.add(c.name); drawTable(selection()); },
     }), ` ${c.name}`)));
     $("filter").addEventListener("input", () => { state.from = 0; relink(); });
+    $("intervals").addEventListener("change", () => { state.intervals = $("intervals").checked; drawTable(selection()); });
     $("only-fitting").addEventListener("change", () => { state.from = 0; relink(); });
     $("previous").addEventListener("click", () => { state.from = Math.max(0, state.from - ROWS); drawTable(selection()); });
     $("next").addEventListener("click", () => { state.from += ROWS; drawTable(selection()); });
@@ -550,10 +563,11 @@
     const metrics = metricNames.filter((n) => Choose.isKnown(study, n, i)).map((n) => {
       const own = found.asked.filter((c) => c.metric === n), v = Choose.valueOf(study, n, i);
       const bad = own.filter((c) => !Choose.satisfied(c, v));
-      return [n, Text.beside(v, own) + (own.length ? (bad.length ? ` (misses ${Text.joined(bad.map(Choose.keyOf))})` : ` (${Text.joined(own.map((c) => `${c.operator} ${Text.number(c.bound, 12)}`))})`) : ""), bad.length ? "bad" : ""];
+      const ends = Text.between(Noise.interval(study, n, i));
+      return [n, Text.beside(v, own) + (ends ? `, ${ends}` : "") + (own.length ? (bad.length ? ` (misses ${Text.joined(bad.map(Choose.keyOf))})` : ` (${Text.joined(own.map((c) => `${c.operator} ${Text.number(c.bound, 12)}`))})`) : ""), bad.length ? "bad" : ""];
     });
     const list = (rows) => make("dl", {}, ...rows.flatMap(([name, text, tone]) => [make("dt", {}, name), make("dd", { class: tone || false }, text)]));
-    $("trial-facts").replaceChildren(make("h3", {}, "Metrics"), list(metrics), make("h3", {}, "Parameters"),
+    $("trial-facts").replaceChildren(make("h3", {}, "Metrics"), list(metrics), ...shows(i), make("h3", {}, "Parameters"),
       list(study.params.filter((p) => p.values[i] !== null).map((p) => [p.name, Text.shown(p, i)])), make("h3", {}, "How it ran"), list(facts));
     $("copy-toml").onclick = () => copy(Text.parameters(study, i, "toml"), "Parameters");
     $("copy-dict").onclick = () => copy(Text.parameters(study, i, "python"), "Parameters");
@@ -563,6 +577,15 @@
     dialog.append($("announce")); // what stands outside of an open dialog is not read out
     drawTrialCurves(i);
   }
+
+  /** What the training shows, each label with its evidence. */
+  function shows(i) {
+    const labels = study.trials.diagnosis[i];
+    if (labels === null || labels === undefined) return [];
+    return [make("h3", {}, "What the training shows"), make("ul", { class: "says" }, ...labels.map(([label, evidence]) => make("li", {}, badge(label), evidence ? ` ${evidence}` : "")))];
+  }
+
+  const badge = (label) => make("span", { class: label === "healthy" ? "badge" : "badge ill" }, label.replaceAll("_", " "));
 
   function drawTrialCurves(i) {
     const metric = Object.keys(study.curves.metrics).find((m) => study.curves.metrics[m][i]);
@@ -660,5 +683,5 @@
     addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; update(); } });
     document.documentElement.dataset.ready = "yes";
   }
-  begin();
+  Noise.unpack(study).then(begin);
 })();

@@ -257,7 +257,7 @@ const Choose = (() => {
 
   return {
     read, violation, satisfied, keyOf, twelve, valueOf, isKnown, meanOf, judged, candidates, merged, criteria, best,
-    front, price, nearestMiss, counts, unseen, missesOf, isUpper, signOf, same, sameGoal, sameSide, number, quantityOf,
+    front, price, nearestMiss, counts, unseen, missesOf, isUpper, signOf, same, sameGoal, sameSide, number, quantityOf, asGood, firstBy,
   };
 })();
 if (typeof module !== "undefined") module.exports = Choose;

@@ -389,10 +389,13 @@ const Draw = (() => {
         for (const colour of ["#ffffff", "#1c1e21"]) {
           ctx.strokeStyle = colour;
           ctx.beginPath();
-          if (p.kind === "infeasible" || p.kind === "pruned") {
+          if (p.kind === "infeasible") {
             ctx.moveTo(x - 3.5, y - 3.5); ctx.lineTo(x + 3.5, y + 3.5);
-            if (p.kind === "infeasible") { ctx.moveTo(x - 3.5, y + 3.5); ctx.lineTo(x + 3.5, y - 3.5); }
-          } else ctx.arc(x, y, 3.6, 0, 2 * Math.PI);
+            ctx.moveTo(x - 3.5, y + 3.5); ctx.lineTo(x + 3.5, y - 3.5);
+          } else if (p.kind === "pruned") {
+            ctx.moveTo(x - 4, y - 3); ctx.lineTo(x + 4, y - 3); ctx.lineTo(x, y + 4); ctx.closePath();
+          } else if (p.kind === "unknown") ctx.rect(x - 3.5, y - 3.5, 7, 7);
+          else ctx.arc(x, y, 3.6, 0, 2 * Math.PI);
           ctx.stroke();
           ctx.lineWidth = 1.6;
         }

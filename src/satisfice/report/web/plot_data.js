@@ -21,8 +21,9 @@ const PlotData = (() => {
     let low = sorted[0], high = sorted[sorted.length - 1];
     const q5 = quantile(sorted, 0.05), q95 = quantile(sorted, 0.95), reach = 1.5 * (q95 - q5);
     if (reach > 0) {
-      low = Math.max(low, q5 - reach);
-      high = Math.min(high, q95 + reach);
+      // Up to the outermost values that are not far off: no empty stretch beyond them.
+      low = sorted.find((v) => v >= q5 - reach);
+      high = sorted.findLast((v) => v <= q95 + reach);
     }
     for (const v of kept.map(at)) { low = Math.min(low, v); high = Math.max(high, v); }
     const width = high - low;

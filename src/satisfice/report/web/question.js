@@ -5,6 +5,8 @@ const Question = (() => {
   function open(data) {
     const study = Choose.read(data);
     const places = new Map(study.trials.number.map((n, i) => [n, i]));
+    study.influences = new Map(); // until Noise.unpack has read them
+    study.unpaired = new Set((data.noise?.carried ?? []).map((c) => c.metric).concat(data.noise?.left_out ?? []));
     study.place = (number) => (number === null || number === undefined ? -1 : places.get(number) ?? -1);
     return study;
   }
@@ -20,8 +22,8 @@ const Question = (() => {
     const { objectives, constraints, order } = base(study, profile);
     const bounds = constraints.map((c) => ({ ...c, own: c }));
     const second = objectives[1]?.metric ?? constraints.find((c) => c.metric !== objectives[0].metric)?.metric ?? null;
-    const rule = order.length ? "profile" : "value";
-    return { profile, goal: objectives[0], rule, tolerance: 0, then: null, bounds, x: second, y: objectives[0].metric };
+    const by = order.length ? "profile" : "goal", rule = study.study.asked?.rule ?? study.study.rule ?? "value";
+    return { profile, goal: objectives[0], by, rule, tolerance: 0, then: null, bounds, x: second, y: objectives[0].metric };
   }
 
   /* The bounds that a command line must name: with one that was changed all others on its quantity and side, since
@@ -35,14 +37,15 @@ const Question = (() => {
 
   function command(study, state, name = "best") {
     const words = ["satisfice", name, study.study.name], { objectives, order } = base(study, state.profile);
-    const asked = order.length ? state.rule === "profile" : Choose.sameGoal(objectives[0], state.goal);
+    const asked = order.length ? state.by === "profile" : Choose.sameGoal(objectives[0], state.goal);
     if (state.profile) words.push("--profile", state.profile);
-    if (state.rule === "within" && state.then !== null) {
+    if (state.by === "within" && state.then !== null) {
       words.push("--order", `${state.goal.direction} ${state.goal.metric} within ${state.tolerance}`);
       words.push("--order", `${state.then.direction} ${state.then.metric}`);
     } else if (!asked) {
       words.push(`--${state.goal.direction}`, state.goal.metric);
     }
+    if (state.rule !== (study.study.rule ?? "value")) words.push("--rule", state.rule);
     for (const c of clauses(study, state.bounds)) words.push("--where", Text.clause(c));
     return words.map(Text.quoted).join(" ");
   }
@@ -51,11 +54,11 @@ const Question = (() => {
   function answer(study, state) {
     const { objectives, constraints, order } = base(study, state.profile);
     const asked = Choose.merged(study, constraints, clauses(study, state.bounds));
-    const within = state.rule === "within" && state.then !== null;
+    const within = state.by === "within" && state.then !== null;
     const preferred = within ? [{ ...state.goal, tolerance: state.tolerance }, state.then] : [state.goal];
-    const by = Choose.criteria(objectives, state.rule === "profile" && order.length ? order : preferred);
+    const by = Choose.criteria(objectives, state.by === "profile" && order.length ? order : preferred);
     const judged = Choose.judged(study, asked), fitting = judged.filter((each) => each.fits);
-    const winner = Choose.best(study, asked, by, fitting);
+    const choice = Noise.choice(study, objectives, asked, by, fitting, state.rule), { winner } = choice;
     const whole = Choose.front(study, objectives, fitting);
     const axes = [state.x, state.y].filter((name) => name !== null).map((name) => ({ metric: name, direction: directionOf(study, name, asked) }));
     const paired = axes.length === 2 && state.x !== state.y && axes.every((a) => a.direction !== null);
@@ -63,7 +66,7 @@ const Question = (() => {
     const goal = { metric: by[0].metric, direction: by[0].direction };
     const cost = paired && state.x !== goal.metric ? axes[0] : null;
     return {
-      asked, by, objectives, judged, fitting, winner, whole, pair,
+      asked, by, objectives, judged, fitting, choice, winner, whole, pair,
       counts: Choose.counts(study, asked, judged),
       nearest: winner === null ? Choose.nearestMiss(study, asked) : null,
       price: cost === null ? null : { cost, goal, steps: Choose.price(study, cost, goal, fitting) },
@@ -89,7 +92,8 @@ const Question = (() => {
     const told = (name) => {
       const own = found.asked.filter((c) => c.metric === name), mean = Choose.meanOf(study, group, name);
       const limits = own.map((c) => ` ${{ "<=": "≤", ">=": "≥" }[c.operator] ?? c.operator} ${Text.number(c.bound, 12)}`);
-      return `${name} ${Number.isNaN(mean) ? "unknown" : Text.beside(mean, own)}${limits.join(" and")}`;
+      const ends = Text.between(Noise.intervalOf(study, found.winner, name));
+      return `${name} ${Number.isNaN(mean) ? "unknown" : Text.beside(mean, own)}${ends ? ` (${ends})` : ""}${limits.join(" and")}`;
     };
     const names = [...new Set([...found.by.map((c) => c.metric), ...found.asked.map((c) => c.metric)])];
     const seeds = group.members.length > 1 ? ` (mean of ${group.members.length} seeds)` : "";
@@ -136,6 +140,8 @@ const Question = (() => {
     return (place) => tests.every((test) => test(place));
   }
 
+  const plain = (label) => label.toLowerCase().replaceAll("_", " "); // as the table shows it, or as commands do
+
   const STATES = { C: "COMPLETE", P: "PRUNED", F: "FAIL", R: "RUNNING", W: "WAITING" };
 
   function condition(study, term, fitting) {
@@ -149,6 +155,7 @@ const Question = (() => {
     return (i) => {
       const own = value(i);
       if (own === null || Number.isNaN(own)) return operator === "!=";
+      if (Array.isArray(own)) return own.some((each) => plain(each) === plain(wanted)) === (operator === "=");
       const equal = isNumber && typeof own === "number" ? own === number : String(own).toLowerCase() === wanted.toLowerCase();
       return { "=": equal, "!=": !equal, "<=": own <= number, ">=": own >= number, "<": own < number, ">": own > number }[operator];
     };
@@ -164,6 +171,7 @@ const Question = (() => {
         return param.kind === "choice" ? param.choices[raw].text : Choose.number(raw);
       };
     }
+    if (name === "diagnosis") return (i) => (study.trials.diagnosis[i] ?? []).map(([label]) => label);
     if (name === "trial") return (i) => study.trials.number[i];
     if (name === "state") return (i) => STATES[study.trials.state[i]];
     if (name === "fits") return (i) => (fitting.has(i) ? "yes" : "no");
@@ -181,6 +189,7 @@ const Question = (() => {
 if (typeof module !== "undefined") {
   globalThis.Choose ??= require("./choose.js");
   globalThis.Text ??= require("./text.js");
+  globalThis.Noise ??= require("./noise.js");
   globalThis.PlotData ??= require("./plot_data.js");
   module.exports = Question;
 }

@@ -37,6 +37,17 @@ const Text = (() => {
     return text;
   }
 
+  const UNITS = { mb: "MB", kb: "kB", bytes: "bytes", ms: "ms", us: "µs", s: "s" };
+
+  /** A value with the unit that the metric's name ends in. */
+  function withUnit(study, name, value) {
+    const unit = Choose.quantityOf(study, name) === name ? undefined : UNITS[name.slice(name.lastIndexOf("_") + 1)];
+    return unit === undefined ? number(value) : `${number(value)} ${unit}`;
+  }
+
+  /** "95% 0.77 to 0.87"; empty where there is no interval. */
+  const between = (ends) => (ends === null ? "" : `95% ${number(ends[0], 3)} to ${number(ends[1], 3)}`);
+
   /** A bound as it is written in a study file and on the command line, with all its digits. */
   const clause = (c) => `${c.metric} ${c.operator} ${c.bound}`;
 
@@ -80,7 +91,7 @@ const Text = (() => {
   /** "a", "a and b", "a, b and c". */
   const joined = (parts) => (parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts[parts.length - 1]}` : parts.join(""));
 
-  return { number, general, beside, clause, quoted, value, parameters, shown, plural, joined };
+  return { number, general, beside, clause, quoted, value, parameters, shown, plural, joined, withUnit, between };
 })();
 if (typeof module !== "undefined") {
   globalThis.Choose ??= require("./choose.js");

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -24,6 +24,7 @@ from satisfice.study.status import counts, threshold_sentence, turned_away_sente
 if TYPE_CHECKING:
     import pandas as pd
 
+    from satisfice.spec.influences import Influences
     from satisfice.spec.study import StudySpec
     from satisfice.store.reader import Changes, Reader
     from satisfice.study.opening import Opened
@@ -222,9 +223,11 @@ class Reads:
             InputError: There is no such profile.
         """
         from satisfice.study.reporting import exact_metrics, write
+        from satisfice.study.understanding import facts_if_here
 
         exact, records = exact_metrics(self._opened), self.records(with_reports=True)
-        return write(self._reader, records, self.counts(), Path(directory), exact, profile, rule)
+        facts = facts_if_here(self._opened)
+        return write(self._reader, records, self.counts(), Path(directory), exact, profile, rule, facts)
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -242,7 +245,12 @@ class Reads:
         return study_html(self.spec, self.status())
 
     def report_context(
-        self, chosen: int | None = None, profile: str | None = None, rule: str | None = None
+        self,
+        chosen: int | None = None,
+        profile: str | None = None,
+        rule: str | None = None,
+        *,
+        explained: bool = False,
     ) -> ReportContext:
         """What a report says beside the trials.
 
@@ -250,11 +258,25 @@ class Reads:
             chosen: The trial that it is about, where that is not the study's own choice.
             profile: Name of the profile that it is for.
             rule: Of that choice; None: the study's.
+            explained: With what trainings show and what is wrong with the study, as its trials tell it.
         """
-        from satisfice.study.reporting import context
+        from satisfice.study import reporting
 
-        records, found = self.records(), self.counts()
-        return self._read(lambda: context(self._reader, records, found, chosen, profile, rule))
+        records, found = self.records(with_reports=explained), self.counts()
+
+        def read() -> ReportContext:
+            told = reporting.context(self._reader, records, found, chosen, profile, rule)
+            return reporting.explained(told, self._reader, records, None) if explained else told
+
+        return self._read(read)
+
+    def influences(self, numbers: Iterable[int] | None = None) -> Mapping[int, Influences]:
+        """What scored rows did to the metrics of trials, by trial number; a trial may have none.
+
+        Args:
+            numbers: Of the trials; None: of all.
+        """
+        return self._read(lambda: self._reader.influences(numbers))
 
     def export(self, path: str | Path) -> None:
         """Write the study with its models to one file."""
