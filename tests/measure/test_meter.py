@@ -288,7 +288,7 @@ def test_two_studies_on_one_host_measure_in_turn(tmp_path) -> None:
     assert len({*calls}) == 2
     assert sum(one != other for one, other in pairwise(calls)) == 1
     assert len(said) == 1
-    assert said[0].startswith("waits for the host's quiet: ")
+    assert said[0].startswith("waiting to measure: ")
 
 
 def test_workers_that_want_the_same_architecture_measure_it_once(tmp_path) -> None:

@@ -107,7 +107,7 @@ def test_a_second_measurement_waits_its_turn_and_says_so(tmp_path, processes) ->
         assert report.quiet
         assert report.waited_s > 0
     assert len(said) == 1
-    assert said[0] == f"waits for the host's quiet: process {first.pid} measures"
+    assert said[0] == f"waiting to measure: process {first.pid} is measuring"
 
 
 def test_patience_with_another_measurement_ends(tmp_path, processes) -> None:
@@ -116,7 +116,7 @@ def test_patience_with_another_measurement_ends(tmp_path, processes) -> None:
     with Quiet(tmp_path, on_wait=said.append).measuring(max_turn_s=0.05) as report:
         assert not report.turn
         assert not report.quiet
-    assert "measures for too long; measuring beside it" in said[-1]
+    assert "has been measuring for too long; measuring at the same time" in said[-1]
 
 
 def test_training_yields_at_a_batch_end_while_a_measurement_runs(tmp_path) -> None:
@@ -168,7 +168,7 @@ def test_training_that_never_ends_a_batch_is_waited_for_only_so_long(tmp_path) -
     ):
         assert report.turn
         assert not report.quiet
-    assert "measuring beside it" in said[0]
+    assert "measuring at the same time" in said[0]
 
 
 def test_training_waits_for_a_measurement_only_so_long(tmp_path, processes) -> None:
@@ -239,7 +239,7 @@ def test_the_second_waits_and_names_the_study_that_measures(tmp_path, processes)
     said: list[str] = []
     with Quiet(tmp_path, who="study second", on_wait=said.append).measuring(max_turn_s=0.05):
         pass
-    assert said[0] == f"waits for the host's quiet: study first (process {first.pid}) measures"
+    assert said[0] == f"waiting to measure: study first (process {first.pid}) is measuring"
 
 
 def test_a_wait_in_vain_is_not_repeated_at_full_length(tmp_path) -> None:

@@ -97,7 +97,7 @@ def test_a_second_study_on_the_host_waits_its_turn_and_says_so(
     tmp_path: Path, first: subprocess.Popen[bytes], killed: bool
 ) -> None:
     second = start(tmp_path, "second", held=False)
-    wait_for(f"waits for the host's quiet: study first (process {first.pid}) measures", tmp_path, "second")
+    wait_for(f"waiting to measure: study first (process {first.pid}) is measuring", tmp_path, "second")
     assert second.poll() is None
     if killed:
         first.send_signal(signal.SIGKILL)  # in the middle of its measurement
@@ -106,7 +106,7 @@ def test_a_second_study_on_the_host_waits_its_turn_and_says_so(
     second.wait(timeout=600)
     words = (tmp_path / "second.log").read_text()
     assert second.returncode == 0, words
-    assert "measures for too long" not in words
+    assert "measuring for too long" not in words
     study = satisfice.load_study("second", storage=f"sqlite:///{tmp_path}/second.db")
     assert [r.feasible for r in study.records()] == [True, True]
     if not killed:

@@ -1,4 +1,4 @@
-"""What launchers share: the job they run, how a worker can end, and the seam itself."""
+"""The `Launcher` protocol, the job that a launcher runs, and the ways a worker can end."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Protocol
 GRACE_S = 10.0  # between asking a worker to stop and killing it
 
 # Exit codes of a worker, beside 0 (the budget is spent), 1 (it failed) and 2 (its input is wrong).
-EXIT_UNEXPECTED = 70  # an error that nobody foresaw; EX_SOFTWARE of sysexits.h
+EXIT_UNEXPECTED = 70  # an unexpected error; EX_SOFTWARE of sysexits.h
 EXIT_PREEMPTED = 128 + signal.SIGTERM  # it gave its trial back and left
 
 _CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
 
 
 class Cause(Enum):
-    """Why a worker ended; the value says it to people.
+    """Why a worker ended. The value is the text shown in messages.
 
-    FINISHED leaves its seat for good, as do FAILED and WRONG_INPUT, since the same worker would end the same
-    way again. The others are started again. WRONG_INPUT counts for the first worker of a seat only: one that
-    replaces another may just find the database away.
+    A worker that ended by FINISHED, FAILED or WRONG_INPUT is not restarted, since the next one would end the
+    same way. All others are restarted. WRONG_INPUT is final only for the first worker of a seat: a later one
+    may have failed because the database was unreachable.
     """
 
     FINISHED = "the budget is spent"
@@ -38,7 +38,7 @@ class Cause(Enum):
 
     @property
     def blames_trial(self) -> bool:
-        """Whether the trial that the worker held has to do with it."""
+        """Whether the trial that the worker held may be the cause."""
         return self in (Cause.CRASHED, Cause.OUT_OF_MEMORY)
 
     @property
@@ -109,7 +109,7 @@ class Death:
 
 
 class Launcher(Protocol):
-    """Runs workers somewhere."""
+    """Runs the workers of a job, for example as local processes or on a cluster."""
 
     def run(
         self,
@@ -119,16 +119,18 @@ class Launcher(Protocol):
         on_tick: Callable[[], None] | None = None,
         on_death: Callable[[Death], None] | None = None,
     ) -> None:
-        """Start the workers, restart those that die, and return when all have ended. None is left behind.
+        """Start the workers, restart those that die, and return when all have ended.
+
+        No worker is left running, even if an exception is raised.
 
         Args:
-            job: What to run.
+            job: The study, and how many workers to run on it.
             stop: Set it to stop: every worker is asked, and killed after ten seconds.
             on_tick: Called a few times a second, in this thread. What it raises stops the workers.
-            on_death: Told of each worker that ended other than by finishing.
+            on_death: Called with each worker that ended other than by finishing.
 
         Raises:
-            InputError: The workers refuse their input, or the engine is not installed.
+            InputError: The workers reject their input, or the engine is not installed.
             WorkersFailed: All seats are empty and no worker finished.
         """
 

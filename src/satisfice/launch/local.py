@@ -1,4 +1,4 @@
-"""Workers as processes of this machine: the default."""
+"""The launcher `local`, the default: runs workers as processes of this machine."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LocalProcess:
 
     Args:
         command: Argument list.
-        environment: All of it.
+        environment: The complete environment.
         log: Where its output goes; appended to.
     """
 
@@ -42,7 +42,7 @@ class LocalProcess:
         self._kills_before = out_of_memory_kills()
         self._log = LogFile(path=log)
         with log.open("ab") as file:
-            # A session of its own: Ctrl-C in the terminal reaches only us, and we decide what it hears.
+            # In a session of its own, so that Ctrl-C in the terminal reaches only the launcher.
             self._process = subprocess.Popen(
                 command,
                 env=environment,
@@ -54,7 +54,7 @@ class LocalProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Process id."""
         return self._process.pid
 
     def poll(self) -> Ended | None:
@@ -66,12 +66,12 @@ class LocalProcess:
         return Ended(code=code, cause=cause, words=self._log.last_words(), log=str(self._log.path))
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """Send SIGTERM."""
         if self._process.poll() is None:
             self._process.terminate()
 
     def kill(self) -> None:
-        """SIGKILL, to it and to what it started."""
+        """Send SIGKILL to the process and its children."""
         if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -81,8 +81,8 @@ class LocalProcess:
 class LocalLauncher(SeatedLauncher):
     """Workers as processes of this machine.
 
-    They share out its cores and accelerators, are restarted when they die, and end when this process does,
-    however it ends. Their logs stay in a temporary folder if one of them died or had to be killed.
+    The workers share its cores and accelerators. They are restarted when they die, and end when this process
+    ends for any reason. Their logs are kept in a temporary folder if one of them died or was killed.
 
     Args:
         logs: Folder for the logs of the workers, kept in any case.

@@ -1,4 +1,4 @@
-"""Keeping N seats filled: the one loop that all launchers share, and the launcher around it."""
+"""Supervision of workers: the loop that all launchers share, and the base class around it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from satisfice.errors import InputError, WorkersFailed
 from satisfice.launch.job import GRACE_S, Cause, Death, Ended, Job
 
 TICK_S = 0.2
-_QUICK_S = 30.0  # a worker that ends sooner has got nowhere
+_QUICK_S = 30.0  # a worker that ends sooner made no progress
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 30.0
-# Quick deaths in a row after which a seat is given up. Kills come from outside: more of them are borne.
+# Quick deaths in a row after which a seat is given up. The limit is higher for kills from outside.
 _PATIENCE = {
     Cause.UNEXPECTED: 3,
     Cause.CRASHED: 6,
@@ -46,7 +46,7 @@ Start = Callable[[int, str], Running]  # seat, identity of the worker
 
 
 class SeatedLauncher(ABC):
-    """A launcher of which an engine says only how the worker of a seat is started.
+    """Base class of launchers. A subclass implements only how the worker of a seat is started.
 
     Args:
         grace_s: Seconds between asking a worker to stop and killing it.
@@ -57,7 +57,10 @@ class SeatedLauncher(ABC):
 
     @abstractmethod
     def seats(self, job: Job) -> AbstractContextManager[Start]:
-        """Open the engine for a job: gives what starts a worker. Closed when all workers have ended."""
+        """A context manager that opens the engine and yields a function to start workers.
+
+        It is closed when all workers have ended.
+        """
 
     def run(
         self,
@@ -100,19 +103,19 @@ def supervise(
     grace_s: float = GRACE_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Fill the job's seats and keep them filled until every worker has ended for good.
+    """Fill the seats of a job, and refill them until every worker has ended for good.
 
     Args:
         start: Starts the worker of a seat.
-        job: How many, and for how long.
+        job: The number of workers and the time limit.
         stop: See `Launcher.run`.
         on_tick: See `Launcher.run`.
         on_death: See `Launcher.run`.
-        grace_s: Between asking a worker to stop and killing it.
-        clock: Seconds, monotonic.
+        grace_s: Seconds between asking a worker to stop and killing it.
+        clock: Returns monotonic seconds.
 
     Raises:
-        InputError: A worker refused its input: the others are stopped, since they would too.
+        InputError: A worker rejected its input. The others are stopped, since they would reject it too.
         WorkersFailed: All seats are empty and no worker finished.
     """
     seats = [_Seat(number=i) for i in range(job.workers)]
@@ -156,7 +159,7 @@ def _look_after(
 
 def _pause(seat: _Seat, ended: Ended, lived_s: float) -> float | None:
     """Seconds until the seat is filled again, or None if it stays empty."""
-    # An input that was right for an earlier worker is not wrong: the database is away, or a shared folder.
+    # An earlier worker accepted this input, so a database or a shared folder is temporarily unreachable.
     passes = ended.cause is Cause.WRONG_INPUT and seat.lives > 1
     if ended.cause.is_final and not passes:
         return None

@@ -1,4 +1,4 @@
-"""Honest measurement: size, latency and memory that hold on the day the model ships. Imports no torch."""
+"""Measurement of models: size, latency, memory and energy. Does not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measured once per architecture and host: latency with a verdict, no longer than needed; memory."""
+"""Measures latency, throughput, energy and memory once per architecture and host, and stores the results."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Meter:
     Args:
         store: Where measurements are remembered.
         options: Threads and batch sizes.
-        quiet: This worker's hold on the host's quiet; default: one of its own.
+        quiet: This worker's lock for exclusive use of the host. Default: a new one.
     """
 
     def __init__(self, store: MeasurementStore, options: MeasureOptions, quiet: Quiet | None = None) -> None:
@@ -72,19 +72,22 @@ class Meter:
     ) -> Measurement:
         """The p50 latency of one call, with its 95% interval and p95.
 
-        The remembered measurement is returned if it answers: no verdict on ``constraints`` is too close to
-        call, or it is precise already; and it is precise if ``precise`` is asked for. Otherwise the model is
-        built and measured in the host's quiet: `COARSE_S` where every bound is far, up to `USUAL_S`, and up
+        A stored measurement is returned if it is precise, or if ``precise`` is False and no verdict on
+        ``constraints`` is too close to call. Otherwise the model is built and measured with exclusive use of
+        the host: `COARSE_S` where every bound is far, up to `USUAL_S`, and up
         to `LONGEST_S` while a verdict is too close to call.
 
         Args:
-            key: Of the architecture, threads and batch (`architecture_key`, `module_key`).
+            key: Key of the architecture, threads and batch (`architecture_key`, `module_key`).
             make_call: Builds the model and returns the call that predicts one prepared batch; called only if
                 measured. On an accelerator the call waits for the result.
-            constraints: Bounds to be judged; those on other quantities are ignored.
-            precise: Sample until more would not help.
+            constraints: Bounds that need a verdict. Those on other quantities are ignored.
+            precise: Sample until longer sampling no longer narrows the interval.
             fresh: Measure even if remembered.
-            metric: What the call is: "latency_ms", or "pipeline_latency_ms" for a call with preprocessing.
+            metric: "latency_ms", or "pipeline_latency_ms" for a call with preprocessing.
+
+        Returns:
+            The measurement, in milliseconds.
         """
         return self._answer(key, make_call, _question(metric, constraints, precise), fresh)
 

@@ -1,4 +1,4 @@
-"""Where measurements are remembered: the seam, and its implementation in memory."""
+"""Stores of measurements: the protocol, and an implementation in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from satisfice.measure.result import Measurement
 
 
 class MeasurementStore(Protocol):
-    """Remembers measurements by architecture, host and metric. The last one put stands."""
+    """Stores measurements by architecture, host and metric. The last one put replaces earlier ones."""
 
     def get(self, key: str, host: str, metric: str) -> Measurement | None:
         """The measurement last put, or None."""
@@ -18,7 +18,7 @@ class MeasurementStore(Protocol):
         """Remember the measurement under ``key``, its own host and metric, in place of an older one."""
 
     def put_host(self, host: Host) -> None:
-        """Remember what a fingerprint stands for; the same host may come again."""
+        """Store the description of a host by its fingerprint. The same host may be put again."""
 
 
 class InMemoryMeasurements:
@@ -40,5 +40,5 @@ class InMemoryMeasurements:
         self._found[key, measurement.host, measurement.metric] = measurement
 
     def put_host(self, host: Host) -> None:
-        """Remember what a fingerprint stands for."""
+        """Store the description of a host."""
         self.hosts[host.fingerprint] = host

@@ -1,8 +1,8 @@
 """The protocol between the study layer and search methods.
 
-The study layer owns storage, budget, profiling and enqueued trials. Search sees a `SearchProblem`, a
-`History` of trials, and a `Screen` that gives what is known of a configuration before training; it answers
-with a `Proposal` or a `Decision`.
+The study layer owns storage, budget, profiling and enqueued trials. Search reads a `SearchProblem`, a
+`History` of trials, and a `Screen` that returns the metrics known before training. A sampler returns a
+`Proposal`, a pruner a `Decision`.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchProblem:
-    """What search may know of a study."""
+    """The parts of a study that samplers and pruners read."""
 
     space: SearchSpace
     objectives: tuple[Objective, ...]
     constraints: tuple[Constraint, ...] = ()
-    screened: tuple[Constraint, ...] = ()  # further bounds by which screens refuse; no answer depends on them
+    screened: tuple[Constraint, ...] = ()  # further bounds that the screen checks
     max_steps: int | None = None  # epochs of a full training; None: unknown, or no steps at all
-    folds: int | None = None  # of a cross-validation: then they are the steps
+    folds: int | None = None  # folds of a cross-validation, which then are the steps
     n_trials: int | None = None  # budget
     seed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Screened:
-    """What is known of a configuration before it is trained."""
+    """The answer of a screen: the metrics of a configuration that are known before training."""
 
     fits: bool  # False: some constraint is known to be violated
     metrics: Mapping[str, float] = field(default_factory=dict)  # exact
@@ -46,10 +46,17 @@ class Screened:
 
 
 class Screen(Protocol):
-    """The exact check before training. Counts what it turned away; exceptions pass through."""
+    """Checks configurations before training, and counts those it turns away.
+
+    Exceptions raised while a configuration is measured reach the caller.
+    """
 
     def __call__(self, params: Mapping[str, Any], /) -> Screened:
-        """Check one configuration (active parameters only). May be costly: few calls, best first."""
+        """Check one configuration, given by its active parameters.
+
+        A call may build and measure a model, so a sampler should screen its best candidates first and few of
+        them.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,16 +69,25 @@ class Proposal:
 
 
 class Sampler(Protocol):
-    """Proposes what to train next: a function of the history's content, the generator, and nothing else.
+    """Proposes the next configuration to train.
 
-    What the screen said earlier in the same process may be remembered to spare calls.
+    A proposal depends only on the content of the history, the screen and the generator. A sampler may cache
+    the answers of the screen within one process.
     """
 
     def propose(self, history: History, screen: Screen, rng: np.random.Generator) -> Proposal:
-        """The next configuration.
+        """Propose the next configuration.
+
+        Args:
+            history: All trials so far.
+            screen: The check that the proposed configuration must pass.
+            rng: Random generator.
+
+        Returns:
+            A proposal that passed the screen.
 
         Raises:
-            NoFeasibleProposal: A bounded number of screenings found nothing that fits.
+            NoFeasibleProposal: No configuration that fits was found within a bounded number of screenings.
         """
 
 
@@ -80,13 +96,13 @@ class Decision:
     """Whether to stop a trial, and why."""
 
     stop: bool
-    reason: str = ""  # one clause, shown to people; also says why a trial goes on where that is informative
+    reason: str = ""  # one clause, shown in the report; may also explain why a trial continues
 
 
 class Pruner(Protocol):
-    """Decides at a few steps whether a running trial can still matter.
+    """Decides at a few steps whether a running trial should stop.
 
-    Reads what is in the history only, so that every worker decides the same.
+    A decision depends only on the history, so all workers make the same one.
     """
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:

@@ -1,4 +1,4 @@
-"""Answers of screens in this process, and a model of them: which configurations are worth screening."""
+"""A cache of screening answers, and models that predict which configurations pass the screen."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _MAX_READ = 1_000  # latest answers that models are made from
 class ScreeningModel:
     """Screens each configuration once, and learns metrics known before training from the answers.
 
-    These models only order candidates: nothing is accepted or refused by them, and the models of the
-    objectives never see what was turned away.
+    The models only order candidates: the screen itself accepts or refuses each one. The models of the
+    objectives do not use configurations that were turned away.
     """
 
     def __init__(self, problem: SearchProblem, encoder: Encoder) -> None:
         self._problem, self._encoder = problem, encoder
         self._answers: dict[bytes, Screened] = {}
         self._rows: list[Array] = []
-        self._refused: list[Array] = []  # of these, what was turned away
+        self._refused: list[Array] = []  # rows that were turned away
         self._cache = HyperparameterCache()
         self._models: tuple[int, dict[str, MetricModel]] = (-1, {})
         self._answered: list[Screened] = []
-        self._fitting: dict[str, tuple[float, float]] = {}  # ends of each metric over what fits
+        self._fitting: dict[str, tuple[float, float]] = {}  # least and greatest value over what fits
         self._violations: Counter[str] = Counter()  # by constraint key
         self._fits = 0
         self.known: set[str] = set()  # metrics that a screen has given
@@ -45,14 +45,14 @@ class ScreeningModel:
         return key in self._answers
 
     def screen(self, raw: Array, screen: Screen) -> Screened:
-        """The screen's answer for one raw row, asked once."""
+        """Screen one raw row. The answer is cached."""
         key = keys(raw[None])[0]
         if key not in self._answers:
             self.add(raw, screen(self._encoder.params(raw)), key)
         return self._answers[key]
 
     def add(self, raw: Array, answer: Screened, key: bytes | None = None) -> None:
-        """Remember an answer."""
+        """Add an answer to the cache."""
         key = keys(raw[None])[0] if key is None else key
         if key not in self._answers:
             self._answers[key] = answer
@@ -68,12 +68,12 @@ class ScreeningModel:
                 self._fitting[name] = min(low, value), max(high, value)
 
     def refused(self, key: bytes) -> bool:
-        """Whether this configuration was screened and turned away."""
+        """Whether the configuration with this key was turned away."""
         answer = self._answers.get(key)
         return answer is not None and not answer.fits
 
     def refused_rows(self) -> Array:
-        """Raw rows of what was screened and turned away, shape [n, d]."""
+        """Raw rows of the configurations that were turned away, shape [n, d]."""
         return np.array(self._refused).reshape(-1, len(self._encoder.parameters))
 
     def share_that_fits(self) -> float:
@@ -81,7 +81,7 @@ class ScreeningModel:
         return self._fits / len(self._answered) if self._answered else 1.0
 
     def most_violated(self) -> str | None:
-        """Key of the constraint that turned most away, or None."""
+        """Key of the constraint violated most often, or None."""
         return max(self._violations, key=lambda key: self._violations[key], default=None)
 
     def fitting_range(self, metric: str) -> tuple[float, float] | None:
@@ -101,7 +101,7 @@ class ScreeningModel:
         if len(answers) < _MIN_POINTS or len(self._encoder.free) == 0:
             return models
         x = self._encoder.scaled(np.array(self._rows[-_MAX_READ:]))
-        # With counts of choices, as in the models of objectives, searches of cells found less.
+        # Choice counts help the models of objectives; here they made searches of cells worse.
         layout = replace(self._encoder.layout, shared_choices=())
         same: dict[bytes, MetricModel] = {}
         for name in self._wanted():
@@ -132,7 +132,7 @@ class ScreeningModel:
         return [name for name in dict.fromkeys(names) if name in self.known]
 
     def probability_fits(self, scaled: Array) -> Array:
-        """Probability that each configuration passes the screen, as far as is known. Shape [q]."""
+        """Predicted probability that each scaled row passes the screen. Shape [q]."""
         out = np.ones(len(scaled))
         models = self.models()
         for constraint in (*self._problem.constraints, *self._problem.screened):

@@ -1,7 +1,7 @@
-"""One search for several questions: the study's own and those of its profiles take turns at proposing.
+"""Several searches over the trials of one study: the study and each profile take turns to propose.
 
-Every view sees all trials. It has its own idea of which are feasible and what is better, and so its own
-sampler and pruner. A trial is stopped only if no view can use it.
+Each view reads all trials, but applies its own objectives and constraints, sampler and pruner. A trial is
+stopped only if no view can use it.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from satisfice.spec.trial import TrialRecord
 
 
 class View:
-    """One question, and what was learnt of it.
+    """The search as the study, or one of its profiles, sees it.
 
     Args:
-        problem: What it optimises, under which constraints.
-        sampler: Makes its proposals.
-        pruner: Says which trials cannot matter to it.
-        profile: Its name; None: the study's own question.
+        problem: Its objectives and constraints.
+        sampler: Proposes its configurations.
+        pruner: Decides which running trials it cannot use.
+        profile: The name of the profile, or None for the study itself.
 
     Attributes:
-        history: All trials, feasible by its own constraints.
+        history: All trials. Whether they are feasible follows from this view's constraints.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class View:
         self.history = History(problem)
 
     def update(self, records: Iterable[TrialRecord]) -> None:
-        """Take in trials that are new or have changed."""
+        """Add new trials to the history and update changed ones."""
         own = records if self.profile is None else (self._judged(record) for record in records)
         self.history.update(own)
 
@@ -47,7 +47,7 @@ class View:
         return replace(record, feasible=fits)
 
     def decide(self, number: int) -> Decision:
-        """Whether a running trial should stop, as far as this view goes."""
+        """Whether a running trial should stop as far as this view is concerned."""
         if self.history.feasible[number] == 0:
             return Decision(stop=True, reason="it does not fit")
         return self.pruner.decide(self.history, number)
@@ -55,17 +55,17 @@ class View:
 
 @dataclass
 class _Rest:
-    """How long a view whose turns found nothing is passed over: each time twice as long."""
+    """Back-off of a view whose proposals fail: the number of turns to skip doubles with each failure."""
 
     turns: int = 0
     failures: int = 0
 
 
 class Views:
-    """The views of one study, in turns.
+    """The views of one study, which take turns to propose.
 
     Args:
-        views: The study's own first; at least that one.
+        views: At least one. The first is the view of the study itself.
     """
 
     def __init__(self, views: Sequence[View]) -> None:
@@ -73,24 +73,29 @@ class Views:
         self._rests = [_Rest() for _ in views]
 
     def __iter__(self) -> Iterator[View]:
-        """In the order of their turns."""
+        """Iterate over the views in the order of their turns."""
         return iter(self._views)
 
     @property
     def own(self) -> View:
-        """The study's own."""
+        """The view of the study itself."""
         return self._views[0]
 
     def propose(self, turn: int, screen_for: Callable[[View], Screen], seed: int) -> Proposal:
-        """The next configuration, by the view whose turn it is; by the next one where that finds nothing.
+        """Propose the next configuration.
+
+        The view whose turn it is proposes. If it finds nothing, the next view tries.
 
         Args:
-            turn: A count: each view has one in as many as there are views.
-            screen_for: Gives the screen of a view.
-            seed: Of the proposal.
+            turn: The number of the turn. With k views, each has every k-th turn.
+            screen_for: Returns the screen of a view.
+            seed: Seed of the generator for this proposal.
+
+        Returns:
+            A proposal that passed the screen. ``why["profile"]`` names the profile that made it, if any.
 
         Raises:
-            NoFeasibleProposal: No view found one that fits; as the study's own tells it.
+            NoFeasibleProposal: No view found one that fits. The error of the study's view is raised.
         """
         if len(self._views) == 1:
             return self.own.sampler.propose(
@@ -114,7 +119,7 @@ class Views:
         raise lost[0]
 
     def _order(self, turn: int) -> list[int]:
-        """The view whose turn it is, then those after it; last the ones that found nothing lately."""
+        """Indices of the views to try: the view whose turn it is, those after it, then those in back-off."""
         count = len(self._views)
         order = [(turn + k) % count for k in range(count)]
         first = self._rests[order[0]]
@@ -124,7 +129,7 @@ class Views:
         return [*(i for i in order if i not in resting), *resting]
 
     def decide(self, number: int) -> Decision:
-        """Whether a running trial should stop: if no view can use it, for the reason of the study's own."""
+        """Stop a running trial only if no view can use it. The reason is that of the study's view."""
         decision = self.own.pruner.decide(self.own.history, number)
         others = self._views[1:]
         if not decision.stop or not others:

@@ -1,4 +1,4 @@
-"""Reading trials: rows to records, whole or only what changed since a revision."""
+"""Reads the trials of a study: all of them, or those that changed since a revision."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 class Reader(Repeats):
-    """Reads one study. A database that is away is waited for, as by `Patience.retrying`."""
+    """Reads one study. Waits for an unreachable database, as `Patience.retrying` does."""
 
     def __init__(self, db: Database, rows: OptunaRows, study_uuid: str, spec: StudySpec) -> None:
         super().__init__(db)
@@ -70,10 +70,10 @@ class Reader(Repeats):
 
     @transaction
     def changes(self, since: int) -> Changes:
-        """Trials and reports newer than ``since``, in one statement, whatever the history.
+        """Trials and reports newer than ``since``, read by one statement.
 
-        Times and workers of the records are left out. At most `PAGE` revisions are read, so that a long
-        history is never in memory as a whole: ask again while there is `more`.
+        The records have no times and no workers. One call reads at most `PAGE` revisions, to bound memory:
+        call again while ``more`` is True.
         """
         with self.db.look() as connection:
             rows = connection.execute(self._since, {"since": since, "until": since + PAGE}).all()
@@ -119,7 +119,7 @@ class Reader(Repeats):
 
     @transaction
     def states(self) -> tuple[dict[str, int], int]:
-        """How many trials are in which state, by Optuna's name of it; and how many of them await timing."""
+        """The number of trials by Optuna state, and how many of them await a deferred timing."""
         t = self.rows.trials.c
         joined = sa.join(slots, self.rows.trials, t.trial_id == slots.c.optuna_trial_id)
         query = sa.select(slots.c.phase, t.state, sa.func.count().label("trials")).select_from(joined)
@@ -162,7 +162,7 @@ class Reader(Repeats):
     def _reports(
         self, connection: sa.Connection, where: Sequence[sa.ColumnElement[bool]]
     ) -> dict[int, dict[int, Mapping[str, float]]]:
-        """Reports by trial number and step; what was reported again stands."""
+        """Reports by trial number and step. A later report of a step replaces an earlier one."""
         r = reports.c
         joined = sa.join(slots, reports, (r.study_uuid == slots.c.study_uuid) & (r.number == slots.c.number))
         query = sa.select(r.number, r.body).select_from(joined).where(*where).order_by(r.revision)
@@ -173,15 +173,15 @@ class Reader(Repeats):
         return found
 
     def _metrics(self, told: Mapping[str, float]) -> Mapping[str, float]:
-        """What was reported, without the standard errors."""
+        """The reported metrics without their standard errors."""
         return split(told, self.spec.metric_names)[0]
 
     @transaction
     def influences(self, numbers: Iterable[int] | None = None) -> dict[int, Influences]:
-        """What scored rows did to the metrics of trials, by number; a trial may have none.
+        """Influence values of trials by number. Trials without any are left out.
 
         Args:
-            numbers: Of the trials; None: of all.
+            numbers: Numbers of the trials, or None for all trials.
         """
         i = influences.c
         query = sa.select(i.number, i.body).where(i.study_uuid == self.uuid)
@@ -232,10 +232,10 @@ class Reader(Repeats):
 
     @transaction
     def study_row(self) -> Mapping[str, Any]:
-        """Our row of the study: budget, counters.
+        """The row of the study in our table: budget and counters.
 
         Raises:
-            StudyNotFound: It was deleted.
+            StudyNotFound: The study was deleted.
         """
         with self.db.look() as connection:
             row = connection.execute(sa.select(studies).where(studies.c.uuid == self.uuid)).mappings().first()
@@ -263,7 +263,7 @@ class Reader(Repeats):
 
     @transaction
     def spec_version(self) -> int:
-        """Which version of the spec holds; 0 where the study was deleted."""
+        """The current version of the spec; 0 if the study was deleted."""
         with self.db.look() as connection:
             query = sa.select(studies.c.spec_version).where(studies.c.uuid == self.uuid)
             return int(connection.execute(query).scalar() or 0)

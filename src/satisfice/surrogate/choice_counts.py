@@ -52,7 +52,7 @@ class ChoiceCountKernel:
     signal: float  # variance
 
     def rougher(self, factor: float) -> ChoiceCountKernel:
-        """With length scales shorter by a factor."""
+        """A kernel whose length scales are shorter by a factor."""
         return replace(self, scales=self.scales / factor)
 
     def variance(self, shared_choices: SharedChoices, x: Array) -> Array:
@@ -60,7 +60,7 @@ class ChoiceCountKernel:
         return self.signal * shared_choices.active(x)
 
     def covariance(self, shared_choices: SharedChoices, a: Array, b: Array) -> Array:
-        """Between scaled rows; none with rows where the parameters are inactive. Shape [n, q]."""
+        """Covariance between scaled rows, 0 where the parameters are inactive. Shape [n, q]."""
         squared = squared_distance(
             shared_choices.shares(a) / self.scales, shared_choices.shares(b) / self.scales
         )
@@ -88,9 +88,9 @@ class ChoiceCountTerm:
         self.short = np.r_[np.full(k, math.log(SHORT_SCALE)), 0.0]
 
     def at(self, theta: Array) -> tuple[Array, Callable[[Array], Array]]:
-        """The covariance, and what gives the gradient of the log likelihood by ``theta``.
+        """The covariance, and a function for the gradient of the log likelihood by ``theta``.
 
-        That takes αα' - K⁻¹ (Rasmussen & Williams 2006, eq. 5.9), of shape [n, n].
+        The function takes αα' - K⁻¹ (Rasmussen & Williams 2006, eq. 5.9), of shape [n, n].
         """
         shares, scales, signal = self._shares, np.exp(theta[:-1]), math.exp(theta[-1])
         r = SQRT5 * np.sqrt(squared_distance(shares / scales, shares / scales))

@@ -5,8 +5,7 @@ Three forms, all float64 of shape [n, d] with one column per parameter in the or
 - *quantile* rows in [0, 1): sampled and mutated;
 - *raw* rows: Optuna's internal representation (number, or index of the choice), NaN where inactive. Exact;
 - *scaled* rows: the input of surrogates. Numbers scaled to [0, 1] (in the logarithm where ``log``), ordered
-choices by
-  their place, other choices by index, and a fixed fill where inactive.
+  choices by their position, other choices by index, and a fixed fill where inactive.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ def is_ordered(parameter: Parameter) -> bool:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a surrogate must know of the columns of scaled rows.
+    """Properties of the columns of scaled rows that a surrogate uses.
 
     Attributes:
         ordered: Which columns are numbers, shape [d].
-        dimensions: How many parameters vary where each one does (in a conditional space, not all).
+        dimensions: For each column, how many parameters are active on average where it is.
         shared_choices: Groups of parameters that share their choices.
     """
 
@@ -66,7 +65,7 @@ class Encoder:
         self.space = space
         self.parameters = tuple(space)
         self.column = {p.name: j for j, p in enumerate(self.parameters)}
-        # A parameter with one value is no dimension: it takes no part in drawing nor in any model.
+        # A parameter with one value is neither drawn nor modelled.
         self.free = np.array([j for j, p in enumerate(self.parameters) if p.cardinality > 1], dtype=int)
         self.ordered = np.array([is_ordered(p) for p in self.parameters], dtype=bool)
         self.order = [self.column[p.name] for p in space.ordered]  # parents before what depends on them
@@ -109,7 +108,7 @@ class Encoder:
         return values
 
     def quantiles(self, raw: Array, fill: Array) -> Array:
-        """Quantile rows that lead back to the raw rows; ``fill`` (same shape) where inactive."""
+        """Quantile rows that decode to the raw rows; ``fill`` (same shape) where inactive."""
         quantiles = np.empty_like(raw)
         for j, p in enumerate(self.parameters):
             quantiles[:, j] = quantiles_of_raw(p.numeric, raw[:, j])
@@ -121,7 +120,7 @@ class Encoder:
         return np.column_stack(columns) if columns else np.zeros((len(raw), 0))
 
     def deactivated(self, values: Array) -> Array:
-        """The raw rows, in place, with NaN for what is not active at them."""
+        """Set inactive parameters to NaN, in place, and return the raw rows."""
         for j in self.order:
             for column, wanted in self.conditions[j].items():
                 values[~np.isin(values[:, column], wanted), j] = np.nan
@@ -129,7 +128,7 @@ class Encoder:
 
     @cached_property
     def layout(self) -> Layout:
-        """Of scaled rows; how many parameters vary is an average."""
+        """The layout of scaled rows. ``dimensions`` is averaged over a random sample."""
         active = active_mask(self, self.raw_from_quantiles(self.draw(_DRAWN, np.random.default_rng(0))))
         count = active.sum(axis=1)
         dimensions = (float(count[here].mean()) if here.any() else len(self.free) for here in active.T)
@@ -186,7 +185,10 @@ def neighbours(
         starts: Quantile rows, shape [n, d].
         partners: Quantile rows for crossover, same shape.
         scales: Standard deviations of a move, in quantiles; one is drawn per row.
-        rng: Generator.
+        rng: Random generator.
+
+    Returns:
+        Quantile rows, shape [n, d]. At least one free parameter of each row is moved or redrawn.
     """
     n, free = len(starts), encoder.free
     child = starts.copy()
@@ -196,7 +198,7 @@ def neighbours(
     crossed = np.where(rng.random(a.shape) < 0.3 * (rng.random((n, 1)) < 0.5), b, a)
     scale = np.asarray(scales)[rng.integers(len(scales), size=n)][:, None]
     moved = crossed + scale * rng.standard_normal(a.shape)
-    # Half of what would leave the range ends at its bound, where optima often lie; the rest is reflected.
+    # Half of the moves that leave the range stop at its bound, where optima often lie; others are reflected.
     inward = np.clip(np.where(moved < 0, -moved, 2.0 - moved), 0.0, 1.0)
     outside = (moved < 0) | (moved > 1)
     moved = np.where(outside & (rng.random(a.shape) < 0.5), inward, moved)

@@ -1,19 +1,19 @@
-"""The host's quiet: a readers-writer lock over the processes and studies of one user on one host.
+"""Exclusive use of the host while measuring: a readers-writer lock over all processes of one user.
 
-Workers that train hold the shared side; a measurement holds the exclusive side. Three files in one folder per
-user under the temporary folder::
+Workers that train hold the lock shared; a worker that measures holds it exclusively. Three files
+in one folder per user under the temporary folder::
 
     turn    locked exclusively by the one process that measures; it also names that process and its study
     train   locked shared by workers that train, exclusively by the one that measures
     wanted  mapped by every worker: a byte that is not 0 while somebody measures or waits to, and the time
             until which training on this host is known not to yield
 
-At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is a hint: whoever
-sees it set asks the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So nothing is
-left behind by a killed process; a byte that it left set is cleared by the next who looks.
+At each batch's end a worker reads the byte, which costs less than a microsecond. The byte is only a hint: a
+worker that sees it set tries the lock `turn`, which the kernel releases when its holder dies (`flock(2)`). So
+a killed process blocks nobody, and the next worker clears the byte that it left set.
 
-Training without batch ends is waited for in vain. Who has done so says it in `wanted`: for a minute, nobody
-on this host waits so long again.
+Training code that never calls `batch_end` does not yield. A measurement that has waited for it notes this in
+`wanted`, and later measurements on this host wait only briefly for the next minute.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ from pathlib import Path
 
 from satisfice.errors import InputError
 
-HAS_LOCKS = sys.platform != "win32"  # Windows has no flock: one measures there without the host's quiet
+HAS_LOCKS = sys.platform != "win32"  # Windows has no flock: measurements there do not exclude training
 if sys.platform != "win32":
     import fcntl
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.002
-_IN_VAIN_S = 60.0  # after a wait that ended in nothing, others are short so long
+_IN_VAIN_S = 60.0  # how long waits stay short after training did not yield
 _SHORT_WAIT_S = 0.25
 _UNTIL = struct.Struct("d")  # in `wanted`, by the monotonic clock, which all processes of a host share
 _UNTIL_AT, _WANTED_BYTES = 8, 16
@@ -52,24 +52,24 @@ _open_files: weakref.WeakSet[_LockFile] = weakref.WeakSet()
 
 @dataclass(frozen=True, kw_only=True)
 class QuietReport:
-    """How quiet the host is for a measurement."""
+    """Whether a measurement has exclusive use of the host."""
 
-    turn: bool  # no other measurement runs beside this one
-    quiet: bool  # and no worker of ours trains
-    waited_s: float  # until then, or until patience ended
+    turn: bool  # no other measurement runs at the same time
+    quiet: bool  # and no worker of this user trains
+    waited_s: float  # until exclusive use, or until the limit
 
 
 class Quiet:
-    """One worker's hold on the host's quiet. Not shared between threads: each takes its own.
+    """One worker's access to the lock. Not thread-safe: each thread creates its own.
 
     Args:
         folder: Where the lock files lie; default: one per user under the temporary folder.
-        who: For whom it measures, in words, as those who wait for it read it; for instance "study digits".
-        max_yield_s: How long training waits at a batch's end for one measurement to be over; then it goes on.
-        on_wait: Called once for each wait with a sentence that says for what; default: logged at INFO.
+        who: Name of the holder in messages of processes that wait for it, such as "study digits".
+        max_yield_s: How long training waits at a batch's end for one measurement before it continues.
+        on_wait: Called once for each wait with a message that gives the reason. Default: log it at INFO.
 
     Raises:
-        InputError: The folder belongs to somebody else.
+        InputError: The folder belongs to another user.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Quiet:
 
     @contextlib.contextmanager
     def training(self) -> Iterator[None]:
-        """Hold the shared side while training; entering waits for a measurement that runs. Not reentrant."""
+        """Hold the lock shared while training. Entering waits for a running measurement. Not reentrant."""
         self._trains = True
         self._let_measure()
         try:
@@ -102,7 +102,7 @@ class Quiet:
             self._train.release()
 
     def batch_end(self) -> None:
-        """Let a waiting measurement go first: gives the shared side up and waits until it is over.
+        """Release the shared lock if a measurement waits, and wait until it is done.
 
         Costs less than a microsecond while nobody waits. Does nothing outside `training()`.
         """
@@ -111,17 +111,17 @@ class Quiet:
 
     @contextlib.contextmanager
     def measuring(self, max_wait_s: float = 5.0, *, max_turn_s: float = 60.0) -> Iterator[QuietReport]:
-        """Hold the exclusive side for a measurement.
+        """Hold the lock exclusively for a measurement.
 
-        Training of one's own (the same object) is set aside for the while.
+        If this object holds the lock shared (inside `training()`), it is released for the duration.
 
         Args:
-            max_wait_s: Patience with workers that train, each until its batch ends; then measure beside them.
-                Less for a minute after such a wait was in vain on this host.
-            max_turn_s: Patience with other measurements; then measure beside them.
+            max_wait_s: How long to wait for workers that train to reach the end of a batch, before measuring
+                anyway. Shorter for a minute after such a wait failed on this host.
+            max_turn_s: How long to wait for other measurements before measuring anyway.
 
         Yields:
-            What was reached.
+            Whether the host is used exclusively.
         """
         begin = time.monotonic()
         turn = self._take_turn(begin + max_turn_s)
@@ -140,7 +140,7 @@ class Quiet:
                 self._let_measure()
 
     def _stop_training(self, patience_s: float) -> bool:
-        """Wait until nobody trains; whether that was reached."""
+        """Wait until no worker trains. Return whether that was achieved in time."""
         now = time.monotonic()
         (until,) = _UNTIL.unpack_from(self._wanted, _UNTIL_AT)
         in_vain = now < until <= now + _IN_VAIN_S  # beyond that, it is from before the host was started
@@ -150,21 +150,21 @@ class Quiet:
             return True
         if not in_vain:
             _UNTIL.pack_into(self._wanted, _UNTIL_AT, time.monotonic() + _IN_VAIN_S)
-            self._on_wait(f"training went on for {wait_s:g} s without a batch's end; measuring beside it")
+            self._on_wait(f"training did not yield within {wait_s:g} s; measuring at the same time")
         return False
 
     def _take_turn(self, until: float) -> bool:
         if not self._turn.acquire(exclusive=True):
             holder = self._turn.note()
-            self._on_wait(f"waits for the host's quiet: {holder} measures")
+            self._on_wait(f"waiting to measure: {holder} is measuring")
             if not self._turn.acquire(exclusive=True, until=until):
-                self._on_wait(f"{holder} measures for too long; measuring beside it")
+                self._on_wait(f"{holder} has been measuring for too long; measuring at the same time")
                 return False
         self._turn.write_note(self._name)
         return True
 
     def _let_measure(self) -> None:
-        """Give the shared side up until nobody measures, then take it again; at most `max_yield_s`."""
+        """Release the shared lock until no process measures (at most `max_yield_s`), then take it again."""
         self._train.release()
         until = time.monotonic() + self.max_yield_s
         # Shared, so that several workers pass at once. The byte is cleared under the lock: no measurement has
@@ -206,12 +206,12 @@ class _LockFile:
             fcntl.flock(self._descriptor, kinds[exclusive] | fcntl.LOCK_NB)
 
     def note(self) -> str:
-        """What the last holder wrote."""
+        """The name that the last holder wrote."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         return os.read(self._descriptor, _NOTE_BYTES).decode(errors="replace") or "somebody"
 
     def write_note(self, text: str) -> None:
-        """Say who holds it."""
+        """Write the name of the holder."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, text.encode()[:_NOTE_BYTES])
@@ -230,7 +230,7 @@ def default_folder() -> Path:
 
 
 def _own_folder(folder: Path) -> None:
-    """Make the folder, for nobody else; a folder that another user laid in the way is refused."""
+    """Create the folder with access for this user only. Refuse one that belongs to another user."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = os.lstat(folder)
     if hasattr(os, "getuid") and (not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid()):

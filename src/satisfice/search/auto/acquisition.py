@@ -1,7 +1,8 @@
 """The acquisition function: expected hypervolume improvement, by surrogates or by a screen's exact answer.
 
-While no trial meets the constraints that training decides, there is nothing to improve on: the
-acquisition is then the probability of meeting them (Gelbart et al. 2014, arXiv:1403.5607, section 3.1).
+While no trial meets the constraints on metrics known only after training, there is no front to improve. The
+acquisition is then the probability of meeting these constraints (Gelbart et al. 2014, arXiv:1403.5607,
+section 3.1).
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ _COARSE, _FINE = (8, 40), (16, 128)  # samples of each modelled objective, direc
 
 
 class Acquisition:
-    """Expected improvement times the probability of fitting, of scaled rows.
+    """Expected hypervolume improvement times the probability of being feasible, for scaled rows.
 
     Args:
-        surrogates: Models of what training decides.
-        screening: Model of what is known before training; it may learn more while candidates are scored.
+        surrogates: Models of the metrics known only after training.
+        screening: Models of the metrics known before training. They may change while candidates are scored.
 
     Attributes:
-        sd_factor: Factor of the models' standard deviations.
+        sd_factor: Factor by which the standard deviations of the models are multiplied.
     """
 
     def __init__(self, surrogates: Surrogates, screening: ScreeningModel) -> None:
@@ -39,7 +40,7 @@ class Acquisition:
         self._fine = Improvement(surrogates.front, ideal, reference, count=_FINE[1])
 
     def refresh(self) -> None:
-        """Update the models of what is known before training."""
+        """Update the models of the metrics known before training."""
         self._static: Mapping[str, MetricModel] = self._screening.models()
 
     def coarse(self, scaled: Array) -> Array:
@@ -47,7 +48,7 @@ class Acquisition:
         return self._score(scaled, None, self._coarse, _COARSE[0])
 
     def __call__(self, scaled: Array, answer: Screened | None = None) -> Array:
-        """The acquisition, finely; with a screen's answer, its exact values replace predicted ones."""
+        """A precise estimate. The exact metrics of ``answer``, if given, replace predicted ones."""
         return self._score(scaled, answer, self._fine, _FINE[0])
 
     def _score(self, scaled: Array, answer: Screened | None, improvement: Improvement, count: int) -> Array:

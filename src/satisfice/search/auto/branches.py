@@ -1,9 +1,9 @@
 """Branches of a conditional space: the parameters that a choice activates.
 
-A space with a choice of learners, each with its own parameters, is several spaces in one. By chance, the
-first trials may miss some of them, the more so where one fits the constraints far more often than another.
-And a few bad trials make a model give up a branch whose good configurations are rare. So each branch has an
-initial design of its own, and is visited from time to time, ever less often.
+A space with a choice of learners, each with its own parameters, is several spaces in one. The first
+trials may miss some of them by chance, especially if one meets the constraints far more often than another.
+A few bad trials may also make a model give up a branch whose good configurations are rare. So each branch has
+its own initial design, and is visited from time to time, less often the more trials it has.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Branch:
     own: float  # share of the parameters active in it that the choice switches on, `_LEAST_OWN` at least
 
     def holds(self, raw: Array) -> NDArray[np.bool_]:
-        """Which raw rows are in it, shape [n]."""
+        """Which raw rows are in the branch, shape [n]."""
         return np.asarray(raw[:, self.column] == self.value)
 
     def is_new(self, tried: Array) -> bool:
-        """Whether too few of these raw rows are in it for a model of it."""
+        """Whether the branch contains too few of these raw rows to model it."""
         return bool(self.holds(tried).sum() < _STARTUP * self.own)
 
     def moved_into(self, encoder: Encoder, quantiles: Array, rng: np.random.Generator) -> Array:
@@ -51,9 +51,9 @@ class Branch:
 
 
 def branches(encoder: Encoder) -> tuple[Branch, ...]:
-    """One for each value of each parameter that others depend on; of a number, for each that they name.
+    """One branch for each value of each parameter that others depend on; for a number, each value they name.
 
-    Branches that no draw reaches are left out: a single value of a continuous parameter, say.
+    Branches that a random draw cannot reach, such as one value of a continuous parameter, are left out.
     """
     values: dict[int, set[float]] = {}
     above: dict[int, dict[int, tuple[float, ...]]] = {}

@@ -10,14 +10,14 @@ from satisfice.search.baselines.space_filling import nothing_fits
 from satisfice.surrogate.encoding import Array
 
 MAX_SCREENS = 240  # per proposal
-_BRANCH_SCREENS = 20  # of a visit to one branch of a conditional space
+_BRANCH_SCREENS = 20  # per visit to one branch of a conditional space
 
 
 def space_filling_candidate(context: ProposalContext) -> FeasibleCandidate:
-    """A configuration far from what has been tried, among a few random ones that probably fit.
+    """A random configuration that fits, far from those already tried.
 
     Raises:
-        NoFeasibleProposal: None was found that fits.
+        NoFeasibleProposal: No configuration that fits was found within `MAX_SCREENS` screenings.
     """
     budget, drawn = MAX_SCREENS, 0
     for attempt in range(12):
@@ -31,9 +31,9 @@ def space_filling_candidate(context: ProposalContext) -> FeasibleCandidate:
 
 
 def random_candidate_in(context: ProposalContext, branch: Branch) -> FeasibleCandidate | None:
-    """A random configuration of one branch, None if it is hard to find one that fits there.
+    """A random configuration of one branch, or None if `_BRANCH_SCREENS` screenings find none that fits.
 
-    The farthest ones of a branch are its corners: mostly bad, and costly to train.
+    It need not be far from earlier trials: the farthest points are corners, which are mostly bad and costly.
     """
     encoder, rng = context.encoder, context.rng
     quantiles = branch.moved_into(encoder, encoder.draw(64, rng), rng)
@@ -44,7 +44,7 @@ def random_candidate_in(context: ProposalContext, branch: Branch) -> FeasibleCan
 
 
 def _far_first(context: ProposalContext, quantiles: Array) -> Array:
-    """Raw rows at the quantiles: first what probably fits and is far from what has been tried."""
+    """Raw rows at the quantiles, sorted: those that probably fit and are far from earlier trials first."""
     encoder = context.encoder
     raw = context.new(encoder.raw_from_quantiles(quantiles))
     if len(raw) == 0:

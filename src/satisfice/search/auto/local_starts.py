@@ -1,4 +1,4 @@
-"""Starts of the local search: trials whose surroundings are searched.
+"""Start points of the local search, selected from the trials.
 
 Shapes: n trials, m objectives, to be minimised.
 """
@@ -12,12 +12,12 @@ from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
 _ENOUGH, _MOST = 10, 60
-_RANGES = 6  # of an objective that is known before training
-_BEST = 2  # trials of each range
+_RANGES = 6  # equal ranges of an objective that is known before training
+_BEST = 2  # trials taken from each range
 
 
 def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]:
-    """The front of finished trials, and the next layers until there are enough.
+    """The Pareto front and the next nondominated layers, until there are `_ENOUGH` trials (at most `_MOST`).
 
     Args:
         objectives: Shape [n, m].
@@ -35,7 +35,8 @@ def promising(objectives: Array, feasible: NDArray[np.int_]) -> NDArray[np.int_]
 def best_of_ranges(expected: Array, rows: NDArray[np.int_], known: NDArray[np.bool_]) -> NDArray[np.int_]:
     """The best trials of each range of each objective that is known before training.
 
-    Without these, large models, say, would only be reached from small ones, and never be tuned.
+    Otherwise a local search would reach large models, for instance, only from small ones, and would not tune
+    them.
 
     Args:
         expected: Objectives as observed or expected, shape [n, m].

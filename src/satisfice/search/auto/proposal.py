@@ -1,4 +1,4 @@
-"""The inputs of one proposal, and the ways to screen candidates for it."""
+"""The inputs of one proposal, and methods that screen candidates for it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from satisfice.surrogate.encoding import Array, Encoder, keys
 
 @dataclass(frozen=True)
 class FeasibleCandidate:
-    """A configuration that fits."""
+    """A configuration that passed the screen."""
 
     raw: Array  # shape [d]
     answer: Screened
-    gain: float = 0.0  # expected, where a model was asked
+    gain: float = 0.0  # expected gain; 0 without a model
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ProposalContext:
 
     @property
     def encoder(self) -> Encoder:
-        """Of the space."""
+        """The encoder of the space."""
         return self.history.encoder
 
     @property
@@ -44,11 +44,11 @@ class ProposalContext:
         return self.history.raw[self.history.state >= 0]
 
     def screen(self, row: Array) -> Screened:
-        """The screen's answer for one raw row, asked once."""
+        """Screen one raw row. The answer is cached."""
         return self.screening.screen(row, self.ask_screen)
 
     def first_that_fits(self, raw: Array) -> tuple[FeasibleCandidate | None, int]:
-        """The first of the raw rows that fits, and how many were screened."""
+        """The first raw row that fits (None if none does), and how many were screened."""
         for i, row in enumerate(raw):
             answer = self.screen(row)
             if answer.fits:
@@ -56,7 +56,7 @@ class ProposalContext:
         return None, len(raw)
 
     def new(self, raw: Array) -> Array:
-        """Raw rows without duplicates, what was tried, and what was turned away."""
+        """The raw rows without duplicates, without those already tried and without those turned away."""
         seen: set[bytes] = set()
         keep = []
         for i, key in enumerate(keys(raw)):
@@ -67,6 +67,6 @@ class ProposalContext:
         return raw[keep]
 
     def chance(self, scaled: Array) -> Array:
-        """Probability that each scaled row fits, by all that is known. Shape [n]."""
+        """Probability that each scaled row is feasible, by screening and surrogates. Shape [n]."""
         chance = self.screening.probability_fits(scaled)
         return chance if self.surrogates is None else chance * self.surrogates.probability_feasible(scaled)

@@ -1,8 +1,8 @@
 """The sampler named ``auto``: expected hypervolume improvement over candidates that are screened exactly.
 
 1. Initial design: space-filling points that pass the screen.
-2. Then a Gaussian process per metric that training decides. Metrics known before training need none: the
-   screen gives them exactly, and a model of past answers only orders the candidates before they are screened.
+2. Then a Gaussian process for each metric known only after training. The screen returns the other metrics
+   exactly; a model of its past answers only orders the candidates before they are screened.
 3. Candidates come from the whole space and from the neighbourhood of local starts. The candidate with the
    greatest expected hypervolume improvement, times the probability of being feasible, is screened. If it is
    turned away, the next one replaces it.
@@ -56,7 +56,7 @@ _GOOD_ENOUGH = (
 
 
 class AutoSampler:
-    """Bayesian optimisation with exact screening; see the module."""
+    """Bayesian optimisation with exact screening (see the module's docstring)."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
@@ -74,7 +74,7 @@ class AutoSampler:
         screening = self._updated_screening(history)
         tried = self._tried_keys(history)
         screened_before = len(screening)
-        # A smooth model is overconfident far from the data.
+        # A smooth model is overconfident far from its data, so some proposals use a rougher one.
         trained = len(history.rows(TrialState.COMPLETE, TrialState.PRUNED))
         roughness = float(rng.choice(_ROUGHNESS)) if trained >= _ROUGH_FROM else 1.0
         surrogates = fit_surrogates(history, screening.known, self._cache, self._curves, roughness=roughness)
@@ -97,7 +97,7 @@ class AutoSampler:
         return Proposal(params=history.encoder.params(found.raw), metrics=dict(found.answer.metrics), why=why)
 
     def _tried_keys(self, history: History) -> set[bytes]:
-        """Keys of all configurations that were proposed; only new ones are looked at."""
+        """Keys of all proposed configurations. Each call adds only the new ones."""
         known = (history.state >= 0) & ~np.isnan(history.raw).all(axis=1)
         fresh = known.copy()
         fresh[: len(self._seen)] &= ~self._seen
@@ -124,7 +124,7 @@ class AutoSampler:
         return screening
 
     def _visit(self, context: ProposalContext) -> Branch | None:
-        """The branch to visit, if any; before there is a model, one whose initial design is not complete."""
+        """The branch to visit, if any. Without a model, only branches with an incomplete initial design."""
         if self._branches is None:
             self._branches = branches(context.encoder)
         if not self._branches:
@@ -191,7 +191,7 @@ def _exploit(
         quantiles, score = np.vstack([quantiles, fresh]), np.r_[score, score_of(fresh)]
     best = quantiles[np.argsort(-score, kind="stable")[:_BEST]]
     raw = context.new(encoder.raw_from_quantiles(best))
-    # Where the best candidates are next to trials, the next proposal explores.
+    # Skip candidates next to trials. If all are skipped, this proposal explores instead.
     raw = raw[_apart(encoder.scaled(raw), encoder.scaled(context.tried_rows))]
     return _best_that_fits(context, raw, acquisition)
 
@@ -201,7 +201,8 @@ def _best_that_fits(
 ) -> FeasibleCandidate | None:
     """Screen the best candidates first, until one that fits has nearly the gain predicted for the next.
 
-    Acquisition values rest on predicted sizes and latencies: after a few answers the rest is scored again.
+    Acquisition values depend on predicted sizes and latencies, so the remaining candidates are scored again
+    after every few answers.
     """
     best: FeasibleCandidate | None = None
     for _ in range(_SCREEN_ROUNDS):

@@ -1,7 +1,7 @@
 """Target sampling: proposals at a sampled value of an objective that is known before training.
 
-A few bad first trials of large models, or none at all, may keep expected improvement away from most of the
-front: untuned configurations do not show what tuned ones of the same size reach.
+Expected improvement may ignore most of the front if the first large models happen to be bad, or if none was
+trained: an untuned configuration does not show what a tuned one of the same size reaches.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from satisfice.search.history import History
 from satisfice.search.screening import ScreeningModel
 from satisfice.surrogate.encoding import Array
 
-_UNVISITED = 0.5  # probability of a target where no trial has been
-_STOPPED = 0.15  # least probability of a target, per share of trainings that is stopped early
-_WITHIN = 1.0 / 12.0  # of the range: trials so near to a value have been there
-_WINDOW = 0.15  # share of the candidates that are nearest to what was drawn
-_MAY_FIT = 0.15  # probability of fitting from which a candidate counts
+_UNVISITED = 0.5  # probability of using a target with no trial near it
+_STOPPED = 0.15  # least probability of using a target, times the share of trials that are stopped
+_WITHIN = 1.0 / 12.0  # share of the range within which a trial counts as near a target
+_WINDOW = 0.15  # share of the candidates, nearest to the target, that is kept
+_MAY_FIT = 0.15  # least probability of fitting of a candidate
 _REFINED = 500  # candidates of the second round
 
 
@@ -31,26 +31,26 @@ class SampledTarget:
 
     metric: str
     value: float  # in the metric's own units
-    probability: float  # that the proposal is made there: the fewer trials have been near, the higher
+    probability: float  # of proposing at this target; higher with fewer trials near it
 
 
 def draw_target(
     history: History, surrogates: Surrogates, screening: ScreeningModel, rng: np.random.Generator
 ) -> SampledTarget | None:
-    """A target, uniform over the attainable values; None where no objective is known before training."""
+    """Draw a target uniformly over the attainable values; None if no objective is known before training."""
     static, encoder = screening.models(), history.encoder
     fitting = {name: screening.fitting_range(name) for name in surrogates.names if name in static}
     known = [(name, ends) for name, ends in fitting.items() if ends is not None]
     if not known or not any(name in surrogates.models for name in surrogates.names):
         return None
     metric, (low, high) = known[rng.integers(len(known))]
-    # What was screened so far need not reach as far as what fits.
+    # Configurations outside the range screened so far may fit, too.
     anywhere = encoder.scaled(encoder.raw_from_quantiles(encoder.draw(ANYWHERE, rng)))
     there = static[metric].within_seen(static[metric].predict(anywhere)[0])
     there = there[screening.probability_fits(anywhere) >= _MAY_FIT]
     there = np.r_[low, high, there]
     low, high = there.min(), there.max()
-    # Between the sizes of one layer and of two there may be nothing.
+    # Some values are unattainable, such as sizes between one layer and two: take the nearest attainable one.
     value = float(there[np.argmin(np.abs(there - rng.uniform(low, high)))])
     rows = history.rows(TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
     tried = history.metrics[rows, history.metric_column[metric]]

@@ -1,4 +1,4 @@
-"""From a report of an unfinished training to the finish that it predicts.
+"""Extrapolation from a report of an unfinished training to its predicted final value (its finish).
 
 First, the latest change of a curve is extrapolated by a momentum that is fitted to the finished trials: a
 curve that still falls will fall further. The result is the level of the trial at that rung. Then, at each
@@ -73,14 +73,14 @@ class Extrapolation:
         finishes: Array,
         unfinished: NDArray[np.int_],
     ) -> Extrapolation:
-        """Fitted to trials, with a prior worth `_PRIOR_COUNT` trials on a slope of one.
+        """Fit the regressions to trials, with a prior worth `_PRIOR_COUNT` trials on a slope of one.
 
         Args:
             history: The trials.
             target: Index into `History.targets`.
             finished: Trials that finished, shape [f].
-            finishes: Theirs, shape [f].
-            unfinished: Trials that were stopped, or still train.
+            finishes: Their final values, shape [f].
+            unfinished: Trials that were stopped or are still running.
         """
         transform = TailLog(finishes)
         steps = np.array(history.rungs, dtype=float)
@@ -96,7 +96,7 @@ class Extrapolation:
             level = reports[:, g]
             if g > 0:
                 change = level - reports[:, g - 1]
-                # The mean over some of the folds has no way to go on.
+                # In cross-validation the reports are means over folds, which have no trend.
                 fall = history.problem.folds is None
                 harmonic = float(steps[g - 1] / (steps[g] - steps[g - 1])) if fall else 0.0
                 momentum[g] = _momentum(level[: len(seen)], change[: len(seen)], seen, harmonic)

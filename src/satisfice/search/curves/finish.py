@@ -1,10 +1,10 @@
-"""Models of how trainings finish, from finished and unfinished ones.
+"""Models of the final metrics of trainings, fitted to finished and unfinished ones.
 
-A Gaussian process over the configurations is conditioned on finishes, and on the finishes that reports
-predict (see `extrapolation` and `gaussian_process.Reports`). So stopped trials contribute, and a training's
-own report sharpens the prediction of its finish.
+A Gaussian process over the configurations is conditioned on final values, and on the final values that
+reports predict (see `extrapolation` and `gaussian_process.Reports`). Stopped trials therefore contribute, and
+the reports of a training sharpen the prediction of its own final value.
 
-Everything depends on the history's content alone.
+All results depend only on the content of the history, so all workers compute the same ones.
 """
 
 from __future__ import annotations
@@ -99,13 +99,13 @@ class FinishModel:
     def optimistic_bound(self, history: History, number: int, rung: int, optimism: float) -> float:
         """Optimistic bound of the finish of a trial that the model has not seen; NaN if it has not reported.
 
-        Computed from the model and from the trial's reports alone; the better one counts, since a training
-        that contradicts the model is the most informative. Never worse than the latest report. In the
-        metric's own units, to minimise.
+        Two predictions are made: one from the model with the reports, one from the reports alone. The more
+        optimistic one is used, since a training that contradicts the model is the most informative. The bound
+        is never worse than the latest report. It is in the metric's own units, to minimise.
 
         Args:
             history: The trials.
-            number: Of the trial.
+            number: Number of the trial.
             rung: Index into `History.rungs`.
             optimism: Standard deviations below the mean.
         """
@@ -122,7 +122,7 @@ class FinishModel:
 
 
 class CurveModels:
-    """Makes models of finishes; models between two sizes of the history share hyperparameters."""
+    """Makes models of final values. Hyperparameters are reused until the history has grown enough."""
 
     def __init__(self) -> None:
         self._fits: dict[bytes, gaussian.KernelParameters] = {}
@@ -179,7 +179,7 @@ class CurveModels:
         complete: NDArray[np.int_],
         unfinished: NDArray[np.int_],
     ) -> gaussian.KernelParameters:
-        """Fitted on the first trials, so that any worker arrives at the same."""
+        """Hyperparameters fitted on the first trials, so that all workers compute the same ones."""
         settled = unfinished[history.state[unfinished] == int(TrialState.PRUNED)]
         total = len(complete) + len(settled)
         share = fit_size(total) / total

@@ -1,16 +1,18 @@
-"""Stopping trainings that cannot matter any more.
+"""The pruner `auto`: stops trials that cannot reach the Pareto front or meet the constraints.
 
-A trial is stopped when even the optimistic bound of its finish is dominated by a feasible finished trial, or
-violates a constraint that training decides. While no finished trial meets that constraint, the bound must
-miss it by more than the nearest miss. Metrics known before training are taken as they are. The others are
-predicted from the configuration and the reports (see `curves`); the bound is the lower end of the interval,
-or of that by the reports alone. The width is learnt: the rule is tried on the finished trials, each
-predicted from an early report. The intervals are the narrowest with which the rule loses next to nothing of
-their front. Where no width achieves that, nothing is stopped.
+The pruner computes an optimistic bound on the final metrics of a running trial. It stops the trial if a
+feasible finished trial dominates the bound, or if the bound violates a constraint on a metric known only
+after training. While no finished trial meets that constraint, the bound must violate it by more than the
+nearest miss does.
 
-Before enough trials have finished, a trial is stopped when it is no better than another one, finished or
-running, was after half as many steps, in objectives and in such constraints. What is saved at the start moves
-everything after it forward.
+Metrics known before training enter the bound exactly. The others are predicted twice (see `curves`): from the
+configuration with the reports, and from the reports alone. The lower end of the more optimistic interval is
+the bound. The width of the intervals is learnt: the rule is replayed on the finished trials, each predicted
+from an early report, and the narrowest width that loses at most 1 % of the hypervolume of their front is
+used. If no width achieves that, no trial is stopped.
+
+Before enough trials have finished, a trial is compared with the others at half its steps. It is stopped if
+some trial, finished or running, was no worse by then in every objective and in those constraints.
 """
 
 from __future__ import annotations
@@ -31,43 +33,43 @@ from satisfice.spec.constraint import Constraint
 from satisfice.spec.dominance import nondominated
 from satisfice.surrogate.encoding import Array
 
-_OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # standard deviations below the expected finish: the first that is safe
-_SAFE = 0.01  # share of the hypervolume of the front that trying the rule on finished trials may lose
-_EARLIEST = 0.1  # of a full training: earlier, reports predict too little
-_LATEST = 0.65  # of a full training: later, its finish is worth more to the models than the steps saved
-_HEAD_START = 2.0  # at the start: how much slower than another trial one may be
-_STOPPED_PER_OTHER = 3  # at the start: models need finished trials
-_AUDIT = 50  # one in so many trials is never stopped, to see what stopping would have lost
+_OPTIMISM = (1.6, 2.0, 2.5, 3.0)  # widths to try, in standard deviations; the first safe one is used
+_SAFE = 0.01  # share of the hypervolume that the replay on finished trials may lose
+_EARLIEST = 0.1  # share of a full training; earlier reports predict too little
+_LATEST = 0.65  # share of a full training; later, a finished trial is worth more than the steps saved
+_HEAD_START = 2.0  # before models exist: how many times more steps than another trial
+_STOPPED_PER_OTHER = 3  # before models exist: limit on stopped trials, since models need finished ones
+_AUDIT = 50  # one trial in so many is never stopped, to check the rule
 _ROUNDING = 1e-9  # share of a metric's size by which reports of one number may differ
 _EVERY = 1.02  # models of many trials are refitted when their number has grown by this factor
 
 
 class NoPruner:
-    """Lets every training finish."""
+    """Stops no trial."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
-        """Reports at the rungs are still wanted: the sampler learns from unfinished trials."""
+        """Whether ``step`` is a rung or a fold. The sampler reads the reports of running trials there."""
         return self._problem.folds is not None or step in rungs(max_steps)
 
     def decide(self, history: History, number: int) -> Decision:
-        """Always goes on."""
+        """Never stop."""
         return Decision(stop=False)
 
 
 @dataclass(frozen=True)
 class _Prediction:
-    """The models that decisions are made by until further trials end."""
+    """The fitted models and the interval width, kept until further trials end."""
 
     models: tuple[FinishModel | None, ...]  # one per target; None: known before training
-    late: tuple[tuple[Constraint, int], ...]  # constraints that training decides, and their targets
-    optimism: float  # infinite: nothing is to be stopped
+    late: tuple[tuple[Constraint, int], ...]  # constraints on metrics known only after training
+    optimism: float  # interval width in standard deviations; infinite: stop nothing
 
 
 class AutoPruner:
-    """Stops a trial whose optimistic bound is dominated or infeasible; see the module."""
+    """Stops a trial whose optimistic bound is dominated or infeasible (see the module's docstring)."""
 
     def __init__(self, problem: SearchProblem) -> None:
         self._problem = problem
@@ -75,7 +77,7 @@ class AutoPruner:
         self._kept: tuple[bytes, _Prediction | None] = (b"", None)
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
-        """Geometric steps, all before the last one."""
+        """Whether ``step`` is a rung. Rungs grow geometrically and end before the last step."""
         return step in rungs(max_steps)
 
     def decide(self, history: History, number: int) -> Decision:
@@ -167,14 +169,14 @@ class AutoPruner:
 
 
 def _scheduled(n: int) -> int:
-    """``n``, or from a hundred on the last of a growing schedule of sizes: any worker arrives at the same."""
+    """``n`` up to 100, then ``n`` rounded down to a geometric schedule that is the same for all workers."""
     if n <= 100:
         return n
     return int(100 * _EVERY ** math.floor(math.log(n / 100) / math.log(_EVERY)))
 
 
 def _optimistic_bound(history: History, number: int, rung: int, prediction: _Prediction) -> Array:
-    """The optimistic finish, objectives to minimise, NaN where nothing can be said. Shape [m]."""
+    """Optimistic bounds on the final objectives, to minimise. NaN where unknown. Shape [m]."""
     row = np.array([number])
     best_case = history.objectives(row)[0]
     for j, model in enumerate(prediction.models[: len(best_case)]):
@@ -186,7 +188,7 @@ def _optimistic_bound(history: History, number: int, rung: int, prediction: _Pre
 
 
 def _missed(history: History, number: int, rung: int, prediction: _Prediction) -> str | None:
-    """Which constraint the trial cannot meet, and why; None if it may still meet each."""
+    """Why the trial cannot meet some constraint, as a clause. None if it may still meet all of them."""
     finished = history.rows(TrialState.COMPLETE)
     for constraint, target in prediction.late:
         model = prediction.models[target]
@@ -206,7 +208,7 @@ def _loss(
     late: tuple[tuple[Constraint, int], ...],
     optimism: float,
 ) -> float:
-    """Share of the front's hypervolume that the rule would have lost among the trials it was tried on."""
+    """Share of the front's hypervolume that the rule loses when it is replayed on the finished trials."""
     rows, finished = _feasible_finished(history)
     if len(rows) < 2:
         return 0.0
@@ -237,7 +239,7 @@ def _loss(
 
 
 def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
-    """Numbers and objectives (to minimise) of the trials that a trial may be compared with."""
+    """Numbers and objectives (to minimise) of the finished trials not known to be infeasible."""
     rows = history.rows(TrialState.COMPLETE)
     rows = rows[history.feasible[rows] != 0]
     values = history.objectives(rows)
@@ -246,7 +248,7 @@ def _feasible_finished(history: History) -> tuple[NDArray[np.int_], Array]:
 
 
 def is_static(history: History, target: int) -> bool:
-    """Whether a target does not change while a trial trains, as far as the reports show."""
+    """Whether the reports of a target all equal its final value, so that it does not depend on training."""
     rows = history.rows(TrialState.COMPLETE)[-50:]
     final = history.target(target, rows)
     curves = signed_curve(history, rows, target, slice(None))

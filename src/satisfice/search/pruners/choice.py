@@ -1,4 +1,4 @@
-"""Which rule the pruner `auto` goes by."""
+"""The pruner `auto`: selects the rule for a study."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from satisfice.search.pruners.folds import FoldPruner
 
 
 def auto(problem: SearchProblem) -> Pruner:
-    """By the folds where trials are cross-validated, else by the curves of their training."""
+    """Return `FoldPruner` for cross-validated studies, otherwise `AutoPruner`."""
     return AutoPruner(problem) if problem.folds is None else FoldPruner(problem)

@@ -1,7 +1,7 @@
-"""Stopping cross-validated trials between folds.
+"""Pruning of cross-validated trials between folds.
 
-All trials have the same folds, so that two configurations are compared fold by fold: what makes one fold
-harder than another cancels in the differences. A trial is stopped when its mean difference d to a better one
+All trials use the same folds, so two configurations are compared fold by fold: the difficulty of a fold
+cancels in the differences. A trial is stopped when its mean difference d to a better one
 over the m folds so far is more than ``z`` standard errors of what the mean over all K folds will be:
 
     mean(d) > z * sqrt(s^2 (1/m - 1/K))
@@ -11,8 +11,8 @@ the same better one. It takes at least three of them. From the second fold on, i
 own variance, and counts as 4 degrees of freedom there.
 
 With several objectives a trial is stopped when one finished feasible trial is better in every objective by
-this rule; in an objective known before training (such as the size) it is enough to be no worse. One that is
-known only at the end stops nothing.
+this rule; in an objective known before training (such as the size) it is enough to be no worse. An
+objective without reports prevents stopping.
 """
 
 from __future__ import annotations
@@ -31,17 +31,20 @@ from satisfice.surrogate.encoding import Array
 Z = 2.5
 _FEWEST = 3  # earlier variances
 _POOLED_FREEDOM = 4.0  # degrees of freedom that the pooled variance counts as
-_MOST = 200  # earlier trials that are looked at, the latest ones
+_MOST = 200  # of the earlier trials, only so many latest ones are used
 
 
 def clearly_worse(differences: Array, folds: int, pooled: float, z: float = Z) -> bool:
-    """Whether a configuration is clearly worse than another one by the folds that it has.
+    """Whether a configuration is clearly worse than another on the folds trained so far.
 
     Args:
         differences: Of metrics to minimise, its own minus the other's, shape (m,), 1 <= m < ``folds``.
-        folds: K, in all.
-        pooled: Variance of such differences over folds, of earlier configurations.
-        z: Standard errors.
+        folds: K, the number of folds.
+        pooled: Variance of such differences over folds, from earlier configurations.
+        z: How many standard errors the mean difference must exceed.
+
+    Returns:
+        True if the mean difference exceeds ``z`` standard errors.
     """
     m = len(differences)
     mean = float(differences.mean())
@@ -51,13 +54,13 @@ def clearly_worse(differences: Array, folds: int, pooled: float, z: float = Z) -
 
 
 def pooled_variance(earlier: Array, other: Array) -> float | None:
-    """The median variance, over folds, of the differences to one configuration; None of fewer than three.
+    """The median variance over folds of the differences to one configuration.
 
-    Trials that differ in no fold say nothing of how differences vary: they are left out.
+    Configurations with zero variance are left out. The result is None if fewer than three remain.
 
     Args:
-        earlier: Values of n configurations, NaN on the folds that they do not have; shape (n, K).
-        other: Values of the one that they are compared with, shape (K,).
+        earlier: Values of n configurations, NaN on folds that were not trained. Shape (n, K).
+        other: Values of the configuration they are compared with, shape (K,).
     """
     apart = earlier - other
     seen = np.isfinite(apart)
@@ -72,14 +75,14 @@ def pooled_variance(earlier: Array, other: Array) -> float | None:
 
 
 class FoldPruner:
-    """Stops a trial that is clearly worse than a finished one by the folds that it has; see the module."""
+    """Stops a trial that is clearly worse than a finished one on its folds so far (see the module)."""
 
     def __init__(self, problem: SearchProblem) -> None:
         assert problem.folds is not None
         self._folds = problem.folds
 
     def is_decision_step(self, step: int, max_steps: int | None) -> bool:
-        """After every fold but the last."""
+        """Whether ``step`` is a fold other than the last."""
         return 1 <= step < self._folds
 
     def decide(self, history: History, number: int) -> Decision:
@@ -96,7 +99,7 @@ class FoldPruner:
         return Decision(stop=False)
 
     def _others(self, history: History) -> NDArray[np.int_]:
-        """Finished trials that fit and that no other one dominates, the better ones in the first first."""
+        """The Pareto front of the finished trials, sorted by the first objective."""
         rows = history.rows(TrialState.COMPLETE)
         rows = rows[history.feasible[rows] != 0]
         values = history.objectives(rows)

@@ -1,4 +1,4 @@
-"""From rows to answers: rows to the tensors that the file takes, and its outputs to what people read.
+"""Prediction with a shipped model: converts rows to input tensors, and output tensors to answers.
 
 Notation: n rows, k classes. Feeds are the inputs of ``model.onnx``: one tensor (n, 1) for each source column,
 float64 with NaN for a missing value (moments in seconds since 1970 in UTC) or str with "" for one; or
@@ -33,13 +33,13 @@ _RELATIVE, _ABSOLUTE = 1e-5, 1e-6  # within which two answers are the same
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What is to be said of single cells of one call."""
+    """Warnings about single cells of one call."""
 
     unread: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # column -> text -> how often
     unseen: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # categories new to the model
 
     def sentences(self) -> list[str]:
-        """One sentence for each kind, none where there is nothing to say."""
+        """One sentence for each kind of warning."""
         out = []
         for what, found in (
             ("values that cannot be read count as missing", self.unread),
@@ -57,7 +57,7 @@ class Pipeline:
     """The rows and answers of one shipped model. It holds no state between calls: threads may share it.
 
     Args:
-        described: What ``model.json`` says.
+        described: The content of ``model.json``.
         session: An ``onnxruntime.InferenceSession`` of ``model.onnx``.
 
     Raises:
@@ -86,17 +86,17 @@ class Pipeline:
         """Answers to n rows, each with every column.
 
         Returns:
-            ``{"label": ..., "probabilities": {...}}`` or ``{"value": ...}`` for each row, and what to say of
-            single cells.
+            ``{"label": ..., "probabilities": {...}}`` or ``{"value": ...}`` for each row, and
+            warnings about single cells.
 
         Raises:
-            InputError: A column is absent, or is written otherwise than in training.
+            InputError: A column is missing, or cannot be read as in training.
         """
         feeds, told = self.feeds(rows)
         return self.answers(self.outputs(feeds)), told
 
     def feeds(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Feeds, Told]:
-        """The file's inputs for n rows; `answer` says what is raised."""
+        """The input tensors for n rows. Raises what `answer` raises."""
         if not rows:
             raise InputError("there are no rows", hint="give at least one")
         columns: dict[str, list[Any]] = {}
@@ -116,7 +116,7 @@ class Pipeline:
         return self.feeds_of_columns(columns)
 
     def feeds_of_columns(self, columns: Mapping[str, Sequence[Any]]) -> tuple[Feeds, Told]:
-        """The file's inputs for columns of n cells each; `answer` says what is raised."""
+        """The input tensors for columns of n cells each. Raises what `answer` raises."""
         feeds: Feeds = {}
         unread: dict[str, Mapping[str, int]] = {}
         unseen: dict[str, Mapping[str, int]] = {}
@@ -142,7 +142,7 @@ class Pipeline:
         """The file's inputs for images, shape (n, channels, height, width); one channel may be left out.
 
         Raises:
-            InputError: They are of another shape, or hold no pixels.
+            InputError: The images have another shape, or hold no pixels.
         """
         wanted = self.described.input
         if not isinstance(wanted, ImageInput):
@@ -172,14 +172,14 @@ class Pipeline:
         return dict(zip(self._outputs, joined, strict=True))
 
     def taken(self, feeds: Feeds) -> Feeds:
-        """The feeds that the file takes: a column that became no feature is no input."""
+        """The feeds without the columns that the model does not use."""
         return {name: tensor for name, tensor in feeds.items() if name in self._given}
 
     def answers(self, outputs: Feeds) -> list[dict[str, Any]]:
-        """What people read, for each of n rows.
+        """The answer to each of n rows, as `answer` returns it.
 
         Raises:
-            InputError: An answer is no finite number: the row is too far from what training saw.
+            InputError: An answer is not finite, since the row is too far from the training rows.
         """
         numbers = outputs["probabilities" if self._keys else "value"]
         rows = numbers.tolist()
@@ -208,7 +208,7 @@ class Pipeline:
 
 
 class _Quick:
-    """Cells that need no count of what cannot be read: plain numbers, and texts that nothing is said of."""
+    """Fast conversion of cells that need no warnings: plain numbers, texts and known categories."""
 
     def __init__(self, column: InputColumn) -> None:
         rule = column.rule

@@ -1,4 +1,4 @@
-"""How a slot of the budget is claimed, given back unused, or begun as a trial."""
+"""Claims slots of the budget, gives them back unused, and begins trials in them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from satisfice.store.ledger.types import EXACT_KEY, Begun, Claim, TurnedAway, du
 from satisfice.store.optuna_rows import lost
 from satisfice.store.tables import attempts, queue, slots, studies, turned_away
 
-FRUITLESS_ATTEMPTS = 25  # in a row, after which a trial is given up though nobody is to blame
+FRUITLESS_ATTEMPTS = 25  # attempts in a row without progress after which a trial is given up
 
 
 class Slots(Repeats):
@@ -31,7 +31,7 @@ class Slots(Repeats):
 
     @transaction
     def claim(self) -> Claim:
-        """Take a slot: one given back or whose lease ran out, else a new one.
+        """Claim a slot: one that was given back or whose lease ran out, otherwise a new one.
 
         Raises:
             BudgetSpent: No slot, no epoch or no time is left.
@@ -43,7 +43,7 @@ class Slots(Repeats):
                 return claim
 
     def _claim_once(self, token: str) -> Claim | None:
-        """One try; None when the slot found was given up for good, and the next is to be looked at."""
+        """Try once. None if the slot found was given up for good, so that the caller tries the next one."""
         with self.db.write() as connection:
             study = self._study.advance(connection, {"slots": 1})  # a new slot, as is most common
             self._study.check_version(study)
@@ -58,7 +58,7 @@ class Slots(Repeats):
                         raise budget.trials_spent(study)
                     budget.reserve(study, found["epochs_reserved"])
             except BudgetSpent as spent:
-                # In this transaction: none slips through.
+                # Read in the same transaction, so that the answer is consistent.
                 spent.others_hold = budget.others_hold(connection, self._study.uuid)
                 raise
             if found is not None:
@@ -73,7 +73,7 @@ class Slots(Repeats):
         return claim
 
     def _fruitless(self, connection: sa.Connection, row: sa.RowMapping) -> int:
-        """Attempts since the last one that got further than those before it."""
+        """Number of attempts since the last one that made progress."""
         if row["attempt"] < FRUITLESS_ATTEMPTS:
             return int(row["attempt"])
         a = attempts.c
@@ -167,9 +167,9 @@ class Slots(Repeats):
 
     @transaction
     def release(self, claim: Claim, away: TurnedAway | None) -> None:
-        """Give a slot back that no trial was begun in, with the enqueued configuration it had in hand.
+        """Give back a slot without a trial, and return its enqueued configuration to the queue.
 
-        Keeps the record of what was turned away. Does nothing more where somebody else has the slot by now.
+        The proposals that were turned away are recorded even if another worker has taken the slot.
         """
         with self.db.write() as connection:
             self._study.lock(connection)
@@ -215,9 +215,9 @@ class Slots(Repeats):
         """Begin the trial of a slot.
 
         Raises:
-            BudgetSpent: The budget was lowered meanwhile, and this trial has no place in it.
-            SpecMoved: The study's spec was changed: the trial was screened by another one.
-            LeaseLost: The lease ran out meanwhile and somebody else took the slot.
+            BudgetSpent: The budget was lowered in the meantime, and this trial exceeds it.
+            SpecMoved: The study's spec was changed after the trial was screened.
+            LeaseLost: The lease ran out, and another worker took the slot.
         """
         exact = lost(self._study.space, params)
         columns = {
@@ -233,7 +233,7 @@ class Slots(Repeats):
                 row = self._study.held_row(connection, claim)
             if row["number"] is None:
                 raise
-            # It was committed before, but the answer was lost with the connection.
+            # An earlier try was committed, but the connection broke before it answered.
             return Begun(trial_id=row["optuna_trial_id"], number=row["number"], revision=row["revision"])
 
     def _begin(

@@ -1,4 +1,4 @@
-"""What a worker holds and brings to the ledger: claims, enqueued configurations, outcomes."""
+"""Values that workers and the ledger exchange: claims, enqueued configurations, outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from satisfice.spec.influences import Influences
 EXACT_KEY = "exact"  # in a stored proposal: integers that Optuna's column of floats does not hold, by name
 
 
-class SpecMoved(Exception):  # no error: whoever meets it reads the spec and goes on
+class SpecMoved(Exception):  # not an error: the caller reads the new spec and repeats
     """The study's spec was changed; nothing was written. Read it again, then repeat."""
 
 
@@ -57,7 +57,7 @@ class Queued:
 
 @dataclass(frozen=True, kw_only=True)
 class TurnedAway:
-    """What one ask turned away before training."""
+    """The proposals that one ask turned away before training."""
 
     proposals: int
     by_constraint: Mapping[str, int]
@@ -86,5 +86,5 @@ def slot_seed(study_seed: int, slot: int) -> int:
 
 
 def dump(metrics: Mapping[str, float]) -> str:
-    """Metrics as JSON; infinities survive, as Python reads them back."""
+    """Metrics as JSON. Infinities are written as Python's json module reads them."""
     return json.dumps({name: float(value) for name, value in metrics.items()})
