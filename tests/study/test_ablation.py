@@ -165,3 +165,17 @@ def test_an_effect_is_inside_its_interval_and_turns_its_sign(a: list[float], b: 
     assert found.high is not None
     assert found.low <= found.value <= found.high
     assert turned.value == pytest.approx(-found.value)
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_intervals_cover_known_effects_as_often_as_they_say(seeds: int) -> None:
+    random = np.random.default_rng(23)
+    covered = 0
+    for _ in range(100):
+        for effect in EFFECTS.values():
+            with_it, without = random.normal(effect, 0.05, seeds), random.normal(0.0, 0.15, seeds)
+            found = effect_of(with_it.tolist(), without.tolist())
+            assert found.low is not None
+            assert found.high is not None
+            covered += found.low <= effect <= found.high
+    assert covered >= 0.9 * 100 * len(EFFECTS), covered
