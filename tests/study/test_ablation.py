@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import satisfice
 from satisfice.errors import InputError
 from satisfice.study.after.ablation.effects import effect_of
+from satisfice.study.after.ablation.latest import latest_ablation
 from satisfice.study.after.ablation.run import prepare
 from satisfice.study.after.ablation.techniques import techniques_of
 from satisfice.study.study import Study
@@ -165,3 +166,31 @@ def test_an_effect_is_inside_its_interval_and_turns_its_sign(a: list[float], b: 
     assert found.high is not None
     assert found.low <= found.value <= found.high
     assert turned.value == pytest.approx(-found.value)
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_intervals_cover_known_effects_as_often_as_they_say(seeds: int) -> None:
+    random = np.random.default_rng(23)
+    covered = 0
+    for _ in range(100):
+        for effect in EFFECTS.values():
+            with_it, without = random.normal(effect, 0.05, seeds), random.normal(0.0, 0.15, seeds)
+            found = effect_of(with_it.tolist(), without.tolist())
+            assert found.low is not None
+            assert found.high is not None
+            covered += found.low <= effect <= found.high
+    assert covered >= 0.9 * 100 * len(EFFECTS), covered
+
+
+def test_the_latest_ablation_is_in_the_report_and_the_journal(tmp_path: Path) -> None:
+    study = study_of(f"sqlite:///{tmp_path / 'a.db'}")
+    assert latest_ablation(study._opened) is None
+    assert "What each technique is worth" not in study.journal()
+    made = study.ablate(WINNER, seeds=2)
+    again = satisfice.load_study("switches", storage=f"sqlite:///{tmp_path / 'a.db'}", task=Switches())
+    found = latest_ablation(again._opened)
+    assert found is not None
+    assert dict(found) == dict(made)
+    assert "What each technique is worth" in again.journal()
+    page = again.report(tmp_path / "report")
+    assert "What made it good" in page.read_text(encoding="utf-8")

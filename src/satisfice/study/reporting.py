@@ -20,6 +20,7 @@ from satisfice.errors import NoFeasibleTrial, SatisficeError
 from satisfice.measure import Quiet
 from satisfice.measure.host import Host
 from satisfice.results.confirmation import Confirmation
+from satisfice.results.importance import Ablation
 from satisfice.results.report_context import ReportContext
 from satisfice.results.status import Counts
 from satisfice.results.understanding import HealthNote, TrainingDiagnosis
@@ -120,7 +121,11 @@ def context(
 
 
 def explained(
-    told: ReportContext, reader: Reader, records: Sequence[TrialRecord], facts: DataFacts | None
+    told: ReportContext,
+    reader: Reader,
+    records: Sequence[TrialRecord],
+    facts: DataFacts | None,
+    ablation: Ablation | None = None,
 ) -> ReportContext:
     """The same with what trainings show, what is wrong with the study, and what made the chosen trial good.
 
@@ -129,9 +134,11 @@ def explained(
         reader: Of the study.
         records: All its trials, with their reports.
         facts: What its data tell, where they are here.
+        ablation: The latest one of the study.
     """
     return replace(
         told,
+        ablation=ablation,
         diagnoses=[TrainingDiagnosis.of(d) for d in diagnoses(reader.spec, records)],
         health=[HealthNote.of(f) for f in findings(reader, records, facts)],
     )
@@ -250,6 +257,7 @@ def write(
     profile: str | None = None,
     rule: str | None = None,
     facts: DataFacts | None = None,
+    ablation: Ablation | None = None,
 ) -> Path:
     """Write the report, for the study's own question or a profile's; returns its page.
 
@@ -264,6 +272,7 @@ def write(
         profile: Name of the profile that it is for; None: the study's own question.
         rule: Of choice; None: the study's.
         facts: What the study's data tell, where they are here.
+        ablation: The latest one of the study.
 
     Raises:
         CannotWrite: The folder cannot be written.
@@ -271,7 +280,7 @@ def write(
     write_report: WriteReport = importlib.import_module("satisfice.report").write_report
     spec = reader.spec if profile is None else as_asked(reader.spec, profile)
     told = context(reader, records, status, profile=profile, rule=rule)
-    told = explained(told, reader, records, facts)
+    told = explained(told, reader, records, facts, ablation)
     models = MetricModels(spec.space, spec.objectives, spec.constraints, records)
     with writing(directory):
         whole = None if profile is None else reader.spec

@@ -222,12 +222,15 @@ class Reads:
         Raises:
             InputError: There is no such profile.
         """
+        from satisfice.study.after.ablation.latest import latest_ablation
         from satisfice.study.reporting import exact_metrics, write
         from satisfice.study.understanding import facts_if_here
 
         exact, records = exact_metrics(self._opened), self.records(with_reports=True)
         facts = facts_if_here(self._opened)
-        return write(self._reader, records, self.counts(), Path(directory), exact, profile, rule, facts)
+        ablation = self._read(lambda: latest_ablation(self._opened))
+        told = self.counts()
+        return write(self._reader, records, told, Path(directory), exact, profile, rule, facts, ablation)
 
     @property
     def figures(self) -> dict[str, Any]:

@@ -72,11 +72,15 @@ class Understands:
         Raises:
             InputError: That is no shipped folder.
         """
+        from satisfice.study.after.ablation.latest import latest_ablation
         from satisfice.study.after.journal import journal_of
 
         records, facts = self.records(with_reports=True), self._facts()
         folder = None if shipped is None else Path(shipped)
-        return self._read(lambda: journal_of(self._reader, records, facts, folder))
+        found = self._read(lambda: latest_ablation(self._opened))
+        shown = ("change", "metric", "effect", "low", "high", "verdict")
+        rows = [] if found is None else [{name: row[name] for name in shown} for row in found.rows()]
+        return self._read(lambda: journal_of(self._reader, records, facts, folder, rows))
 
     def _facts(self) -> DataFacts | None:
         """What the data tell; None for own code, and with a warning where they are not here."""
