@@ -71,10 +71,10 @@ format: .venv/.all
 docs: .venv/.all
 	$(BIN)/python -m satisfice.spec.study_file.schema
 
-# The documentation as a site: site/index.html. Any warning ends it: a broken link, a name without a docstring's page.
+# The documentation as a site: site/index.html. Any warning ends it. (With --quiet mkdocs would count no warning.)
 site: .venv/.site
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "Open site/index.html"
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "To read it: $(BIN)/python -m http.server --directory site 8001, then http://127.0.0.1:8001"
 
 # What is uploaded to PyPI, checked. docs/releasing.md has the rest of a release.
 dist: .venv/.all

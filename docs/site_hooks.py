@@ -31,6 +31,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     source = page.file.src_uri
     markdown = markdown.replace("```toml wrong\n", "```toml\n")  # tests read the second word, mkdocs does not
     if not source.startswith("repository/"):
+        markdown = markdown.replace("](../studies)", "](gallery.md)")  # no page shows a folder
         return OUTSIDE.sub(r"](repository/\g<target>)", markdown)
     depth = source.count("/")
     markdown = re.sub(r"\]\((?:\.\./)?docs/", "](" + "../" * depth, markdown)
