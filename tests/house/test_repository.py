@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import satisfice
 from satisfice.errors import MissingExtra
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,19 +57,23 @@ def test_the_first_two_commands_of_the_readme_are_demo_and_test() -> None:
     assert [command for command in commands if command.startswith("make ")][:2] == ["make demo", "make test"]
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/releasing.md"]
+)
 def test_documented_make_commands_exist(document: str) -> None:
     asked = {target for line in shell_commands(document) for target in re.findall(r"^make ([a-z-]+)", line)}
     assert asked <= makefile_targets()
 
 
 def test_the_makefile_has_the_contract_s_targets() -> None:
-    assert {"setup", "demo", "test", "test-slow", "check", "docs"} <= makefile_targets()
+    assert {"setup", "demo", "test", "test-slow", "check", "docs", "site", "dist"} <= makefile_targets()
 
 
 def test_ci_runs_the_readme_s_test_command_and_the_fresh_clone_runs_both() -> None:
     ci = read(".ci/run").splitlines()
-    assert {"make check", "make test", "make test-slow"} <= {line.strip() for line in ci}
+    assert {"make check", "make site", "make dist", "make test", "make test-slow"} <= {
+        line.strip() for line in ci
+    }
     newcomer = read(".ci/fresh-clone").splitlines()
     assert {"newcomer make demo", "newcomer make test"} <= {line.strip() for line in newcomer}
 
@@ -81,7 +86,7 @@ def test_the_demo_installs_no_more_than_it_needs() -> None:
 def test_every_extra_is_in_all_and_every_hint_names_one() -> None:
     (everything,) = extras()["all"]
     assert set(everything.removeprefix("satisfice[").removesuffix("]").split(",")) == RUNTIME_EXTRAS
-    assert set(extras()) == RUNTIME_EXTRAS | {"all", "dev"}
+    assert set(extras()) == RUNTIME_EXTRAS | {"all", "dev", "docs"}
     hinted = set()
     for path in (ROOT / "src").rglob("*.py"):
         hinted |= set(re.findall(r'MissingExtra\("\w+", "(\w+)"\)', path.read_text(encoding="utf-8")))
@@ -137,3 +142,19 @@ def test_compose_shares_the_artefacts() -> None:
 
 def test_nothing_that_ships_is_named_after_the_library_it_would_shadow() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    (cited,) = re.findall(r"^version: (\S+)$", read("CITATION.cff"), re.MULTILINE)
+    assert cited == project()["version"] == satisfice.__version__
+
+
+def test_the_metadata_names_no_address_that_is_not_ours() -> None:
+    assert "urls" not in project(), (
+        "add [project.urls] once the repository has a public address, then this test"
+    )
+
+
+def test_the_first_page_of_the_site_lists_every_extra() -> None:
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", read("docs/index.md"), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"\w+", row)} == RUNTIME_EXTRAS | {"all"}
