@@ -23,6 +23,7 @@ RUNTIME_EXTRAS = {
     "slurm",
     "serve",
     "images",
+    "transfer",
 }
 
 
