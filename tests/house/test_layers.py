@@ -41,7 +41,7 @@ ROOMS = {
     "data": ("pictures", "reading", "text", "features", "sets"),
     "search": ("curves", "pruners", "baselines", "auto", "interop"),
     "store": ("database", "ledger"),
-    "train": ("files", "preparing", "folds", "networks", "trees", "families"),
+    "train": ("files", "preparing", "folds", "backbones", "networks", "trees", "families"),
     "ship": ("onnx", "folder"),
     "understand": ("training", "health"),
     "study": ("optuna_api", "measuring", "lifecycle", "before", "running", "after", "facade"),

@@ -24,6 +24,7 @@ RUNTIME_EXTRAS = {
     "slurm",
     "serve",
     "images",
+    "transfer",
 }
 
 

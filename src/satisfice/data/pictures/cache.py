@@ -66,7 +66,7 @@ def decoded(
     if found is None:
         with _writing(place):
             place.parent.mkdir(parents=True, exist_ok=True)
-            with _turn(place):
+            with turn(place):
                 found = _opened(place)
                 if found is None:
                     _make(place, root, names, size)
@@ -98,7 +98,7 @@ def _writing(place: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _turn(place: Path) -> Iterator[None]:
+def turn(place: Path) -> Iterator[None]:
     """One process at a time; the system lets go of the lock of one that died."""
     with place.with_suffix(".lock").open("w") as lock:
         try:
