@@ -59,7 +59,7 @@ def prose(page: str) -> str:
 
 def commands() -> list[Any]:
     """Every call of satisfice: lines of shell blocks, and whole commands in the text."""
-    found = {}
+    found: dict[str, str] = {}
     for page in PAGES:
         lines = [line.strip() for block in blocks(page, "bash", "sh") for line in block.splitlines()]
         lines += re.findall(r"`(satisfice run [\w/]+\.toml[^`]*)`", prose(page))
@@ -200,7 +200,7 @@ def test_a_dead_anchor_would_be_seen() -> None:
 
 def in_nav(entries: list[Any]) -> list[str]:
     """The pages of a part of the navigation."""
-    found = []
+    found: list[str] = []
     for entry in entries:
         (value,) = entry.values()
         found += in_nav(value) if isinstance(value, list) else [value]
