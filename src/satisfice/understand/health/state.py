@@ -38,6 +38,10 @@ Kind = Literal[
 ]
 
 
+# Squares of larger penalties, and sums of those, would overflow.
+_HUGE = 1e145
+
+
 @dataclass(frozen=True, kw_only=True)
 class HealthFinding:
     """One thing that is wrong with a study."""
@@ -81,9 +85,10 @@ class StudyState:
 
     @cached_property
     def losses(self) -> Floats:
-        """The first objective of `finished`, to minimise, shape (n,)."""
+        """The first objective of `finished`, to minimise, shape (n,), within `_HUGE`."""
         name = self.objective.metric
-        return np.array([_value(r, name) for r in self.finished]) * self.objective.sign
+        values = np.array([_value(r, name) for r in self.finished]) * self.objective.sign
+        return np.clip(values, -_HUGE, _HUGE)
 
     @cached_property
     def order(self) -> NDArray[np.intp]:
