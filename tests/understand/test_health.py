@@ -24,6 +24,7 @@ from satisfice.study import Study
 from satisfice.train import TRAINERS
 from satisfice.understand.diagnosis import diagnose
 from satisfice.understand.examination import examine
+from satisfice.understand.health.remedies import rounded
 from satisfice.understand.health.state import HealthFinding, StudyState
 
 Params = Mapping[str, Any]
@@ -394,3 +395,10 @@ def test_remedies_change_the_study_as_they_say(examined: Any) -> None:
 def test_a_copy_without_its_leak_is_no_leak(tmp_path: Path) -> None:
     study = real({**table(tmp_path, paid=lambda rng, a, y: y * 3.0), "drop": ["paid"]})
     assert [f for f in study.health() if f.finding == "leak"] == []
+
+
+@pytest.mark.parametrize("value", [1e308, 1.79e308, 5e-324, 0.1234, 87.6])
+def test_a_bound_is_rounded_away_from_the_values_it_shall_admit(value: float) -> None:
+    for v in (value, -value):
+        assert rounded(v, up=False) <= v <= rounded(v, up=True)
+        assert math.isfinite(rounded(v, up=False)) and math.isfinite(rounded(v, up=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from satisfice.errors import SpecError
@@ -54,9 +55,12 @@ def rounded(value: float, *, up: bool, digits: int = 2) -> float:
     """To so many digits, away from the side that counts."""
     if value == 0 or not math.isfinite(value):
         return value
-    scale = 10.0 ** (digits - 1 - math.floor(math.log10(abs(value))))
-    out = (math.ceil(value * scale - 1e-9) if up else math.floor(value * scale + 1e-9)) / scale
-    return float(f"{out:.{digits}g}")
+    # In decimals, since the power of ten may be beyond the floats.
+    unit = Decimal((0, (1,), math.floor(math.log10(abs(value))) - digits + 1))
+    slack = unit * Decimal("1e-9")
+    kept = Decimal(value) - slack if up else Decimal(value) + slack
+    out = float(kept.quantize(unit, rounding=ROUND_CEILING if up else ROUND_FLOOR))
+    return out if math.isfinite(out) else value
 
 
 def bound(operator: str, value: float) -> str:
