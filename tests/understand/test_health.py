@@ -401,4 +401,5 @@ def test_a_copy_without_its_leak_is_no_leak(tmp_path: Path) -> None:
 def test_a_bound_is_rounded_away_from_the_values_it_shall_admit(value: float) -> None:
     for v in (value, -value):
         assert rounded(v, up=False) <= v <= rounded(v, up=True)
-        assert math.isfinite(rounded(v, up=False)) and math.isfinite(rounded(v, up=True))
+        assert math.isfinite(rounded(v, up=False))
+        assert math.isfinite(rounded(v, up=True))
