@@ -14,9 +14,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import yaml
+from tests.house.command_lines import parse
 
 import satisfice
 from satisfice.cli.main import cli
@@ -65,15 +65,6 @@ def commands() -> list[Any]:
         lines += re.findall(r"`(satisfice run [\w/]+\.toml[^`]*)`", prose(page))
         found |= {line: Path(page).stem for line in lines if line.startswith("satisfice ")}
     return [pytest.param(line, id=f"{page}: {line}") for line, page in found.items()]
-
-
-def parse(words: list[str], command: click.Command) -> None:
-    context = click.Context(command)
-    while isinstance(command, click.Group):
-        found = command.get_command(context, words[0])
-        assert found is not None, f"no command {words[0]!r}"
-        command, words = found, words[1:]
-    command.make_context(command.name, list(words))
 
 
 @pytest.mark.parametrize("line", commands())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from tests.house.command_lines import parse
 
 import satisfice
 from satisfice.cli.main import cli
@@ -39,16 +40,6 @@ def attributes_of(name: str, tree: ast.AST) -> set[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
     }
-
-
-def parse(words: list[str], command: click.Command) -> None:
-    """Parse a command line without running it; click raises what it would tell a person."""
-    context = click.Context(command)
-    while isinstance(command, click.Group):
-        found = command.get_command(context, words[0])
-        assert found is not None, f"no command {words[0]!r}"
-        command, words = found, words[1:]
-    command.make_context(command.name, list(words))
 
 
 @pytest.mark.parametrize("line", commands())

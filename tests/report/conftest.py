@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
@@ -166,3 +166,14 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
         pytest.skip("axe-core cannot be had from the npm registry here")
     return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+def axe_violations(page: Page, axe: str) -> list[tuple[str, list[str]]]:
+    """What axe-core finds on the whole page with every part opened, and in a trial's detail."""
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")
+    page.click("[aria-label='Open trial 0']")
+    found += page.evaluate("axe.run('#trial').then((r) => r.violations)")
+    return [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
-from tests.report.conftest import Reported, size_mb
+from tests.report.conftest import Reported, axe_violations, size_mb
 from tests.report.random_studies import Asked, python_answer
 
 from satisfice.report import write_report
@@ -283,14 +283,9 @@ def test_axe_finds_nothing(chromium, report, axe, scheme, width):
     """Contrast of text of at least 4.5 to 1 among all its rules."""
     watched = opened(chromium, report, color_scheme=scheme, viewport={"width": width, "height": 900})
     page = watched.page
-    for summary in page.locator("summary").all():
-        summary.click()
-    page.evaluate(axe)
-    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")
-    page.click("[aria-label='Open trial 0']")
-    found += page.evaluate("axe.run('#trial').then((r) => r.violations)")
+    found = axe_violations(page, axe)
     page.context.close()
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found] == []
+    assert found == []
 
 
 def test_names_are_text_whatever_they_are(chromium, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
+from tests.report.conftest import axe_violations
 
 import satisfice
 from satisfice.choose import BestTrial
@@ -268,11 +269,6 @@ def test_it_is_readable_at_any_width_in_light_and_dark(
     tab.goto(f"file://{explored.path}")
     tab.locator("html[data-ready=yes]").wait_for(timeout=PATIENCE)
     assert tab.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    for summary in tab.locator("summary").all():
-        summary.click()
-    tab.evaluate(axe)
-    found = tab.evaluate("axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)")
-    tab.click("[aria-label='Open trial 0']")
-    found += tab.evaluate("axe.run('#trial').then((r) => r.violations)")
+    found = axe_violations(tab, axe)
     context.close()
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found] == []
+    assert found == []

@@ -64,7 +64,7 @@ def decoded(
     place = cache_folder() / f"pictures-{hashlib.sha256(told).hexdigest()[:32]}.json"
     found = _opened(place)
     if found is None:
-        with _writing(place):
+        with writing(place.parent, "decoded pictures"):
             place.parent.mkdir(parents=True, exist_ok=True)
             with turn(place):
                 found = _opened(place)
@@ -89,12 +89,17 @@ _HINT = "make room, or name another folder by SATISFICE_CACHE"
 
 
 @contextlib.contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(folder: Path, what: str) -> Iterator[None]:
+    """Turn an error of the system into one sentence: what cannot be kept in that folder, and why.
+
+    Raises:
+        CannotWrite: The folder cannot be written.
+    """
     try:
         yield
     except OSError as error:
         why = os.strerror(error.errno).lower() if error.errno else str(error)
-        raise CannotWrite(f"decoded pictures cannot be kept in {place.parent}: {why}", hint=_HINT) from None
+        raise CannotWrite(f"{what} cannot be kept in {folder}: {why}", hint=_HINT) from None
 
 
 @contextlib.contextmanager

@@ -19,8 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from satisfice.data.pictures.cache import turn
-from satisfice.errors import CannotWrite
+from satisfice.data.pictures.cache import turn, writing
 from satisfice.train.backbones.backbone import BackboneStage, features_shape
 
 GRIDS = (1, 2, 4)  # height and width after pooling; those that a stage's image has room for are kept
@@ -59,16 +58,12 @@ def kept(folder: Path, name: str, items: int, shapes: Shapes, fill: Callable[[Bl
     place = folder / f"{name}.features"
     size = 4 * items * sum(map(prod, shapes.values()))
     if not _whole(place, size):
-        try:
+        with writing(folder, "features"):
             folder.mkdir(parents=True, exist_ok=True)
             with turn(place):
                 if not _whole(place, size):
                     with _part(place, size) as part:
                         fill(_blocks(part, "r+", items, shapes))
-        except OSError as error:
-            why = os.strerror(error.errno).lower() if error.errno else str(error)
-            hint = "make room, or name another folder by SATISFICE_CACHE"
-            raise CannotWrite(f"features cannot be kept in {folder}: {why}", hint=hint) from None
     return _blocks(place, "r", items, shapes)
 
 
